@@ -1,0 +1,29 @@
+# `make` says what there is. Everything else is in scripts/setup and the `taskq` command.
+
+venv := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test setup lint clean
+
+help:  ## show this
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: setup  ## set up, then run about twenty Julia tasks on a local stack and show them live
+	@$(venv)/taskq demo
+
+test:  ## set up, then check the code and run the whole test suite
+	@scripts/setup --test
+	$(venv)/ruff check
+	$(venv)/mypy --strict
+	$(venv)/python -m pytest
+
+setup:  ## get what taskq needs: .venv, RabbitMQ, Julia
+	@scripts/setup
+
+lint: setup  ## check the code only
+	$(venv)/ruff check
+	$(venv)/mypy --strict
+
+clean:  ## remove what `make` has made in this folder, .venv included
+	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis test-results
+	find . -name node_modules -prune -o -name __pycache__ -type d -print0 | xargs -0 rm -rf

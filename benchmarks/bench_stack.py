@@ -1,0 +1,24 @@
+"""A throw-away local stack for a benchmark."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from taskq_kernel.local.stack import LocalStack, StackInfo
+from taskq_kernel.settings import load_settings
+
+
+@contextmanager
+def bench_stack(slots: int) -> Iterator[tuple[Path, StackInfo]]:
+    """A stack with ``slots`` slots, in a temporary data folder."""
+    home = Path(tempfile.mkdtemp(prefix="taskq-bench-"))
+    local = LocalStack(load_settings(home=home))
+    try:
+        yield home, local.up(workers=slots)
+    finally:
+        local.down()
+        shutil.rmtree(home, ignore_errors=True)

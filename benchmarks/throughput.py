@@ -1,0 +1,50 @@
+"""How many no-op tasks a second the whole stack brings from submission to their end."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from bench_stack import bench_stack
+
+from taskq_kernel import connect
+
+TASKS = 2000
+ROUNDS = 3
+
+
+def main() -> None:
+    """Print tasks a second for each round, and the CPU time of each part."""
+    import psutil
+
+    with bench_stack(slots=2) as (home, info):
+        from taskq_kernel.local.stack import LocalStack
+        from taskq_kernel.settings import load_settings
+
+        processes = LocalStack(load_settings(home=home)).status()["processes"]
+        with connect(info.graphql, token=Path(info.token_file).read_text()) as q:
+            q.submit("nothing").result(timeout=30)
+            for _ in range(ROUNDS):
+                before = {one["role"]: cpu_seconds(psutil.Process(one["pid"])) for one in processes}
+                began = time.perf_counter()
+                batch = q.submit_many(["nothing"] * TASKS)
+                submitted = time.perf_counter() - began
+                batch.wait(timeout=120)
+                took = time.perf_counter() - began
+                spent = {
+                    one["role"]: cpu_seconds(psutil.Process(one["pid"])) - before[one["role"]]
+                    for one in processes
+                }
+                shares = ", ".join(f"{role} {seconds / TASKS * 1e3:.2f}" for role, seconds in spent.items())
+                rate = f"{TASKS / took:.0f} tasks/s (submitted in {submitted:.2f} s)"
+                print(f"{TASKS} no-ops: {rate}; CPU ms a task: {shares}")
+
+
+def cpu_seconds(process: object) -> float:
+    """CPU time of a process and its living children, in seconds."""
+    family = [process, *process.children(recursive=True)]  # type: ignore[attr-defined]
+    return sum(sum(one.cpu_times()[:2]) for one in family)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The sink: commits every outcome to the results database, then tells the service."""

@@ -1,0 +1,145 @@
+"""The results database: one row an attempt, with its value and its provenance.
+
+It is a database of its own: the task table says what is to be done, this one what came
+out. An outcome is committed here before its message is acknowledged, and told to the
+service from here, so neither a crash of the sink nor a service that is away loses one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from taskq_kernel.domain import Verdict
+from taskq_kernel.messages import OutcomeMessage, decode, encode
+
+metadata = sa.MetaData()
+
+#: Times are seconds since 1970 (UTC), durations seconds, JSON columns JSON texts.
+results = sa.Table(
+    "results",
+    metadata,
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("task_id", sa.String(36), nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("arguments", sa.Text, nullable=False),
+    sa.Column("value_kind", sa.String(8)),
+    sa.Column("value_type", sa.Text),
+    sa.Column("value_text", sa.Text),
+    sa.Column("value", sa.Text, comment="the value's JSON, unless value_ref names it"),
+    sa.Column("value_ref", sa.String(64), comment="SHA-256 of a value kept by the service"),
+    sa.Column("value_size", sa.BigInteger),
+    sa.Column("error_name", sa.Text),
+    sa.Column("error_message", sa.Text),
+    sa.Column("error_stacktrace", sa.Text),
+    sa.Column("started_at", sa.Float, nullable=False),
+    sa.Column("finished_at", sa.Float, nullable=False),
+    sa.Column("seconds", sa.Float, nullable=False),
+    sa.Column("code_sha256", sa.String(64), nullable=False),
+    sa.Column("julia_version", sa.String(32), nullable=False),
+    sa.Column("runner", sa.String(32), nullable=False),
+    sa.Column("host", sa.Text, nullable=False),
+    sa.Column("worker", sa.Text, nullable=False),
+    sa.Column("peak_memory_bytes", sa.BigInteger, nullable=False),
+    sa.Column("received_at", sa.Float, nullable=False),
+    sa.Column("verdict", sa.String(16), comment="what the service made of it; NULL: not told yet"),
+    sa.Column("message", sa.LargeBinary, comment="the outcome as it came, until the service has it"),
+    sa.UniqueConstraint("task_id", "attempt"),
+    sa.Index("results_untold", "id", sqlite_where=sa.text("verdict IS NULL"),
+             postgresql_where=sa.text("verdict IS NULL")),
+)  # fmt: skip
+
+
+class ResultsDatabase:
+    """The table of results behind an SQLAlchemy URL. Calls block; one thread at a time."""
+
+    def __init__(self, url: str) -> None:
+        self._engine = sa.create_engine(url)
+        if self._engine.dialect.name == "sqlite":
+            sa.event.listen(self._engine, "connect", _configure_sqlite)
+        self._insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
+        metadata.create_all(self._engine)
+
+    def commit(self, outcomes: Sequence[OutcomeMessage]) -> None:
+        """Keep outcomes, in one transaction. One that is there already changes nothing."""
+        now = time.time()
+        statement = self._insert(results).on_conflict_do_nothing(index_elements=["task_id", "attempt"])
+        with self._engine.begin() as connection:
+            connection.execute(statement, [_row(outcome, now) for outcome in outcomes])
+
+    def untold(self, limit: int) -> list[OutcomeMessage]:
+        """The oldest outcomes that the service does not have yet."""
+        query = (
+            sa.select(results.c.message)
+            .where(results.c.verdict.is_(None))
+            .order_by(results.c.id)
+            .limit(limit)
+        )
+        with self._engine.connect() as connection:
+            return [decode(OutcomeMessage, body) for body in connection.scalars(query)]
+
+    def told(self, verdicts: Sequence[tuple[OutcomeMessage, Verdict]]) -> None:
+        """The service has these outcomes; keep what it made of them."""
+        statement = (
+            sa.update(results)
+            .where(
+                results.c.task_id == sa.bindparam("of_task"), results.c.attempt == sa.bindparam("of_attempt")
+            )
+            .values(verdict=sa.bindparam("said"), message=None)
+        )
+        rows = [{"of_task": o.id, "of_attempt": o.attempt, "said": v.value} for o, v in verdicts]
+        with self._engine.begin() as connection:
+            connection.execute(statement, rows)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()
+
+
+def _configure_sqlite(connection: object, _record: object) -> None:
+    cursor = connection.cursor()  # type: ignore[attr-defined]  # a DB-API connection
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _row(outcome: OutcomeMessage, now: float) -> dict[str, object]:
+    value, error, origin = outcome.value, outcome.error, outcome.provenance
+    return {
+        "task_id": outcome.id,
+        "attempt": outcome.attempt,
+        "name": _text(outcome.name),
+        "status": outcome.status.value,
+        "arguments": msgspec.json.encode(outcome.arguments).decode(),
+        "value_kind": value.kind.value if value else None,
+        "value_type": _text(value.type) if value else None,
+        "value_text": _text(value.text) if value else None,
+        "value": bytes(value.data).decode() if value and value.data is not msgspec.UNSET else None,
+        "value_ref": value.ref if value else None,
+        "value_size": value.size if value else None,
+        "error_name": _text(error.name) if error else None,
+        "error_message": _text(error.message) if error else None,
+        "error_stacktrace": _text(error.stacktrace) if error else None,
+        "started_at": outcome.started_at,
+        "finished_at": outcome.finished_at,
+        "seconds": outcome.seconds,
+        "code_sha256": origin.code_sha256,
+        "julia_version": origin.julia_version,
+        "runner": origin.runner,
+        "host": origin.host,
+        "worker": origin.worker,
+        "peak_memory_bytes": origin.peak_memory_bytes,
+        "received_at": now,
+        "message": encode(outcome),
+    }
+
+
+def _text(text: str) -> str:
+    """Text as PostgreSQL takes it, which knows no NUL character."""
+    return text.replace("\0", "\N{SYMBOL FOR NULL}")

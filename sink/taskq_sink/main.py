@@ -1,0 +1,43 @@
+"""``taskq sink``: from settings to a running `Sink`."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+
+from taskq_kernel.broker.client import Broker
+from taskq_kernel.broker.names import Names
+from taskq_kernel.client.transport import GraphQLTransport
+from taskq_kernel.errors import SettingsError
+from taskq_kernel.settings import Settings, read_broker_url, read_token
+from taskq_sink.database import ResultsDatabase
+from taskq_sink.sink import Sink
+
+
+def run(settings: Settings) -> int:
+    """Keep outcomes until SIGTERM or SIGINT; the exit code.
+
+    What is in hand and not committed by then goes back to the broker.
+    """
+    if settings.url is None:
+        raise SettingsError("set TASKQ_URL: the sink needs to know the service")
+    transport = GraphQLTransport(settings.url, read_token(settings))
+    database = ResultsDatabase(settings.results_database or f"sqlite:///{settings.home / 'results.db'}")
+    try:
+        asyncio.run(_sink(settings, database, transport))
+    finally:
+        database.close()
+    return 0
+
+
+async def _sink(settings: Settings, database: ResultsDatabase, transport: GraphQLTransport) -> None:
+    broker = Broker(read_broker_url(settings), Names(settings.broker_prefix), settings.queue_type, "sink")
+    task = asyncio.create_task(Sink(broker, database, transport).run())
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        await task
+    except asyncio.CancelledError:
+        if not task.cancelled():
+            raise

@@ -1,0 +1,1 @@
+"""RabbitMQ: queue names, and one self-healing asyncio connection over pika."""

@@ -1,0 +1,434 @@
+"""The broker as the service, the workers and the sink see it.
+
+A `Broker` holds one connection, opens it again with back-off when it is lost, and says
+so once. On top of it:
+
+- `publish` sends a batch and returns when RabbitMQ has confirmed every message of it;
+- a `Consumer` has a channel of its own, can be paused and resumed, and subscribes again
+  by itself after a reconnection;
+- only the service declares task queues. A task queue that did not exist when the service
+  connected means that the broker's data was wiped, and everything that waits is published
+  again (`Broker.fresh`). A worker that declared it first would hide that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+from typing import Any, Literal
+
+import pika
+from pika.exceptions import AMQPError
+
+from taskq_kernel.broker.names import Names
+from taskq_kernel.broker.session import NOT_FOUND, PRECONDITION_FAILED, Channel, ChannelRefused, Session
+from taskq_kernel.errors import BrokerUnreachable
+
+log = logging.getLogger(__name__)
+
+#: Deliveries of one message before a quorum queue gives it up to the dead-letter queue.
+#: Giving a message back counts as one, and workers give messages back whenever they are
+#: full, so the limit is far above what a healthy fleet reaches; attempts are counted in
+#: the database. RabbitMQ 4 drops messages at 20 when no limit is set.
+DELIVERY_LIMIT = 1000
+#: How long a batch may wait for its confirms, in seconds (a broker under a memory or
+#: disk alarm takes nothing).
+CONFIRM_TIMEOUT_S = 30.0
+BACKOFF_S = (0.05, 1.0)
+
+_PERSISTENT = pika.BasicProperties(delivery_mode=2, content_type="application/json")
+
+
+@dataclass(eq=False, slots=True)
+class Delivery:
+    """A message in hand. Until it is acknowledged it goes back if the connection is lost."""
+
+    body: bytes
+    queue: str
+    tag: int
+    channel: Channel
+
+    def ack(self, *, multiple: bool = False) -> None:
+        """Acknowledge it (and, with ``multiple``, all before it on this channel).
+
+        On a channel that is gone nothing happens: the broker has put the message back.
+        """
+        if self.channel.is_open:
+            self.channel.raw.basic_ack(self.tag, multiple=multiple)
+
+    def give_back(self) -> None:
+        """Put it back into its queue."""
+        if self.channel.is_open:
+            self.channel.raw.basic_nack(self.tag, requeue=True)
+
+
+class Broker:
+    """One connection to RabbitMQ that heals itself.
+
+    Parameters
+    ----------
+    url : str
+        AMQP URL. It is not logged and not part of any error.
+    names : Names
+        Queue names.
+    queue_type : {'quorum', 'classic'}
+        Type of the queues that this side declares.
+    client_name : str
+        Name of the connection, as RabbitMQ's tools show it.
+
+    Attributes
+    ----------
+    on_connect : list of coroutine functions
+        Called with the broker after each (re)connection.
+    fresh : set of str
+        Names of the task queues that did not exist when this connection came up.
+    """
+
+    def __init__(
+        self, url: str, names: Names, queue_type: Literal["quorum", "classic"], client_name: str
+    ) -> None:
+        self.names = names
+        self.on_connect: list[Callable[[Broker], Awaitable[None]]] = []
+        self.fresh: set[str] = set()
+        self._url = url
+        self._queue_type = queue_type
+        self._client_name = client_name
+        self._session: Session | None = None
+        self._publisher: _Publisher | None = None
+        self._tasks_queues: set[str] = set()
+        self._connected = asyncio.Event()
+        self._closing = False
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def connected(self) -> bool:
+        """Whether the connection is up."""
+        return self._connected.is_set()
+
+    async def start(self) -> None:
+        """Begin to connect, in the background."""
+        self._task = asyncio.create_task(self._keep_connected(), name="broker connection")
+
+    async def wait_connected(self, timeout_s: float | None = None) -> None:
+        """Wait until the connection is up, or raise `BrokerUnreachable`."""
+        try:
+            await asyncio.wait_for(self._connected.wait(), timeout_s)
+        except TimeoutError:
+            raise BrokerUnreachable(f"RabbitMQ did not answer within {timeout_s:g} s") from None
+
+    async def close(self) -> None:
+        """Close the connection and stop connecting."""
+        self._closing = True
+        if self._session is not None:
+            await self._session.close()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def publish(self, queue: str, bodies: Sequence[bytes]) -> None:
+        """Send persistent messages to a queue; return when RabbitMQ has confirmed them all.
+
+        Raises
+        ------
+        BrokerUnreachable
+            If they are not all confirmed. Some may have arrived all the same.
+        """
+        if self._publisher is None:
+            raise BrokerUnreachable("RabbitMQ is away")
+        try:
+            await self._publisher.publish(queue, bodies)
+        except QueueMissing:
+            # Somebody deleted the queue under us: what it held is lost as in a wipe, and a
+            # new connection finds and makes every queue that is missing.
+            await self._reset("a queue was deleted")
+            raise
+
+    async def ready_count(self, queue: str) -> int:
+        """How many messages wait in a queue."""
+        channel = await self.open_channel()
+        try:
+            return await channel.declare(queue, passive=True)
+        finally:
+            channel.close()
+
+    async def ensure_tasks_queue(self, queue: str) -> bool:
+        """Declare the queues of ``queue``, one a priority. True if any did not exist.
+
+        They are declared again by each later connection.
+        """
+        self._tasks_queues.add(queue)
+        return bool(await self._make_tasks_queue(queue))
+
+    async def _make_tasks_queue(self, queue: str) -> list[str]:
+        """Those of the queues of ``queue`` that had to be made."""
+        return [name for name in self.names.all_tasks(queue) if await self.declare(name)]
+
+    async def declare(self, queue: str) -> bool:
+        """Declare a queue with taskq's settings; True if it did not exist."""
+        channel = await self.open_channel()
+        try:
+            await channel.declare(queue, passive=True)
+        except ChannelRefused as error:
+            if error.code != NOT_FOUND:
+                raise
+        else:
+            channel.close()
+            return False
+        channel = await self.open_channel()
+        try:
+            await channel.declare(queue, arguments=self._arguments(queue))
+        except ChannelRefused as error:
+            if error.code != PRECONDITION_FAILED:
+                raise
+            return False  # made at this moment by a peer with other settings: usable all the same
+        channel.close()
+        return True
+
+    def consumer(self, queue: str, prefetch: int, on_delivery: Callable[[Delivery], None]) -> Consumer:
+        """A consumer of a queue, paused at first."""
+        return Consumer(self, queue, prefetch, on_delivery)
+
+    async def dead_letter(self, delivery: Delivery, reason: str) -> None:
+        """Move a message that cannot be used to the dead-letter queue, with the reason."""
+        if self._publisher is None:
+            raise BrokerUnreachable("RabbitMQ is away")
+        headers = {"x-taskq-reason": reason[:1000], "x-taskq-queue": delivery.queue}
+        properties = pika.BasicProperties(delivery_mode=2, headers=headers)
+        await self._publisher.publish(self.names.dead, [delivery.body], properties)
+        delivery.ack()
+        log.warning("dead-lettered a message of %s: %s", delivery.queue, reason[:300])
+
+    def _arguments(self, queue: str) -> dict[str, Any]:
+        arguments: dict[str, Any] = {"x-queue-type": self._queue_type}
+        if queue != self.names.dead:
+            arguments["x-dead-letter-exchange"] = ""
+            arguments["x-dead-letter-routing-key"] = self.names.dead
+            if self._queue_type == "quorum":
+                arguments["x-delivery-limit"] = DELIVERY_LIMIT
+        return arguments
+
+    async def open_channel(self) -> Channel:
+        """A new channel, for what this class has no method for."""
+        if self._session is None:
+            raise BrokerUnreachable("RabbitMQ is away")
+        return await self._session.channel()
+
+    async def _reset(self, why: str) -> None:
+        log.warning("connecting to RabbitMQ again: %s", why)
+        if self._session is not None:
+            await self._session.close()
+
+    async def _keep_connected(self) -> None:
+        delay, said = BACKOFF_S[0], False
+        while not self._closing:
+            try:
+                reason = await self._connect_and_wait()
+            except BrokerUnreachable as error:
+                reason = str(error)
+            else:
+                delay, said = BACKOFF_S[0], False
+            if self._closing:
+                return
+            if not said:
+                log.warning("RabbitMQ is away, trying again until it is back: %s", reason)
+                said = True
+            # Half of the delay is random, so that a fleet does not come back in one instant.
+            await asyncio.sleep(delay * (0.5 + random.random() / 2))  # noqa: S311  (no secret)
+            delay = min(delay * 2, BACKOFF_S[1])
+
+    async def _connect_and_wait(self) -> str:
+        """Hold one connection; return why it was lost."""
+        session = await Session.open(self._url, self._client_name)
+        self._session = session
+        try:
+            self._publisher = await _Publisher.open(session)
+            self.fresh = {
+                queue for queue in sorted(self._tasks_queues) if await self.ensure_tasks_queue(queue)
+            }
+            await self.declare(self.names.dead)
+            log.info("connected to RabbitMQ")
+            self._connected.set()
+            for callback in self.on_connect:
+                await callback(self)
+            return await session.closed
+        finally:
+            self._connected.clear()
+            self._session = self._publisher = None
+            await session.close()
+
+
+class QueueMissing(BrokerUnreachable):
+    """A message came back because its queue does not exist."""
+
+
+class _Publisher:
+    """Publishes batches on a channel with publisher confirms."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._published = 0
+        self._waiting: dict[int, _Batch] = {}
+
+    @classmethod
+    async def open(cls, session: Session) -> _Publisher:
+        channel = await session.channel()
+        self = cls(channel)
+        channel.raw.add_on_return_callback(self._on_return)
+        await channel.call(channel.raw.confirm_delivery, ack_nack_callback=self._on_confirm)
+        return self
+
+    async def publish(
+        self, queue: str, bodies: Sequence[bytes], properties: pika.BasicProperties = _PERSISTENT
+    ) -> None:
+        if not bodies:
+            return
+        batch = _Batch(queue, len(bodies))
+        try:
+            for body in bodies:
+                # The tag that the broker will confirm counts this channel's messages from 1.
+                self._published += 1
+                self._waiting[self._published] = batch
+                self._channel.raw.basic_publish("", queue, body, properties, mandatory=True)
+        except AMQPError as error:
+            raise BrokerUnreachable(f"RabbitMQ closed the connection while publishing: {error}") from error
+        either: list[asyncio.Future[Any]] = [batch.confirmed, self._channel.closed]
+        await asyncio.wait(either, timeout=CONFIRM_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED)
+        if not batch.confirmed.done():
+            raise BrokerUnreachable(f"RabbitMQ did not confirm {batch.left} of {len(bodies)} messages")
+        if batch.refused:
+            raise BrokerUnreachable(f"RabbitMQ refused {batch.refused} of {len(bodies)} messages")
+        if batch.returned:
+            raise QueueMissing(f"the queue {queue} does not exist")
+
+    def _on_confirm(self, frame: Any) -> None:
+        last = frame.method.delivery_tag
+        # Tags are handed out in order, and the dictionary keeps it.
+        tags = list(takewhile(lambda tag: tag <= last, self._waiting)) if frame.method.multiple else [last]
+        refused = frame.method.NAME == "Basic.Nack"
+        for tag in tags:
+            batch = self._waiting.pop(tag, None)
+            if batch is not None:
+                batch.confirm(refused=refused)
+
+    def _on_return(self, _channel: Any, method: Any, _properties: Any, _body: bytes) -> None:
+        # RabbitMQ returns a message before it confirms it, so its batch still waits; which
+        # message it was does not matter: the whole batch went to a queue that is missing.
+        for batch in set(self._waiting.values()):
+            batch.returned |= batch.queue == method.routing_key
+
+
+class _Batch:
+    """A batch on its way: how many confirms are still to come."""
+
+    def __init__(self, queue: str, size: int) -> None:
+        self.queue = queue
+        self.left = size
+        self.refused = 0
+        self.returned = False
+        self.confirmed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def confirm(self, *, refused: bool) -> None:
+        self.left -= 1
+        self.refused += refused
+        if self.left == 0 and not self.confirmed.done():
+            self.confirmed.set_result(None)
+
+
+class Consumer:
+    """A subscription to one queue, on a channel of its own.
+
+    While it is active it subscribes again after every reconnection, and waits for a queue
+    that does not exist yet.
+    """
+
+    def __init__(
+        self, broker: Broker, queue: str, prefetch: int, on_delivery: Callable[[Delivery], None]
+    ) -> None:
+        self.queue = queue
+        self._broker = broker
+        self._prefetch = prefetch
+        self._subscribed_prefetch = 0
+        self._on_delivery = on_delivery
+        self._active = False
+        self._channel: Channel | None = None
+        self._tag: str | None = None
+        self._changed = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def active(self) -> bool:
+        """Whether messages are wanted."""
+        return self._active
+
+    def resume(self) -> None:
+        """Take messages from now on."""
+        self._active = True
+        self._changed.set()
+        if self._task is None:
+            self._task = asyncio.create_task(self._keep_subscribed(), name=f"consumer of {self.queue}")
+
+    def set_prefetch(self, prefetch: int) -> None:
+        """Change how many messages may be in hand; it takes a new subscription."""
+        if prefetch != self._prefetch:
+            self._prefetch = prefetch
+            self._changed.set()
+
+    def pause(self) -> None:
+        """Take no more messages. Those that are on their way are given back."""
+        self._active = False
+        self._changed.set()
+
+    async def close(self) -> None:
+        """Stop for good; what is in hand and not acknowledged goes back to the queue."""
+        self._active = False
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        if self._channel is not None:
+            self._channel.close()
+
+    async def _keep_subscribed(self) -> None:
+        delay = BACKOFF_S[0]
+        while True:
+            await self._broker.wait_connected()
+            try:
+                await self._follow()
+            except BrokerUnreachable as error:
+                log.debug("consumer of %s: %s", self.queue, error)
+                delay = min(2 * delay, BACKOFF_S[1]) if self._tag is None else BACKOFF_S[0]
+                await asyncio.sleep(delay)
+
+    async def _follow(self) -> None:
+        """Subscribe and unsubscribe as wanted, until the channel is gone."""
+        channel = self._channel = await self._broker.open_channel()
+        self._tag = None
+        channel.raw.add_on_cancel_callback(lambda _frame: channel.close())  # the queue was deleted
+        while channel.is_open:
+            self._changed.clear()
+            if self._tag is not None and not (self._active and self._prefetch == self._subscribed_prefetch):
+                tag, self._tag = self._tag, None
+                await channel.call(channel.raw.basic_cancel, consumer_tag=tag)
+            if self._tag is None and self._active:
+                self._tag = await self._subscribe(channel)
+            changed = asyncio.ensure_future(self._changed.wait())
+            either: list[asyncio.Future[Any]] = [changed, channel.closed]
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            changed.cancel()
+        raise ChannelRefused(*channel.closed.result())
+
+    async def _subscribe(self, channel: Channel) -> str:
+        def deliver(_raw: Any, method: Any, _properties: Any, body: bytes) -> None:
+            delivery = Delivery(body, self.queue, method.delivery_tag, channel)
+            if self._active:
+                self._on_delivery(delivery)
+            else:
+                delivery.give_back()
+
+        self._subscribed_prefetch = self._prefetch
+        await channel.call(channel.raw.basic_qos, prefetch_count=self._prefetch)
+        frame = await channel.call(channel.raw.basic_consume, queue=self.queue, on_message_callback=deliver)
+        return str(frame.method.consumer_tag)

@@ -1,0 +1,48 @@
+"""Names of everything that taskq has in RabbitMQ. They are built here and nowhere else."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from taskq_kernel.domain import PRIORITIES
+from taskq_kernel.errors import InvalidTask
+
+_SUFFIXES = {2: ".high", 1: "", 0: ".low"}
+_QUEUE = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+@dataclass(frozen=True)
+class Names:
+    """Queue names under one prefix, so that several stacks can share a broker."""
+
+    prefix: str = "taskq"
+
+    def tasks(self, queue: str, priority: int) -> str:
+        """The queue that carries tasks of one priority of ``queue``.
+
+        The default priority has the plain name; a queue's own name has no dot, so the
+        suffix of another priority cannot collide with it.
+        """
+        return f"{self.prefix}.tasks.{queue}{_SUFFIXES[priority]}"
+
+    def all_tasks(self, queue: str) -> list[str]:
+        """The queues of ``queue``, the first to be served first."""
+        return [self.tasks(queue, priority) for priority in PRIORITIES]
+
+    @property
+    def outcomes(self) -> str:
+        """The queue from workers to the sink."""
+        return f"{self.prefix}.outcomes"
+
+    @property
+    def dead(self) -> str:
+        """The queue of messages that could not be decoded or delivered."""
+        return f"{self.prefix}.dead"
+
+
+def check_queue(name: str) -> str:
+    """Return ``name`` if it can name a queue, raise `InvalidTask` if not."""
+    if not _QUEUE.fullmatch(name):
+        raise InvalidTask(f"queue {name!r}: use 1 to 64 letters, digits, '_' or '-'")
+    return name

@@ -1,0 +1,190 @@
+"""One open AMQP connection, with pika's callbacks turned into awaitables.
+
+A session is used by one event loop and dies with its connection; `taskq_kernel.broker.client`
+opens the next one. pika is not thread-safe: nothing here may be called from another thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pika
+from pika.adapters.asyncio_connection import AsyncioConnection
+from pika.exceptions import AMQPError, ChannelClosed, ChannelClosedByBroker, ConnectionClosed
+
+from taskq_kernel.errors import BrokerUnreachable
+
+#: How long to wait for the broker's answer to anything but a publish, in seconds.
+ANSWER_TIMEOUT_S = 10.0
+#: AMQP heartbeat, in seconds: a connection whose other side fell silent is given up after two.
+HEARTBEAT_S = 20
+
+NOT_FOUND = 404
+PRECONDITION_FAILED = 406
+
+
+class Session:
+    """An open connection.
+
+    Attributes
+    ----------
+    closed : asyncio.Future
+        Done, with the reason as its result, once the connection is closed.
+    """
+
+    def __init__(self, connection: Any, closed: asyncio.Future[str]) -> None:
+        self._connection = connection
+        self.closed = closed
+
+    @classmethod
+    async def open(cls, url: str, client_name: str) -> Session:
+        """Connect to the broker at ``url``, or raise `BrokerUnreachable`."""
+        loop = asyncio.get_running_loop()
+        opened: asyncio.Future[Any] = loop.create_future()
+        closed: asyncio.Future[str] = loop.create_future()
+        parameters = pika.URLParameters(url)
+        parameters.heartbeat = HEARTBEAT_S
+        parameters.blocked_connection_timeout = None
+        parameters.connection_attempts = 1
+        parameters.client_properties = {"connection_name": client_name}
+
+        def succeed(connection: Any) -> None:
+            if opened.done():
+                connection.close()  # nobody waits for it any more
+            else:
+                opened.set_result(connection)
+
+        def fail(_connection: Any, error: BaseException | str) -> None:
+            if not opened.done():
+                opened.set_exception(BrokerUnreachable(f"RabbitMQ does not answer: {_reason(error)}"))
+
+        AsyncioConnection(
+            parameters,
+            on_open_callback=succeed,
+            on_open_error_callback=fail,
+            on_close_callback=lambda _, error: _settle(closed, _reason(error)),
+            custom_ioloop=loop,
+        )
+        try:
+            connection = await asyncio.wait_for(opened, ANSWER_TIMEOUT_S)
+        except TimeoutError:
+            raise BrokerUnreachable(f"RabbitMQ gave no answer within {ANSWER_TIMEOUT_S:.0f} s") from None
+        return cls(connection, closed)
+
+    async def channel(self) -> Channel:
+        """Open a channel."""
+        loop = asyncio.get_running_loop()
+        opened: asyncio.Future[Any] = loop.create_future()
+        try:
+            self._connection.channel(on_open_callback=lambda channel: _settle(opened, channel))
+        except AMQPError as error:
+            raise BrokerUnreachable(f"RabbitMQ closed the connection: {_reason(error)}") from error
+        return Channel(await _answer(opened, self.closed))
+
+    async def close(self) -> None:
+        """Close the connection; messages that were not acknowledged go back to their queues."""
+        if not self.closed.done():
+            try:
+                self._connection.close()
+            except AMQPError:
+                return  # it is closing already
+            await asyncio.wait([self.closed], timeout=ANSWER_TIMEOUT_S)
+
+
+class Channel:
+    """A channel of a session. Every call raises `BrokerUnreachable` once it is closed.
+
+    Attributes
+    ----------
+    raw : pika.channel.Channel
+        The channel below, for `basic_publish`, `basic_ack` and the like.
+    closed : asyncio.Future
+        Done, with the AMQP code and text, once the channel is closed by either side.
+    """
+
+    def __init__(self, raw: Any) -> None:
+        self.raw = raw
+        self.closed: asyncio.Future[tuple[int, str]] = asyncio.get_running_loop().create_future()
+        raw.add_on_close_callback(self._on_close)
+
+    def _on_close(self, _raw: Any, error: BaseException) -> None:
+        code = error.reply_code if isinstance(error, ChannelClosedByBroker) else 0
+        _settle(self.closed, (code, _reason(error)))
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the channel can be used, as far as this side knows."""
+        return bool(self.raw.is_open) and not self.closed.done()
+
+    async def call(self, method: Callable[..., Any], **arguments: Any) -> Any:
+        """Call a pika method that takes ``callback`` and wait for the broker's answer.
+
+        Raises
+        ------
+        ChannelRefused
+            If the broker closes the channel instead; it carries AMQP's code.
+        """
+        answered: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        try:
+            method(callback=lambda frame: _settle(answered, frame), **arguments)
+        except AMQPError as error:
+            raise BrokerUnreachable(f"the channel is closed: {_reason(error)}") from error
+        return await _answer(answered, self.closed)
+
+    async def declare(
+        self, queue: str, *, passive: bool = False, arguments: dict[str, Any] | None = None
+    ) -> int:
+        """Declare a durable queue; return how many messages wait in it."""
+        frame = await self.call(
+            self.raw.queue_declare, queue=queue, passive=passive, durable=True, arguments=arguments
+        )
+        return int(frame.method.message_count)
+
+    def close(self) -> None:
+        """Close the channel; what was delivered on it and not acknowledged goes back."""
+        if self.raw.is_open:
+            self.raw.close()
+
+
+class ChannelRefused(BrokerUnreachable):
+    """The broker closed the channel in answer to a request.
+
+    Attributes
+    ----------
+    code : int
+        AMQP's reply code, such as 404 for a queue that does not exist.
+    """
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(f"RabbitMQ refused: {text}")
+        self.code = code
+
+
+async def _answer(answered: asyncio.Future[Any], closed: asyncio.Future[Any]) -> Any:
+    """The result of ``answered``, unless the channel or connection closes first."""
+    await asyncio.wait([answered, closed], timeout=ANSWER_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED)
+    if answered.done():
+        return answered.result()
+    answered.cancel()
+    if not closed.done():
+        raise BrokerUnreachable(f"RabbitMQ gave no answer within {ANSWER_TIMEOUT_S:.0f} s")
+    reason = closed.result()
+    if isinstance(reason, tuple):
+        raise ChannelRefused(*reason)
+    raise BrokerUnreachable(f"RabbitMQ closed the connection: {reason}")
+
+
+def _settle(future: asyncio.Future[Any], result: Any) -> None:
+    """Give a future its result, unless whoever waited has given up."""
+    if not future.done():
+        future.set_result(result)
+
+
+def _reason(error: BaseException | str) -> str:
+    """pika's errors as one line, without the URL (it holds the password)."""
+    if isinstance(error, ChannelClosed | ConnectionClosed):
+        return f"{error.reply_code} {error.reply_text}"
+    text = str(error) or type(error).__name__
+    return text.splitlines()[0]

@@ -1,0 +1,113 @@
+"""The command line: ``taskq``.
+
+Each command lives in a module that is imported when the command is used, and that imports
+what it needs when it runs: a ``taskq submit`` must not pay for what ``taskq up`` needs.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+from taskq_kernel.errors import InvalidTask, SettingsError, TaskqError, Unreachable
+
+#: Exit codes.
+DONE, FAILED, WRONG_USAGE, UNREACHABLE = 0, 1, 2, 3
+#: As shells report the signals behind them: Ctrl-C, and a reader that went away.
+INTERRUPTED, PIPE_CLOSED = 130, 141
+
+#: The module of each command, in the order of ``--help``.
+_COMMANDS = {
+    "up": "stack",
+    "down": "stack",
+    "status": "stack",
+    "doctor": "stack",
+    "demo": "demo",
+    "service": "roles",
+    "worker": "roles",
+    "sink": "roles",
+    "submit": "submit",
+    "wait": "submit",
+    "ls": "look",
+    "show": "look",
+    "logs": "look",
+    "cancel": "change",
+    "retry": "change",
+    "delete": "change",
+}
+
+
+class _Taskq(click.Group):
+    """The group of all commands, each imported when it is needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in _COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"{__name__}.{_COMMANDS[name]}"), name)
+        return command
+
+
+def _version(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        from taskq_kernel import __version__
+
+        click.echo(f"taskq {__version__}")
+        ctx.exit()
+
+
+@click.command(
+    cls=_Taskq,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=(
+        "\b\nExamples:\n  taskq up\n  echo 'sum(1:10)' | taskq submit - --wait\n  taskq ls --limit 5\n"
+        "  taskq down"
+    ),
+)
+@click.option(
+    "--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Show the version."
+)
+def cli() -> None:
+    """Send Julia computations to a fleet of workers, and watch them.
+
+    An ID is a task's number or its UUID. Exit codes: 0 done, 1 the task or the command
+    failed, 2 wrong usage, 3 the stack or the service is unreachable.
+    """
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command.
+
+    Parameters
+    ----------
+    arguments : list of str, optional
+        What follows ``taskq``. Default: this process's own arguments.
+
+    Returns
+    -------
+    int
+        The exit code.
+    """
+    try:
+        code: Any = cli.main(arguments, prog_name="taskq", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except TaskqError as error:
+        print(f"taskq: {error}", file=sys.stderr)  # noqa: T201  (it is what the user sees)
+        return exit_code(error)
+    return code if isinstance(code, int) else DONE
+
+
+def exit_code(error: TaskqError) -> int:
+    """The exit code that stands for an error."""
+    if isinstance(error, Unreachable):
+        return UNREACHABLE
+    return WRONG_USAGE if isinstance(error, InvalidTask | SettingsError) else FAILED

@@ -1,0 +1,135 @@
+"""``taskq julia``: Julia packages for tasks, and the Julia that juliacall loads."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from taskq_kernel.cli import DONE, output
+from taskq_kernel.cli.options import as_json_option, examples, settings_options
+
+_DOWNLOADED = re.compile(r"downloaded ([\d.]+) MB of ([\d.]+) MB")
+
+
+@click.group(
+    epilog=examples("taskq julia install", "taskq julia add DifferentialEquations", "taskq julia status")
+)
+def julia() -> None:
+    """Julia packages for tasks, and the Julia that juliacall loads.
+
+    Packages are kept in taskq's own Julia project, in the data folder. Workers use it from
+    their next Julia process on.
+    """
+
+
+@julia.command(epilog=examples("taskq julia install"))
+@settings_options("home")
+def install(home: Path | None) -> int:
+    """Find or fetch Julia 1.10.3 or newer for juliacall, and set it up.
+
+    May download some hundred megabytes. Nothing is ever fetched when a worker starts.
+    """
+    from taskq_kernel.local import julia_project
+
+    with _progress("setting up Julia") as on_line:
+        found = julia_project.install(_home(home), on_line)
+    output.line(f"juliacall {found.package} is ready, with Julia {found.julia} at {found.executable}")
+    return DONE
+
+
+@julia.command(epilog=examples("taskq julia add DifferentialEquations", "taskq julia add DataFrames@1.6 CSV"))
+@click.argument("packages", nargs=-1, required=True, metavar="PACKAGE[@VERSION]...")
+@settings_options("julia", "home")
+def add(packages: tuple[str, ...], julia: str | None, home: Path | None) -> int:
+    """Put packages into the Julia project that tasks use."""
+    from taskq_kernel.local import julia_project
+
+    executable = _executable(julia, home)
+    with _progress(f"adding {', '.join(packages)}") as on_line:
+        there = julia_project.add(_home(home), packages, executable, on_line)
+    _write_packages(there)
+    return DONE
+
+
+@julia.command(epilog=examples("taskq julia status", "taskq julia status --json"))
+@settings_options("home")
+@as_json_option
+def status(home: Path | None, as_json: bool) -> int:
+    """Show the Julia project, its packages, and whether juliacall is ready."""
+    from taskq_kernel.local import julia_project
+
+    folder = _home(home)
+    ready, about = julia_project.describe_juliacall(folder)
+    there = julia_project.packages(folder)
+    if as_json:
+        output.json_document(
+            {
+                "project": str(julia_project.project_folder(folder)),
+                "manifestSha256": julia_project.manifest_sha256(folder),
+                "packages": there,
+                "juliacall": {"ready": ready, "about": about},
+            }
+        )
+        return DONE
+    output.line(f"project    {julia_project.project_folder(folder)}")
+    output.line(f"juliacall  {about}")
+    _write_packages(there)
+    return DONE
+
+
+def _home(home: Path | None) -> Path:
+    from taskq_kernel.settings import load_settings
+
+    return load_settings(home=home).home
+
+
+def _executable(julia: str | None, home: Path | None) -> str:
+    """The Julia that workers will use: juliacall's where it is ready, else the executable."""
+    from taskq_kernel.errors import SetupError
+    from taskq_kernel.local.julia import find_julia
+    from taskq_kernel.local.julia_project import read_juliacall
+    from taskq_kernel.settings import load_settings
+
+    settings = load_settings(home=home, julia=julia)
+    if settings.julia is None and settings.runner != "julia":
+        try:
+            return read_juliacall(settings.home).executable
+        except SetupError:
+            pass  # no worker would use it either
+    return str(find_julia(settings).path)
+
+
+def _write_packages(there: dict[str, str]) -> None:
+    if not there:
+        output.line("no packages")
+    for name, version in there.items():
+        output.line(f"  {name} {version}".rstrip())
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[str], None]]:
+    """Show what a long step is doing: a live line in a terminal, plain lines elsewhere."""
+    if not sys.stderr.isatty():
+        output.note(what)
+        yield lambda line: output.note(f"  {line}") if line.strip() else None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        step = progress.add_task(what, total=None)
+
+        def on_line(line: str) -> None:
+            downloaded = _DOWNLOADED.search(line)
+            if downloaded:
+                progress.update(step, completed=float(downloaded[1]), total=float(downloaded[2]))
+            elif line.strip():
+                progress.update(step, description=f"{what}: {line.strip()[:60]}", total=None)
+
+        yield on_line

@@ -1,0 +1,98 @@
+"""Options of commands: those that are settings, and those that several commands share.
+
+A flag for a setting is made from its field in `taskq_kernel.settings.Settings`, so flag,
+variable and ``taskq.toml`` have one declaration. Secrets are no flags: everybody on a
+machine can read a process's arguments.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args, get_origin
+
+import click
+
+from taskq_kernel.client.options import parse_size
+
+#: Settings that are numbers of bytes.
+_SIZES = frozenset({"memory_limit", "max_value_bytes", "max_log_bytes"})
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def examples(*commands: str) -> str:
+    """The end of a command's help."""
+    return "\b\nExamples:\n" + "\n".join(f"  {command}" for command in commands)
+
+
+def settings_options(*names: str) -> Callable[[Command], Command]:
+    """Click options for settings, each declared by its field.
+
+    An option that is not given is None, so that `load_settings` takes the variable, the
+    file or the default.
+    """
+    from pydantic import SecretStr
+
+    from taskq_kernel.settings import Settings
+
+    def decorate(command: Command) -> Command:
+        for name in reversed(names):
+            field = Settings.model_fields[name]
+            kind = _plain(field.annotation)
+            if kind is SecretStr:
+                raise ValueError(f"{name} is a secret, and no flag: use {name}_file")
+            default = "" if field.default is None or field.default_factory else f", default {_shown(field)}"
+            command = click.option(
+                f"--{name.replace('_', '-')}",
+                name,
+                default=None,
+                help=f"{_sentence(field.description)} [TASKQ_{name.upper()}{default}]",
+                **_click_type(name, kind),
+            )(command)
+        return command
+
+    return decorate
+
+
+def _plain(annotation: Any) -> Any:
+    """A field's type, without ``| None``."""
+    if isinstance(annotation, types.UnionType):
+        return next(kind for kind in get_args(annotation) if kind is not type(None))
+    return annotation
+
+
+def _click_type(name: str, kind: Any) -> dict[str, Any]:
+    if get_origin(kind) is Literal:
+        return {"type": click.Choice(get_args(kind))}
+    if get_origin(kind) is list:
+        return {"metavar": "NAME,NAME", "callback": _names}
+    if name in _SIZES:
+        return {"metavar": "SIZE", "callback": size}
+    return {"type": {Path: click.Path(path_type=Path)}.get(kind, kind)}
+
+
+def _shown(field: Any) -> str:
+    return ",".join(field.default) if isinstance(field.default, list) else str(field.default)
+
+
+def _sentence(text: str | None) -> str:
+    return text[:1].upper() + text[1:] if text else ""
+
+
+def size(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> int | None:
+    """Click's callback for an option that is a number of bytes, such as ``2 GiB``."""
+    return None if value is None else parse_size(value)
+
+
+def _names(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> list[str] | None:
+    """Click's callback for an option that is names with commas between them."""
+    return None if value is None else [name.strip() for name in value.split(",") if name.strip()]
+
+
+as_json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Write JSON, with GraphQL's field names."
+)
+
+ids_argument = click.argument("ids", nargs=-1, required=True, metavar="ID...")

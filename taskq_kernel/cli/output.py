@@ -1,0 +1,127 @@
+"""What commands write: JSON for programs, tables and plain text for people."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn
+
+import click
+import msgspec
+
+from taskq_kernel.cli import PIPE_CLOSED
+from taskq_kernel.client.display import cut, said_by, seconds_text, status_of
+
+# Numbers with more digits than a float holds stay numbers.
+_encoder = msgspec.json.Encoder(decimal_format="number")
+
+#: rich's styles for each status.
+STYLES = {
+    "QUEUEING": "dim",
+    "RUNNING": "blue",
+    "FINISHED": "green",
+    "FAILED": "red",
+    "CANCELLED": "yellow",
+}
+
+
+def write(text: str | bytes) -> None:
+    """Write to standard output at once. A reader that went away ends the command silently."""
+    data = text.encode(errors="replace") if isinstance(text, str) else text
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        pipe_closed()
+
+
+def pipe_closed() -> NoReturn:
+    """End the command: nobody reads its output any longer."""
+    # Python would complain when it flushes standard output at exit.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raise click.exceptions.Exit(PIPE_CLOSED)
+
+
+def line(text: str = "") -> None:
+    """Write a line to standard output."""
+    write(f"{text}\n")
+
+
+def note(text: str) -> None:
+    """Write a line to standard error."""
+    click.echo(text, err=True)
+
+
+def as_json(value: Any) -> bytes:
+    """A value as JSON on one line, every digit of it."""
+    return _encoder.encode(value)
+
+
+def json_document(value: Any) -> None:
+    """Write a value as JSON, indented."""
+    write(msgspec.json.format(as_json(value), indent=2) + b"\n")
+
+
+def for_people() -> bool:
+    """Whether standard output is a terminal."""
+    return sys.stdout.isatty()
+
+
+def table(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write tasks as a table: rich in a terminal, plain columns elsewhere."""
+    if for_people():
+        from rich.console import Console
+
+        try:
+            Console().print(rich_table(rows))
+        except BrokenPipeError:
+            pipe_closed()
+        return
+    cells = [list(COLUMNS), *([text for text, _style in row_cells(row)] for row in rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(COLUMNS))]
+    write("".join("  ".join(map(str.ljust, row, widths)).rstrip() + "\n" for row in cells))
+
+
+#: Titles of the columns of a table of tasks, and on which side they stand.
+COLUMNS = {
+    "number": "right",
+    "name": "left",
+    "status": "left",
+    "progress": "right",
+    "value": "left",
+    "seconds": "right",
+    "worker": "left",
+}
+
+
+def row_cells(row: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The cells of a task's row: text, and rich's style for it."""
+    status = status_of(row)
+    progress = row.get("progress")
+    shown = f"{100 * progress:.0f} %" if progress is not None and status == "RUNNING" else ""
+    said = row.get("progressMessage") or "" if status == "RUNNING" else said_by(row)
+    return [
+        (str(row["number"]), "bold"),
+        (cut(row["name"], 40), ""),
+        (status, STYLES.get(status, "")),
+        (shown, "blue"),
+        (cut(said, 60), "red" if status == "FAILED" else ""),
+        (seconds_text(row.get("seconds")), ""),
+        (row.get("worker") or "", "dim"),
+    ]
+
+
+def rich_table(rows: Sequence[Mapping[str, Any]]) -> Any:
+    """Tasks as a rich table."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for title, side in COLUMNS.items():
+        made.add_column(title, justify="right" if side == "right" else "left", no_wrap=title != "value")
+    for row in rows:
+        made.add_row(*(Text(text, style) for text, style in row_cells(row)))
+    return made

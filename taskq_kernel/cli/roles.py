@@ -1,0 +1,60 @@
+"""``taskq service``, ``worker`` and ``sink``: one part of a stack in the foreground."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import click
+
+from taskq_kernel.cli.options import examples, settings_options
+
+_BROKER = ("broker_file", "broker_prefix", "queue_type")
+_SERVICE = ("url", "token_file")
+
+
+@click.command(
+    short_help="Run the GraphQL service.",
+    epilog=examples("taskq service --port 8000 --tokens-file tokens.json --broker-file broker.url"),
+)
+@settings_options(
+    "host", "port", "tokens_file", "database", "blobs", *_BROKER,
+    "heartbeat", "lease", "max_lost", "max_log_bytes", "max_value_bytes", "home", "log_level",
+)  # fmt: skip
+def service(**flags: Any) -> int:
+    """Run the GraphQL service until it is told to stop (SIGTERM or Ctrl-C).
+
+    RabbitMQ's URL comes from TASKQ_BROKER, or from a file: it has a password in it.
+    """
+    return _run("taskq_kernel.service.main", "serve", flags)
+
+
+@click.command(
+    short_help="Run a worker.",
+    epilog=examples("taskq worker --url http://127.0.0.1:8000/graphql --token-file worker.token --slots 4"),
+)
+@settings_options(
+    *_SERVICE, *_BROKER, "slots", "queues", "worker_name", "julia", "runner", "memory_limit", "grace",
+    "home", "log_level",
+)  # fmt: skip
+def worker(**flags: Any) -> int:
+    """Run a worker until it is told to stop (SIGTERM or Ctrl-C). It finishes what it can first."""
+    return _run("taskq_worker.main", "run", flags)
+
+
+@click.command(
+    short_help="Run the sink.",
+    epilog=examples("taskq sink --url http://127.0.0.1:8000/graphql --token-file sink.token"),
+)
+@settings_options(*_SERVICE, *_BROKER, "results_database", "home", "log_level")
+def sink(**flags: Any) -> int:
+    """Run the sink until it is told to stop (SIGTERM or Ctrl-C). It commits what it has first."""
+    return _run("taskq_sink.main", "run", flags)
+
+
+def _run(module: str, function: str, flags: dict[str, Any]) -> int:
+    from taskq_kernel.settings import load_settings
+
+    # By name: this package imports nothing of the worker and the sink.
+    code: int = getattr(import_module(module), function)(load_settings(**flags))
+    return code

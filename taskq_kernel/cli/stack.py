@@ -1,0 +1,101 @@
+"""``taskq up``, ``down``, ``status`` and ``doctor``: the local stack."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from taskq_kernel.cli import DONE, FAILED, UNREACHABLE, output
+from taskq_kernel.cli.options import as_json_option, examples, settings_options
+
+
+@click.command(short_help="Start the local stack.", epilog=examples("taskq up", "taskq up --workers 2"))
+@settings_options("workers", "home")
+def up(workers: int | None, home: Path | None) -> int:
+    """Start the local stack: RabbitMQ, the service, the sink and a worker.
+
+    Returns when the stack takes tasks. What runs already is left as it is; what has died
+    is started again.
+    """
+    info = _stack(home).up(workers=workers, on_step=output.note)
+    output.line(f"taskq takes tasks at {info.graphql}, with {info.slots} slot{'s' * (info.slots != 1)}")
+    return DONE
+
+
+@click.command(short_help="Stop the local stack.", epilog=examples("taskq down"))
+@settings_options("home")
+def down(home: Path | None) -> int:
+    """Stop the local stack. Tasks that wait are kept, and go on when it is up again."""
+    _stack(home).down(on_step=output.note)
+    output.line("the stack is down")
+    return DONE
+
+
+@click.command(epilog=examples("taskq status", "taskq status --json"))
+@settings_options("home")
+@as_json_option
+def status(home: Path | None, as_json: bool) -> int:
+    """Show the local stack and its processes.
+
+    Exit code 0 if all of it runs, 1 if parts of it do, 3 if it is down.
+    """
+    found = _stack(home).status()
+    if as_json:
+        output.json_document(found)
+    else:
+        _write_status(found)
+    if found["running"]:
+        return DONE
+    return UNREACHABLE if found["graphql"] is None else FAILED
+
+
+def _write_status(found: dict[str, Any]) -> None:
+    if found["graphql"] is None:
+        output.line("no stack is running; start one with `taskq up`")
+    for title, value in (
+        ("service", found["graphql"]),
+        ("broker", found["broker"]),
+        ("token file", found["token_file"]),
+        ("data folder", found["home"]),
+    ):
+        if value:
+            output.line(f"{title:<12} {value}")
+    for process in found["processes"]:
+        pid = f"pid {process['pid']}" if process["pid"] else ""
+        output.line(f"{process['role']:<12} {process['state']:<8} {pid}".rstrip())
+
+
+@click.command(
+    short_help="Check what taskq needs on this machine.",
+    epilog=examples("taskq doctor", "taskq doctor --json"),
+)
+@settings_options("home")
+@as_json_option
+def doctor(home: Path | None, as_json: bool) -> int:
+    """Check what taskq needs on this machine, and say how to mend what is missing.
+
+    Exit code 0 if everything is well, 1 if not.
+    """
+    from taskq_kernel.local.doctor import examine
+    from taskq_kernel.settings import load_settings
+
+    checks = list(examine(load_settings(home=home)))
+    if as_json:
+        output.json_document(
+            [{"name": one.name, "ok": one.ok, "detail": one.detail, "mend": one.mend} for one in checks]
+        )
+    else:
+        for one in checks:
+            output.line(f"{'ok  ' if one.ok else 'FAIL'}  {one.name}: {one.detail}")
+            if not one.ok and one.mend:
+                output.line(f"      {one.mend}")
+    return DONE if all(one.ok for one in checks) else FAILED
+
+
+def _stack(home: Path | None) -> Any:
+    from taskq_kernel.local.stack import LocalStack
+    from taskq_kernel.settings import load_settings
+
+    return LocalStack(load_settings(home=home))

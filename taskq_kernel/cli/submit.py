@@ -1,0 +1,216 @@
+"""``taskq submit`` and ``taskq wait``."""
+
+from __future__ import annotations
+
+import queue
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from taskq_kernel.cli import DONE, FAILED, INTERRUPTED, output
+from taskq_kernel.cli.options import as_json_option, examples, ids_argument, size
+from taskq_kernel.client.options import PRIORITY_NAMES
+from taskq_kernel.errors import InvalidTask, ServiceUnreachable, TaskTimeout, listed
+
+if TYPE_CHECKING:
+    from taskq_kernel.client.client import Client
+    from taskq_kernel.client.task import Task
+
+#: A command that waits gives up when the service was away for this long, in seconds.
+PATIENCE_S = 60.0
+#: How often a waiting command looks at the clock, in seconds.
+_TICK_S = 0.5
+
+
+@click.command(
+    short_help="Submit Julia code.",
+    epilog=examples(
+        "echo 'sum(1:10)' | taskq submit - --wait",
+        "echo 'sum(rand(n)) / n' | taskq submit - --name 'mean of noise' --arg n=1000 --timeout 60",
+        "echo 'sqrt(2)' | taskq submit - --wait --json",
+    ),
+)
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
+@click.option("--name", help="What to call the task.  [default: the file's name, or the code's first line]")
+@click.option("--wait", is_flag=True, help="Wait for the value and write it as JSON, and nothing else.")
+@click.option("--timeout", type=float, metavar="SECONDS", help="How long it may run.  [default: no limit]")
+@click.option("--arg", "arguments", multiple=True, metavar="NAME=VALUE", help="An argument: JSON or text.")
+@click.option("--queue", default="default", show_default=True, help="The queue it waits in.")
+@click.option("--priority", default="normal", show_default=True, metavar="|".join(PRIORITY_NAMES))
+@click.option(
+    "--memory-limit", metavar="SIZE", callback=size, help="Resident memory it may use, such as '2 GiB'."
+)
+@click.option("--max-attempts", type=int, default=1, show_default=True, help="Runs that may fail.")
+@as_json_option
+def submit(
+    file: Path, name: str | None, wait: bool, arguments: Sequence[str], as_json: bool, **options: Any
+) -> int:
+    """Submit the Julia code in FILE, or from standard input with -.
+
+    Writes the new task's number; with --wait its value as JSON; with --json the task as
+    an object, with both the finished task.
+    """
+    from taskq_kernel.client.connection import existing
+    from taskq_kernel.client.options import parse_arguments, task_input
+
+    given = task_input(
+        _read(file),
+        name if name is not None or str(file) == "-" else file.name,
+        arguments=parse_arguments(arguments),
+        **options,
+    )
+    address = existing()
+    if wait:
+        return _submit_and_wait(address, given, as_json)
+
+    from taskq_kernel.client import operations
+    from taskq_kernel.client.transport import GraphQLTransport
+
+    transport = GraphQLTransport(address.url, address.token)
+    fields = operations.ALL if as_json else "number"
+    task = operations.create(transport, [given | {"id": operations.new_id()}], fields)[0]
+    if as_json:
+        output.json_document(task)
+    else:
+        output.line(str(task["number"]))
+    return DONE
+
+
+def _read(file: Path) -> str:
+    data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+    try:
+        return data.decode().removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        where = "standard input" if str(file) == "-" else str(file)
+        byte = f"byte 0x{data[error.start]:02x} at offset {error.start}"
+        raise InvalidTask(f"{where} is not UTF-8: {byte}; nothing was submitted") from None
+
+
+def _submit_and_wait(address: Any, given: dict[str, Any], as_json: bool) -> int:
+    from taskq_kernel.client import operations
+    from taskq_kernel.client.client import Client
+
+    client = Client(address.url, address.token)
+    task = client._create([given])[0]
+    for _ in ended(client, [task], None):
+        pass
+    code = _tell_end(task)
+    if as_json and not task._deleted:
+        output.json_document(operations.get(client._transport, task.id, operations.ALL))
+    elif code == DONE:
+        output.write(_value_json(client, task) + b"\n")
+    return code
+
+
+def _value_json(client: Client, task: Task) -> bytes:
+    """The value as the service has it, undecoded."""
+    task._get("valueKind")
+    if task._data.get("valueRef"):
+        return client._transport.get_blob(task._data["valueRef"])
+    return output.as_json(task._data.get("value"))
+
+
+def _tell_end(task: Task) -> int:
+    """Say on standard error why a task has no value, if it has none; the exit code."""
+    from taskq_kernel.errors import TaskCancelled, TaskDeleted, TaskFailed
+
+    if task._data["status"] == "FINISHED" and not task._deleted:
+        return DONE
+    try:
+        task._outcome()
+    except (TaskFailed, TaskCancelled, TaskDeleted) as error:
+        output.note(f"taskq: {error}")
+    return FAILED
+
+
+@click.command(
+    short_help="Wait until tasks are done.",
+    epilog=examples(
+        "taskq wait $(echo 'sleep(1)' | taskq submit -)",
+        "taskq wait $(echo 'sleep(1)' | taskq submit -) --timeout 30 && echo it is done",
+    ),
+)
+@ids_argument
+@click.option(
+    "--timeout", type=float, metavar="SECONDS", help="How long to wait.  [default: as long as it takes]"
+)
+@as_json_option
+def wait(ids: Sequence[str], timeout: float | None, as_json: bool) -> int:
+    """Wait until tasks are done, and write how each ended, in that order.
+
+    Exit code 0 if all are FINISHED, 1 if one is not, or not within --timeout.
+    """
+    from taskq_kernel.client.client import Client
+    from taskq_kernel.client.connection import existing
+    from taskq_kernel.client.display import task_line
+
+    address = existing()
+    client = Client(address.url, address.token)
+    tasks = list({task.id: task for task in map(client.task, ids)}.values())
+    codes = []
+    for task in ended(client, tasks, timeout):
+        if not as_json:
+            output.line(task_line(task._data | {"deleted": task._deleted}))
+        codes.append(DONE if task._data["status"] == "FINISHED" and not task._deleted else FAILED)
+    if as_json:
+        output.json_document([task.refresh()._data for task in tasks if not task._deleted])
+    return max(codes)
+
+
+def ended(client: Client, tasks: Sequence[Task], timeout_s: float | None) -> Iterator[Task]:
+    """Tasks as they end; the way a command waits.
+
+    Raises
+    ------
+    TaskTimeout
+        After ``timeout_s``.
+    ServiceUnreachable
+        If the service was away for `PATIENCE_S`.
+    click.exceptions.Exit
+        On Ctrl-C, once it is said that the tasks go on.
+    """
+    waker: queue.SimpleQueue[Task] = queue.SimpleQueue()
+    left = {task.id: task for task in tasks}
+    deadline = None if timeout_s is None else time.monotonic() + timeout_s
+    try:
+        stop = client._known.wait_for(tasks, waker.put)
+        try:
+            while left:
+                tick = _TICK_S if deadline is None else min(_TICK_S, max(0.0, deadline - time.monotonic()))
+                try:
+                    task = waker.get(timeout=tick)
+                except queue.Empty:
+                    _check(client, left.values(), deadline, timeout_s)
+                    continue
+                task._check_followed()
+                del left[task.id]
+                yield task
+        finally:
+            stop()
+    except KeyboardInterrupt:
+        output.note(f"\ntaskq: {_go_on(left.values())}")
+        raise click.exceptions.Exit(INTERRUPTED) from None
+
+
+def _check(client: Client, left: Any, deadline: float | None, timeout_s: float | None) -> None:
+    """Give up where that is due."""
+    from datetime import UTC, datetime
+
+    if deadline is not None and time.monotonic() >= deadline:
+        raise TaskTimeout(f"not done after {timeout_s:g} s: {_go_on(left)}")
+    state = client.feed.state
+    if state.name == "away" and (datetime.now(UTC) - state.since).total_seconds() > PATIENCE_S:
+        raise ServiceUnreachable(
+            f"the service has been away for {PATIENCE_S:.0f} s ({state.reason}); {_go_on(left)}"
+        )
+
+
+def _go_on(left: Any) -> str:
+    numbers = [str(task.number) for task in left]
+    if len(numbers) == 1:
+        return f"task {numbers[0]} goes on; `taskq wait {numbers[0]}` waits for it again"
+    return f"tasks {listed(numbers)} go on"

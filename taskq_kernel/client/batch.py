@@ -1,0 +1,178 @@
+"""Several tasks, treated as one."""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections import Counter
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, overload
+
+from taskq_kernel.client.task import Task
+from taskq_kernel.domain import TaskStatus
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from taskq_kernel.client.client import Client
+
+
+class Batch(Sequence[Task]):
+    """A list of tasks that can be waited for, cancelled and looked at together.
+
+    Batches come from `Client.submit_many` and `Client.tasks`; a slice of one is one. Its
+    tasks are in the order of submission; `as_completed` gives them as they end.
+
+    Attributes
+    ----------
+    id : str or None
+        The UUID that its tasks were submitted with, for ``q.frame(batch=...)``.
+    """
+
+    def __init__(self, client: Client, tasks: Iterable[Task], batch_id: str | None = None) -> None:
+        self._client = client
+        self._tasks = list(tasks)
+        self.id = batch_id
+
+    # -- a list --------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    @overload
+    def __getitem__(self, index: int) -> Task: ...
+    @overload
+    def __getitem__(self, index: slice) -> Batch: ...
+    def __getitem__(self, index: int | slice) -> Task | Batch:
+        if isinstance(index, slice):
+            return Batch(self._client, self._tasks[index], self.id)
+        return self._tasks[index]
+
+    def __iter__(self) -> Iterator[Task]:
+        return iter(self._tasks)
+
+    # -- waiting -------------------------------------------------------------------------
+
+    def as_completed(self, timeout: float | None = None, *, progress: bool = True) -> Iterator[Task]:
+        """The tasks in the order in which they end, however they end.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            How long to wait for all of them, in seconds. Default: as long as it takes.
+        progress : bool
+            Show a progress bar, in a notebook or a terminal.
+
+        Raises
+        ------
+        TaskTimeout
+            If some are not done within ``timeout``. They go on.
+        """
+        from taskq_kernel.client.progress import ProgressBar
+
+        deadline = None if timeout is None else time.monotonic() + timeout
+        ended: queue.SimpleQueue[Task] = queue.SimpleQueue()
+        bar = ProgressBar(len(self._tasks)) if progress else None
+        stop = self._client._known.wait_for(self._unique(), ended.put)
+        try:
+            for count in range(1, len(self._unique()) + 1):
+                task = self._next(ended, deadline, timeout, len(self._tasks) - count + 1)
+                task._check_followed()
+                if bar is not None:
+                    bar.advance(task._data["status"])
+                yield task
+        finally:
+            stop()
+            if bar is not None:
+                bar.close()
+
+    def _next(
+        self, ended: queue.SimpleQueue[Task], deadline: float | None, timeout: float | None, left: int
+    ) -> Task:
+        try:
+            return ended.get(timeout=None if deadline is None else max(0.0, deadline - time.monotonic()))
+        except queue.Empty:
+            raise self._client._timeout(
+                f"{left} of {len(self._tasks)} tasks are not done", timeout or 0.0
+            ) from None
+
+    def _unique(self) -> list[Task]:
+        return list({task.id: task for task in self._tasks}.values())
+
+    def wait(self, timeout: float | None = None, *, progress: bool = True) -> Batch:
+        """Wait until all are done, whichever way they end. The parameters are `as_completed`'s."""
+        for _ in self.as_completed(timeout, progress=progress):
+            pass
+        return self
+
+    def results(self, timeout: float | None = None) -> list[Any]:
+        """The values, in the order of the tasks.
+
+        Raises
+        ------
+        TaskFailed, TaskCancelled, TaskDeleted
+            For the first task, in this order, that has no value.
+        TaskTimeout
+            If some are not done within ``timeout`` seconds. They go on.
+        """
+        self.wait(timeout)
+        return [task._outcome() for task in self._tasks]
+
+    def __await__(self) -> Generator[Any, None, list[Any]]:
+        return self._results().__await__()
+
+    async def _results(self) -> list[Any]:
+        import asyncio
+
+        return list(await asyncio.gather(*(task._result() for task in self._tasks)))
+
+    # -- acting and looking --------------------------------------------------------------
+
+    def cancel(self) -> int:
+        """Cancel those that are not done; how many that were."""
+        return self._client._change("cancel", self._tasks)
+
+    def retry(self) -> int:
+        """Run those again that are done; how many that were."""
+        return self._client._change("retry", self._tasks)
+
+    def delete(self) -> int:
+        """Delete them all; how many there were."""
+        return self._client._change("delete", self._tasks)
+
+    def counts(self) -> dict[TaskStatus, int]:
+        """How many tasks have each status."""
+        self._freshen()
+        found = Counter(task._data["status"] for task in self._tasks)
+        return {status: found[status] for status in TaskStatus}
+
+    def frame(self, *, values: bool = True) -> pd.DataFrame:
+        """The tasks as a DataFrame, as `Client.frame`."""
+        from taskq_kernel.client.frame import make_frame
+
+        self._client._known.refresh(self._unique())
+        rows = [task._data for task in self._tasks if not task._deleted]
+        return make_frame(rows, values=values)
+
+    def _freshen(self) -> None:
+        self._client._known.freshen(*self._unique())
+
+    # -- showing -------------------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        counts = Counter(str(task._data["status"]) for task in self._tasks)
+        shown = ", ".join(f"{count} {status}" for status, count in counts.items()) or "no tasks"
+        return f"<Batch of {len(self._tasks)}: {shown}>"
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        from taskq_kernel.client.display import batch_table
+        from taskq_kernel.errors import TaskqError
+
+        with suppress(TaskqError):
+            self._freshen()
+        rows = [task._data | {"deleted": task._deleted} for task in self._tasks]
+        return {"text/plain": repr(self), "text/html": batch_table(rows)}
+
+    def _repr_html_(self) -> str:
+        return self._repr_mimebundle_()["text/html"]

@@ -1,0 +1,394 @@
+"""The client: tasks in, values out."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from taskq_kernel.client import operations
+from taskq_kernel.client.batch import Batch
+from taskq_kernel.client.feed import Feed
+from taskq_kernel.client.known import KnownTasks
+from taskq_kernel.client.options import task_input
+from taskq_kernel.client.task import Task, ids_of, new_task_data
+from taskq_kernel.client.transport import GraphQLTransport
+from taskq_kernel.domain import TaskStatus
+from taskq_kernel.errors import InvalidTask, TaskTimeout
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class WorkerInfo:
+    """A worker, as the service sees it."""
+
+    id: str
+    name: str
+    host: str
+    pid: int
+    runner: str
+    julia_version: str
+    queues: list[str]
+    slots: int
+    busy: int
+    state: str
+    joined_at: datetime
+    last_seen_at: datetime
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Where everything stands.
+
+    Attributes
+    ----------
+    counts : dict
+        Tasks of each status.
+    slots, busy : int
+        Slots of the workers that are there, and how many of them work.
+    last_hour : list of (datetime, int, int)
+        For each of the last 60 minutes: when it began, tasks FINISHED and FAILED in it.
+    outbox_length : int
+        Tasks not yet handed to RabbitMQ.
+    """
+
+    counts: dict[TaskStatus, int]
+    total: int
+    slots: int
+    busy: int
+    workers_online: int
+    finished_per_minute: float
+    last_hour: list[tuple[datetime, int, int]]
+    broker_connected: bool
+    outbox_length: int
+
+
+class Client:
+    """A connection to a taskq service; `taskq_kernel.connect` makes one.
+
+    It may be used from several threads. It is a context manager: leaving it closes the
+    connection, and the tasks go on.
+
+    Parameters
+    ----------
+    url : str
+        The service's GraphQL URL.
+    token : str or None
+        The bearer token.
+    timeout_s : float
+        How long one answer of the service may take.
+    """
+
+    def __init__(self, url: str, token: str | None, *, timeout_s: float = 30.0) -> None:
+        self._transport = GraphQLTransport(url, token, timeout_s)
+        self.feed = Feed(self._transport.url, self._transport.authorization)
+        self._known = KnownTasks(self._transport, self.feed)
+        self._closed = False
+        # The feed's thread does not hold the client: one that nobody uses ends its feed.
+        weakref.finalize(self, self.feed.close).atexit = False
+
+    @property
+    def url(self) -> str:
+        """The service's GraphQL URL."""
+        return self._transport.url
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed."""
+        return self._closed
+
+    def __repr__(self) -> str:
+        return f"<taskq client of {self.url}>"
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection. The tasks go on."""
+        self._closed = True
+        self.feed.close()
+        self._transport.close()
+
+    # -- submitting ----------------------------------------------------------------------
+
+    def submit(
+        self,
+        code: str,
+        name: str | None = None,
+        *,
+        arguments: Mapping[str, Any] | None = None,
+        queue: str = "default",
+        priority: int | str = 1,
+        timeout: float | None = None,
+        memory_limit: int | str | None = None,
+        max_attempts: int = 1,
+    ) -> Task:
+        """Submit Julia code. Returns at once, the task is on its way then and cannot be lost.
+
+        Parameters
+        ----------
+        code : str
+            Julia code. It is evaluated in a fresh module; its last expression is the value.
+        name : str, optional
+            What to call it. Default: the code's first line.
+        arguments : dict, optional
+            Values that the code finds as global names; see `taskq_kernel.values` for what
+            they may be.
+        queue : str
+            The queue of the workers that shall run it.
+        priority : int or str
+            0 or ``"low"``, 1 or ``"normal"``, 2 or ``"high"``.
+        timeout : float, optional
+            How long it may run, in seconds; it is FAILED after that. Default: no limit.
+        memory_limit : int or str, optional
+            How much resident memory its Julia process may use, in bytes or such as
+            ``"2 GiB"``. Default: what the worker is set to.
+        max_attempts : int
+            How many of its runs may fail before it is FAILED. Runs that a lost worker cut
+            short do not count.
+
+        Raises
+        ------
+        InvalidTask
+            If one of these cannot be used; the message says which and why.
+        ServiceUnreachable
+            If the service does not answer.
+        """
+        given = task_input(
+            code,
+            name,
+            arguments=arguments,
+            queue=queue,
+            priority=priority,
+            timeout=timeout,
+            memory_limit=memory_limit,
+            max_attempts=max_attempts,
+        )
+        return self._create([given])[0]
+
+    def submit_many(self, tasks: Iterable[str | Mapping[str, Any]], **common: Any) -> Batch:
+        """Submit many tasks in one request.
+
+        Parameters
+        ----------
+        tasks : iterable of str or dict
+            Julia code, or dicts with ``code`` and other parameters of `submit`.
+        **common
+            Parameters of `submit` for all tasks that do not have their own.
+
+        Returns
+        -------
+        Batch
+            The tasks, in order. Its ``id`` selects them later: ``q.frame(batch=b)``.
+
+        Raises
+        ------
+        InvalidTask, ServiceUnreachable
+            As for `submit`. Up to 5,000 tasks are created all or none; more go in several
+            requests.
+        """
+        batch_id = operations.new_id()
+        inputs = [task_input(**(common | _as_options(one))) | {"batch": batch_id} for one in tasks]
+        return Batch(self, self._create(inputs), batch_id)
+
+    def _create(self, inputs: Sequence[dict[str, Any]]) -> list[Task]:
+        # The feed starts first, so that it need not be asked what happened meanwhile.
+        self.feed.start()
+        made: list[Task] = []
+        for chunk in operations.chunks(inputs, operations.CREATE_CHUNK):
+            given = [one | {"id": operations.new_id()} for one in chunk]
+            created = operations.create(self._transport, given, _CREATED)
+            made += [
+                self._task(new_task_data(one, answer)) for one, answer in zip(given, created, strict=True)
+            ]
+        return made
+
+    # -- looking -------------------------------------------------------------------------
+
+    def task(self, task_id: int | str) -> Task:
+        """One task, by its number or UUID.
+
+        Raises
+        ------
+        NotFound
+            If there is none.
+        """
+        return self._task(operations.get(self._transport, str(task_id)))
+
+    def tasks(self, *, limit: int | None = None, newest_first: bool = False, **selection: Any) -> Batch:
+        """The tasks that match a selection, as a `Batch`.
+
+        Parameters
+        ----------
+        limit : int, optional
+            At most this many. Default: all.
+        newest_first : bool
+            Order by falling number. Default: by rising number.
+        **selection
+            ``status`` (one or several), ``name`` (part of it), ``search`` (part of name or
+            code), ``batch``, ``owner``, ``queue``, ``worker``, ``created_after``,
+            ``created_before``, ``finished_after``, ``finished_before`` (datetimes), ``ids``.
+        """
+        rows = self._select(operations.TASK, limit, newest_first, selection)
+        return Batch(self, [self._task(row) for row in rows])
+
+    def frame(
+        self,
+        *,
+        limit: int | None = None,
+        newest_first: bool = False,
+        values: bool = True,
+        **selection: Any,
+    ) -> pd.DataFrame:
+        """The tasks that match a selection, as a DataFrame with a row a task.
+
+        The parameters are those of `tasks`, and:
+
+        Parameters
+        ----------
+        values : bool
+            Whether to fetch the values as well, for the column ``value``.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Index ``number``; columns ``name``, ``status`` (ordered category), ``progress``
+            (0 to 1), ``value`` (Python objects, None where too large), ``value_text``,
+            ``error``, ``seconds``, ``worker``, ``attempt``, ``lost``, ``queue``,
+            ``priority``, ``owner``, ``batch``, ``created_at``, ``started_at``,
+            ``finished_at`` (UTC), ``id``.
+        """
+        from taskq_kernel.client.frame import make_frame
+
+        fields = f"{operations.ROW} value valueRef" if values else operations.ROW
+        return make_frame(self._select(fields, limit, newest_first, selection), values=values)
+
+    def workers(self, *, everyone: bool = False) -> list[WorkerInfo]:
+        """The workers that are there; with ``everyone`` also those that left or were lost."""
+        return [_worker(data) for data in operations.workers(self._transport, everyone=everyone)]
+
+    def statistics(self) -> Statistics:
+        """Where everything stands: tasks by status, slots, pace, the broker."""
+        return _statistics(operations.statistics(self._transport))
+
+    def _select(
+        self, fields: str, limit: int | None, newest_first: bool, selection: Mapping[str, Any]
+    ) -> list[dict[str, Any]]:
+        chosen = operations.task_filter(**selection)
+        order = [("NUMBER", "DESC" if newest_first else "ASC")]
+        return list(operations.pages(self._transport, chosen, fields, order=order, limit=limit))
+
+    # -- changing ------------------------------------------------------------------------
+
+    def cancel(self, *tasks: Task | Batch | int | str, **selection: Any) -> int:
+        """Cancel tasks that are not done.
+
+        Parameters
+        ----------
+        *tasks
+            Tasks, batches, numbers or UUIDs.
+        **selection
+            Instead of ``tasks``: everything that matches, as in `tasks`.
+
+        Returns
+        -------
+        int
+            How many were cancelled; those that were done already are not counted.
+
+        Raises
+        ------
+        NotFound
+            If a number or UUID belongs to no task.
+        InvalidTask
+            If neither tasks nor a selection is given, or both are.
+        """
+        return self._change("cancel", tasks, selection)
+
+    def retry(self, *tasks: Task | Batch | int | str, **selection: Any) -> int:
+        """Run tasks again that are done. Parameters and errors are those of `cancel`."""
+        return self._change("retry", tasks, selection)
+
+    def delete(self, *tasks: Task | Batch | int | str, **selection: Any) -> int:
+        """Delete tasks with their values and logs. Parameters and errors are those of `cancel`."""
+        return self._change("delete", tasks, selection)
+
+    def _change(self, verb: str, tasks: Sequence[Any], selection: Mapping[str, Any] | None = None) -> int:
+        chosen = operations.task_filter(**(selection or {}))
+        if chosen and tasks:
+            raise InvalidTask(f"{verb}() takes tasks or a selection, not both")
+        ids = ids_of(tasks)
+        if not chosen and not ids:
+            if selection is None or tasks:
+                return 0  # an empty batch
+            raise InvalidTask(f"{verb}() needs tasks, or a selection such as status='QUEUEING'")
+        changed, count = operations.change(
+            self._transport, verb, None if chosen else list(dict.fromkeys(ids)), chosen or None, _CHANGED
+        )
+        if verb == "delete":
+            self._known.forget(data["id"] for data in changed)
+        else:
+            self._known.update(changed)
+        return count
+
+    # -- inside --------------------------------------------------------------------------
+
+    def _task(self, data: dict[str, Any]) -> Task:
+        return self._known.merge(data, lambda data: Task(self, data))
+
+    def _timeout(self, what: str, timeout_s: float) -> TaskTimeout:
+        reason = self._known.away_reason
+        away = f"; the service is away ({reason})" if reason else ""
+        return TaskTimeout(f"{what} after {timeout_s:g} s, and goes on{away}")
+
+
+#: What a new task's answer has that its input has not.
+_CREATED = "id number name owner status attempt version createdAt"
+#: What a changed task's answer needs: the rest is read when it is asked for.
+_CHANGED = "id status attempt version"
+
+
+def _as_options(one: str | Mapping[str, Any]) -> dict[str, Any]:
+    return {"code": one} if isinstance(one, str) else dict(one)
+
+
+def _worker(data: Mapping[str, Any]) -> WorkerInfo:
+    return WorkerInfo(
+        id=data["id"],
+        name=data["name"],
+        host=data["host"],
+        pid=data["pid"],
+        runner=data["runner"],
+        julia_version=data["juliaVersion"],
+        queues=data["queues"],
+        slots=data["slots"],
+        busy=data["busy"],
+        state=data["state"],
+        joined_at=datetime.fromisoformat(data["joinedAt"]),
+        last_seen_at=datetime.fromisoformat(data["lastSeenAt"]),
+    )
+
+
+def _statistics(data: Mapping[str, Any]) -> Statistics:
+    return Statistics(
+        counts={TaskStatus(one["status"]): one["count"] for one in data["counts"]},
+        total=data["total"],
+        slots=data["slots"],
+        busy=data["busy"],
+        workers_online=data["workersOnline"],
+        finished_per_minute=data["finishedPerMinute"],
+        last_hour=[
+            (datetime.fromisoformat(one["at"]), one["finished"], one["failed"]) for one in data["lastHour"]
+        ],
+        broker_connected=data["brokerConnected"],
+        outbox_length=data["outboxLength"],
+    )

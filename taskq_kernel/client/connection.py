@@ -1,0 +1,196 @@
+"""Where the service is: given, set by variables, or a local stack, found or started."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from taskq_kernel.errors import ServiceUnreachable, SettingsError
+
+if TYPE_CHECKING:
+    from taskq_kernel.client.client import Client
+
+
+@dataclass(frozen=True, repr=False)
+class Address:
+    """A service's URL and the token for it."""
+
+    url: str
+    token: str | None
+
+    def __repr__(self) -> str:
+        return f"Address({self.url!r})"
+
+
+def connect(url: str | None = None, token: str | None = None, *, timeout_s: float = 30.0) -> Client:
+    """Connect to a taskq service.
+
+    Without a URL: to ``TASKQ_URL`` where that is set, else to the local stack, which is
+    started if it does not run. Several programs and notebooks share one local stack.
+
+    Parameters
+    ----------
+    url : str, optional
+        The service's GraphQL URL, such as ``https://taskq.example.org/graphql``.
+    token : str, optional
+        The bearer token. Default: ``TASKQ_TOKEN``, or what the file ``TASKQ_TOKEN_FILE``
+        holds; for a local stack, the stack's own.
+    timeout_s : float
+        How long one answer of the service may take.
+
+    Raises
+    ------
+    ServiceUnreachable
+        If there is no service at the URL.
+    Unauthorized
+        If the service does not accept the token.
+    SettingsError
+        If a setting cannot be used, or there is a URL and no token for it.
+    StackError, SetupError
+        If no local stack can be started; the message says what is missing.
+    """
+    from taskq_kernel.client.client import Client
+
+    address = _given(url, token) if url is not None else configured()
+    if address is None:
+        address = _started_stack()
+    client = Client(address.url, address.token, timeout_s=timeout_s)
+    try:
+        client._transport.execute("{ me { name } }")
+    except BaseException:
+        client.close()
+        raise
+    return client
+
+
+_default_lock = threading.Lock()
+_default: Client | None = None
+
+
+def default_client() -> Client:
+    """The client that magics and widgets share in this process; connected when first asked for."""
+    global _default
+    with _default_lock:
+        if _default is None or _default.closed:
+            _default = connect()
+        return _default
+
+
+def configured() -> Address | None:
+    """The address that ``TASKQ_URL`` or ``taskq.toml`` sets; None if they set none.
+
+    Raises
+    ------
+    SettingsError
+        If they set one, and no token.
+    """
+    look = quick_look()
+    return _given(look.url, look.token()) if look.url is not None else None
+
+
+def existing() -> Address:
+    """The address that is configured, else that of the local stack that runs.
+
+    Raises
+    ------
+    ServiceUnreachable
+        If there is neither. The message says how to start a stack.
+    """
+    look = quick_look()
+    if look.url is not None:
+        return _given(look.url, look.token())
+    local = _local(look.home)
+    if local is None:
+        raise ServiceUnreachable("no taskq stack is running; start one with `taskq up`, or set TASKQ_URL")
+    return local
+
+
+# -- settings ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, repr=False)
+class QuickLook:
+    """The settings that a client needs. `token` reads the token, if there is one."""
+
+    home: Path
+    url: str | None
+    token: Callable[[], str | None]
+
+
+def quick_look() -> QuickLook:
+    """The client's part of the settings.
+
+    Loading `taskq_kernel.settings` takes longer than a whole ``taskq ls``. Where nothing
+    but the environment can set anything, the four variables that a client needs are read
+    here; where there is a ``taskq.toml``, the settings are loaded. A test holds both to
+    the same results.
+    """
+    home = Path(os.environ.get("TASKQ_HOME") or _user_data_folder())
+    if any(path.is_file() for path in (Path("taskq.toml"), home / "taskq.toml")):
+        from taskq_kernel.settings import load_settings, read_token
+
+        settings = load_settings()
+        has_token = settings.token is not None or settings.token_file is not None
+        return QuickLook(settings.home, settings.url, lambda: read_token(settings) if has_token else None)
+    return QuickLook(home, os.environ.get("TASKQ_URL"), _token_from_environment)
+
+
+def _user_data_folder() -> str:
+    from platformdirs import user_data_path
+
+    return str(user_data_path("taskq"))
+
+
+def _token_from_environment() -> str | None:
+    token = os.environ.get("TASKQ_TOKEN")
+    file = os.environ.get("TASKQ_TOKEN_FILE")
+    if token is not None or file is None:
+        return token
+    return _read(Path(file), "TASKQ_TOKEN_FILE")
+
+
+def _read(file: Path, what: str) -> str:
+    try:
+        return file.read_text().strip()
+    except OSError as error:
+        raise SettingsError(f"{what} {str(file)!r}: {error.strerror}") from error
+
+
+def _given(url: str, token: str | None) -> Address:
+    if token is None:
+        token = quick_look().token()
+    if not token:
+        raise SettingsError(f"there is no token for {url}; set TASKQ_TOKEN or TASKQ_TOKEN_FILE")
+    return Address(url, token)
+
+
+# -- the local stack -----------------------------------------------------------------------
+
+
+def _local(home: Path) -> Address | None:
+    """The local stack's address, from the file that it leaves when it is up."""
+    try:
+        info = json.loads((home / "stack.json").read_text())
+        return Address(info["graphql"], Path(info["token_file"]).read_text().strip())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ServiceUnreachable(f"{home / 'stack.json'} cannot be read: {error}; run `taskq up`") from error
+
+
+def _started_stack() -> Address:
+    from taskq_kernel.client.progress import Notice
+    from taskq_kernel.local.stack import LocalStack
+    from taskq_kernel.settings import load_settings
+
+    stack = LocalStack(load_settings())
+    info = stack.info() if stack.healthy() else None
+    if info is None:
+        with Notice() as notice:
+            info = stack.up(on_step=lambda step: notice(f"starting taskq: {step}"))
+    return Address(info.graphql, Path(info.token_file).read_text().strip())

@@ -1,0 +1,91 @@
+"""Tasks as a pandas DataFrame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from taskq_kernel.domain import TaskStatus
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: The columns, in their order: where each comes from, and its dtype.
+COLUMNS: dict[str, tuple[str, str]] = {
+    "name": ("name", "string"),
+    "status": ("status", "status"),
+    "progress": ("progress", "float64"),
+    "value": ("value", "value"),
+    "value_text": ("valueText", "string"),
+    "error": ("error", "error"),
+    "seconds": ("seconds", "float64"),
+    "worker": ("worker", "string"),
+    "attempt": ("attempt", "int64"),
+    "lost": ("lost", "int64"),
+    "queue": ("queue", "string"),
+    "priority": ("priority", "int64"),
+    "owner": ("owner", "string"),
+    "batch": ("batch", "string"),
+    "created_at": ("createdAt", "time"),
+    "started_at": ("startedAt", "time"),
+    "finished_at": ("finishedAt", "time"),
+    "id": ("id", "string"),
+}
+
+
+def make_frame(rows: Iterable[Mapping[str, Any]], *, values: bool = True) -> pd.DataFrame:
+    """A DataFrame with one row a task, indexed by the task's number.
+
+    Parameters
+    ----------
+    rows : iterable of dict
+        Tasks with GraphQL's field names.
+    values : bool
+        Whether there is a column ``value``. A value too large to travel with its task is
+        None there; ``value_text`` shows how it begins, and `Task.value` fetches it.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index ``number`` (int64) and `COLUMNS`: ``status`` is an ordered category, times are
+        ``datetime64[us, UTC]``, ``seconds`` and ``progress`` are float64 with NaN where there
+        is none, texts are pandas strings with NA where there is none, ``value`` holds Python
+        objects.
+    """
+    import pandas as pd
+
+    rows = list(rows)
+    index = pd.Index([row["number"] for row in rows], dtype="int64", name="number")
+    columns = {
+        column: _column(kind, [row.get(field) for row in rows], rows, index)
+        for column, (field, kind) in COLUMNS.items()
+        if values or kind != "value"
+    }
+    return pd.DataFrame(columns, index=index)
+
+
+def _column(
+    kind: str, cells: list[Any], rows: list[Mapping[str, Any]], index: pd.Index[int]
+) -> pd.Series[Any]:
+    import pandas as pd
+
+    if kind == "value":
+        return pd.Series([_value(row) for row in rows], index=index, dtype="object")
+    if kind == "error":
+        texts = [None if cell is None else f"{cell['name']}: {cell['message']}" for cell in cells]
+        return pd.Series(texts, index=index, dtype="string")
+    if kind == "status":
+        known = pd.CategoricalDtype([status.value for status in TaskStatus], ordered=True)
+        return pd.Series(cells, index=index, dtype=known)
+    if kind == "time":
+        times = pd.to_datetime(pd.Series(cells, index=index, dtype="object"), utc=True, format="ISO8601")
+        return times.astype("datetime64[us, UTC]")
+    return pd.Series(cells, index=index, dtype=kind)
+
+
+def _value(row: Mapping[str, Any]) -> Any:
+    if row.get("valueKind") is None or row.get("valueRef") or "value" not in row:
+        return None
+    from taskq_kernel.values import decode
+
+    return decode(row["valueKind"], row["value"])

@@ -1,0 +1,271 @@
+"""What a client asks of the service: one function a GraphQL operation.
+
+They take and return plain dicts with GraphQL's field names; `Task` and `Batch` are made of
+these, and the command line prints them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+from uuid import uuid4
+
+from taskq_kernel.client.transport import GraphQLTransport
+from taskq_kernel.errors import InvalidTask, ServiceError
+
+#: Tasks in one request, below the service's limit of 10,000.
+CREATE_CHUNK = 5_000
+#: Ids in one request that changes or reads tasks.
+ID_CHUNK = 1_000
+#: The largest page that the service gives.
+PAGE = 1_000
+
+#: What never changes in a task's life.
+FIXED = (
+    "id number name kind entry queue priority timeoutSeconds memoryLimit maxAttempts owner batch createdAt"
+)
+#: What changes, small enough to be sent with every change.
+LIVE = (
+    "status attempt version progress progressMessage value valueKind valueType valueText valueNote valueRef "
+    "valueSize error { name message stacktrace line } worker seconds lost startedAt finishedAt"
+)
+#: A task as a client keeps it.
+TASK = f"{FIXED} code arguments {LIVE}"
+#: A row of a table: a task without what may be long.
+ROW = (
+    "id number name kind queue priority maxAttempts owner batch createdAt status attempt version progress "
+    "progressMessage valueKind valueType valueText valueNote valueSize error { name message line } worker "
+    "seconds lost startedAt finishedAt"
+)
+#: Everything there is to know.
+ALL = f"{TASK} history {{ status attempt worker at reason }}"
+#: What the live feed brings for each changed task.
+FEED = f"id number name owner batch {LIVE}"
+
+Order = Sequence[tuple[str, str]]
+
+
+def new_id() -> str:
+    """A UUID for a new task or batch. The client makes it, so a request can be repeated."""
+    return str(uuid4())
+
+
+def create(
+    transport: GraphQLTransport, inputs: Sequence[Mapping[str, Any]], fields: str = "id number name"
+) -> list[dict[str, Any]]:
+    """Create tasks; each input has its ``id``. All or none are created.
+
+    Raises
+    ------
+    InvalidTask
+        If the service finds something wrong with one of them.
+    """
+    query = f"mutation Create($inputs: [TaskInput!]!) {{ createTasks(inputs: $inputs) {{ {fields} }} }}"
+    try:
+        # The ids are ours: a repeated request returns the tasks of the first.
+        data = transport.execute(query, {"inputs": list(inputs)}, repeatable=True)
+    except ServiceError as error:
+        if error.code == "BAD_INPUT":
+            where = "inputs[0]." if len(inputs) == 1 else ""
+            raise InvalidTask(str(error).removeprefix(where)) from error
+        raise
+    created: list[dict[str, Any]] = data["createTasks"]
+    return created
+
+
+def get(transport: GraphQLTransport, task_id: str, fields: str = TASK) -> dict[str, Any]:
+    """One task, by UUID or number.
+
+    Raises
+    ------
+    NotFound
+        If there is none.
+    """
+    query = f"query Task($id: ID!) {{ task(id: $id) {{ {fields} }} }}"
+    task: dict[str, Any] = transport.execute(query, {"id": task_id})["task"]
+    return task
+
+
+def get_many(transport: GraphQLTransport, ids: Sequence[str], fields: str = TASK) -> list[dict[str, Any]]:
+    """The tasks with these ids, in no particular order; those that do not exist are left out."""
+    found: list[dict[str, Any]] = []
+    for chunk in chunks(ids, ID_CHUNK):
+        found += page(transport, {"ids": list(chunk)}, fields, first=ID_CHUNK)["nodes"]
+    return found
+
+
+def page(
+    transport: GraphQLTransport,
+    task_filter: Mapping[str, Any],
+    fields: str = ROW,
+    *,
+    order: Order = (),
+    first: int = PAGE,
+    after: str | None = None,
+) -> dict[str, Any]:
+    """One page of the tasks that match: ``nodes`` and ``pageInfo``."""
+    query = (
+        "query Tasks($filter: TaskFilter, $order: [TaskOrder!], $first: Int, $after: String) {"
+        " tasks(filter: $filter, orderBy: $order, first: $first, after: $after) {"
+        f" nodes {{ {fields} }} pageInfo {{ hasNextPage endCursor }} }} }}"
+    )
+    variables = {
+        "filter": dict(task_filter),
+        "order": [{"field": field, "direction": direction} for field, direction in order],
+        "first": first,
+        "after": after,
+    }
+    tasks: dict[str, Any] = transport.execute(query, variables)["tasks"]
+    return tasks
+
+
+def pages(
+    transport: GraphQLTransport,
+    task_filter: Mapping[str, Any],
+    fields: str = ROW,
+    *,
+    order: Order = (),
+    limit: int | None = None,
+) -> Iterator[dict[str, Any]]:
+    """Every task that matches, or the first ``limit``, page by page."""
+    after, left = None, limit
+    while left is None or left > 0:
+        size = PAGE if left is None else min(PAGE, left)
+        part = page(transport, task_filter, fields, order=order, first=size, after=after)
+        yield from part["nodes"]
+        if not part["pageInfo"]["hasNextPage"]:
+            return
+        after = part["pageInfo"]["endCursor"]
+        left = None if left is None else left - len(part["nodes"])
+
+
+def change(
+    transport: GraphQLTransport,
+    verb: str,
+    ids: Sequence[str] | None = None,
+    task_filter: Mapping[str, Any] | None = None,
+    fields: str = "id number name status attempt version",
+) -> tuple[list[dict[str, Any]], int]:
+    """Cancel, retry or delete tasks, by ids or by a filter.
+
+    Parameters
+    ----------
+    verb : str
+        ``cancel``, ``retry`` or ``delete``.
+
+    Returns
+    -------
+    list of dict, int
+        The tasks as they are now (deleted ones as they were), and how many changed.
+
+    Raises
+    ------
+    NotFound
+        If an id belongs to no task; then nothing of its request is changed.
+    """
+    query = (
+        f"mutation Change($ids: [ID!], $filter: TaskFilter) {{ {verb}Tasks(ids: $ids, filter: $filter) "
+        f"{{ tasks {{ {fields} }} changed }} }}"
+    )
+    # A second cancellation changes nothing; a second retry could start a second attempt.
+    repeatable = verb == "cancel"
+    if ids is None:
+        answer = transport.execute(query, {"filter": dict(task_filter or {})}, repeatable=repeatable)
+        return answer[f"{verb}Tasks"]["tasks"], answer[f"{verb}Tasks"]["changed"]
+    tasks: list[dict[str, Any]] = []
+    changed = 0
+    for chunk in chunks(ids, ID_CHUNK):
+        answer = transport.execute(query, {"ids": list(chunk)}, repeatable=repeatable)[f"{verb}Tasks"]
+        tasks += answer["tasks"]
+        changed += answer["changed"]
+    return tasks, changed
+
+
+def logs(
+    transport: GraphQLTransport, task_id: str, after: int | None = None
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """What the latest attempt printed after chunk ``after``, and where the task stands."""
+    query = (
+        "query Logs($id: ID!, $after: Int) { task(id: $id) "
+        "{ id number name status attempt logs(after: $after) { seq attempt stream text } } }"
+    )
+    task: dict[str, Any] = transport.execute(query, {"id": task_id, "after": after})["task"]
+    return task, task.pop("logs")
+
+
+def workers(transport: GraphQLTransport, *, everyone: bool = False) -> list[dict[str, Any]]:
+    """The workers that are there, or every one there ever was."""
+    query = (
+        "query Workers($all: Boolean) { workers(all: $all) {"
+        " id name host pid runner juliaVersion queues slots busy state joinedAt lastSeenAt } }"
+    )
+    found: list[dict[str, Any]] = transport.execute(query, {"all": everyone})["workers"]
+    return found
+
+
+def statistics(transport: GraphQLTransport) -> dict[str, Any]:
+    """Where everything stands."""
+    query = (
+        "query Statistics { statistics { counts { status count } total slots busy workersOnline"
+        " finishedPerMinute lastHour { at finished failed } brokerConnected outboxLength version } }"
+    )
+    found: dict[str, Any] = transport.execute(query)["statistics"]
+    return found
+
+
+def chunks(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    """The items in parts of at most ``size``."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+#: Keyword arguments that select tasks, by their names in GraphQL's ``TaskFilter``.
+FILTERS = {
+    "ids": "ids",
+    "status": "status",
+    "name": "name",
+    "search": "search",
+    "batch": "batch",
+    "owner": "owner",
+    "queue": "queue",
+    "worker": "worker",
+    "created_after": "createdAfter",
+    "created_before": "createdBefore",
+    "finished_after": "finishedAfter",
+    "finished_before": "finishedBefore",
+}
+
+
+def task_filter(**given: Any) -> dict[str, Any]:
+    """GraphQL's ``TaskFilter`` from keyword arguments; what is None is left out.
+
+    Raises
+    ------
+    InvalidTask
+        If there is no such filter or status.
+    """
+    made: dict[str, Any] = {}
+    for name, value in given.items():
+        if name not in FILTERS:
+            raise InvalidTask(f"there is no filter {name!r}: use {', '.join(FILTERS)}")
+        if value is None:
+            continue
+        if name == "status":
+            value = [_status(one) for one in ([value] if isinstance(value, str) else value)]
+        elif name == "ids":
+            value = [str(one) for one in value]
+        elif hasattr(value, "isoformat"):
+            value = value.isoformat()
+        else:
+            value = str(getattr(value, "id", value))
+        made[FILTERS[name]] = value
+    return made
+
+
+def _status(text: Any) -> str:
+    from taskq_kernel.domain import TaskStatus
+
+    try:
+        return TaskStatus(str(text).upper()).value
+    except ValueError:
+        raise InvalidTask(f"status {text!r}: use {', '.join(TaskStatus)}") from None

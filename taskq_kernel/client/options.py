@@ -1,0 +1,145 @@
+"""What a task can be given besides its code, checked where it is written.
+
+The client and the command line share it, so both take the same spellings and answer with
+the same words. The service checks everything once more.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from taskq_kernel.errors import InvalidTask
+
+PRIORITY_NAMES = {"low": 0, "normal": 1, "high": 2}
+
+_SIZE = re.compile(r"\s*([0-9]+(?:\.[0-9]*)?)\s*([kmgt]?)(i?)(b?)\s*", re.IGNORECASE)
+_POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
+
+
+def parse_size(size: int | float | str) -> int:
+    """A number of bytes: ``2 * 2**30``, ``"2 GiB"``, ``"512 MB"``, ``"1.5G"``.
+
+    ``KiB, MiB, GiB, TiB`` are powers of 1024, as are ``K, M, G, T``; ``kB, MB, GB, TB`` are
+    powers of 1000.
+
+    Raises
+    ------
+    InvalidTask
+        If it is not a size.
+    """
+    if isinstance(size, bool) or not isinstance(size, int | float | str):
+        raise InvalidTask(f"memory size {size!r}: give bytes, or a text such as '2 GiB'")
+    if not isinstance(size, str):
+        return int(size)
+    match = _SIZE.fullmatch(size)
+    if match is None:
+        raise InvalidTask(f"memory size {size!r}: give bytes, or a text such as '2 GiB' or '512 MB'")
+    number, prefix, binary, unit = match.groups()
+    base = 1000 if unit and prefix and not binary else 1024
+    return int(float(number) * base ** _POWERS[prefix.lower()])
+
+
+def parse_priority(priority: int | str) -> int:
+    """0, 1 or 2, or its name: ``low``, ``normal``, ``high``.
+
+    Raises
+    ------
+    InvalidTask
+        If it is none of these.
+    """
+    known = {**PRIORITY_NAMES, **{str(value): value for value in PRIORITY_NAMES.values()}}
+    try:
+        return known[str(priority).lower()]
+    except KeyError:
+        raise InvalidTask(f"priority {priority!r}: give 0 (low), 1 (normal) or 2 (high)") from None
+
+
+def parse_arguments(pairs: Iterable[str]) -> dict[str, Any]:
+    """Arguments written as ``name=value``; a value that is JSON is that, another is a string.
+
+    ``n=100`` is a number, ``flag=true`` a truth value, ``xs=[1,2]`` a list, ``city=Bonn`` a
+    string, and so is ``code="100"``.
+
+    Raises
+    ------
+    InvalidTask
+        If one has no ``=``, no name, or a name that comes twice.
+    """
+    import json
+
+    arguments: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals or not name.strip():
+            raise InvalidTask(f"argument {pair!r}: write it as name=value")
+        if name in arguments:
+            raise InvalidTask(f"argument {name!r} is given twice")
+        try:
+            arguments[name] = json.loads(text)
+        except ValueError:
+            arguments[name] = text
+    return arguments
+
+
+def task_input(
+    code: str,
+    name: str | None = None,
+    *,
+    arguments: Mapping[str, Any] | None = None,
+    queue: str = "default",
+    priority: int | str = 1,
+    timeout: float | None = None,
+    memory_limit: int | str | None = None,
+    max_attempts: int = 1,
+) -> dict[str, Any]:
+    """A new task as GraphQL's ``TaskInput``, without its id.
+
+    The parameters are those of `taskq_kernel.Client.submit`.
+
+    Raises
+    ------
+    InvalidTask
+        If one of them cannot be used.
+    """
+    if not isinstance(code, str):
+        raise InvalidTask(f"the code is {type(code).__name__}: give Julia code as a string")
+    given: dict[str, Any] = {
+        "code": _text(code, "the code"),
+        "kind": "SCRIPT",
+        "queue": queue,
+        "priority": parse_priority(priority),
+        "maxAttempts": max_attempts,
+    }
+    if name is not None:
+        given["name"] = _text(str(name), "the name")
+    if arguments:
+        from taskq_kernel.values import encode_arguments
+
+        given["arguments"] = encode_arguments(arguments)
+    if timeout is not None:
+        given["timeoutSeconds"] = _positive(timeout, "timeout")
+    if memory_limit is not None:
+        given["memoryLimit"] = parse_size(memory_limit)
+    return given
+
+
+def _text(text: str, what: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidTask(
+            f"{what} is not text: half of a surrogate pair at character {error.start}"
+        ) from None
+    return text
+
+
+def _positive(seconds: float, what: str) -> float:
+    try:
+        value = float(seconds)
+    except (TypeError, ValueError):
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise InvalidTask(f"{what} {seconds!r}: give a number of seconds above 0")
+    return value

@@ -1,0 +1,163 @@
+"""What goes on while somebody waits: in a notebook, in a terminal, or nowhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import Any, Protocol
+
+#: How often the bar is drawn at most, in seconds.
+_REDRAW_S = 0.1
+
+
+class _Screen(Protocol):
+    def draw(self, done: int, failed: int, total: int, seconds: float) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class ProgressBar:
+    """Counts tasks as they end.
+
+    Parameters
+    ----------
+    total : int
+        How many there are.
+    """
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._done = 0
+        self._failed = 0
+        self._began = time.monotonic()
+        self._drawn_at = 0.0
+        self._screen = _screen()
+        self._draw()
+
+    def advance(self, status: str) -> None:
+        """One more has ended, with this status."""
+        self._done += 1
+        self._failed += status != "FINISHED"
+        if time.monotonic() - self._drawn_at > _REDRAW_S or self._done == self._total:
+            self._draw()
+
+    def close(self) -> None:
+        """No more will be drawn."""
+        if self._screen is not None:
+            self._draw()
+            self._screen.close()
+
+    def _draw(self) -> None:
+        if self._screen is not None:
+            self._drawn_at = time.monotonic()
+            self._screen.draw(self._done, self._failed, self._total, self._drawn_at - self._began)
+
+
+def in_notebook() -> bool:
+    """Whether output goes to a notebook that can show HTML."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return shell is not None and getattr(shell, "kernel", None) is not None
+
+
+def _screen() -> _Screen | None:
+    if in_notebook():
+        return _Notebook()
+    return _Terminal() if sys.stderr is not None and sys.stderr.isatty() else None
+
+
+class _Notebook:
+    """An output cell's HTML, changed in place."""
+
+    def __init__(self) -> None:
+        self._output = _Output()
+
+    def draw(self, done: int, failed: int, total: int, seconds: float) -> None:
+        from taskq_kernel.client.display import progress_html
+
+        text = _text(done, failed, total, seconds)
+        self._output.show({"text/plain": text, "text/html": progress_html(done, total, text)})
+
+    def close(self) -> None:
+        pass
+
+
+class _Terminal:
+    """A line on standard error, drawn by rich."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn
+
+        self._progress = Progress(
+            BarColumn(bar_width=40), TextColumn("{task.description}"), console=Console(stderr=True)
+        )
+        self._bar = self._progress.add_task("", total=None)
+        self._progress.start()
+
+    def draw(self, done: int, failed: int, total: int, seconds: float) -> None:
+        text = _text(done, failed, total, seconds)
+        self._progress.update(self._bar, description=text, completed=done, total=max(total, 1))
+
+    def close(self) -> None:
+        self._progress.stop()
+
+
+def _text(done: int, failed: int, total: int, seconds: float) -> str:
+    unlucky = f", {failed} without a value" if failed else ""
+    return f"{done} of {total} done{unlucky}, {seconds:.1f} s"
+
+
+class Notice:
+    """One line that says what is going on, and is gone in the end.
+
+    In a notebook it is an output that changes in place; in a terminal a line on standard
+    error; elsewhere plain lines on standard error.
+    """
+
+    def __init__(self) -> None:
+        self._output = _Output()
+        self._in_notebook = in_notebook()
+        self._in_terminal = sys.stderr is not None and sys.stderr.isatty()
+
+    def __enter__(self) -> Notice:
+        return self
+
+    def __call__(self, text: str) -> None:
+        """Say something else."""
+        if self._in_notebook:
+            self._output.show({"text/plain": text})
+        elif self._in_terminal:
+            _say(f"\r\x1b[2K{text} ...")
+        elif sys.stderr is not None:
+            _say(f"{text}\n")
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._in_notebook:
+            self._output.show({"text/plain": ""})
+        elif self._in_terminal:
+            _say("\r\x1b[2K")
+
+
+class _Output:
+    """An output of a notebook's cell that changes in place."""
+
+    def __init__(self) -> None:
+        self._handle: Any = None
+
+    def show(self, bundle: dict[str, str]) -> None:
+        from IPython import display
+
+        if self._handle is None:
+            show: Any = display.display
+            self._handle = show(bundle, raw=True, display_id=True)
+        else:
+            self._handle.update(bundle, raw=True)
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(text)
+    sys.stderr.flush()

@@ -1,0 +1,485 @@
+"""One task, as Python sees it."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Generator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from taskq_kernel.client import operations
+from taskq_kernel.domain import FINAL, TaskKind, TaskStatus, ValueKind
+from taskq_kernel.errors import TaskCancelled, TaskDeleted, TaskFailed, TaskqError
+
+if TYPE_CHECKING:
+    from taskq_kernel.client.client import Client
+
+T = TypeVar("T")
+
+#: What a task has before anything happened to it.
+_UNTOUCHED: dict[str, Any] = dict.fromkeys(re.sub("{.*?}", "", operations.LIVE).split()) | {"lost": 0}
+_FIXED = frozenset([*operations.FIXED.split(), "code", "arguments"])
+
+
+@dataclass(frozen=True)
+class TaskError:
+    """Why a task failed.
+
+    Attributes
+    ----------
+    name : str
+        The Julia exception's name, such as ``DomainError``, or taskq's own reason.
+    message : str
+        The exception's message.
+    stacktrace : str
+        Julia's stack trace, the user's lines first; empty where there is none.
+    line : int or None
+        The line of the task's code at fault, from 1, where it is known.
+    """
+
+    name: str
+    message: str
+    stacktrace: str
+    line: int | None
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.message}"
+
+
+@dataclass(frozen=True)
+class LogChunk:
+    """Some of what a task printed."""
+
+    seq: int
+    attempt: int
+    stream: str
+    text: str
+
+
+class Task:
+    """A piece of Julia work, wherever it runs.
+
+    Tasks come from `Client.submit`, `Client.task` and `Client.tasks`, one object for each
+    task. Its attributes are as the service has them now: the live feed keeps them current,
+    and where it cannot, they are read again. ``await task`` is `result` without blocking.
+    """
+
+    def __init__(self, client: Client, data: dict[str, Any]) -> None:
+        self._client = client
+        self._data = data
+        self._deleted = False
+        self._read_at_start = -1
+        self._value: Any = None
+        self._value_version = -1
+
+    # -- what never changes --------------------------------------------------------------
+
+    @property
+    def id(self) -> str:
+        """Its UUID."""
+        return str(self._data["id"])
+
+    @property
+    def number(self) -> int:
+        """Its short number, for people."""
+        return int(self._data["number"])
+
+    @property
+    def name(self) -> str:
+        """What its owner calls it."""
+        return str(self._data["name"])
+
+    @property
+    def kind(self) -> TaskKind:
+        """How its code is run."""
+        return TaskKind(self._get("kind"))
+
+    @property
+    def code(self) -> str:
+        """Its Julia code."""
+        return str(self._get("code"))
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """Its arguments."""
+        from taskq_kernel.values import decode
+
+        return dict(decode(ValueKind.JSON, {"": self._get("arguments")})[""])
+
+    @property
+    def queue(self) -> str:
+        """The queue it waits in."""
+        return str(self._get("queue"))
+
+    @property
+    def priority(self) -> int:
+        """0 low, 1 normal, 2 high."""
+        return int(self._get("priority"))
+
+    @property
+    def timeout(self) -> float | None:
+        """How long it may run, in seconds."""
+        return _optional(float, self._get("timeoutSeconds"))
+
+    @property
+    def memory_limit(self) -> int | None:
+        """How much resident memory it may use, in bytes."""
+        return _optional(int, self._get("memoryLimit"))
+
+    @property
+    def max_attempts(self) -> int:
+        """How many of its runs may fail before it is FAILED."""
+        return int(self._get("maxAttempts"))
+
+    @property
+    def owner(self) -> str:
+        """Who submitted it."""
+        return str(self._get("owner"))
+
+    @property
+    def batch(self) -> str | None:
+        """The id of the batch it was submitted with."""
+        return _optional(str, self._get("batch"))
+
+    @property
+    def created_at(self) -> datetime:
+        """When it was submitted, in UTC."""
+        return datetime.fromisoformat(self._get("createdAt"))
+
+    # -- what changes --------------------------------------------------------------------
+
+    @property
+    def status(self) -> TaskStatus:
+        """Where it stands; where it stood last, if it was deleted."""
+        return TaskStatus(self._now("status"))
+
+    @property
+    def done(self) -> bool:
+        """Whether it is FINISHED, FAILED, CANCELLED or deleted."""
+        return self.status in FINAL or self._deleted
+
+    @property
+    def deleted(self) -> bool:
+        """Whether it was deleted."""
+        self._now("status")
+        return self._deleted
+
+    @property
+    def attempt(self) -> int:
+        """Its latest attempt; 0 until a worker has taken it."""
+        return int(self._now("attempt"))
+
+    @property
+    def progress(self) -> float | None:
+        """How far it is, from 0 to 1, as its code says with ``progress``."""
+        return _optional(float, self._now("progress"))
+
+    @property
+    def progress_message(self) -> str | None:
+        """What its code says about its progress."""
+        return _optional(str, self._now("progressMessage"))
+
+    @property
+    def value(self) -> Any:
+        """Its value, see `taskq_kernel.values`; None while it has none.
+
+        A large value is fetched when it is first asked for.
+        """
+        return self._decoded() if self._now("valueKind") is not None else None
+
+    @property
+    def value_type(self) -> str | None:
+        """Julia's type of its value."""
+        return _optional(str, self._now("valueType"))
+
+    @property
+    def value_note(self) -> str:
+        """What was left out of its value or converted; empty if nothing was."""
+        return self._now("valueNote") or ""
+
+    @property
+    def error(self) -> TaskError | None:
+        """Why it failed, or why its last attempt did."""
+        return _optional(lambda error: TaskError(**error), self._now("error"))
+
+    @property
+    def worker(self) -> str | None:
+        """The name of the worker that runs or ran it."""
+        return _optional(str, self._now("worker"))
+
+    @property
+    def seconds(self) -> float | None:
+        """How long its code ran, in seconds."""
+        return _optional(float, self._now("seconds"))
+
+    @property
+    def lost(self) -> int:
+        """How many workers it lost."""
+        return int(self._now("lost"))
+
+    @property
+    def started_at(self) -> datetime | None:
+        """When its latest attempt started, in UTC."""
+        return _optional(datetime.fromisoformat, self._now("startedAt"))
+
+    @property
+    def finished_at(self) -> datetime | None:
+        """When it ended, in UTC."""
+        return _optional(datetime.fromisoformat, self._now("finishedAt"))
+
+    # -- waiting -------------------------------------------------------------------------
+
+    def wait(self, timeout: float | None = None) -> Task:
+        """Wait until it is done, whichever way it ends.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            How long to wait, in seconds. Default: as long as it takes, also while the
+            service is away.
+
+        Returns
+        -------
+        Task
+            The task itself.
+
+        Raises
+        ------
+        TaskTimeout
+            If it is not done by then. The task goes on.
+        """
+        woken = threading.Event()
+        stop = self._client._known.wait_for([self], lambda _: woken.set())
+        try:
+            if not woken.wait(timeout):
+                raise self._client._timeout(f"task {self} is {self._data['status']}", timeout or 0.0)
+        finally:
+            stop()
+        self._check_followed()
+        return self
+
+    def result(self, timeout: float | None = None) -> Any:
+        """Wait for its value.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            How long to wait, in seconds. Default: as long as it takes.
+
+        Returns
+        -------
+        Any
+            The value, see `taskq_kernel.values`.
+
+        Raises
+        ------
+        TaskFailed
+            If it failed. It carries Julia's error and stack trace.
+        TaskCancelled, TaskDeleted
+            If it was cancelled or deleted.
+        TaskTimeout
+            If it is not done within ``timeout``. The task goes on.
+        """
+        self.wait(timeout)
+        return self._outcome()
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        return self._result().__await__()
+
+    async def _result(self) -> Any:
+        import asyncio
+
+        loop = asyncio.get_running_loop()
+        woken = asyncio.Event()
+
+        def wake(_task: Task) -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(woken.set)
+
+        stop = await asyncio.to_thread(self._client._known.wait_for, [self], wake)
+        try:
+            await woken.wait()
+        finally:
+            stop()
+        self._check_followed()
+        return await asyncio.to_thread(self._outcome) if self._data.get("valueRef") else self._outcome()
+
+    # -- acting on it --------------------------------------------------------------------
+
+    def cancel(self) -> bool:
+        """Cancel it; whether that changed anything (not if it was done already)."""
+        return self._client._change("cancel", [self]) > 0
+
+    def retry(self) -> Task:
+        """Run it again, as a new attempt. A task that is not done stays as it is."""
+        self._client._change("retry", [self])
+        return self
+
+    def delete(self) -> None:
+        """Delete it, its value and its log. A running one is cancelled first."""
+        self._client._change("delete", [self])
+
+    def refresh(self) -> Task:
+        """Read it from the service, whatever the live feed says."""
+        self._client._known.refresh([self])
+        return self
+
+    def logs(self) -> str:
+        """What its latest attempt printed, standard output and standard error in order."""
+        return "".join(chunk.text for chunk in self.log_chunks())
+
+    def log_chunks(self, after: int | None = None) -> list[LogChunk]:
+        """What its latest attempt printed, piece by piece.
+
+        Parameters
+        ----------
+        after : int, optional
+            Only pieces with a `LogChunk.seq` above this one.
+        """
+        _task, chunks = operations.logs(self._client._transport, self.id, after)
+        return [LogChunk(**chunk) for chunk in chunks]
+
+    def history(self) -> list[dict[str, Any]]:
+        """Its changes of status: ``status``, ``attempt``, ``worker``, ``at``, ``reason``."""
+        data = operations.get(self._client._transport, self.id, "history { status attempt worker at reason }")
+        return [event | {"at": datetime.fromisoformat(event["at"])} for event in data["history"]]
+
+    # -- showing -------------------------------------------------------------------------
+
+    def __str__(self) -> str:
+        return f"{self.number} ({self.name})"
+
+    def __repr__(self) -> str:
+        from taskq_kernel.client.display import task_line
+
+        return f"<Task {task_line(self._shown())}>"
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        from taskq_kernel.client.display import task_card
+
+        data = self._shown()
+        return {"text/plain": repr(self), "text/html": task_card(data)}
+
+    def _repr_html_(self) -> str:
+        return self._repr_mimebundle_()["text/html"]
+
+    # -- inside --------------------------------------------------------------------------
+
+    @property
+    def _version(self) -> int:
+        return int(self._data["version"])
+
+    @property
+    def _is_done(self) -> bool:
+        return self._deleted or self._data["status"] in FINAL
+
+    def _merge(self, data: dict[str, Any]) -> None:
+        """Take over newer data, or more of the same version."""
+        version = int(data["version"])
+        if version == self._version:
+            self._data = self._data | data
+        elif version > self._version:
+            # What the newer data does not say is unknown now, and read when it is asked for.
+            self._data = {name: self._data[name] for name in _FIXED if name in self._data} | data
+
+    def _get(self, field: str) -> Any:
+        """A field that never changes; read once where it is not there."""
+        if field not in self._data and not self._deleted:
+            self.refresh()
+        return self._data.get(field)
+
+    def _now(self, field: str) -> Any:
+        """A field that changes, as it is now."""
+        if not self._deleted:
+            self._client._known.freshen(self)
+        return self._get(field)
+
+    def _shown(self) -> dict[str, Any]:
+        """What there is to show, as current as it can be had without an error."""
+        with suppress(TaskqError):
+            self._now("status")
+        return self._data | {"deleted": self._deleted}
+
+    def _check_followed(self) -> None:
+        if self._is_done:
+            return
+        self._client._known.check()
+        raise TaskqError(f"task {self} is {self._data['status']}, and its client is closed")
+
+    def _outcome(self) -> Any:
+        """The value of a task that is done, or the exception for how it ended."""
+        if self._deleted:
+            raise TaskDeleted(f"task {self} was deleted; its result cannot be had")
+        self._get("valueKind")
+        data = self._data
+        if data["status"] == TaskStatus.CANCELLED:
+            raise TaskCancelled(f"task {self} was cancelled; retry() runs it again")
+        if data["status"] == TaskStatus.FAILED:
+            error = data.get("error") or {}
+            raise TaskFailed(
+                self,
+                error.get("name") or "Failed",
+                error.get("message") or "no reason was recorded",
+                error.get("stacktrace") or "",
+            )
+        return self._decoded()
+
+    def _decoded(self) -> Any:
+        data = self._data
+        version = int(data["version"])
+        if self._value_version != version:
+            self._value = _decode(self._client, data)
+            self._value_version = version
+        return self._value
+
+
+def _decode(client: Client, data: dict[str, Any]) -> Any:
+    from taskq_kernel.client.transport import decode_json
+    from taskq_kernel.values import decode
+
+    raw = data.get("value")
+    if data.get("valueRef"):
+        raw = decode_json(client._transport.get_blob(data["valueRef"]))
+    return decode(data.get("valueKind") or ValueKind.JSON, raw)
+
+
+def new_task_data(given: dict[str, Any], created: dict[str, Any]) -> dict[str, Any]:
+    """All that is known of a task that was just created.
+
+    Parameters
+    ----------
+    given : dict
+        The ``TaskInput`` it was created from.
+    created : dict
+        What the service answered.
+    """
+    fixed: dict[str, Any] = {
+        "entry": None,
+        "arguments": {},
+        "timeoutSeconds": None,
+        "memoryLimit": None,
+        "batch": None,
+    }
+    data = fixed | given | created
+    # A request that was repeated finds tasks that have gone on: their other fields are read.
+    return _UNTOUCHED | data if created["status"] == TaskStatus.QUEUEING and not created["attempt"] else data
+
+
+def ids_of(tasks: Sequence[Any]) -> list[str]:
+    """The ids of tasks, batches of tasks, numbers and UUIDs."""
+    ids: list[str] = []
+    for one in tasks:
+        if isinstance(one, Task):
+            ids.append(one.id)
+        elif isinstance(one, int | str):
+            ids.append(str(one))
+        else:
+            ids += ids_of(list(one))
+    return ids
+
+
+def _optional(kind: Callable[[Any], T], value: Any) -> T | None:
+    return None if value is None else kind(value)

@@ -1,0 +1,31 @@
+# The longest Collatz chain below a million
+#
+# Halve an even number, triple an odd one and add 1: do all end at 1? What is printed is in
+# the task's log.
+function steps(n, known)
+    count = 0
+    while n != 1
+        if n <= length(known) && known[n] > 0
+            return count + known[n]
+        end
+        n = iseven(n) ? n ÷ 2 : 3n + 1
+        count += 1
+    end
+    return count
+end
+
+function longest(limit)
+    known = zeros(Int, limit)
+    best, record = 1, 0
+    for n in 2:limit
+        known[n] = steps(n, known)
+        if known[n] > record
+            best, record = n, known[n]
+            println("$n takes $record steps")
+        end
+    end
+    return best, record
+end
+
+start, record = longest(999_999)
+(start = start, steps = record)

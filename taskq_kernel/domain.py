@@ -1,0 +1,97 @@
+"""What a task is and how it may move: values only, no I/O.
+
+``LEGAL_MOVES`` is the one table of status changes. The service refuses every move that
+is not in it, the tests walk it, and ``docs/architecture.md`` prints it.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from taskq_kernel.errors import IllegalMove
+
+
+class TaskStatus(StrEnum):
+    """Where a task stands."""
+
+    QUEUEING = "QUEUEING"
+    RUNNING = "RUNNING"
+    FINISHED = "FINISHED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+
+class TaskKind(StrEnum):
+    """How a task's code is run.
+
+    ``SCRIPT`` evaluates the code in a fresh module, its last expression is the value.
+    ``CALL`` calls the entry function of a definition with the task's arguments.
+    """
+
+    SCRIPT = "SCRIPT"
+    CALL = "CALL"
+
+
+class ValueKind(StrEnum):
+    """What a task's value is made of.
+
+    ``JSON`` holds the value itself; ``TABLE`` a table by columns; ``MIME`` a MIME bundle
+    (an image, SVG or HTML); ``REPR`` Julia's ``repr`` of something that is none of these.
+    """
+
+    JSON = "JSON"
+    TABLE = "TABLE"
+    MIME = "MIME"
+    REPR = "REPR"
+
+
+class Role(StrEnum):
+    """Who a token belongs to, and so what it may do."""
+
+    ADMIN = "admin"
+    USER = "user"
+    RUNNER = "runner"
+    WORKER = "worker"
+    SINK = "sink"
+
+
+class Verdict(StrEnum):
+    """What the service made of an outcome that the sink brought."""
+
+    ACCEPTED = "ACCEPTED"
+    REPEATED = "REPEATED"
+    REFUSED = "REFUSED"
+
+
+#: Final statuses: nothing but the user's own retry moves a task out of one.
+FINAL = frozenset({TaskStatus.FINISHED, TaskStatus.FAILED, TaskStatus.CANCELLED})
+
+#: Every legal change of status, with what brings it about.
+LEGAL_MOVES: dict[tuple[TaskStatus, TaskStatus], str] = {
+    (TaskStatus.QUEUEING, TaskStatus.RUNNING): "a worker claims it",
+    (TaskStatus.QUEUEING, TaskStatus.CANCELLED): "a user cancels it before it starts",
+    (TaskStatus.QUEUEING, TaskStatus.FAILED): "it cannot be handed to any worker",
+    (TaskStatus.RUNNING, TaskStatus.FINISHED): "its code returned a value",
+    (TaskStatus.RUNNING, TaskStatus.FAILED): "its code failed, or it lost too many workers",
+    (TaskStatus.RUNNING, TaskStatus.CANCELLED): "a user cancels it while it runs",
+    (TaskStatus.RUNNING, TaskStatus.QUEUEING): "its worker was lost or gave it back, or a retry is due",
+    (TaskStatus.FINISHED, TaskStatus.QUEUEING): "a user retries it",
+    (TaskStatus.FAILED, TaskStatus.QUEUEING): "a user retries it",
+    (TaskStatus.CANCELLED, TaskStatus.QUEUEING): "a user retries it",
+}
+
+#: Priorities from first to last served. RabbitMQ's quorum queues know no priorities
+#: before 4.0, so each priority of a queue is a queue of its own.
+PRIORITIES = (2, 1, 0)
+DEFAULT_PRIORITY = 1
+
+
+def sources_of(after: TaskStatus) -> tuple[TaskStatus, ...]:
+    """Every status from which ``after`` can be reached in one legal move."""
+    return tuple(before for before, target in LEGAL_MOVES if target is after)
+
+
+def check_move(before: TaskStatus, after: TaskStatus) -> None:
+    """Raise `IllegalMove` unless a task may go from ``before`` to ``after``."""
+    if (before, after) not in LEGAL_MOVES:
+        raise IllegalMove(before, after)

@@ -1,0 +1,147 @@
+"""Every error that taskq raises, in one tree.
+
+The message of each says what was wrong, with which value, and what to do; the facts
+it was built from stay on the exception as attributes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+
+class TaskqError(Exception):
+    """Base class of every error that taskq raises on purpose."""
+
+
+class SettingsError(TaskqError):
+    """A setting, a flag or a configuration file has a value that cannot be used."""
+
+
+class InvalidTask(TaskqError, ValueError):
+    """A task that cannot be submitted: empty code, an unknown option, a bad value."""
+
+
+class IllegalMove(TaskqError):
+    """A status change that the table of legal moves does not have.
+
+    Attributes
+    ----------
+    before, after : str
+        The statuses between which the move was asked for.
+    """
+
+    def __init__(self, before: str, after: str) -> None:
+        super().__init__(f"a task cannot go from {before} to {after}")
+        self.before = before
+        self.after = after
+
+
+class MessageError(TaskqError):
+    """A broker message that cannot be decoded.
+
+    Attributes
+    ----------
+    reason : str
+        What was wrong with it, in one sentence.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Unreachable(TaskqError, ConnectionError):
+    """A part of the stack does not answer."""
+
+
+class BrokerUnreachable(Unreachable):
+    """RabbitMQ does not answer, or closed the connection."""
+
+
+class ServiceUnreachable(Unreachable):
+    """The GraphQL service does not answer."""
+
+
+class StackError(TaskqError):
+    """The local stack could not be started, stopped or read."""
+
+
+class SetupError(TaskqError):
+    """Something that taskq needs on this machine is missing: RabbitMQ, Julia, a port."""
+
+
+class ServiceError(TaskqError):
+    """The service refused a request.
+
+    Attributes
+    ----------
+    code : str
+        The machine-readable reason: ``NOT_FOUND``, ``BAD_INPUT``, ``FORBIDDEN``, ...
+    extensions : dict
+        Whatever else the service said about it.
+    """
+
+    def __init__(self, message: str, code: str, extensions: dict[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.extensions = extensions or {}
+
+
+class NotFound(ServiceError):
+    """No task, worker or batch has this id."""
+
+
+class Unauthorized(ServiceError):
+    """The token is missing, wrong, expired or revoked."""
+
+
+class Forbidden(ServiceError):
+    """The token is valid, and its role may not do this."""
+
+
+class TaskFailed(TaskqError):
+    """The task ended FAILED; its result cannot be had.
+
+    Attributes
+    ----------
+    task : Any
+        The task, as the client knows it.
+    name : str
+        The Julia exception's name, such as ``DomainError``, or taskq's own reason,
+        such as ``TimeoutExceeded``.
+    message : str
+        The exception's message.
+    stacktrace : str
+        The Julia stack trace, the user's lines first; empty where there is none.
+    """
+
+    def __init__(self, task: Any, name: str, message: str, stacktrace: str) -> None:
+        text = f"task {task}: {name}: {message}"
+        super().__init__(f"{text}\n{stacktrace}" if stacktrace else text)
+        self.task = task
+        self.name = name
+        self.message = message
+        self.stacktrace = stacktrace
+
+
+class TaskCancelled(TaskqError):
+    """The task was cancelled; its result cannot be had."""
+
+
+class TaskDeleted(TaskqError):
+    """The task was deleted; its result cannot be had."""
+
+
+class TaskTimeout(TaskqError, TimeoutError):
+    """The task was not done within the time that the caller was ready to wait.
+
+    The task itself goes on; wait again, or cancel it.
+    """
+
+
+def listed(values: Sequence[object], limit: int = 5) -> str:
+    """Values as people read them: ``a, b and 3 more``."""
+    shown = ", ".join(str(value) for value in values[:limit])
+    more = len(values) - limit
+    return f"{shown} and {more} more" if more > 0 else shown

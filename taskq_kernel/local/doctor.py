@@ -1,0 +1,185 @@
+"""Is everything there that a local stack needs? ``taskq doctor`` prints what this finds.
+
+Each check is a function of the settings that returns one `Check`. To add one, write the
+function and append it to `CHECKS`, or pass it to `examine`.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import socket
+import stat
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from taskq_kernel.errors import TaskqError
+from taskq_kernel.local.julia import find_julia
+from taskq_kernel.local.processes import free_port
+from taskq_kernel.local.rabbit_files import find_server
+from taskq_kernel.settings import Settings
+
+#: What a stack may need on disk: RabbitMQ stops taking messages below 50 MB.
+DISK_NEEDED_BYTES = 500 << 20
+#: Julia compiles in memory, and reserves temporary files for what it shares.
+TEMPORARY_NEEDED_BYTES = 100 << 20
+
+
+@dataclass(frozen=True)
+class Check:
+    """What was found out about one thing that taskq needs.
+
+    Attributes
+    ----------
+    name : str
+        The thing, in a word or two.
+    ok : bool
+        Whether it is as taskq needs it.
+    detail : str
+        What was found.
+    mend : str
+        What to do about it; empty if it is well.
+    """
+
+    name: str
+    ok: bool
+    detail: str
+    mend: str = ""
+
+
+Checker = Callable[[Settings], Check]
+
+
+def examine(settings: Settings, more: Iterable[Checker] = ()) -> Iterator[Check]:
+    """Run all checks, and ``more`` of them, one after the other.
+
+    A check that fails in a way that nobody thought of is a failed check, not an error.
+    """
+    for checker in (*CHECKS, *more):
+        name = checker.__name__.removeprefix("check_").replace("_", " ")
+        try:
+            yield checker(settings)
+        except TaskqError as error:
+            yield Check(name, False, str(error), "see the message")
+        except Exception as error:  # noqa: BLE001  (the doctor must not fall ill itself)
+            yield Check(name, False, f"{type(error).__name__}: {error}", "please report this")
+
+
+def check_python(_: Settings) -> Check:
+    """Python 3.11 or newer, in an environment of its own."""
+    ok = sys.version_info >= (3, 11)
+    mend = "" if ok else "install Python 3.11 or newer, and taskq into an environment made by it"
+    return Check("Python", ok, f"{platform.python_version()} at {sys.executable}", mend)
+
+
+def check_rabbitmq(_: Settings) -> Check:
+    """A RabbitMQ that this user can start, and Erlang to run it."""
+    try:
+        server = find_server()
+    except TaskqError as error:
+        return Check("RabbitMQ", False, str(error), "apt-get install rabbitmq-server")
+    found = f"{server.version or 'unknown version'} at {server.script}"
+    if shutil.which("erl", path=f"{os.environ.get('PATH', '')}:/usr/bin:/usr/lib/erlang/bin") is None:
+        return Check("RabbitMQ", False, f"{found}, without Erlang", "apt-get install erlang-base")
+    return Check("RabbitMQ", True, found)
+
+
+def check_julia(settings: Settings) -> Check:
+    """A Julia that starts."""
+    try:
+        julia = find_julia(settings)
+    except TaskqError as error:
+        return Check("Julia", False, str(error), "run scripts/setup, or install Julia and set TASKQ_JULIA")
+    return Check("Julia", True, f"{julia.version} at {julia.path} (from {julia.source})")
+
+
+def check_ports(_: Settings) -> Check:
+    """The loopback address works, and has free ports."""
+    try:
+        port = free_port()
+        with socket.create_server(("127.0.0.1", port)) as server:
+            socket.create_connection(server.getsockname(), timeout=2).close()
+    except (TaskqError, OSError) as error:
+        return Check(
+            "ports", False, f"127.0.0.1: {error}", "bring up the loopback interface: ip link set lo up"
+        )
+    return Check("ports", True, f"127.0.0.1 takes connections; {port} is free, for example")
+
+
+def check_data_folder(settings: Settings) -> Check:
+    """The data folder can be written, and only by its owner."""
+    home = settings.home
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=home, prefix=".doctor-") as file:
+            file.write(b"can this be written?")
+            file.flush()
+    except OSError as error:
+        mend = f"make {home} writable for this user, or set TASKQ_HOME to a folder that is"
+        return Check("data folder", False, f"{home}: {error.strerror}", mend)
+    about = home.stat()
+    if about.st_uid != os.geteuid():
+        return Check("data folder", False, f"{home} belongs to user {about.st_uid}", "set TASKQ_HOME")
+    if stat.S_IMODE(about.st_mode) & 0o022:
+        return Check("data folder", False, f"others can write to {home}", f"chmod go-w {home}")
+    return Check("data folder", True, str(home))
+
+
+def check_disk(settings: Settings) -> Check:
+    """Enough space for the stack's databases and logs."""
+    return _space("disk", _existing(settings.home), DISK_NEEDED_BYTES, "set TASKQ_HOME to a larger disk")
+
+
+def check_temporary_folder(_: Settings) -> Check:
+    """Temporary files can be made, and there is space for them."""
+    try:
+        folder = Path(tempfile.gettempdir())
+    except FileNotFoundError as error:
+        return Check("temporary folder", False, str(error), "set TMPDIR to a folder that can be written")
+    return _space("temporary folder", folder, TEMPORARY_NEEDED_BYTES, "set TMPDIR to a larger disk")
+
+
+def check_shared_memory(_: Settings) -> Check:
+    """Shared memory works; databases and numeric libraries need it."""
+    folder = Path("/dev/shm")  # noqa: S108  (the place itself is what is looked at)
+    try:
+        with tempfile.NamedTemporaryFile(dir=folder, prefix="taskq-doctor-"):
+            pass
+    except OSError as error:
+        return Check("shared memory", False, f"{folder}: {error.strerror}", "mount a tmpfs there")
+    return _space("shared memory", folder, 8 << 20, "start the container with a larger --shm-size")
+
+
+CHECKS: list[Checker] = [
+    check_python,
+    check_rabbitmq,
+    check_julia,
+    check_ports,
+    check_data_folder,
+    check_disk,
+    check_temporary_folder,
+    check_shared_memory,
+]
+
+
+def _space(name: str, folder: Path, needed_bytes: int, otherwise: str) -> Check:
+    free = shutil.disk_usage(folder).free
+    detail = f"{_megabytes(free)} free at {folder}"
+    if free >= needed_bytes:
+        return Check(name, True, detail)
+    return Check(name, False, detail, f"free at least {_megabytes(needed_bytes)} there, or {otherwise}")
+
+
+def _existing(path: Path) -> Path:
+    with suppress(StopIteration):
+        return next(one for one in (path, *path.parents) if one.exists())
+    return Path("/")
+
+
+def _megabytes(size_bytes: int) -> str:
+    return f"{size_bytes >> 20:,} MB"

@@ -1,0 +1,297 @@
+"""taskq's own Julia project: the packages that task code finds, and juliacall's Julia.
+
+The folder ``julia-project`` in the data folder is an ordinary Julia project. Both kinds of Julia
+process use it. ``taskq julia add`` puts packages into it; ``taskq julia install`` puts
+PythonCall into it, finds or fetches a Julia that is new enough, and writes down what it
+found. A worker's start only reads that: it resolves nothing and fetches nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from taskq_kernel.errors import SetupError
+from taskq_kernel.local.processes import write_private
+
+#: Where `install` writes down what it found.
+RECORD = "juliacall.json"
+#: What `install` asks of Julia; juliacall's own requirement.
+OLDEST_JULIA = "1.10.3"
+#: How much of a failed program's output an error repeats, in lines.
+ERROR_LINES = 12
+
+_PACKAGE = re.compile(r"[A-Za-z][A-Za-z0-9_]*(@\d+(\.\d+){0,2})?")
+_INSTALL = "run `taskq julia install`"
+_NO_NETWORK = re.compile(
+    r"urlopen error|Temporary failure in name resolution|Name or service not known|Could not resolve host"
+    r"|failed to (fetch|clone|download)|Network is unreachable|Connection (refused|timed out|reset)"
+    r"|RequestError|could not download|unable to access",
+    re.IGNORECASE,
+)
+
+# Names are arguments of the script, never part of it. An error is told without the stack
+# trace of the package manager.
+_ADD = """
+import Pkg
+function spec(argument)
+    parts = string.(split(argument, '@'))
+    length(parts) == 1 && return Pkg.PackageSpec(name = parts[1])
+    return Pkg.PackageSpec(name = parts[1], version = parts[2])
+end
+try
+    Pkg.add(map(spec, ARGS))
+    isdefined(Pkg, :precompile) && Pkg.precompile()
+catch problem
+    print(stderr, "ERROR: ")
+    showerror(stderr, problem)
+    exit(1)
+end
+"""
+
+OnLine = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Juliacall:
+    """A juliacall that is ready to use.
+
+    Attributes
+    ----------
+    executable, library, bindir : str
+        The Julia it loads. With all three it asks nobody.
+    julia : str
+        That Julia's version.
+    package : str
+        juliacall's version, to which PythonCall's must be equal.
+    """
+
+    executable: str
+    library: str
+    bindir: str
+    julia: str
+    package: str
+
+
+def project_folder(home: Path) -> Path:
+    """The project's folder, in a data folder."""
+    return home / "julia-project"
+
+
+def project_environment(home: Path) -> dict[str, str]:
+    """What makes a Julia process use the project; nothing while there is none."""
+    folder = project_folder(home)
+    return {"JULIA_PROJECT": str(folder)} if (folder / "Project.toml").is_file() else {}
+
+
+def manifest_sha256(home: Path) -> str | None:
+    """SHA-256 of the project's manifest: which packages a result was computed with."""
+    try:
+        return hashlib.sha256((project_folder(home) / "Manifest.toml").read_bytes()).hexdigest()
+    except OSError:
+        return None
+
+
+def packages(home: Path) -> dict[str, str]:
+    """Names of the packages in the project, and the version of each as far as it is known."""
+    folder = project_folder(home)
+    try:
+        wanted = tomllib.loads((folder / "Project.toml").read_text()).get("deps", {})
+    except (OSError, tomllib.TOMLDecodeError):
+        return {}
+    versions = _manifest_versions(folder)
+    return {name: versions.get(name, "") for name in sorted(wanted)}
+
+
+def _manifest_versions(folder: Path) -> dict[str, str]:
+    try:
+        manifest = tomllib.loads((folder / "Manifest.toml").read_text())
+    except (OSError, tomllib.TOMLDecodeError):
+        return {}
+    entries = manifest.get("deps", manifest)  # before Julia 1.6.2 the packages stood at the top
+    return {
+        name: entry[0]["version"]
+        for name, entry in entries.items()
+        if isinstance(entry, list) and "version" in entry[0]
+    }
+
+
+# -- juliacall ------------------------------------------------------------------------------
+
+
+def read_juliacall(home: Path) -> Juliacall:
+    """The juliacall that a worker may start, without asking the network or Julia.
+
+    Raises
+    ------
+    SetupError
+        With what is missing, and the command that mends it.
+    """
+    package = _juliacall_version()
+    if package is None:
+        raise SetupError("juliacall is not installed: pip install 'taskq-kernel[worker]'")
+    try:
+        found = Juliacall(**json.loads((project_folder(home) / RECORD).read_text()))
+    except FileNotFoundError:
+        raise SetupError(
+            f"juliacall has no Julia yet: {_INSTALL} (it needs {OLDEST_JULIA} or newer)"
+        ) from None
+    except (OSError, TypeError, ValueError) as error:
+        raise SetupError(f"{project_folder(home) / RECORD} cannot be read ({error}): {_INSTALL}") from error
+    if found.package != package:
+        raise SetupError(f"Julia was set up for juliacall {found.package}, and this is {package}: {_INSTALL}")
+    for path in (found.executable, found.library, found.bindir):
+        if not Path(path).exists():
+            raise SetupError(f"the Julia of juliacall has gone ({path} is not there): {_INSTALL}")
+    if _manifest_versions(project_folder(home)).get("PythonCall") != package:
+        raise SetupError(f"PythonCall {package} is not in {project_folder(home)}: {_INSTALL}")
+    return found
+
+
+def describe_juliacall(home: Path) -> tuple[bool, str]:
+    """Whether juliacall is ready, and a line about it, as ``taskq doctor`` prints it."""
+    try:
+        found = read_juliacall(home)
+    except SetupError as error:
+        return False, str(error)
+    return True, f"juliacall {found.package} with Julia {found.julia} at {found.executable}"
+
+
+def _juliacall_version() -> str | None:
+    try:
+        return importlib.metadata.version("juliacall")
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def install(home: Path, on_line: OnLine = lambda _: None) -> Juliacall:
+    """Find or fetch Julia for juliacall, put PythonCall into the project, and try it.
+
+    Parameters
+    ----------
+    home : Path
+        The data folder.
+    on_line : callable, optional
+        Called with each line that the programs at work print.
+
+    Raises
+    ------
+    SetupError
+        If juliacall is not installed, the network is away, or Julia does not start.
+    """
+    package = _juliacall_version()
+    if package is None:
+        raise SetupError("juliacall is not installed: pip install 'taskq-kernel[worker]'")
+    folder = project_folder(home)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (folder / RECORD).unlink(missing_ok=True)
+    found = folder / f"{RECORD}.found"
+    environment = os.environ | {"PYTHON_JULIAPKG_PROJECT": str(folder.resolve()), "PYTHONUNBUFFERED": "1"}
+    _follow(
+        [sys.executable, "-m", "taskq_kernel.local.julia_resolve", str(found)],
+        environment, on_line, f"Julia {OLDEST_JULIA} or newer could not be set up",
+        "connect this machine, or put such a Julia on PATH and its packages in its depot, and repeat",
+    )  # fmt: skip
+    answer = json.loads(found.read_text())
+    found.unlink()
+    juliacall = Juliacall(package=package, **answer)
+    on_line("trying it")
+    _try(juliacall, folder, on_line)
+    write_private(folder / RECORD, json.dumps(asdict(juliacall)))
+    return juliacall
+
+
+def juliacall_environment(juliacall: Juliacall, folder: Path) -> dict[str, str]:
+    """What juliacall has to find in its environment before it is imported.
+
+    Without ``HANDLE_SIGNALS`` a stack overflow in Julia ends the process; with the
+    executable and the project named, nothing is resolved or fetched.
+    """
+    return {
+        "PYTHON_JULIACALL_HANDLE_SIGNALS": "yes",
+        "PYTHON_JULIACALL_EXE": juliacall.executable,
+        "PYTHON_JULIACALL_PROJECT": str(folder),
+        "PYTHON_JULIACALL_LIB": juliacall.library,
+        "PYTHON_JULIACALL_BINDIR": juliacall.bindir,
+        "PYTHON_JULIACALL_STARTUP_FILE": "no",
+        "PYTHON_JULIACALL_AUTOLOAD_IPYTHON_EXTENSION": "no",
+    }
+
+
+def _try(juliacall: Juliacall, folder: Path, on_line: OnLine) -> None:
+    environment = os.environ | juliacall_environment(juliacall, folder)
+    code = "import juliacall; assert juliacall.Main.seval('1 + 1') == 2"
+    _follow([sys.executable, "-c", code], environment, on_line, "juliacall does not start", "see above")
+
+
+# -- packages --------------------------------------------------------------------------------
+
+
+def add(home: Path, names: Sequence[str], julia: str, on_line: OnLine = lambda _: None) -> dict[str, str]:
+    """Put packages into the project.
+
+    Parameters
+    ----------
+    home : Path
+        The data folder.
+    names : sequence of str
+        ``Name`` or ``Name@version``.
+    julia : str
+        The julia executable that does it.
+    on_line : callable, optional
+        Called with each line that Julia prints.
+
+    Returns
+    -------
+    dict
+        The packages in the project now, as `packages` gives them.
+
+    Raises
+    ------
+    SetupError
+        If a name cannot be one, or Julia's package manager failed.
+    """
+    for name in names:
+        if not _PACKAGE.fullmatch(name):
+            raise SetupError(f"{name!r} is no name of a Julia package: write Name or Name@1.2")
+    folder = project_folder(home)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _follow(
+        [julia, "--startup-file=no", f"--project={folder}", "-e", _ADD, *names],
+        dict(os.environ), on_line, f"Julia could not add {', '.join(names)}",
+        "connect this machine, and repeat",
+    )  # fmt: skip
+    return packages(home)
+
+
+def _follow(
+    command: list[str], environment: Mapping[str, str], on_line: OnLine, failure: str, remedy: str
+) -> None:
+    """Run a program, hand on what it prints, and say well why it failed."""
+    said: list[str] = []
+    try:
+        process = subprocess.Popen(
+            command, env=dict(environment), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, errors="replace",
+        )  # fmt: skip
+    except OSError as error:
+        raise SetupError(f"{failure}: {command[0]}: {error.strerror}") from error
+    with process:
+        for line in process.stdout or ():
+            said.append(line.rstrip())
+            on_line(said[-1])
+    if process.returncode == 0:
+        return
+    end = "\n".join(said[-ERROR_LINES:])
+    if _NO_NETWORK.search("\n".join(said)):
+        raise SetupError(f"{failure}, for want of a network: {remedy}\n{end}")
+    raise SetupError(f"{failure} (exit status {process.returncode}):\n{end}")

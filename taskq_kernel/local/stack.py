@@ -1,0 +1,289 @@
+"""The local stack: a private RabbitMQ node, the service, a sink and a worker, for one user.
+
+Everything it knows lies in the data folder:
+
+===================  ====================================================================
+``stack.json``       where the service is, and how many slots the worker has
+``tokens/``          the stack's own tokens, readable by their owner only
+``broker/``          the RabbitMQ node: configuration, password, data, log
+``run/``             a pid file for each process
+``logs/``            what each process says
+``tasks.db``         the task database; ``results.db`` the sink's; ``blobs/`` large values
+===================  ====================================================================
+
+Bringing the stack up is safe to repeat: it starts what is missing, under a lock, so two
+programs that ask at once get one stack.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from getpass import getuser
+from pathlib import Path
+from typing import Any
+
+from taskq_kernel.local.processes import Daemon, file_lock, free_port, port_is_free, write_private
+from taskq_kernel.local.rabbitmq import RabbitNode
+
+from taskq_kernel.client.transport import GraphQLTransport
+from taskq_kernel.domain import Role
+from taskq_kernel.errors import ServiceError, ServiceUnreachable, StackError
+from taskq_kernel.settings import Settings
+
+#: Started in this order, stopped in the reverse one.
+ROLES = ("broker", "service", "sink", "worker")
+#: How long each step may take, in seconds.
+START_TIMEOUT_S = 60.0
+#: A stopping worker lets its tasks finish for `Settings.grace`; this comes on top.
+STOP_MARGIN_S = 10.0
+
+_READY = "{ statistics { brokerConnected } workers { name juliaVersion state } }"
+
+Step = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class StackInfo:
+    """Where a running stack is.
+
+    Attributes
+    ----------
+    graphql : str
+        URL of the GraphQL endpoint.
+    token_file : str
+        File with the token of the stack's owner.
+    port : int
+        The service's port.
+    slots : int
+        Slots of the worker.
+    """
+
+    graphql: str
+    token_file: str
+    port: int
+    slots: int
+
+
+def read_info(home: Path) -> StackInfo | None:
+    """Where the stack of a data folder is, as of its last start; None if it is down."""
+    try:
+        return StackInfo(**json.loads((home / "stack.json").read_text()))
+    except FileNotFoundError:
+        return None
+    except (TypeError, ValueError, OSError) as error:
+        raise StackError(f"{home / 'stack.json'} cannot be read: {error}; `taskq down` removes it") from error
+
+
+class LocalStack:
+    """The stack of one data folder.
+
+    Parameters
+    ----------
+    settings : Settings
+        ``home`` is the data folder; the other settings go on to the parts.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.home = settings.home
+        self._broker = RabbitNode(self.home / "broker")
+        self._daemons = {role: Daemon(role, self.home / "run") for role in ROLES[1:]}
+
+    # -- up and down ---------------------------------------------------------------------
+
+    def up(self, workers: int | None = None, on_step: Step = lambda _: None) -> StackInfo:
+        """Start what is not running; return when the stack takes tasks.
+
+        Parameters
+        ----------
+        workers : int, optional
+            Slots of the worker. Default: those it has, else `Settings.workers`, else one a core.
+        on_step : callable, optional
+            Called with a line of text as each step begins.
+
+        Raises
+        ------
+        StackError, SetupError
+            With what could not be started, the end of its log, and what to do.
+        """
+        self._make_folders()
+        with file_lock(self.home / "stack.lock", timeout_s=2 * START_TIMEOUT_S):
+            before = read_info(self.home)
+            slots = (
+                workers or (before.slots if before else None) or self._settings.workers or os.cpu_count() or 1
+            )
+            self._make_tokens()
+            info = self._info(before, slots)
+            if before is not None and before.slots != slots:
+                on_step(f"stopping the worker, to start it with {slots} slots")
+                self._stop("worker")
+            if not self._broker.alive:
+                on_step("starting RabbitMQ")
+                self._broker.start(START_TIMEOUT_S)
+                write_private(self.home / "tokens" / "broker.url", self._broker.url)
+            for role in ROLES[1:]:
+                if self._daemons[role].state != "running":
+                    on_step(f"starting the {role}")
+                    self._start(role, info)
+            self._wait_until_ready(info)
+            write_private(self.home / "stack.json", json.dumps(asdict(info)))
+            return info
+
+    def down(self, on_step: Step = lambda _: None) -> None:
+        """Stop everything, the worker first. What waits stays in the database."""
+        if not self.home.is_dir():
+            return
+        with file_lock(self.home / "stack.lock", timeout_s=2 * START_TIMEOUT_S):
+            (self.home / "stack.json").unlink(missing_ok=True)
+            for role in reversed(ROLES[1:]):
+                if self._daemons[role].state == "running":
+                    on_step(f"stopping the {role}")
+                self._stop(role)
+            if self._broker.alive:
+                on_step("stopping RabbitMQ")
+            self._broker.stop()
+
+    # -- looking -------------------------------------------------------------------------
+
+    def info(self) -> StackInfo | None:
+        """Where the stack is, None if it is down."""
+        return read_info(self.home)
+
+    def healthy(self) -> bool:
+        """Whether the stack is up and every process of it is alive."""
+        return self.info() is not None and all(one["state"] == "running" for one in self._processes())
+
+    def status(self) -> dict[str, Any]:
+        """The stack as ``taskq status --json`` prints it; nothing in it is secret."""
+        info = self.info()
+        return {
+            "running": self.healthy(),
+            "home": str(self.home),
+            "graphql": info.graphql if info else None,
+            "token_file": info.token_file if info else None,
+            "broker": self._broker.redacted_url if self._broker.alive else None,
+            "slots": info.slots if info else None,
+            "logs": str(self.home / "logs"),
+            "processes": self._processes(),
+        }
+
+    def _processes(self) -> list[dict[str, Any]]:
+        broker = {
+            "role": "broker",
+            "pid": self._broker.pid,
+            "state": "running" if self._broker.alive else "stopped",
+        }
+        others = [{"role": role, "pid": one.pid, "state": one.state} for role, one in self._daemons.items()]
+        return [broker, *others]
+
+    # -- steps ---------------------------------------------------------------------------
+
+    def _make_folders(self) -> None:
+        try:
+            for name in ("", "tokens", "run", "logs", "blobs"):
+                (self.home / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise StackError(
+                f"the data folder {self.home} cannot be made: {error.strerror}; set TASKQ_HOME to another one"
+            ) from error
+
+    def _make_tokens(self) -> None:
+        """Make the stack's own tokens, once."""
+        folder = self.home / "tokens"
+        accepted = []
+        for role, name in ((Role.ADMIN, getuser()), (Role.WORKER, "local worker"), (Role.SINK, "local sink")):
+            file = folder / f"{role}.token"
+            if not file.exists():
+                write_private(file, secrets.token_urlsafe(32))
+            digest = hashlib.sha256(file.read_text().strip().encode()).hexdigest()
+            accepted.append({"name": name, "role": role.value, "sha256": digest})
+        write_private(folder / "accepted.json", json.dumps(accepted))
+
+    def _info(self, before: StackInfo | None, slots: int) -> StackInfo:
+        """Where the stack is to be: on the port it had, if that can be."""
+        running = self._daemons["service"].state == "running"
+        port = before.port if before else self._last_port()
+        if port is None or not (running or port_is_free(port)):
+            port = self._settings.port or free_port()
+        write_private(self.home / "run" / "port", str(port))
+        return StackInfo(
+            graphql=f"http://127.0.0.1:{port}/graphql",
+            token_file=str(self.home / "tokens" / f"{Role.ADMIN}.token"),
+            port=port,
+            slots=slots,
+        )
+
+    def _last_port(self) -> int | None:
+        file = self.home / "run" / "port"
+        return int(file.read_text()) if file.exists() else None
+
+    def _start(self, role: str, info: StackInfo) -> None:
+        tokens = self.home / "tokens"
+        # Secrets are passed as files: neither the process list nor the environment has them.
+        environment = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith("TASKQ_") or name in _KEPT
+        }
+        environment |= {
+            "TASKQ_HOME": str(self.home),
+            "TASKQ_BROKER_FILE": str(tokens / "broker.url"),
+            "TASKQ_QUEUE_TYPE": "classic",
+        }
+        if role == "service":
+            environment |= {"TASKQ_PORT": str(info.port), "TASKQ_TOKENS_FILE": str(tokens / "accepted.json")}
+        else:
+            environment |= {"TASKQ_URL": info.graphql, "TASKQ_TOKEN_FILE": str(tokens / f"{role}.token")}
+        if role == "worker":
+            environment |= {"TASKQ_SLOTS": str(info.slots)}
+        self._daemons[role].start(
+            [sys.executable, "-m", "taskq_kernel.cli", role], environment, self.home / "logs" / f"{role}.log"
+        )
+
+    def _stop(self, role: str) -> None:
+        patience = self._settings.grace + STOP_MARGIN_S if role == "worker" else STOP_MARGIN_S
+        self._daemons[role].stop(patience)
+
+    def _wait_until_ready(self, info: StackInfo) -> None:
+        """Wait until the service answers, has the broker, and a worker has started Julia."""
+        transport = GraphQLTransport(info.graphql, Path(info.token_file).read_text().strip(), timeout_s=5)
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not _ready(transport):
+            for role, daemon in self._daemons.items():
+                if daemon.state != "running":
+                    raise StackError(f"the {role} stopped as it started:\n{self._log_end(role)}")
+            if time.monotonic() > deadline:
+                raise StackError(
+                    f"the stack took no tasks within {START_TIMEOUT_S:.0f} s; see {self.home / 'logs'}"
+                )
+            time.sleep(0.05)
+
+    def _log_end(self, role: str, lines: int = 15) -> str:
+        text = (self.home / "logs" / f"{role}.log").read_text(errors="replace")
+        return "\n".join(text.splitlines()[-lines:])
+
+
+#: Settings that a user sets for the whole stack; every other is the stack's own to choose.
+_KEPT = frozenset(
+    f"TASKQ_{name}"
+    for name in (
+        "JULIA", "RUNNER", "MEMORY_LIMIT", "GRACE", "HEARTBEAT", "LEASE", "MAX_LOST", "MAX_LOG_BYTES",
+        "MAX_VALUE_BYTES", "LOG_LEVEL", "DATABASE", "RESULTS_DATABASE", "RABBITMQ", "QUEUES",
+    )
+)  # fmt: skip
+
+
+def _ready(transport: GraphQLTransport) -> bool:
+    try:
+        answer = transport.execute(_READY, {})
+    except (ServiceUnreachable, ServiceError):
+        return False
+    workers = [one for one in answer["workers"] if one["state"] == "ONLINE" and one["juliaVersion"]]
+    return bool(answer["statistics"]["brokerConnected"] and workers)

@@ -1,0 +1,24 @@
+"""Logging of the stack's processes: one line an event, to standard error."""
+
+from __future__ import annotations
+
+import logging
+
+FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+def configure(level: str) -> None:
+    """Set up logging for a process of the stack.
+
+    Parameters
+    ----------
+    level : {'debug', 'info', 'warning', 'error'}
+        What taskq itself logs; libraries log warnings and errors.
+    """
+    logging.basicConfig(level=logging.WARNING, format=FORMAT)
+    for package in ("taskq_kernel", "taskq_worker", "taskq_sink"):
+        logging.getLogger(package).setLevel(level.upper())
+    # pika logs a stack trace for every attempt to connect; the broker client says it once.
+    logging.getLogger("pika").setLevel(logging.CRITICAL)
+    # What a connection pool retries is reported by whoever asked.
+    logging.getLogger("urllib3").setLevel(logging.ERROR)

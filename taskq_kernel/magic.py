@@ -1,0 +1,98 @@
+"""``%load_ext taskq_kernel``: the cell magic ``%%julia``.
+
+The cell is a task. Its options are those of `taskq_kernel.Client.submit`, spelled as on
+the command line::
+
+    %%julia --name "mean of noise" --arg n=1000 --wait
+    sum(rand(n)) / n
+
+Without ``--wait`` the cell's value is the `Task`, at once; with it the cell waits, and its
+value is the task's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from taskq_kernel.errors import InvalidTask
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that raises instead of ending the kernel."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InvalidTask(f"%%julia: {message}\n{self.format_usage().strip()}")
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        raise _HelpShown
+
+
+class _HelpShown(Exception):
+    """``--help`` was asked for, and is printed."""
+
+
+def _parser() -> _Parser:
+    parser = _Parser(prog="%%julia", description="Submit the cell as a task.", allow_abbrev=False)
+    parser.add_argument("--name", help="what to call it; default: the code's first line")
+    parser.add_argument(
+        "--arg", dest="arguments", action="append", default=[], metavar="NAME=VALUE",
+        help="an argument: JSON, or else a string; may be repeated",
+    )  # fmt: skip
+    parser.add_argument("--wait", action="store_true", help="wait, and return the task's value")
+    parser.add_argument("--timeout", type=float, metavar="SECONDS", help="how long it may run")
+    parser.add_argument("--queue", default="default", help="the queue it waits in")
+    parser.add_argument("--priority", default="normal", help="low, normal or high")
+    parser.add_argument("--memory-limit", metavar="SIZE", help="memory it may use, such as '2 GiB'")
+    parser.add_argument("--max-attempts", type=int, default=1, help="runs that may fail")
+    return parser
+
+
+def julia(line: str, cell: str | None = None) -> Any:
+    """Submit the cell as a task.
+
+    ``%%julia [--name NAME] [--arg NAME=VALUE]... [--wait] [--timeout SECONDS] [--queue QUEUE]
+    [--priority low|normal|high] [--memory-limit SIZE] [--max-attempts N]``
+
+    Returns
+    -------
+    Task
+        At once; with ``--wait`` the task's value, once it is there.
+
+    Raises
+    ------
+    InvalidTask
+        If an option cannot be used.
+    TaskFailed, TaskCancelled, TaskDeleted
+        With ``--wait``, if the task has no value.
+    """
+    from taskq_kernel.client.connection import default_client
+    from taskq_kernel.client.options import parse_arguments
+
+    try:
+        options = vars(_parser().parse_args(_split(line)))
+    except _HelpShown:
+        return None
+    if cell is None or not cell.strip():
+        raise InvalidTask("%%julia: the cell is empty; write Julia code below the line with %%julia")
+    wait = options.pop("wait")
+    arguments = parse_arguments(options.pop("arguments"))
+    task = default_client().submit(cell, arguments=arguments, **options)
+    return task.result() if wait else task
+
+
+def _split(line: str) -> list[str]:
+    try:
+        return shlex.split(line)
+    except ValueError as error:
+        raise InvalidTask(f"%%julia {line}: {error}") from None
+
+
+def load_ipython_extension(ipython: InteractiveShell) -> None:
+    """Register ``%%julia``; called by ``%load_ext taskq_kernel``."""
+    register: Any = ipython.register_magic_function
+    register(julia, magic_kind="cell", magic_name="julia")

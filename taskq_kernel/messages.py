@@ -1,0 +1,153 @@
+"""What travels through RabbitMQ: JSON messages, decoded into typed, validated structs.
+
+A message that cannot be decoded raises `MessageError` with the reason; whoever consumed
+it sends it to the dead-letter queue with that reason.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from taskq_kernel.domain import TaskKind, TaskStatus, ValueKind
+from taskq_kernel.errors import MessageError
+
+#: The schema version that this release writes. It reads this one only: every task can be
+#: published again from the database, so an old message is refused, not converted.
+SCHEMA = 1
+
+#: A value whose JSON is longer than this is uploaded to the service and travels as a
+#: reference, in bytes.
+INLINE_VALUE_BYTES = 64 * 1024
+
+
+class TaskMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A task on its way to a worker: all that is needed to run it once it is claimed."""
+
+    schema: int
+    id: str
+    number: int
+    name: str
+    kind: TaskKind
+    code: str
+    arguments: dict[str, Any] = {}
+    #: The function to call, and the SHA-256 of the definition's code (``CALL`` only).
+    entry: str | None = None
+    timeout_s: float | None = None
+    memory_limit_bytes: int | None = None
+
+
+class ErrorInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Why a task failed: Julia's exception, or taskq's own reason."""
+
+    name: str
+    message: str
+    stacktrace: str = ""
+    #: The line of the user's code at fault, from 1, where it is known.
+    line: int | None = None
+
+
+class ValueInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A task's value: inline as JSON, or a reference to where the worker uploaded it."""
+
+    kind: ValueKind
+    #: Julia's type of the value, such as ``Vector{Float64}``.
+    type: str
+    #: A short text for a table cell, at most 200 characters.
+    text: str
+    #: The value's JSON; left out where `ref` holds it.
+    data: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    #: SHA-256 of the uploaded JSON.
+    ref: str | None = None
+    #: Length of the value's JSON, in bytes.
+    size: int = 0
+    #: What was left out or converted, in a sentence for the reader; empty if nothing was.
+    note: str = ""
+
+
+class LogChunk(msgspec.Struct, frozen=True, kw_only=True):
+    """Some of what a task printed. `seq` grows by one with each chunk of an attempt."""
+
+    seq: int
+    stream: str
+    text: str
+
+
+class Provenance(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a result came from."""
+
+    code_sha256: str
+    julia_version: str
+    host: str
+    worker: str
+    runner: str
+    peak_memory_bytes: int
+
+
+class OutcomeMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How an attempt ended, on its way from the worker to the sink.
+
+    `attempt` is the fence: the service refuses the outcome of an attempt that no longer
+    holds the task.
+    """
+
+    schema: int
+    id: str
+    attempt: int
+    worker: str
+    name: str
+    status: TaskStatus
+    started_at: float
+    finished_at: float
+    #: How long the code itself ran, in seconds, by the worker's monotonic clock.
+    seconds: float
+    arguments: dict[str, Any] = {}
+    value: ValueInfo | None = None
+    error: ErrorInfo | None = None
+    #: False where a repetition cannot end differently (the code does not parse).
+    retryable: bool = True
+    #: What the task printed since the last heartbeat.
+    logs: list[LogChunk] = []
+    provenance: Provenance
+
+
+Message = TypeVar("Message", TaskMessage, OutcomeMessage)
+
+_encoder = msgspec.json.Encoder()
+_decoders = {kind: msgspec.json.Decoder(kind) for kind in (TaskMessage, OutcomeMessage)}
+_envelope = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def encode(message: TaskMessage | OutcomeMessage) -> bytes:
+    """The message as it travels: UTF-8 JSON."""
+    return _encoder.encode(message)
+
+
+def decode(kind: type[Message], body: bytes) -> Message:
+    """Decode a message body.
+
+    Parameters
+    ----------
+    kind : type
+        `TaskMessage` or `OutcomeMessage`.
+    body : bytes
+        The message as it came from the broker.
+
+    Raises
+    ------
+    MessageError
+        If it is not JSON, has another shape, or another schema version.
+    """
+    try:
+        version = msgspec.json.decode(_envelope.decode(body)["schema"])
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise MessageError(f"not a JSON object: {error}") from error
+    except KeyError:
+        raise MessageError("no schema version: the field 'schema' is missing") from None
+    if version != SCHEMA:
+        raise MessageError(f"schema version {version!r}, and this release reads {SCHEMA} only")
+    try:
+        return _decoders[kind].decode(body)  # type: ignore[return-value]  # the dict is keyed by type
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise MessageError(f"not a {kind.__name__}: {error}") from error

@@ -1,0 +1,81 @@
+"""Who may do what: one table from roles to the schema's root fields, and the blobs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from graphql import GraphQLObjectType, GraphQLResolveInfo, GraphQLSchema
+
+from taskq_kernel.domain import Role
+from taskq_kernel.errors import Forbidden
+from taskq_kernel.store.tokens import Identity
+
+_EVERYBODY = frozenset(Role)
+_READERS = frozenset({Role.ADMIN, Role.USER, Role.RUNNER})
+_SUBMITTERS = frozenset({Role.ADMIN, Role.USER})
+_WORKERS = frozenset({Role.WORKER})
+
+#: Every root field, with the roles that may use it.
+ALLOWED: dict[str, frozenset[Role]] = {
+    "Query.task": _READERS,
+    "Query.tasks": _READERS,
+    "Query.workers": _READERS,
+    "Query.statistics": _READERS,
+    "Query.me": _EVERYBODY,
+    "Query.serviceVersion": _EVERYBODY,
+    "Subscription.taskChanges": _READERS,
+    "Mutation.createTask": _SUBMITTERS,
+    "Mutation.createTasks": _SUBMITTERS,
+    "Mutation.cancelTasks": _SUBMITTERS,
+    "Mutation.retryTasks": _SUBMITTERS,
+    "Mutation.deleteTasks": _SUBMITTERS,
+    "Mutation.drainWorker": frozenset({Role.ADMIN}),
+    "Mutation.registerWorker": _WORKERS,
+    "Mutation.claimTasks": _WORKERS,
+    "Mutation.heartbeat": _WORKERS,
+    "Mutation.releaseTasks": _WORKERS,
+    "Mutation.leaveWorker": _WORKERS,
+    "Mutation.recordOutcomes": frozenset({Role.SINK}),
+}
+
+#: Who may read and who may upload values.
+BLOB_READERS = _READERS | _WORKERS
+BLOB_WRITERS = _WORKERS
+
+_RUNNER = (
+    "the role runner may submit only what an administrator has registered, and change nothing else: "
+    "ask for a token with the role user"
+)
+
+
+def check(identity: Identity, action: str, roles: frozenset[Role]) -> None:
+    """Raise `Forbidden` unless the identity's role is among ``roles``."""
+    if identity.role in roles:
+        return
+    if identity.role is Role.RUNNER and roles == _SUBMITTERS:
+        raise Forbidden(_RUNNER, "FORBIDDEN")
+    needed = " or ".join(sorted(roles))
+    raise Forbidden(
+        f"{action} needs a token with the role {needed}, and this one has the role {identity.role}",
+        "FORBIDDEN",
+    )
+
+
+def guard(schema: GraphQLSchema) -> None:
+    """Put the table's check before every root field; fail if a field is not in it."""
+    for root in filter(None, (schema.query_type, schema.mutation_type, schema.subscription_type)):
+        for name, field in root.fields.items():
+            roles = ALLOWED[f"{root.name}.{name}"]
+            if root is schema.subscription_type:
+                field.subscribe = _guarded(name, roles, field.subscribe)
+            else:
+                field.resolve = _guarded(name, roles, field.resolve)
+
+
+def _guarded(name: str, roles: frozenset[Role], resolve: Any) -> Callable[..., Any]:
+    def guarded(root: GraphQLObjectType, info: GraphQLResolveInfo, **arguments: Any) -> Any:
+        check(info.context.identity, name, roles)
+        return resolve(root, info, **arguments)
+
+    return guarded

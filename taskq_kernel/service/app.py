@@ -1,0 +1,117 @@
+"""The service as an ASGI application."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.staticfiles import StaticFiles
+
+from taskq_kernel.domain import Role
+from taskq_kernel.errors import Forbidden, InvalidTask, NotFound, Unauthorized
+from taskq_kernel.service import access
+from taskq_kernel.service.blobs import TooLarge
+from taskq_kernel.service.errors import coded
+from taskq_kernel.service.graphiql import STATIC
+from taskq_kernel.service.runtime import Runtime
+from taskq_kernel.service.schema import build_schema
+from taskq_kernel.service.view import GraphQLView, unauthorized
+from taskq_kernel.store.database import StoreUnavailable, current_version
+from taskq_kernel.store.tokens import Identity
+
+#: How long the database may take to answer a readiness probe.
+READY_TIMEOUT_S = 5.0
+
+
+def build_app(runtime: Runtime) -> Starlette:
+    """Put the application together; the runtime starts and stops with it."""
+    view = GraphQLView(build_schema(), runtime)
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        await runtime.start()
+        try:
+            yield
+        finally:
+            await runtime.stop()
+
+    app = Starlette(lifespan=lifespan, routes=[
+        Route("/graphql", view),
+        WebSocketRoute("/graphql", view),
+        Route("/blobs/{digest}", get_blob, methods=["GET"]),
+        Route("/blobs/{digest}", put_blob, methods=["PUT"]),
+        Route("/healthz", healthz),
+        Route("/readyz", readyz),
+        Route("/metrics", metrics),
+        Mount("/static", StaticFiles(directory=STATIC)),
+    ], exception_handlers={
+        Unauthorized: lambda _request, error: unauthorized(error),
+        Forbidden: lambda _request, error: _error(403, error, error.code),
+        NotFound: lambda _request, error: _error(404, error, error.code),
+        TooLarge: lambda _request, error: _error(413, error, "BAD_INPUT"),
+        InvalidTask: lambda _request, error: _error(400, error, "BAD_INPUT"),
+        StoreUnavailable: lambda _request, error: _error(503, error, error.code),
+    })
+    app.state.runtime = runtime
+    return app
+
+
+async def get_blob(request: Request) -> Response:
+    """A large value, as JSON."""
+    await _identify(request, "reading a value", access.BLOB_READERS)
+    path = _runtime(request).blobs.find(request.path_params["digest"])
+    return FileResponse(path, media_type="application/json", headers={"cache-control": "private, immutable"})
+
+
+async def put_blob(request: Request) -> Response:
+    """Take in a large value."""
+    await _identify(request, "uploading a value", access.BLOB_WRITERS)
+    await _runtime(request).blobs.store(request.path_params["digest"], request.stream())
+    return Response(status_code=204)
+
+
+async def healthz(_request: Request) -> Response:
+    """Whether the process is up."""
+    return JSONResponse({"status": "up"})
+
+
+async def readyz(request: Request) -> Response:
+    """Whether tasks can be taken: the database answers. The broker may be away."""
+    runtime = _runtime(request)
+    body = {"database": "up", "broker": "up" if runtime.broker_connected else "away"}
+    try:
+        await asyncio.wait_for(runtime.store.read(current_version), READY_TIMEOUT_S)
+    except (StoreUnavailable, TimeoutError):
+        return JSONResponse({**body, "database": "away"}, 503)
+    return JSONResponse(body)
+
+
+async def metrics(request: Request) -> Response:
+    """Figures for Prometheus."""
+    runtime = _runtime(request)
+    await runtime.tokens.identify(request.headers.get("authorization"))
+    text = runtime.metrics.render(
+        await runtime.statistics.get(), broker_connected=runtime.broker_connected,
+        subscribers=runtime.feed.subscribers,
+    )
+    return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
+
+
+async def _identify(request: Request, action: str, roles: frozenset[Role]) -> Identity:
+    identity = await _runtime(request).tokens.identify(request.headers.get("authorization"))
+    access.check(identity, action, roles)
+    return identity
+
+
+def _runtime(request: Request) -> Runtime:
+    runtime: Runtime = request.app.state.runtime
+    return runtime
+
+
+def _error(status: int, error: Exception, code: str) -> Response:
+    return JSONResponse({"errors": [coded(str(error), code)]}, status)

@@ -1,0 +1,92 @@
+"""Bearer tokens: from a header to an identity."""
+
+from __future__ import annotations
+
+import hmac
+import time
+from pathlib import Path
+
+import msgspec
+
+from taskq_kernel.domain import Role
+from taskq_kernel.errors import SettingsError, Unauthorized
+from taskq_kernel.service.async_store import AsyncStore
+from taskq_kernel.store.tokens import Identity, hash_token, identity_of
+
+#: How long the answer of the database is believed: after so many seconds a revoked token
+#: is worthless everywhere.
+BELIEVED_S = 5.0
+_REMEMBERED = 1000
+
+MISSING = "the request carries no token: send the header Authorization: Bearer <token>"
+WRONG = "the token is wrong, expired or revoked"
+
+
+class _Entry(msgspec.Struct, frozen=True):
+    """One token of the tokens file."""
+
+    name: str
+    role: Role
+    sha256: str
+
+
+class Tokens:
+    """The tokens that are accepted: those of the tokens file, and those of the database.
+
+    Parameters
+    ----------
+    file : Path or None
+        JSON: a list of ``{"name", "role", "sha256"}``. It is read once.
+    store : AsyncStore
+        The database.
+
+    Raises
+    ------
+    SettingsError
+        If the file cannot be read.
+    """
+
+    def __init__(self, file: Path | None, store: AsyncStore) -> None:
+        self._store = store
+        self._of_file = _read(file) if file else {}
+        self._believed: dict[str, tuple[float, Identity | None]] = {}
+
+    async def identify(self, authorization: str | None) -> Identity:
+        """Whom the value of an Authorization header stands for.
+
+        Raises
+        ------
+        Unauthorized
+            If it is missing or worthless.
+        """
+        scheme, _, token = (authorization or "").strip().partition(" ")
+        token = token.strip()
+        if scheme.lower() != "bearer" or not token:
+            raise Unauthorized(MISSING, "UNAUTHORIZED")
+        identity = await self._lookup(hash_token(token))
+        if identity is None:
+            raise Unauthorized(WRONG, "UNAUTHORIZED")
+        return identity
+
+    async def _lookup(self, digest: str) -> Identity | None:
+        # Hashes are looked up, not tokens: how long that takes tells nothing about a token.
+        for known, identity in self._of_file.items():
+            if hmac.compare_digest(known, digest):
+                return identity
+        now = time.monotonic()
+        believed = self._believed.get(digest)
+        if believed is not None and believed[0] > now:
+            return believed[1]
+        found = await self._store.read(identity_of, digest, time.time())
+        if len(self._believed) >= _REMEMBERED:
+            self._believed.clear()
+        self._believed[digest] = (now + BELIEVED_S, found)
+        return found
+
+
+def _read(file: Path) -> dict[str, Identity]:
+    try:
+        entries = msgspec.json.decode(file.read_bytes(), type=list[_Entry])
+    except (OSError, msgspec.MsgspecError) as error:
+        raise SettingsError(f"the tokens file {file} cannot be read: {error}") from error
+    return {entry.sha256.lower(): Identity(entry.name, entry.role) for entry in entries}

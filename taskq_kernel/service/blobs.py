@@ -1,0 +1,143 @@
+"""Large values: files named by their content, so that an upload can be repeated."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import re
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack
+from hashlib import sha256
+from pathlib import Path
+from tempfile import NamedTemporaryFile, _TemporaryFileWrapper
+
+from taskq_kernel.errors import InvalidTask, NotFound
+from taskq_kernel.service.async_store import AsyncStore
+from taskq_kernel.store.blob_refs import oldest_running_start, referenced
+
+log = logging.getLogger(__name__)
+
+#: A file younger than this is left alone, whether a task names it or not.
+KEEP_S = 3600.0
+#: How much is written at a time.
+CHUNK_BYTES = 1 << 20
+
+_NAME = re.compile(r"[0-9a-f]{64}")
+
+
+class TooLarge(InvalidTask):
+    """A value that is larger than the service takes."""
+
+
+class Blobs:
+    """Files named by the SHA-256 of what is in them.
+
+    Parameters
+    ----------
+    folder : Path
+        Where they are kept; made if it is not there, for its owner only.
+    limit_bytes : int
+        The size of the largest one.
+    """
+
+    def __init__(self, folder: Path, limit_bytes: int) -> None:
+        self._folder = folder
+        self._limit = limit_bytes
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def path(self, digest: str) -> Path:
+        """Where a value is, or would be.
+
+        Raises
+        ------
+        InvalidTask
+            If it is not named by a SHA-256 in lower-case hexadecimal digits.
+        """
+        if not _NAME.fullmatch(digest):
+            raise InvalidTask(f"{digest[:80]!r} is not a SHA-256: give 64 lower-case hexadecimal digits")
+        return self._folder / digest[:2] / digest
+
+    def find(self, digest: str) -> Path:
+        """The file of a value that is there.
+
+        Raises
+        ------
+        NotFound
+            If there is none.
+        """
+        path = self.path(digest)
+        if not path.is_file():
+            raise NotFound(f"no value has the SHA-256 {digest}", "NOT_FOUND")
+        return path
+
+    async def store(self, digest: str, body: AsyncIterator[bytes]) -> None:
+        """Store what comes in ``body``.
+
+        It is on disk, whole, under its name, or it is not there at all.
+
+        Raises
+        ------
+        InvalidTask
+            If it has another SHA-256.
+        TooLarge
+            If it is larger than allowed.
+        """
+        path = self.path(digest)
+        path.parent.mkdir(exist_ok=True, mode=0o700)
+        # A temporary file of no name that anybody could ask for, removed unless it is settled.
+        with NamedTemporaryFile(dir=path.parent, prefix="upload-", delete=False) as file, ExitStack() as undo:
+            undo.callback(os.unlink, file.name)
+            found = await self._receive(file.write, body)
+            if found != digest:
+                raise InvalidTask(f"what was sent has the SHA-256 {found}, not {digest}: send it again")
+            await asyncio.to_thread(_settle, file, path)
+            undo.pop_all()
+
+    async def _receive(self, write: Callable[[bytes], int], body: AsyncIterator[bytes]) -> str:
+        digest, size, pending = sha256(), 0, bytearray()
+        async for chunk in body:
+            size += len(chunk)
+            if size > self._limit:
+                raise TooLarge(f"the value has more than the {self._limit} bytes allowed")
+            digest.update(chunk)
+            pending += chunk
+            if len(pending) >= CHUNK_BYTES:
+                await asyncio.to_thread(write, bytes(pending))
+                pending.clear()
+        await asyncio.to_thread(write, bytes(pending))
+        return digest.hexdigest()
+
+    async def sweep(self, store: AsyncStore) -> int:
+        """Remove values that no task names; return how many."""
+        before = time.time() - KEEP_S
+        oldest = await store.read(oldest_running_start)
+        if oldest is not None:
+            before = min(before, oldest)
+        removed = 0
+        for folder in await asyncio.to_thread(lambda: sorted(self._folder.glob("[0-9a-f][0-9a-f]"))):
+            old = await asyncio.to_thread(_older, folder, before)
+            named = await store.read(referenced, [path.name for path in old])
+            for path in old:
+                if path.name not in named:
+                    path.unlink(missing_ok=True)
+                    removed += 1
+        if removed:
+            log.info("remove %d values that no task names", removed)
+        return removed
+
+
+def _settle(file: _TemporaryFileWrapper[bytes], path: Path) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+    Path(file.name).replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _older(folder: Path, before: float) -> list[Path]:
+    return [path for path in folder.iterdir() if path.stat().st_mtime < before]

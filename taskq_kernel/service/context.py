@@ -1,0 +1,80 @@
+"""What resolvers have in hand: the caller, the store, and loaders of this one request."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from taskq_kernel.domain import Role
+from taskq_kernel.store import records
+from taskq_kernel.store.change import Actor
+from taskq_kernel.store.tokens import Identity
+
+if TYPE_CHECKING:
+    from taskq_kernel.service.runtime import Runtime
+
+
+@dataclass
+class RequestContext:
+    """The context of one GraphQL request, or of one WebSocket.
+
+    Attributes
+    ----------
+    identity : Identity
+        Who asks; on a WebSocket it is known once the connection is initialised.
+    runtime : Runtime
+        The parts of the service.
+    """
+
+    identity: Identity
+    runtime: Runtime
+    histories: Loader = field(init=False)
+
+    def __post_init__(self) -> None:
+        async def load(numbers: Sequence[int]) -> dict[int, Any]:
+            return await self.runtime.store.read(records.histories, numbers)
+
+        self.histories = Loader(load)
+
+    @property
+    def actor(self) -> Actor:
+        """The caller, as operations on tasks see it."""
+        return Actor(self.identity.name, own_only=self.identity.role is not Role.ADMIN)
+
+    async def logs_after(self, number: int, after: int | None) -> Sequence[Any]:
+        """What the latest attempt of a task printed."""
+        return await self.runtime.store.read(records.logs_after, number, after)
+
+
+class Loader:
+    """Collects what is asked for in one turn of the event loop into one query."""
+
+    def __init__(self, load: Callable[[Sequence[int]], Awaitable[dict[int, Any]]]) -> None:
+        self._load = load
+        self._waiting: dict[int, asyncio.Future[Any]] = {}
+
+    def load(self, key: int) -> asyncio.Future[Any]:
+        """The value of a key, once it is there."""
+        if not self._waiting:
+            asyncio.get_running_loop().call_soon(self._dispatch)
+        if key not in self._waiting:
+            self._waiting[key] = asyncio.get_running_loop().create_future()
+        return self._waiting[key]
+
+    def _dispatch(self) -> None:
+        waiting, self._waiting = self._waiting, {}
+        self._task = asyncio.ensure_future(self._answer(waiting))
+
+    async def _answer(self, waiting: dict[int, asyncio.Future[Any]]) -> None:
+        try:
+            found = await self._load(list(waiting))
+        except Exception as error:
+            for future in waiting.values():
+                if not future.done():
+                    future.set_exception(error)
+            return
+        for key, future in waiting.items():
+            if not future.done():
+                future.set_result(found[key])

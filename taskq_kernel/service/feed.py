@@ -1,0 +1,115 @@
+"""The live feed: every subscriber follows the version counter with a cursor of its own.
+
+Nothing queues up for a subscriber. It reads from the database what came after its cursor,
+sends it, and only then looks again; while it is slow, changes of the same task melt into
+one. Subscribers at the same cursor share one reading.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator
+from typing import Any
+
+from taskq_kernel.errors import ServiceError
+from taskq_kernel.service.async_store import AsyncStore
+from taskq_kernel.store.database import StoreUnavailable, current_version
+from taskq_kernel.store.feed import Changes, read_changes
+from taskq_kernel.store.filters import TaskFilter
+
+log = logging.getLogger(__name__)
+
+#: How often the counter is looked at, for changes that another process made.
+POLL_S = 0.5
+#: The least time between two events of live changes.
+SPACING_S = 0.05
+
+
+class Feed:
+    """Knows the latest version, and wakes the subscribers when it grows."""
+
+    def __init__(self, store: AsyncStore) -> None:
+        self._store = store
+        self._version = 0
+        self._changed = asyncio.Event()
+        self._closing = False
+        self._subscribers = 0
+        self._readings: dict[tuple[Any, ...], asyncio.Task[Changes]] = {}
+
+    @property
+    def subscribers(self) -> int:
+        """How many follow the feed."""
+        return self._subscribers
+
+    def advance(self, version: int) -> None:
+        """Take note of a version; called in the event loop."""
+        if version > self._version:
+            self._version = version
+            self._wake()
+
+    def close(self) -> None:
+        """End every subscription."""
+        self._closing = True
+        self._wake()
+
+    def _wake(self) -> None:
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+    async def poll(self) -> None:
+        """Look at the counter from time to time, as long as anybody listens."""
+        while True:
+            await asyncio.sleep(POLL_S)
+            if self._subscribers:
+                try:
+                    self.advance(await self._store.read(current_version))
+                except StoreUnavailable as error:
+                    log.warning("feed: %s", error)
+
+    async def follow(
+        self, since: int | None, task_filter: TaskFilter | None, wants: frozenset[str]
+    ) -> AsyncGenerator[Changes]:
+        """The changes after a version, for ever; from now on where ``since`` is None.
+
+        The first event comes at once, even if nothing changed: it carries the version.
+        """
+        self._subscribers += 1
+        try:
+            cursor = since if since is not None else await self._store.read(current_version)
+            if cursor < 0:
+                raise ServiceError(f"sinceVersion is {cursor}: give 0 or more", "BAD_INPUT")
+            first, sent_at = True, 0.0
+            while not self._closing:
+                changes = await self._read(cursor, task_filter, wants)
+                if first or changes.tasks or changes.deleted:
+                    sent_at = 0.0 if first else time.monotonic()
+                    yield changes
+                    first = False
+                cursor = changes.version
+                # Who is behind catches up as fast as it can read.
+                if not changes.more:
+                    await self._news(cursor, sent_at)
+        finally:
+            self._subscribers -= 1
+
+    async def _news(self, cursor: int, sent_at: float) -> None:
+        """Wait for a later version, and until the next event may be sent."""
+        while self._version <= cursor and not self._closing:
+            await self._changed.wait()
+        pause = sent_at + SPACING_S - time.monotonic()
+        if pause > 0 and not self._closing:
+            await asyncio.sleep(pause)
+
+    async def _read(self, cursor: int, task_filter: TaskFilter | None, wants: frozenset[str]) -> Changes:
+        """Read changes; those who want the same at the same time share it."""
+        if task_filter is not None:
+            return await self._store.read(read_changes, cursor, task_filter, wants)
+        key = (cursor, wants, self._version)
+        reading = self._readings.get(key)
+        if reading is None:
+            reading = asyncio.ensure_future(self._store.read(read_changes, cursor, None, wants))
+            self._readings[key] = reading
+            reading.add_done_callback(lambda _done: self._readings.pop(key, None))
+        return await asyncio.shield(reading)

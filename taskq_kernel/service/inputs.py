@@ -1,0 +1,181 @@
+"""GraphQL types that are written.
+
+Their values arrive in the resolvers as plain dictionaries: with thousands of tasks in one
+request, an object for each would cost more than storing them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import graphene
+from graphene import Boolean, Float, InputField, Int, List, NonNull, String
+
+from taskq_kernel.service.scalars import JSON, BigInt, DateTime
+from taskq_kernel.service.types import Direction, TaskKind, TaskOrderField, TaskStatus, ValueKind
+
+
+class TaskInput(graphene.InputObjectType):
+    """A task to be submitted."""
+
+    class Meta:
+        container = dict
+
+    id = graphene.ID(description="A UUID of the client's own; sending it again returns the same task.")
+    name = String(description="Its name; by default the first line of its code.")
+    kind = InputField(TaskKind, default_value="SCRIPT", description="How its code is run.")
+    code = String(required=True, description="Its Julia code, up to 4 MiB.")
+    entry = String(description="The function to call (kind CALL).")
+    arguments = JSON(description="Its arguments: an object of up to 1 MiB; by default {}.")
+    queue = String(default_value="default", description="Letters, digits, '_' and '-'.")
+    priority = Int(default_value=1, description="0 low, 1 normal, 2 high.")
+    timeout_seconds = Float(description="How long it may run, in seconds.")
+    memory_limit = BigInt(description="How much resident memory it may use, in bytes; 64 MiB or more.")
+    max_attempts = Int(default_value=1, description="How many runs may fail before it is FAILED, 1 to 100.")
+    batch = graphene.ID(description="A UUID for all tasks of one submission.")
+
+
+class TaskFilter(graphene.InputObjectType):
+    """Which tasks are meant: those for which all that is given holds."""
+
+    class Meta:
+        container = dict
+
+    ids = List(NonNull(graphene.ID), description="One of these, by UUID or number.")
+    status = List(NonNull(TaskStatus), description="With one of these statuses.")
+    name = String(description="With this in the name, whatever the case.")
+    search = String(description="With this in the name or the code, whatever the case.")
+    batch = graphene.ID(description="Of this batch.")
+    owner = String(description="Of this owner.")
+    queue = String(description="In this queue.")
+    worker = String(description="At the worker of this name.")
+    created_after = DateTime(description="Submitted at this time or later.")
+    created_before = DateTime(description="Submitted before this time.")
+    finished_after = DateTime(description="Ended at this time or later.")
+    finished_before = DateTime(description="Ended before this time.")
+
+
+class TaskOrder(graphene.InputObjectType):
+    """What to order tasks by. Those without a value come last."""
+
+    class Meta:
+        container = dict
+
+    field = InputField(TaskOrderField, required=True, description="The field.")
+    direction = InputField(Direction, required=True, default_value="ASC", description="The direction.")
+
+
+class WorkerInput(graphene.InputObjectType):
+    """What a worker says about itself."""
+
+    class Meta:
+        container = dict
+
+    id = graphene.ID(description="Its former id, when it comes back.")
+    name = String(required=True, description="Its name.")
+    host = String(required=True, description="The machine it runs on.")
+    pid = Int(required=True, description="Its process there.")
+    runner = String(required=True, description="The kind of its Julia processes.")
+    julia_version = String(required=True, description="Their version of Julia.")
+    queues = List(NonNull(String), required=True, description="The queues it serves.")
+    slots = Int(required=True, description="How many tasks it can run at once.")
+
+
+class TaskAttempt(graphene.InputObjectType):
+    """One attempt of a task."""
+
+    class Meta:
+        container = dict
+
+    id = graphene.ID(required=True, description="The task.")
+    attempt = Int(required=True, description="The attempt.")
+
+
+class HeldTask(graphene.InputObjectType):
+    """A task that a worker holds."""
+
+    class Meta:
+        container = dict
+
+    id = graphene.ID(required=True, description="The task.")
+    attempt = Int(required=True, description="The attempt that it holds.")
+    progress = Float(description="How far it is, from 0 to 1.")
+    progress_message = String(description="What its code says about that.")
+    done = Boolean(default_value=False, description="Its outcome is published and not known to be settled.")
+
+
+class LogInput(graphene.InputObjectType):
+    """Some of what a task printed."""
+
+    class Meta:
+        container = dict
+
+    id = graphene.ID(required=True, description="The task.")
+    attempt = Int(required=True, description="The attempt.")
+    seq = Int(required=True, description="Its place among the chunks of its attempt.")
+    stream = String(required=True, description="stdout or stderr.")
+    text = String(required=True, description="The text.")
+
+
+class ValueInput(graphene.InputObjectType):
+    """A task's value."""
+
+    class Meta:
+        container = dict
+
+    kind = InputField(ValueKind, required=True, description="What it is made of.")
+    type = String(required=True, description="Julia's type of it.")
+    text = String(required=True, description="A short text for a table cell.")
+    data = JSON(description="The value; absent where ref says where it is.")
+    ref = String(description="SHA-256 of the uploaded JSON.")
+    size = BigInt(default_value=0, description="The length of its JSON, in bytes.")
+    note = String(default_value="", description="What was left out or converted.")
+
+
+class ErrorInput(graphene.InputObjectType):
+    """Why an attempt failed."""
+
+    class Meta:
+        container = dict
+
+    name = String(required=True, description="The exception's name.")
+    message = String(required=True, description="Its message.")
+    stacktrace = String(default_value="", description="Julia's stack trace.")
+    line = Int(description="The line of the task's code at fault.")
+
+
+class ChunkInput(graphene.InputObjectType):
+    """Some of what an attempt printed at its end."""
+
+    class Meta:
+        container = dict
+
+    seq = Int(required=True, description="Its place among the chunks of its attempt.")
+    stream = String(required=True, description="stdout or stderr.")
+    text = String(required=True, description="The text.")
+
+
+class OutcomeInput(graphene.InputObjectType):
+    """How an attempt ended."""
+
+    class Meta:
+        container = dict
+
+    id = graphene.ID(required=True, description="The task.")
+    attempt = Int(required=True, description="The attempt, the fence.")
+    worker = String(required=True, description="The worker that ran it, its id or its name.")
+    status = InputField(TaskStatus, required=True, description="FINISHED or FAILED.")
+    started_at = Float(required=True, description="When it started, in epoch seconds.")
+    finished_at = Float(required=True, description="When it ended, in epoch seconds.")
+    seconds = Float(required=True, description="How long its code ran.")
+    value = InputField(ValueInput, description="Its value, where it FINISHED.")
+    error = InputField(ErrorInput, description="Why it FAILED.")
+    retryable = Boolean(default_value=True, description="Whether another run could end differently.")
+    logs = List(NonNull(ChunkInput), default_value=[], description="What it printed and did not report yet.")
+
+
+def required_list(kind: Any) -> Any:
+    """The argument type ``[kind!]!``."""
+    return List(NonNull(kind), required=True)
+
+

@@ -1,0 +1,235 @@
+"""Root fields that change something."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+import graphene
+from graphene import Boolean, Field, Int, List, NonNull, ObjectType
+from graphql import GraphQLResolveInfo
+
+from taskq_kernel.errors import InvalidTask
+from taskq_kernel.service import inputs, types
+from taskq_kernel.service.execution import wanted
+from taskq_kernel.service.inputs import required_list
+from taskq_kernel.service.plain import name_of, outcome_of, selection_of, tasks_of
+from taskq_kernel.store import change, claims, create, outcomes, workers
+from taskq_kernel.store.new_tasks import check, check_all
+
+log = logging.getLogger(__name__)
+
+#: How many outcomes, claims or reports come in one request at most.
+MAX_ITEMS = 10_000
+
+
+def _selected(verb: str) -> Any:
+    """A field that changes selected tasks."""
+    return Field(
+        types.BulkResult, required=True,
+        description=f"{verb} Give exactly one of ids and filter; if an id is unknown, nothing is changed.",
+        ids=List(NonNull(graphene.ID), description="UUIDs or numbers."),
+        filter=inputs.TaskFilter(description="All tasks that match."),
+    )
+
+
+def _worker_argument() -> Any:
+    return graphene.ID(required=True, description="The worker's id.")
+
+
+class Mutation(ObjectType):
+    """What can be changed."""
+
+    create_task = Field(
+        types.Task, required=True, description="Submit a task.",
+        input=inputs.TaskInput(required=True, description="The task."),
+    )
+    create_tasks = List(
+        NonNull(types.Task), required=True,
+        description="Submit up to 10,000 tasks in one transaction: all of them, or none.",
+        inputs=required_list(inputs.TaskInput),
+    )
+    cancel_tasks = _selected("Cancel tasks that wait or run.")
+    retry_tasks = _selected("Run tasks that ended once more.")
+    delete_tasks = _selected("Delete tasks; those that wait or run are cancelled first.")
+    drain_worker = Field(
+        types.Worker, required=True, description="Ask a worker to finish what it holds and to leave.",
+        id=_worker_argument(),
+    )
+    register_worker = Field(
+        types.WorkerLease, required=True, description="Join the fleet, or come back to it.",
+        input=inputs.WorkerInput(required=True, description="The worker."),
+    )
+    claim_tasks = List(
+        NonNull(types.Claim), required=True,
+        description="Take tasks. The answer has those granted; the messages of the others can be dropped.",
+        worker=_worker_argument(), ids=required_list(graphene.ID),
+    )
+    heartbeat = Field(
+        types.HeartbeatReply, required=True,
+        description="Renew the lease of everything the worker holds, and report on it.",
+        worker=_worker_argument(), held=required_list(inputs.HeldTask), logs=required_list(inputs.LogInput),
+    )
+    release_tasks = Int(
+        required=True, description="Give back tasks that were claimed and never started.",
+        worker=_worker_argument(), tasks=required_list(inputs.TaskAttempt),
+    )
+    leave_worker = Boolean(
+        required=True, description="Leave the fleet; what the worker still holds goes back at once.",
+        worker=_worker_argument(),
+    )
+    record_outcomes = List(
+        NonNull(types.Verdict), required=True, description="Record how attempts ended; a verdict for each.",
+        outcomes=required_list(inputs.OutcomeInput),
+    )
+
+    @staticmethod
+    async def resolve_create_task(_root: Any, info: GraphQLResolveInfo, input: dict[str, Any]) -> Any:
+        """Check it, then store it."""
+        return (await _create(info, [check(tasks_of([input])[0], "input")]))[0]
+
+    @staticmethod
+    async def resolve_create_tasks(
+        _root: Any, info: GraphQLResolveInfo, inputs: list[dict[str, Any]]
+    ) -> list[Any]:
+        """Check them all, then store them all."""
+        return await _create(info, check_all(tasks_of(inputs)))
+
+    @staticmethod
+    async def resolve_cancel_tasks(
+        _root: Any, info: GraphQLResolveInfo, ids: Sequence[str] | None = None, filter: Any = None
+    ) -> change.Changed:
+        """Cancel."""
+        return await _change(info, change.cancel_tasks, "cancel", ids, filter)
+
+    @staticmethod
+    async def resolve_retry_tasks(
+        _root: Any, info: GraphQLResolveInfo, ids: Sequence[str] | None = None, filter: Any = None
+    ) -> change.Changed:
+        """Retry."""
+        return await _change(info, change.retry_tasks, "retry", ids, filter)
+
+    @staticmethod
+    async def resolve_delete_tasks(
+        _root: Any, info: GraphQLResolveInfo, ids: Sequence[str] | None = None, filter: Any = None
+    ) -> change.Changed:
+        """Delete."""
+        return await _change(info, change.delete_tasks, "delete", ids, filter)
+
+    @staticmethod
+    async def resolve_drain_worker(_root: Any, info: GraphQLResolveInfo, id: str) -> Any:
+        """Drain."""
+        worker = await info.context.runtime.store.write(workers.drain_worker, id)
+        log.info("drain worker %s by %s", worker.name, info.context.identity.name)
+        return worker
+
+    @staticmethod
+    async def resolve_register_worker(
+        _root: Any, info: GraphQLResolveInfo, input: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Register."""
+        runtime = info.context.runtime
+        policy = runtime.policy
+        worker_id = await runtime.store.write(workers.register_worker, workers.NewWorker(**input), policy)
+        runtime.offer_queues(input["queues"])
+        log.info("register worker %s (%s), %d slots", input["name"], worker_id, input["slots"])
+        return {
+            "id": worker_id, "heartbeat_seconds": policy.heartbeat_s, "lease_seconds": policy.lease_s,
+            "max_log_bytes": policy.max_log_bytes, "max_value_bytes": policy.max_value_bytes,
+        }
+
+    @staticmethod
+    async def resolve_claim_tasks(
+        _root: Any, info: GraphQLResolveInfo, worker: str, ids: Sequence[str]
+    ) -> list[dict[str, Any]]:
+        """Claim."""
+        _few(ids, "ids")
+        granted = await info.context.runtime.store.write(claims.claim_tasks, worker, ids)
+        log.debug("claim %d of %d tasks by %s", len(granted), len(ids), worker)
+        return [{"id": task_id, "attempt": attempt} for task_id, attempt in granted]
+
+    @staticmethod
+    async def resolve_heartbeat(
+        _root: Any, info: GraphQLResolveInfo, worker: str, held: Sequence[dict[str, Any]],
+        logs: Sequence[dict[str, Any]],
+    ) -> claims.Reply:
+        """Renew and report."""
+        _few(held, "held")
+        _few(logs, "logs")
+        runtime = info.context.runtime
+        reply: claims.Reply = await runtime.store.write(
+            claims.heartbeat, worker, [claims.Held(**item) for item in held],
+            [claims.Log(**item) for item in logs], runtime.policy,
+        )
+        return reply
+
+    @staticmethod
+    async def resolve_release_tasks(
+        _root: Any, info: GraphQLResolveInfo, worker: str, tasks: Sequence[dict[str, Any]]
+    ) -> int:
+        """Give back."""
+        _few(tasks, "tasks")
+        pairs = [(item["id"], item["attempt"]) for item in tasks]
+        count: int = await info.context.runtime.store.write(workers.release_tasks, worker, pairs)
+        log.info("release %d tasks by %s", count, worker)
+        return count
+
+    @staticmethod
+    async def resolve_leave_worker(_root: Any, info: GraphQLResolveInfo, worker: str) -> bool:
+        """Leave."""
+        count = await info.context.runtime.store.write(workers.leave_worker, worker)
+        log.info("worker %s left; %d tasks went back", worker, count)
+        return True
+
+    @staticmethod
+    async def resolve_record_outcomes(
+        _root: Any, info: GraphQLResolveInfo, outcomes: Sequence[dict[str, Any]]
+    ) -> list[str]:
+        """Record."""
+        _few(outcomes, "outcomes")
+        return await _record(info, outcomes)
+
+
+async def _create(info: GraphQLResolveInfo, new: Sequence[Any]) -> list[Any]:
+    context = info.context
+    created, count = await context.runtime.store.write(
+        create.create_tasks, new, context.identity.name, wanted(info)
+    )
+    context.runtime.metrics.submitted.inc(count)
+    what = f"task {created[0].number}" if len(created) == 1 else f"{count} tasks"
+    log.info("submit %s by %s", what, context.identity.name)
+    return list(created)
+
+
+async def _change(
+    info: GraphQLResolveInfo, operation: Any, verb: str, ids: Sequence[str] | None, given: Any
+) -> change.Changed:
+    context = info.context
+    changed: change.Changed = await context.runtime.store.write(
+        operation, selection_of(ids, given), context.actor, wanted(info)
+    )
+    what = f"task {changed.tasks[0].number}" if len(changed.tasks) == 1 else f"{len(changed.tasks)} tasks"
+    log.info("%s %s by %s: %d changed", verb, what, context.identity.name, changed.changed)
+    return changed
+
+
+async def _record(info: GraphQLResolveInfo, given: Sequence[dict[str, Any]]) -> list[str]:
+    runtime = info.context.runtime
+    read = [outcome_of(item, place) for place, item in enumerate(given)]
+    verdicts = await runtime.store.write(outcomes.record_outcomes, read, runtime.policy)
+    for verdict in verdicts:
+        runtime.metrics.outcomes.labels(verdict).inc()
+    for outcome, verdict in zip(read, verdicts, strict=True):
+        if verdict == "REFUSED":
+            log.warning("outcome refused: task %s, attempt %d", outcome.id, outcome.attempt)
+    if len(read) == 1:
+        log.info("outcome of task %s: %s, %s", read[0].id, read[0].status, verdicts[0])
+    else:
+        log.info("outcomes of %d tasks", len(read))
+    return [name_of(verdict) for verdict in verdicts]
+
+
+def _few(items: Sequence[Any], name: str) -> None:
+    if len(items) > MAX_ITEMS:
+        raise InvalidTask(f"{name} has {len(items)} items: give at most {MAX_ITEMS} at once")

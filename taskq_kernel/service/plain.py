@@ -1,0 +1,88 @@
+"""From GraphQL's input dictionaries to the store's values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from taskq_kernel.domain import TaskStatus
+from taskq_kernel.errors import InvalidTask
+from taskq_kernel.store.change import Selection
+from taskq_kernel.store.claims import Log
+from taskq_kernel.store.filters import TaskFilter
+from taskq_kernel.store.ids import canonical_uuid
+from taskq_kernel.store.outcomes import Error, Outcome, Value
+from taskq_kernel.store.pages import Order
+
+# Exact decimals stay numbers.
+_encoder = msgspec.json.Encoder(decimal_format="number")
+
+
+def name_of(member: Any) -> str:
+    """The name of an enum's member, which a default value gives as text."""
+    return str(getattr(member, "value", member))
+
+
+def filter_of(given: Mapping[str, Any] | None) -> TaskFilter:
+    """The store's filter."""
+    values = dict(given or {})
+    if values.get("status") is not None:
+        values["status"] = [TaskStatus(name_of(status)) for status in values["status"]]
+    if values.get("batch") is not None:
+        values["batch"] = canonical_uuid(values["batch"])
+    return TaskFilter(**values)
+
+
+def orders_of(given: Sequence[Mapping[str, Any]] | None) -> list[Order]:
+    """The store's ordering."""
+    return [Order(name_of(item["field"]), name_of(item["direction"]) == "DESC") for item in given or ()]
+
+
+def selection_of(ids: Sequence[str] | None, given: Mapping[str, Any] | None) -> Selection:
+    """The tasks that a change is about."""
+    return Selection(ids, None if given is None else filter_of(given))
+
+
+def tasks_of(inputs: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """New tasks, with the names of their kinds."""
+    return [{**item, "kind": name_of(item.get("kind") or "SCRIPT")} for item in inputs]
+
+
+def outcome_of(given: Mapping[str, Any], place: int) -> Outcome:
+    """The store's outcome.
+
+    Raises
+    ------
+    InvalidTask
+        If it is not one: a status that is not final, a FAILED one without its error.
+    """
+    where = f"outcomes[{place}]"
+    status = TaskStatus(name_of(given["status"]))
+    if status not in (TaskStatus.FINISHED, TaskStatus.FAILED):
+        raise InvalidTask(f"{where}.status is {status}: an outcome is FINISHED or FAILED")
+    error = given.get("error")
+    if status is TaskStatus.FAILED and error is None:
+        raise InvalidTask(f"{where}.error is missing: a FAILED outcome has one")
+    return Outcome(
+        id=given["id"], attempt=given["attempt"], worker=given["worker"], status=status,
+        started_at=given["started_at"], finished_at=given["finished_at"], seconds=given["seconds"],
+        value=_value(given.get("value"), where) if status is TaskStatus.FINISHED else None,
+        error=None if error is None or status is TaskStatus.FINISHED else Error(**error),
+        retryable=given.get("retryable") is not False,
+        logs=[Log(given["id"], given["attempt"], **chunk) for chunk in given.get("logs") or ()],
+    )
+
+
+def _value(given: Mapping[str, Any] | None, where: str) -> Value | None:
+    if given is None:
+        return None
+    ref = given.get("ref")
+    if ref is not None and len(ref) != 64:
+        raise InvalidTask(f"{where}.value.ref is {ref[:80]!r}: give a SHA-256")
+    json = None if ref is not None else _encoder.encode(given.get("data")).decode()
+    return Value(
+        kind=name_of(given["kind"]), type=given["type"], text=given["text"], json=json, ref=ref,
+        size=given.get("size") or (len(json) if json else 0), note=given.get("note") or "",
+    )

@@ -1,0 +1,172 @@
+"""From the outbox to the broker, and again if the broker lost it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Iterable
+from typing import Any, Protocol
+
+from taskq_kernel.broker.names import Names
+from taskq_kernel.errors import BrokerUnreachable
+from taskq_kernel.service.async_store import AsyncStore
+from taskq_kernel.store import outbox
+from taskq_kernel.store.database import StoreUnavailable
+
+log = logging.getLogger(__name__)
+
+#: How often queues are compared with the database, and how long a task must have been in
+#: the broker's hands before it counts as missing there.
+CHECK_S = 15.0
+#: How many tasks are handed over again at once.
+CHECK_LIMIT = 2000
+BACKOFF_S = (0.2, 5.0)
+
+
+class PublishingBroker(Protocol):
+    """What the publisher needs of `taskq_kernel.broker.client.Broker`."""
+
+    on_connect: list[Any]
+    fresh: set[str]
+
+    @property
+    def connected(self) -> bool:
+        """Whether the connection is up."""
+
+    async def publish(self, queue: str, bodies: list[bytes]) -> None:
+        """Send messages and wait for their confirms."""
+
+    async def ready_count(self, queue: str) -> int:
+        """How many messages wait in a queue."""
+
+    async def ensure_tasks_queue(self, queue: str) -> bool:
+        """Declare the queues of a user's queue; True if any was new."""
+
+
+class Publisher:
+    """Hands due tasks to the broker, in batches, until it is cancelled."""
+
+    def __init__(self, store: AsyncStore, broker: PublishingBroker, names: Names) -> None:
+        self._store = store
+        self._broker = broker
+        self._names = names
+        self._work = asyncio.Event()
+        self._declared: set[str] = set()
+        self._fresh: set[str] = set()
+        self._reconnected = False
+        self._away = False
+        broker.on_connect.append(self._connected)
+
+    def wake(self) -> None:
+        """Look into the outbox now; called in the event loop."""
+        self._work.set()
+
+    async def run(self) -> None:
+        """Publish what is due, whenever something is."""
+        delay = BACKOFF_S[0]
+        while True:
+            self._work.clear()
+            try:
+                pause = await self._publish_due()
+                self._say_back()
+                delay = BACKOFF_S[0]
+            except (BrokerUnreachable, StoreUnavailable) as error:
+                self._say_away(error)
+                pause, delay = delay, min(2 * delay, BACKOFF_S[1])
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._work.wait(), pause)
+
+    async def check_queues(self) -> None:
+        """Find tasks that the broker no longer has, from time to time, until cancelled."""
+        while True:
+            await asyncio.sleep(CHECK_S)
+            try:
+                await self.check_once(time.time() - CHECK_S)
+            except (BrokerUnreachable, StoreUnavailable) as error:
+                log.debug("queues not checked: %s", error)
+
+    async def check_once(self, before: float) -> int:
+        """Hand over again what was handed over before a time and is in no queue.
+
+        A queue that is empty while tasks of it wait was purged, or its messages went to
+        the dead-letter queue. Some may be in the hands of workers: claims make that harmless.
+        """
+        again = 0
+        if self._broker.connected:
+            for queue, priority in await self._store.read(outbox.published_queues, before):
+                if await self._broker.ready_count(self._names.tasks(queue, priority)) == 0:
+                    again += await self._store.write(
+                        outbox.publish_again, queue, priority, before, CHECK_LIMIT
+                    )
+        if again:
+            log.info("publish again %d tasks that the broker no longer has", again)
+        return again
+
+    async def declare(self, queues: Iterable[str]) -> None:
+        """Make sure that queues exist; those made now get what the broker should have had."""
+        for queue in queues:
+            if queue in self._declared:
+                continue
+            new = await self._broker.ensure_tasks_queue(queue)
+            names = set(self._names.all_tasks(queue))
+            if new or names & self._fresh:
+                await self._again(queue)
+            self._fresh -= names
+            self._declared.add(queue)
+
+    async def offer(self, queues: Iterable[str]) -> None:
+        """Make queues for a worker that joins; if the broker is away, it makes them when it is back."""
+        try:
+            await self.declare(queues)
+        except (BrokerUnreachable, StoreUnavailable) as error:
+            log.debug("queues not made: %s", error)
+
+    async def _publish_due(self) -> float | None:
+        """Publish until nothing is due; return the seconds until something will be."""
+        if self._reconnected:
+            self._reconnected = False
+            try:
+                await self.declare(await self._store.read(outbox.waiting_queues))
+            except BaseException:
+                self._reconnected = True
+                raise
+        while True:
+            due = await self._store.read(outbox.read_due, time.time())
+            for (queue, priority), bodies in due.messages.items():
+                await self.declare([queue])
+                await self._broker.publish(self._names.tasks(queue, priority), bodies)
+            if due.entries:
+                await self._store.write(outbox.mark_published, due)
+            if due.numbers:
+                log.info("publish %s", _described(due))
+            if not due.more:
+                return None if due.next_at is None else max(0.0, due.next_at - time.time())
+
+    async def _connected(self, _broker: Any) -> None:
+        """After a (re)connection: the next round looks at what the broker no longer has."""
+        # Kept until it has been dealt with: the next connection finds these queues in place.
+        self._fresh |= self._broker.fresh
+        self._declared.clear()
+        self._reconnected = True
+        self.wake()
+
+    async def _again(self, queue: str) -> None:
+        count = await self._store.write(outbox.publish_again, queue)
+        if count:
+            log.warning("queue %s is new in the broker: publish again %d waiting tasks", queue, count)
+
+    def _say_away(self, error: Exception) -> None:
+        if not self._away:
+            log.warning("tasks wait in the outbox: %s", error)
+            self._away = True
+
+    def _say_back(self) -> None:
+        if self._away:
+            log.info("tasks leave the outbox again")
+            self._away = False
+
+
+def _described(due: outbox.Due) -> str:
+    return f"task {due.numbers[0]}" if len(due.numbers) == 1 else f"{len(due.numbers)} tasks"

@@ -1,0 +1,97 @@
+"""Root fields that read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import graphene
+from graphene import Boolean, Field, Int, List, NonNull, ObjectType, String
+from graphql import GraphQLResolveInfo
+
+from taskq_kernel.service import inputs, types
+from taskq_kernel.service.execution import wanted
+from taskq_kernel.service.plain import filter_of, orders_of
+from taskq_kernel.service.scalars import iso
+from taskq_kernel.service.version import service_version
+from taskq_kernel.store.pages import Page, Window, read_page
+from taskq_kernel.store.records import get_task
+from taskq_kernel.store.workers import list_workers
+
+
+class Query(ObjectType):
+    """What can be read."""
+
+    task = Field(
+        types.Task, required=True, description="One task.",
+        id=graphene.ID(required=True, description="Its UUID or its number."),
+    )
+    tasks = Field(
+        types.TaskConnection, required=True, description="Tasks, page by page.",
+        filter=inputs.TaskFilter(description="Which tasks; all of them by default."),
+        order_by=List(NonNull(inputs.TaskOrder), description="What to order by; by default the number."),
+        first=Int(description="How many from the start, 0 to 1000; by default 50."),
+        after=String(description="The cursor to start after."),
+        last=Int(description="How many from the end, 0 to 1000."),
+        before=String(description="The cursor to end before."),
+    )
+    workers = List(
+        NonNull(types.Worker), required=True, description="The fleet.",
+        all=Boolean(default_value=False, description="Also the workers that are gone."),
+    )
+    statistics = Field(types.Statistics, required=True, description="Where everything stands.")
+    me = Field(types.Identity, required=True, description="Whom the token stands for.")
+    service_version = String(required=True, description="The release of this service.")
+
+    @staticmethod
+    async def resolve_task(_root: Any, info: GraphQLResolveInfo, id: str) -> Any:
+        """Read one task."""
+        return await info.context.runtime.store.read(get_task, id, wanted(info))
+
+    @staticmethod
+    async def resolve_tasks(
+        _root: Any, info: GraphQLResolveInfo, filter: dict[str, Any] | None = None,
+        order_by: Sequence[dict[str, Any]] | None = None, **window: Any,
+    ) -> Page:
+        """Read one page."""
+        page: Page = await info.context.runtime.store.read(
+            read_page, filter_of(filter), orders_of(order_by), Window(**window), wanted(info)
+        )
+        return page
+
+    @staticmethod
+    async def resolve_workers(_root: Any, info: GraphQLResolveInfo, all: bool = False) -> list[Any]:
+        """Read the fleet."""
+        fleet: list[Any] = await info.context.runtime.store.read(list_workers, everyone=all)
+        return fleet
+
+    @staticmethod
+    async def resolve_statistics(_root: Any, info: GraphQLResolveInfo) -> dict[str, Any]:
+        """Count."""
+        runtime = info.context.runtime
+        read = await runtime.statistics.get()
+        return {
+            "counts": [{"status": status, "count": count} for status, count in read.counts.items()],
+            "total": sum(read.counts.values()),
+            "slots": read.slots,
+            "busy": read.busy,
+            "workers_online": read.workers_online,
+            "finished_per_minute": read.finished_per_minute,
+            "last_hour": [
+                {"at": iso(at), "finished": finished, "failed": failed}
+                for at, finished, failed in read.last_hour
+            ],
+            "broker_connected": runtime.broker_connected,
+            "outbox_length": read.outbox_length,
+            "version": read.version,
+        }
+
+    @staticmethod
+    def resolve_me(_root: Any, info: GraphQLResolveInfo) -> Any:
+        """Say who asks."""
+        return info.context.identity
+
+    @staticmethod
+    def resolve_service_version(_root: Any, _info: GraphQLResolveInfo) -> str:
+        """Say which release this is."""
+        return service_version()

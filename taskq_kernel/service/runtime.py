@@ -1,0 +1,116 @@
+"""The parts of a running service, and the order in which they start and stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from taskq_kernel.broker.names import Names
+from taskq_kernel.service.async_store import READERS, AsyncStore
+from taskq_kernel.service.auth import Tokens
+from taskq_kernel.service.blobs import Blobs
+from taskq_kernel.service.feed import Feed
+from taskq_kernel.service.metrics import Metrics
+from taskq_kernel.service.publisher import Publisher, PublishingBroker
+from taskq_kernel.service.reaper import Reaper
+from taskq_kernel.service.statistics import CachedStatistics
+from taskq_kernel.settings import Settings
+from taskq_kernel.store import Policy, Store
+
+log = logging.getLogger(__name__)
+
+#: How long a background job that failed rests before it is begun again.
+RESTART_S = 1.0
+
+
+def database_url(settings: Settings) -> str:
+    """The task database's URL: the one that is set, or SQLite in the data folder."""
+    return settings.database or f"sqlite:///{settings.home / 'tasks.db'}"
+
+
+def blobs_folder(settings: Settings) -> Path:
+    """Where large values are kept."""
+    return settings.blobs or settings.home / "blobs"
+
+
+class Runtime:
+    """Everything that resolvers and handlers share.
+
+    Parameters
+    ----------
+    settings : Settings
+        As they were read at the start.
+    broker : PublishingBroker or None
+        The broker; without one, tasks are accepted and stay in the outbox.
+    """
+
+    def __init__(self, settings: Settings, broker: PublishingBroker | None) -> None:
+        self.settings = settings
+        self.policy = Policy.of(settings)
+        self.broker = broker
+        self.store = AsyncStore(Store(database_url(settings), readers=READERS))
+        self.tokens = Tokens(settings.tokens_file, self.store)
+        self.blobs = Blobs(blobs_folder(settings), settings.max_value_bytes)
+        self.feed = Feed(self.store)
+        self.statistics = CachedStatistics(self.store)
+        self.metrics = Metrics()
+        self.reaper = Reaper(self.store, self.policy, self.blobs)
+        self.publisher = Publisher(self.store, broker, Names(settings.broker_prefix)) if broker else None
+        self._tasks: list[asyncio.Task[Any]] = []
+        self._offers: set[asyncio.Task[None]] = set()
+
+    @property
+    def broker_connected(self) -> bool:
+        """Whether RabbitMQ answers."""
+        return self.broker is not None and self.broker.connected
+
+    async def start(self) -> None:
+        """Start what runs in the background."""
+        loop = asyncio.get_running_loop()
+
+        def committed(version: int, changed: bool, published: bool) -> None:
+            loop.call_soon_threadsafe(self._committed, version, changed, published)
+
+        self.store.sync.on_commit.append(committed)
+        await self.reaper.start()
+        jobs = [self.reaper.run, self.reaper.sweep, self.feed.poll]
+        if self.publisher is not None:
+            jobs += [self.publisher.run, self.publisher.check_queues]
+        else:
+            log.warning("no broker is set: tasks are accepted, and wait in the outbox")
+        self._tasks = [asyncio.create_task(_kept_going(job)) for job in jobs]
+
+    def offer_queues(self, queues: Iterable[str]) -> None:
+        """Make queues in the broker, in the background."""
+        if self.publisher is not None:
+            job = asyncio.create_task(self.publisher.offer(queues))
+            self._offers.add(job)
+            job.add_done_callback(self._offers.discard)
+
+    def _committed(self, version: int, changed: bool, published: bool) -> None:
+        if changed:
+            self.feed.advance(version)
+        if published and self.publisher is not None:
+            self.publisher.wake()
+
+    async def stop(self) -> None:
+        """Stop what runs in the background, then close the database."""
+        self.feed.close()
+        jobs = [*self._tasks, *self._offers]
+        for job in jobs:
+            job.cancel()
+        await asyncio.gather(*jobs, return_exceptions=True)
+        await asyncio.to_thread(self.store.close)
+
+
+async def _kept_going(job: Callable[[], Awaitable[None]]) -> None:
+    """Run a background job; one that ends by a mistake of ours is logged and begun again."""
+    while True:
+        try:
+            await job()
+        except Exception:
+            log.exception("background job %s failed, begun again", job.__qualname__)
+            await asyncio.sleep(RESTART_S)

@@ -1,0 +1,43 @@
+"""The root field that is followed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+from graphene import Field, ObjectType
+from graphql import GraphQLResolveInfo
+
+from taskq_kernel.service import inputs, types
+from taskq_kernel.service.execution import wanted
+from taskq_kernel.service.plain import filter_of
+from taskq_kernel.service.scalars import BigInt
+from taskq_kernel.store.feed import Changes
+
+
+class Subscription(ObjectType):
+    """What can be followed live."""
+
+    task_changes = Field(
+        types.TaskChanges, required=True,
+        description=(
+            "Changes of tasks. One event comes at once, with the current version and the changes so far; "
+            "then one per batch of changes, live ones at least 50 ms apart, at most 500 tasks each. "
+            "A client that comes back goes on from the last version it has seen and misses nothing."
+        ),
+        since_version=BigInt(description="The version to go on from; by default from now on."),
+        filter=inputs.TaskFilter(description="Which tasks to send; deleted ones are always named."),
+    )
+
+    @staticmethod
+    async def subscribe_task_changes(
+        _root: Any, info: GraphQLResolveInfo, since_version: int | None = None,
+        filter: dict[str, Any] | None = None,
+    ) -> AsyncIterator[Changes]:
+        """Follow the feed."""
+        task_filter = None if filter is None else filter_of(filter)
+        events = info.context.runtime.feed.follow(since_version, task_filter, wanted(info))
+        async with aclosing(events):
+            async for event in events:
+                yield event

@@ -1,0 +1,305 @@
+"""GraphQL types that are read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import graphene
+from graphene import Boolean, Field, Float, Int, List, NonNull, ObjectType, String
+from graphql import GraphQLResolveInfo
+
+from taskq_kernel import domain
+from taskq_kernel.service.fields import resolver_of
+from taskq_kernel.service.scalars import JSON, BigInt, DateTime
+from taskq_kernel.store.pages import ORDER_COLUMNS, Page
+
+
+def _enum(name: str, description: str, values: dict[str, str]) -> Any:
+    """A GraphQL enum with a description for each of its values."""
+    return graphene.Enum(
+        name, [(value, value) for value in values],
+        description=lambda value: description if value is None else values[value.name],
+    )
+
+
+TaskStatus = _enum("TaskStatus", "Where a task stands.", {
+    domain.TaskStatus.QUEUEING: "It waits for a worker.",
+    domain.TaskStatus.RUNNING: "A worker runs it.",
+    domain.TaskStatus.FINISHED: "Its code returned a value.",
+    domain.TaskStatus.FAILED: "Its code failed, or it lost too many workers.",
+    domain.TaskStatus.CANCELLED: "A user cancelled it.",
+})
+TaskKind = _enum("TaskKind", "How a task's code is run.", {
+    domain.TaskKind.SCRIPT: "In a fresh module; the last expression is the value.",
+    domain.TaskKind.CALL: "Its entry function is called with the task's arguments.",
+})
+ValueKind = _enum("ValueKind", "What a value is made of.", {
+    domain.ValueKind.JSON: "The value itself, as JSON.",
+    domain.ValueKind.TABLE: "A table, by columns.",
+    domain.ValueKind.MIME: "A MIME bundle: an image, SVG or HTML.",
+    domain.ValueKind.REPR: "Julia's repr of something that is none of these.",
+})
+TaskOrderField = _enum("TaskOrderField", "What tasks can be ordered by.", {
+    field: f"By {field.lower().replace('_', ' ')}." for field in ORDER_COLUMNS
+})
+Direction = _enum("Direction", "Which way to order.", {
+    "ASC": "Smallest or oldest first.", "DESC": "Largest or newest first.",
+})
+WorkerState = _enum("WorkerState", "Where a worker stands.", {
+    "ONLINE": "It takes tasks.",
+    "DRAINING": "It finishes what it holds and takes nothing more.",
+    "LOST": "It was silent for too long; its tasks went to others.",
+    "LEFT": "It left in order.",
+})
+Verdict = _enum("Verdict", "What was made of an outcome.", {
+    domain.Verdict.ACCEPTED: "It is recorded.",
+    domain.Verdict.REPEATED: "The same one is recorded already; nothing changed.",
+    domain.Verdict.REFUSED: "Its attempt no longer holds the task; the task did not change.",
+})
+
+
+class TaskError(ObjectType):
+    """Why a task failed: Julia's exception, or taskq's own reason."""
+
+    class Meta:
+        default_resolver = resolver_of("TaskError")
+
+    name = String(required=True, description="The exception's name, such as DomainError.")
+    message = String(required=True, description="The exception's message.")
+    stacktrace = String(required=True, description="Julia's stack trace; empty where there is none.")
+    line = Int(description="The line of the task's code at fault, from 1, where it is known.")
+
+
+class TaskEvent(ObjectType):
+    """One change of a task's status."""
+
+    class Meta:
+        default_resolver = resolver_of("TaskEvent")
+
+    status = Field(TaskStatus, required=True, description="The status it went to.")
+    attempt = Int(required=True, description="The attempt that the change belongs to.")
+    worker = String(description="The worker that the change concerns.")
+    at = DateTime(required=True, description="When it happened.")
+    reason = String(required=True, description="What brought it about.")
+
+
+class LogChunk(ObjectType):
+    """Some of what a task printed."""
+
+    class Meta:
+        default_resolver = resolver_of("LogChunk")
+
+    seq = Int(required=True, description="Its place among the chunks of its attempt.")
+    attempt = Int(required=True, description="The attempt that printed it.")
+    stream = String(required=True, description="stdout or stderr.")
+    text = String(required=True, description="The text.")
+
+
+class Task(ObjectType):
+    """A piece of Julia work."""
+
+    class Meta:
+        default_resolver = resolver_of("Task")
+
+    id = graphene.ID(required=True, description="Its UUID.")
+    number = Int(required=True, description="Its short number, for people.")
+    name = String(required=True, description="What its owner calls it.")
+    kind = Field(TaskKind, required=True, description="How its code is run.")
+    code = String(required=True, description="Its Julia code.")
+    entry = String(description="The function to call (kind CALL).")
+    arguments = JSON(required=True, description="Its arguments, an object.")
+    queue = String(required=True, description="The queue it waits in.")
+    priority = Int(required=True, description="0 low, 1 normal, 2 high.")
+    timeout_seconds = Float(description="How long it may run, in seconds.")
+    memory_limit = BigInt(description="How much resident memory it may use, in bytes.")
+    max_attempts = Int(required=True, description="How many of its runs may fail before it is FAILED.")
+    attempt = Int(required=True, description="Its latest attempt; 0 until a worker has claimed it.")
+    status = Field(TaskStatus, required=True, description="Where it stands.")
+    progress = Float(description="How far it is, from 0 to 1, as its code says.")
+    progress_message = String(description="What its code says about its progress.")
+    value = JSON(description="Its value; null where it is too large to stand here (see valueRef).")
+    value_kind = Field(ValueKind, description="What its value is made of.")
+    value_type = String(description="Julia's type of its value.")
+    value_text = String(description="Its value as a short text.")
+    value_note = String(description="What was left out of its value or converted.")
+    value_ref = String(description="Where its value is: GET /blobs/<valueRef>.")
+    value_size = BigInt(description="The length of its value as JSON, in bytes.")
+    error = Field(TaskError, description="Why it failed, or why its last attempt did.")
+    worker = String(description="The name of the worker that runs or ran it.")
+    owner = String(required=True, description="Who submitted it.")
+    batch = graphene.ID(description="The batch it was submitted with.")
+    seconds = Float(description="How long its code ran, in seconds.")
+    lost = Int(required=True, description="How many workers it lost.")
+    created_at = DateTime(required=True, description="When it was submitted.")
+    started_at = DateTime(description="When its latest attempt started.")
+    finished_at = DateTime(description="When it ended.")
+    version = BigInt(required=True, description="The version of its latest change.")
+    history = List(NonNull(TaskEvent), required=True, description="Its changes of status, oldest first.")
+    logs = List(
+        NonNull(LogChunk), required=True, description="What its latest attempt printed.",
+        after=Int(description="Only chunks with a seq above this."),
+    )
+
+    @staticmethod
+    async def resolve_history(row: Any, info: GraphQLResolveInfo) -> Sequence[Any]:
+        """Load it together with those of the other tasks of this answer."""
+        history: Sequence[Any] = await info.context.histories.load(row.number)
+        return history
+
+    @staticmethod
+    async def resolve_logs(row: Any, info: GraphQLResolveInfo, after: int | None = None) -> Sequence[Any]:
+        """Load them."""
+        chunks: Sequence[Any] = await info.context.logs_after(row.number, after)
+        return chunks
+
+
+class PageInfo(ObjectType):
+    """Where a page lies in its whole (Relay)."""
+
+    has_next_page = Boolean(required=True, description="Whether there is more after it.")
+    has_previous_page = Boolean(required=True, description="Whether there is more before it.")
+    start_cursor = String(description="The cursor of its first task.")
+    end_cursor = String(description="The cursor of its last task.")
+
+
+class TaskEdge(ObjectType):
+    """A task and its place in a list."""
+
+    node = Field(Task, required=True, description="The task.")
+    cursor = String(required=True, description="Its place.")
+
+
+class TaskConnection(ObjectType):
+    """A page of tasks (Relay)."""
+
+    edges = List(NonNull(TaskEdge), required=True, description="The tasks with their cursors.")
+    nodes = List(NonNull(Task), required=True, description="The tasks.")
+    page_info = Field(PageInfo, required=True, description="Where the page lies.")
+    total_count = Int(required=True, description="How many tasks the whole has.")
+
+    @staticmethod
+    def resolve_edges(page: Page, _info: GraphQLResolveInfo) -> list[dict[str, Any]]:
+        """Each row with its cursor."""
+        return [{"node": row, "cursor": page.cursor(row)} for row in page.rows]
+
+    @staticmethod
+    def resolve_nodes(page: Page, _info: GraphQLResolveInfo) -> list[Any]:
+        """The rows."""
+        return page.rows
+
+    @staticmethod
+    def resolve_page_info(page: Page, _info: GraphQLResolveInfo) -> dict[str, Any]:
+        """The cursors of its ends."""
+        ends = [page.cursor(row) for row in (page.rows[:1] + page.rows[-1:])]
+        return {
+            "has_next_page": page.has_next, "has_previous_page": page.has_previous,
+            "start_cursor": ends[0] if ends else None, "end_cursor": ends[-1] if ends else None,
+        }
+
+    @staticmethod
+    def resolve_total_count(page: Page, _info: GraphQLResolveInfo) -> int | None:
+        """It was counted with the page, because it was asked for."""
+        return page.total
+
+
+class BulkResult(ObjectType):
+    """What became of a change to many tasks."""
+
+    tasks = List(NonNull(Task), required=True, description="The tasks; after deletion, as they were.")
+    changed = Int(required=True, description="How many it applied to.")
+    unchanged = Int(required=True, description="How many it did not apply to, such as ended ones.")
+
+
+class Worker(ObjectType):
+    """A member of the fleet."""
+
+    class Meta:
+        default_resolver = resolver_of("Worker")
+
+    id = graphene.ID(required=True, description="Its UUID.")
+    name = String(required=True, description="Its name.")
+    host = String(required=True, description="The machine it runs on.")
+    pid = Int(required=True, description="Its process there.")
+    runner = String(required=True, description="The kind of its Julia processes.")
+    julia_version = String(required=True, description="Their version of Julia.")
+    queues = List(NonNull(String), required=True, description="The queues it serves.")
+    slots = Int(required=True, description="How many tasks it can run at once.")
+    busy = Int(required=True, description="How many it holds.")
+    state = Field(WorkerState, required=True, description="Where it stands.")
+    joined_at = DateTime(required=True, description="When it first joined.")
+    last_seen_at = DateTime(required=True, description="When it last reported.")
+
+
+class StatusCount(ObjectType):
+    """How many tasks have a status."""
+
+    status = Field(TaskStatus, required=True, description="The status.")
+    count = Int(required=True, description="How many have it.")
+
+
+class Minute(ObjectType):
+    """What ended in one minute."""
+
+    at = DateTime(required=True, description="When it began.")
+    finished = Int(required=True, description="How many tasks became FINISHED.")
+    failed = Int(required=True, description="How many became FAILED.")
+
+
+class Statistics(ObjectType):
+    """Where everything stands."""
+
+    counts = List(NonNull(StatusCount), required=True, description="Tasks by status, every status once.")
+    total = Int(required=True, description="All tasks.")
+    slots = Int(required=True, description="Slots of the workers that are there.")
+    busy = Int(required=True, description="Slots in use.")
+    workers_online = Int(required=True, description="Workers that are there.")
+    finished_per_minute = Float(required=True, description="Tasks that ended in the last 60 seconds.")
+    last_hour = List(NonNull(Minute), required=True, description="The last 60 minutes, oldest first.")
+    broker_connected = Boolean(required=True, description="Whether RabbitMQ answers.")
+    outbox_length = Int(required=True, description="Tasks not yet handed to RabbitMQ.")
+    version = BigInt(required=True, description="The version of the last change.")
+
+
+class Identity(ObjectType):
+    """Whom a token stands for."""
+
+    name = String(required=True, description="Its name, the owner of what it submits.")
+    role = String(required=True, description="What it may do: admin, user, runner, worker or sink.")
+
+
+class TaskChanges(ObjectType):
+    """What changed since the last event."""
+
+    version = BigInt(required=True, description="The cursor to resume from.")
+    tasks = List(NonNull(Task), required=True, description="Tasks that are new or changed, as they are now.")
+    deleted = List(NonNull(graphene.ID), required=True, description="Tasks that are gone.")
+
+
+class WorkerLease(ObjectType):
+    """What a worker gets when it joins."""
+
+    id = graphene.ID(required=True, description="Its id.")
+    heartbeat_seconds = Float(required=True, description="How often to report.")
+    lease_seconds = Float(required=True, description="How long it may be silent.")
+    max_log_bytes = Int(required=True, description="What is kept of the output of one attempt.")
+    max_value_bytes = BigInt(required=True, description="The largest value, as JSON.")
+
+
+class Claim(ObjectType):
+    """A task that a worker now holds."""
+
+    id = graphene.ID(required=True, description="The task.")
+    attempt = Int(required=True, description="The attempt: what its outcome has to carry.")
+
+
+class HeartbeatReply(ObjectType):
+    """What a worker is to do."""
+
+    stop = List(NonNull(graphene.ID), required=True, description=(
+        "Tasks to stop: cancelled, deleted, or no longer this worker's."
+    ))
+    settled = List(NonNull(graphene.ID), required=True, description=(
+        "Tasks whose outcome has arrived, or is no longer wanted."
+    ))
+    drain = Boolean(required=True, description="Whether to finish, take nothing more, and leave.")

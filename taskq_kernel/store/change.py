@@ -1,0 +1,172 @@
+"""What users do to tasks that are there: cancel, retry, delete."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from taskq_kernel.domain import FINAL, TaskStatus
+from taskq_kernel.errors import Forbidden, InvalidTask, listed
+from taskq_kernel.store.database import Write
+from taskq_kernel.store.filters import TaskFilter
+from taskq_kernel.store.ids import chunks, find
+from taskq_kernel.store.moves import Move, move, requeue
+from taskq_kernel.store.records import LONG_FIELDS, columns_for, select_tasks
+from taskq_kernel.store.tables import Cause, sources, task_events, task_logs, tasks
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who changes tasks.
+
+    Attributes
+    ----------
+    name : str
+        The name on the token, which is the owner of the tasks it submits.
+    own_only : bool
+        Whether it may change its own tasks only.
+    """
+
+    name: str
+    own_only: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The tasks that a change is about: exactly one of ``ids`` and ``filter`` is given."""
+
+    ids: Sequence[str] | None = None
+    filter: TaskFilter | None = None
+
+    def __post_init__(self) -> None:
+        if (self.ids is None) == (self.filter is None):
+            raise InvalidTask("give either ids or a filter, and not both")
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What became of a change: the tasks, and how many it applied to and did not apply to."""
+
+    tasks: list[Any]
+    changed: int
+    unchanged: int
+
+
+#: What a task loses when it is to be run once more.
+_AFRESH: dict[str, Any] = {
+    "failures": 0, "lost": 0, "seconds": None, "value_kind": None, "value_type": None, "value_text": None,
+    "value_note": None, "value_ref": None, "value_size": None, "value_json": None, "error_name": None,
+    "error_line": None, "error_message": None, "error_stacktrace": None,
+}
+
+
+def cancel_tasks(write: Write, selection: Selection, actor: Actor, wants: frozenset[str]) -> Changed:
+    """Cancel tasks that wait or run; others stay as they are."""
+    def cancel(rows: list[Any]) -> list[Any]:
+        applicable = [row for row in rows if row.status not in FINAL]
+        _cancel(write, applicable, f"cancelled by {actor.name}")
+        return applicable
+
+    return _change(write, selection, actor, wants, cancel)
+
+
+def retry_tasks(write: Write, selection: Selection, actor: Actor, wants: frozenset[str]) -> Changed:
+    """Run tasks that ended once more; others stay as they are.
+
+    The number of the attempt goes on, because it is the fence against late outcomes.
+    """
+    def retry(rows: list[Any]) -> list[Any]:
+        applicable = [row for row in rows if row.status in FINAL]
+        reason = f"retried by {actor.name}"
+        requeue(write, Cause.RETRIED, [
+            Move(row.number, row.attempt, None, reason, dict(_AFRESH)) for row in applicable
+        ])
+        return applicable
+
+    return _change(write, selection, actor, wants, retry)
+
+
+def delete_tasks(write: Write, selection: Selection, actor: Actor, wants: frozenset[str]) -> Changed:
+    """Delete tasks; those that wait or run are cancelled first.
+
+    What they held is cleared. Their rows stay, so that the feed can say they are gone.
+    """
+    def delete(rows: list[Any]) -> list[Any]:
+        _cancel(write, [row for row in rows if row.status not in FINAL], f"deleted by {actor.name}")
+        _bury(write, [row.number for row in rows])
+        return rows
+
+    return _change(write, selection, actor, wants, delete, as_they_were=True)
+
+
+def _change(
+    write: Write, selection: Selection, actor: Actor, wants: frozenset[str],
+    apply: Callable[[list[Any]], list[Any]], *, as_they_were: bool = False,
+) -> Changed:
+    rows = _selected(write, selection, actor, wants)
+    applicable = apply(rows)
+    after = rows if as_they_were or "tasks" not in wants else _again(write, rows, wants)
+    return Changed(after, len(applicable), len(rows) - len(applicable))
+
+
+def _selected(write: Write, selection: Selection, actor: Actor, wants: frozenset[str]) -> list[Any]:
+    if selection.ids is not None:
+        columns = columns_for(frozenset())
+        rows = find(write.conn, selection.ids, columns)
+        foreign = [row.number for row in rows if actor.own_only and row.owner != actor.name]
+        if foreign:
+            raise Forbidden(
+                f"the tasks {listed(foreign)} belong to others; you may change your own only", "FORBIDDEN"
+            )
+        return _again(write, rows, wants) if wants & LONG_FIELDS else rows
+    clauses = (selection.filter or TaskFilter()).clauses(write.conn.dialect.name)
+    if actor.own_only:
+        clauses.append(tasks.c.owner == actor.name)
+    query = select_tasks(wants).where(tasks.c.deleted_at.is_(None), *clauses).order_by(tasks.c.number)
+    return list(write.conn.execute(query).all())
+
+
+def _again(write: Write, rows: Sequence[Any], wants: frozenset[str]) -> list[Any]:
+    found: dict[int, Any] = {}
+    for chunk in chunks([row.number for row in rows]):
+        for row in write.conn.execute(select_tasks(wants).where(tasks.c.number.in_(chunk))).all():
+            found[row.number] = row
+    return [found[row.number] for row in rows]
+
+
+def _cancel(write: Write, rows: Sequence[Any], reason: str) -> None:
+    move(write, TaskStatus.CANCELLED, Cause.CANCELLED, [
+        Move(row.number, row.attempt, row.worker, reason, {"finished_at": write.now}) for row in rows
+    ])
+
+
+_BURY = (
+    sa.update(tasks)
+    .where(tasks.c.number == sa.bindparam("b_number"))
+    .values(
+        version=sa.bindparam("version"), deleted_at=sa.bindparam("deleted_at"), name="", source=None,
+        entry=None, arguments=None, progress_message=None, log_bytes=0,
+        **{name: None for name in _AFRESH if name not in {"failures", "lost"}},
+    )
+)
+
+
+def _bury(write: Write, numbers: Sequence[int]) -> None:
+    if not numbers:
+        return
+    held: set[str] = set()
+    for chunk in chunks(numbers):
+        query = sa.select(tasks.c.source).distinct().where(tasks.c.number.in_(chunk))
+        held.update(write.conn.execute(query).scalars())
+        write.conn.execute(sa.delete(task_logs).where(task_logs.c.task.in_(chunk)))
+        # Reasons quote error messages.
+        write.conn.execute(sa.update(task_events).where(task_events.c.task.in_(chunk)).values(reason=""))
+    write.conn.execute(_BURY, [
+        {"b_number": number, "version": write.next_version(), "deleted_at": write.now} for number in numbers
+    ])
+    still_used = sa.select(tasks.c.number).where(tasks.c.source == sources.c.sha256).exists()
+    for chunk in chunks(sorted(held)):
+        write.conn.execute(sa.delete(sources).where(sources.c.sha256.in_(chunk), ~still_used))

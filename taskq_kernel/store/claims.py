@@ -1,0 +1,190 @@
+"""Claims and heartbeats: how a worker takes tasks and keeps them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from taskq_kernel.domain import TaskStatus
+from taskq_kernel.store.create import insert_new
+from taskq_kernel.store.database import Write
+from taskq_kernel.store.ids import chunks, parse_ids
+from taskq_kernel.store.moves import Move, move
+from taskq_kernel.store.policy import Policy
+from taskq_kernel.store.tables import Cause, task_logs, tasks, workers
+from taskq_kernel.store.workers import give_back, held_by, present_worker
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A task that a worker says it holds."""
+
+    id: str
+    attempt: int
+    progress: float | None = None
+    progress_message: str | None = None
+    #: Its outcome is published, and the worker does not know yet whether it arrived.
+    done: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """Some of what an attempt printed."""
+
+    id: str
+    attempt: int
+    seq: int
+    stream: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a heartbeat brings back; see the schema's HeartbeatReply."""
+
+    stop: list[str]
+    settled: list[str]
+    drain: bool
+
+
+def claim_tasks(write: Write, worker_id: str, ids: Sequence[str]) -> list[tuple[str, int]]:
+    """Give waiting tasks to a worker.
+
+    Returns
+    -------
+    list of (id, attempt)
+        The claims granted. A task that is cancelled, running, ended, deleted or unknown
+        is not among them, and its message can be dropped.
+    """
+    worker = present_worker(write, worker_id)
+    uuids, _numbers, _neither = parse_ids(dict.fromkeys(ids))
+    waiting: list[Any] = []
+    for chunk in chunks(uuids):
+        query = sa.select(tasks.c.number, tasks.c.id, tasks.c.attempt).where(
+            tasks.c.id.in_(chunk), tasks.c.status == TaskStatus.QUEUEING, tasks.c.deleted_at.is_(None)
+        )
+        waiting.extend(write.conn.execute(query).all())
+    reason = f"claimed by worker {worker.name}"
+    move(write, TaskStatus.RUNNING, Cause.CLAIMED, [
+        Move(row.number, row.attempt + 1, worker.name, reason, {
+            "attempt": row.attempt + 1, "worker": worker.name, "worker_id": worker_id,
+            "started_at": write.now, "finished_at": None, "log_bytes": 0,
+        })
+        for row in waiting
+    ])
+    return [(row.id, row.attempt + 1) for row in waiting]
+
+
+def heartbeat(
+    write: Write, worker_id: str, held: Sequence[Held], logs: Sequence[Log], policy: Policy
+) -> Reply:
+    """Renew a worker's lease, take in progress and output, and tell it what to do.
+
+    Tasks that the service gave to the worker more than a lease ago, and that it does not
+    hold, go back: the answer to its claim was lost.
+    """
+    worker = present_worker(write, worker_id)
+    write.conn.execute(
+        sa.update(workers)
+        .where(workers.c.id == worker_id)
+        .values(seen_at=write.now, lease_until=write.now + policy.lease_s)
+    )
+    running = {task.id: task for task in held_by(write.conn, worker_id)}
+    current = {
+        item.id: running[item.id] for item in held
+        if item.id in running and running[item.id].attempt == item.attempt
+    }
+    _store_progress(write, held, current)
+    store_logs(write, logs, current, policy.max_log_bytes)
+    named = {item.id for item in held}
+    unknown = [
+        task for task in running.values()
+        if task.id not in named and (task.started_at or 0) < write.now - policy.lease_s
+    ]
+    give_back(write, unknown, f"worker {worker.name} never got to know that it holds it")
+    gone = [item for item in held if item.id not in current]
+    return Reply(
+        stop=[item.id for item in gone if not item.done],
+        settled=[item.id for item in gone if item.done],
+        drain=bool(worker.drain),
+    )
+
+
+def _store_progress(write: Write, held: Iterable[Held], current: dict[str, Any]) -> None:
+    rows = []
+    for item in held:
+        task = current.get(item.id)
+        if task is None or item.progress is None or math.isnan(item.progress):
+            continue
+        progress = min(1.0, max(0.0, item.progress))
+        message = None if item.progress_message is None else item.progress_message[:1000]
+        if (progress, message) != (task.progress, task.progress_message):
+            rows.append({
+                "b_number": task.number, "progress": progress, "progress_message": message,
+                "version": write.next_version(),
+            })
+    if rows:
+        write.conn.execute(_PROGRESS, rows)
+
+
+def store_logs(write: Write, logs: Sequence[Log], current: dict[str, Any], limit: int) -> None:
+    """Keep output, each chunk once, and of each attempt no more than ``limit`` bytes.
+
+    Parameters
+    ----------
+    current : dict
+        The tasks that output is taken from, by id, with ``number``, ``attempt`` and
+        ``log_bytes``.
+    """
+    fresh = [log for log in logs if log.id in current and current[log.id].attempt == log.attempt]
+    if not fresh:
+        return
+    kept = {task.number: task.log_bytes for task in current.values()}
+    numbers = {current[log.id].number for log in fresh}
+    known = {(row.task, row.seq) for row in write.conn.execute(
+        sa.select(task_logs.c.task, task_logs.c.seq)
+        .where(
+            task_logs.c.task.in_(numbers), task_logs.c.seq.in_({log.seq for log in fresh}),
+            sa.tuple_(task_logs.c.task, task_logs.c.attempt).in_(
+                [(task.number, task.attempt) for task in current.values()]
+            ),
+        )
+    )}
+    rows = []
+    for log in fresh:
+        number = current[log.id].number
+        room = limit - kept[number]
+        if room <= 0 or (number, log.seq) in known:
+            continue
+        known.add((number, log.seq))
+        text, size = _cut(log.text, room)
+        kept[number] += size
+        rows.append({
+            "task": number, "attempt": log.attempt, "seq": log.seq, "stream": log.stream[:20], "text": text,
+        })
+    if rows:
+        write.conn.execute(insert_new(write.conn, task_logs), rows)
+        write.conn.execute(_LOG_BYTES, [
+            {"b_number": number, "log_bytes": kept[number]} for number in numbers
+        ])
+
+
+def _cut(text: str, room: int) -> tuple[str, int]:
+    raw = text.encode("utf-8", "replace")
+    return raw[:room].decode("utf-8", "ignore"), min(len(raw), room)
+
+
+_PROGRESS = (
+    sa.update(tasks)
+    .where(tasks.c.number == sa.bindparam("b_number"))
+    .values({name: sa.bindparam(name) for name in ("progress", "progress_message", "version")})
+)
+_LOG_BYTES = (
+    sa.update(tasks)
+    .where(tasks.c.number == sa.bindparam("b_number"))
+    .values(log_bytes=sa.bindparam("log_bytes"))
+)

@@ -1,0 +1,204 @@
+"""Transactions on the task database: one writer after another, readers beside them.
+
+Every write locks the one row of ``counters`` before it reads anything else (SQLite locks
+the whole file instead). Versions and numbers are taken from that row and written back at
+the end, so they become visible in order, whichever process wrote them: a reader that has
+seen version *v* has seen every change up to *v*.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from taskq_kernel.errors import ServiceError
+from taskq_kernel.store.tables import counters
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+#: How long a writer waits for the writer of another process before it gives up, in seconds.
+BUSY_TIMEOUT_S = 20
+
+
+class StoreUnavailable(ServiceError):
+    """The task database does not answer, is locked for long, or cannot be written to."""
+
+    def __init__(self, cause: BaseException) -> None:
+        super().__init__(
+            "the task database cannot be used right now; nothing was changed, try again", "UNAVAILABLE"
+        )
+        self.__cause__ = cause
+
+
+class Write:
+    """A write transaction: its connection, its time, and the versions it hands out.
+
+    Attributes
+    ----------
+    conn : Connection
+        The open transaction.
+    now : float
+        The time of everything that this transaction records, in seconds since the epoch.
+    version : int
+        The version of the last change so far.
+    published : bool
+        Whether it has put anything into the outbox.
+    """
+
+    __slots__ = ("_number", "_start", "conn", "now", "published", "version")
+
+    def __init__(self, conn: Connection, now: float) -> None:
+        row = conn.execute(_LOCK_COUNTERS).one()
+        self.conn = conn
+        self.now = now
+        self.version: int = row.version
+        self.published = False
+        self._number: int = row.number
+        self._start: tuple[int, int] = (row.version, row.number)
+
+    @property
+    def changed(self) -> bool:
+        """Whether any task got a new version."""
+        return self.version != self._start[0]
+
+    def next_version(self) -> int:
+        """The version of one more change."""
+        self.version += 1
+        return self.version
+
+    def next_number(self) -> int:
+        """The number of one more task."""
+        self._number += 1
+        return self._number
+
+    def finish(self) -> None:
+        """Write the counters back; the last statement of the transaction."""
+        if (self.version, self._number) != self._start:
+            self.conn.execute(_STORE_COUNTERS, {"v": self.version, "n": self._number})
+
+
+_LOCK_COUNTERS = sa.select(counters.c.version, counters.c.number).with_for_update()
+_STORE_COUNTERS = sa.update(counters).values(version=sa.bindparam("v"), number=sa.bindparam("n"))
+
+
+class Store:
+    """The task database.
+
+    Parameters
+    ----------
+    url : str
+        An SQLAlchemy URL of SQLite or PostgreSQL.
+    readers : int
+        Connections kept for reading.
+    clock : callable
+        The time in seconds since the epoch; another one in tests only.
+    """
+
+    def __init__(self, url: str, *, readers: int = 3, clock: Callable[[], float] = time.time) -> None:
+        self.url = normal_url(url)
+        self.clock = clock
+        self.on_commit: list[Callable[[int, bool, bool], None]] = []
+        self.writer = make_engine(self.url, size=1, writes=True)
+        self.reader = make_engine(self.url, size=readers, writes=False)
+
+    def write(self, operation: Callable[Concatenate[Write, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run ``operation(write, ...)`` in a write transaction of its own.
+
+        Raises
+        ------
+        StoreUnavailable
+            If the database does not answer; nothing was changed then.
+        """
+        try:
+            with self.writer.begin() as conn:
+                write = Write(conn, self.clock())
+                result = operation(write, *args, **kwargs)
+                write.finish()
+        except DBAPIError as error:
+            raise _translated(error) from error
+        if write.changed or write.published:
+            for callback in self.on_commit:
+                callback(write.version, write.changed, write.published)
+        return result
+
+    def read(
+        self, operation: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run ``operation(connection, ...)`` on one unchanging state of the database."""
+        try:
+            with self.reader.begin() as conn:
+                return operation(conn, *args, **kwargs)
+        except DBAPIError as error:
+            raise _translated(error) from error
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.writer.dispose()
+        self.reader.dispose()
+
+
+def current_version(conn: Connection) -> int:
+    """The version of the last change."""
+    version: int = conn.execute(sa.select(counters.c.version)).scalar_one()
+    return version
+
+
+def _translated(error: DBAPIError) -> Exception:
+    broken = isinstance(error.orig, sqlite3.OperationalError) or error.connection_invalidated
+    psycopg_down = type(error.orig).__name__ in {"OperationalError", "AdminShutdown", "DiskFull"}
+    return StoreUnavailable(error) if broken or psycopg_down else error
+
+
+def normal_url(url: str) -> sa.URL:
+    """The URL with the driver that taskq uses."""
+    parsed = sa.make_url(url)
+    if parsed.drivername in {"postgresql", "postgres"}:
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    return parsed
+
+
+def make_engine(url: sa.URL, *, size: int, writes: bool) -> Engine:
+    """An engine whose transactions lock as this module's head says."""
+    if url.get_backend_name() != "sqlite":
+        level = "READ COMMITTED" if writes else "REPEATABLE READ"
+        return sa.create_engine(
+            url, pool_size=size, max_overflow=0, pool_pre_ping=True, isolation_level=level,
+            pool_recycle=1800,
+        )
+    engine = sa.create_engine(
+        url, poolclass=sa.QueuePool, pool_size=size, max_overflow=0,
+        connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_S},
+    )
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: Any, _record: Any) -> None:
+        # The driver's own idea of when to begin is switched off: `_begin` does it.
+        connection.isolation_level = None
+        connection.create_function("taskq_fold", 1, _fold, deterministic=True)
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute("PRAGMA cache_size = -65536")
+        cursor.execute("PRAGMA journal_size_limit = 67108864")
+        if not writes:
+            cursor.execute("PRAGMA query_only = ON")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def _fold(text: Any) -> Any:
+    return text.casefold() if isinstance(text, str) else text

@@ -1,0 +1,71 @@
+"""What changed since a version: the source of every live view."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from taskq_kernel.errors import ServiceError
+from taskq_kernel.store.database import current_version
+from taskq_kernel.store.filters import TaskFilter
+from taskq_kernel.store.records import LONG_FIELDS, select_tasks
+from taskq_kernel.store.tables import tasks
+
+#: How many tasks one event carries at most.
+MAX_CHANGES = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Changes up to ``version``, which is the cursor to go on from."""
+
+    version: int
+    tasks: list[Any]
+    deleted: list[str]
+    #: Whether there are more changes already.
+    more: bool
+
+
+def read_changes(
+    conn: Connection, since: int, task_filter: TaskFilter | None, wants: frozenset[str]
+) -> Changes:
+    """Read the changes after the version ``since``, oldest first.
+
+    A task that changed several times comes once, as it is now. Versions become visible in
+    order, so nothing can appear later at or below the version returned.
+
+    Raises
+    ------
+    ServiceError
+        ``CURSOR_TOO_NEW`` if there is no such version yet: the database was replaced.
+    """
+    version = current_version(conn)
+    if since > version:
+        raise ServiceError(
+            f"version {since} is ahead of this service's {version}: its database was replaced, start afresh",
+            "CURSOR_TOO_NEW", {"version": version},
+        )
+    if since == version:
+        return Changes(version, [], [], more=False)
+    query = (
+        select_tasks(wants & LONG_FIELDS)
+        .add_columns(tasks.c.deleted_at)
+        .where(tasks.c.version > since)
+        .order_by(tasks.c.version)
+        .limit(MAX_CHANGES + 1)
+    )
+    if task_filter is not None:
+        clauses = task_filter.clauses(conn.dialect.name)
+        query = query.where(sa.or_(tasks.c.deleted_at.isnot(None), sa.and_(sa.true(), *clauses)))
+    rows = list(conn.execute(query).all())
+    more = len(rows) > MAX_CHANGES
+    rows = rows[:MAX_CHANGES]
+    return Changes(
+        version=rows[-1].version if more else version,
+        tasks=[row for row in rows if row.deleted_at is None],
+        deleted=[row.id for row in rows if row.deleted_at is not None],
+        more=more,
+    )

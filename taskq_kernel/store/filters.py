@@ -1,0 +1,72 @@
+"""Which tasks a question is about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from taskq_kernel.domain import TaskStatus
+from taskq_kernel.store.ids import id_clause
+from taskq_kernel.store.tables import sources, tasks
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFilter:
+    """Conditions on tasks; what is None does not matter. Times are epoch seconds."""
+
+    ids: Sequence[str] | None = None
+    status: Sequence[TaskStatus] | None = None
+    #: Part of the name, whatever the case.
+    name: str | None = None
+    #: Part of the name or the code, whatever the case.
+    search: str | None = None
+    batch: str | None = None
+    owner: str | None = None
+    queue: str | None = None
+    worker: str | None = None
+    created_after: float | None = None
+    created_before: float | None = None
+    finished_after: float | None = None
+    finished_before: float | None = None
+
+    def clauses(self, dialect: str) -> list[sa.ColumnElement[bool]]:
+        """The conditions as SQL; deleted tasks are not excluded by them."""
+        made: list[sa.ColumnElement[bool]] = []
+        if self.ids is not None:
+            made.append(id_clause(self.ids))
+        if self.status is not None:
+            made.append(tasks.c.status.in_([str(status) for status in self.status]))
+        if self.name:
+            made.append(contains(tasks.c.name, self.name, dialect))
+        if self.search:
+            in_code = sa.select(sources.c.sha256).where(contains(sources.c.code, self.search, dialect))
+            made.append(sa.or_(contains(tasks.c.name, self.search, dialect), tasks.c.source.in_(in_code)))
+        for name in ("batch", "owner", "queue", "worker"):
+            value = getattr(self, name)
+            if value is not None:
+                made.append(tasks.c[name] == value)
+        for column, after, before in (
+            (tasks.c.created_at, self.created_after, self.created_before),
+            (tasks.c.finished_at, self.finished_after, self.finished_before),
+        ):
+            if after is not None:
+                made.append(column >= after)
+            if before is not None:
+                made.append(column < before)
+        return made
+
+
+def contains(column: sa.Column[Any], text: str, dialect: str) -> sa.ColumnElement[bool]:
+    """The condition that a text column contains ``text``, whatever the case."""
+    text = text.replace("\0", "")
+    escaped = text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
+    if dialect != "sqlite" or text.isascii():
+        # SQLite's own LIKE ignores the case of ASCII letters, and is the fastest.
+        operator = "LIKE" if dialect == "sqlite" else "ILIKE"
+        pattern = sa.literal(f"%{escaped}%", sa.Text)
+        return column.op(operator, is_comparison=True)(pattern.op("ESCAPE")(sa.literal_column(r"'\'")))
+    folded = sa.literal(text.casefold(), sa.Text)
+    return sa.func.instr(sa.func.taskq_fold(column), folded, type_=sa.Integer) > 0

@@ -1,0 +1,96 @@
+"""How a task is named from outside: by its UUID or by its number."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from taskq_kernel.errors import InvalidTask, NotFound, listed
+from taskq_kernel.store.tables import tasks
+
+#: How many ids go into one statement.
+CHUNK = 5000
+
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
+
+
+def canonical_uuid(text: str) -> str:
+    """The UUID in its usual form, lower case and with hyphens.
+
+    Raises
+    ------
+    InvalidTask
+        If ``text`` is not a UUID.
+    """
+    if _UUID.fullmatch(text):
+        return text
+    try:
+        return str(UUID(text))
+    except ValueError:
+        raise InvalidTask(f"{text[:80]!r} is not a UUID") from None
+
+
+def parse_ids(ids: Iterable[str]) -> tuple[list[str], list[int], list[str]]:
+    """Sort ids into UUIDs, numbers, and what is neither."""
+    uuids: list[str] = []
+    numbers: list[int] = []
+    neither: list[str] = []
+    for text in ids:
+        if _NUMBER.fullmatch(text):
+            numbers.append(int(text))
+            continue
+        try:
+            uuids.append(canonical_uuid(text))
+        except InvalidTask:
+            neither.append(text[:80])
+    return uuids, numbers, neither
+
+
+def id_clause(ids: Iterable[str]) -> sa.ColumnElement[bool]:
+    """The condition that a task is one of ``ids``."""
+    uuids, numbers, _neither = parse_ids(ids)
+    return sa.or_(tasks.c.id.in_(uuids), tasks.c.number.in_(numbers))
+
+
+def find(conn: Connection, ids: Sequence[str], columns: Sequence[Any]) -> list[Any]:
+    """Rows of the named tasks, each once.
+
+    Raises
+    ------
+    NotFound
+        If any does not exist, or was deleted. It names them.
+    """
+    uuids, numbers, missing = parse_ids(ids)
+    by_id: dict[str, Any] = {}
+    by_number: dict[int, Any] = {}
+    for column, keys in ((tasks.c.id, uuids), (tasks.c.number, numbers)):
+        for chunk in chunks(keys):
+            query = sa.select(*columns).where(column.in_(chunk), tasks.c.deleted_at.is_(None))
+            for row in conn.execute(query).all():
+                by_id[row.id] = row
+                by_number[row.number] = row
+    missing += [key for key in uuids if key not in by_id]
+    missing += [str(key) for key in numbers if key not in by_number]
+    if missing:
+        raise not_found(missing)
+    found = [by_id[key] for key in uuids] + [by_number[key] for key in numbers]
+    return list({row.number: row for row in found}.values())
+
+
+def not_found(missing: Sequence[str]) -> NotFound:
+    """The error for ids that no task has."""
+    plural = "s" if len(missing) > 1 else ""
+    message = f"no task has the id{plural} {listed(missing)}"
+    return NotFound(message, "NOT_FOUND", {"ids": list(missing[:100])})
+
+
+def chunks(keys: Sequence[Any]) -> Iterable[Sequence[Any]]:
+    """The keys in parts that fit into one statement."""
+    for start in range(0, len(keys), CHUNK):
+        yield keys[start : start + CHUNK]

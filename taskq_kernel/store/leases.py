@@ -1,0 +1,82 @@
+"""Leases that run out: workers are lost, and their tasks go to others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from taskq_kernel.domain import TaskStatus
+from taskq_kernel.errors import listed
+from taskq_kernel.store.database import Write
+from taskq_kernel.store.moves import Move, move, requeue
+from taskq_kernel.store.policy import Policy
+from taskq_kernel.store.tables import Cause, task_events, workers
+from taskq_kernel.store.workers import LOST, PRESENT, held_by
+
+
+def expired_workers(conn: sa.Connection, now: float) -> list[str]:
+    """The ids of workers whose lease ran out."""
+    query = sa.select(workers.c.id).where(workers.c.state.in_(PRESENT), workers.c.lease_until < now)
+    return list(conn.execute(query).scalars())
+
+
+def renew_all_leases(write: Write, policy: Policy) -> None:
+    """Start every lease afresh: the service was away, and no worker could report."""
+    until = write.now + policy.lease_s + policy.return_s
+    write.conn.execute(sa.update(workers).where(workers.c.state.in_(PRESENT)).values(lease_until=until))
+
+
+def reap(write: Write, policy: Policy) -> tuple[list[str], int]:
+    """Count silent workers as lost, and take their tasks from them.
+
+    Returns
+    -------
+    tuple
+        The names of the lost workers, and how many tasks they held.
+    """
+    lost = write.conn.execute(
+        sa.select(workers).where(workers.c.state.in_(PRESENT), workers.c.lease_until < write.now)
+    ).all()
+    taken = 0
+    for worker in lost:
+        write.conn.execute(sa.update(workers).where(workers.c.id == worker.id).values(state=LOST))
+        held = held_by(write.conn, worker.id)
+        _take(write, held, worker, policy)
+        taken += len(held)
+    return [worker.name for worker in lost], taken
+
+
+def _take(write: Write, held: Sequence[Any], worker: Any, policy: Policy) -> None:
+    silent = write.now - worker.seen_at
+    reason = f"worker {worker.name} was lost: it was silent for {silent:.1f} s"
+    again = [task for task in held if task.lost + 1 < policy.max_lost]
+    requeue(write, Cause.LOST, [
+        Move(task.number, task.attempt, task.worker, reason, {"lost": task.lost + 1}) for task in again
+    ])
+    fail = [task for task in held if task.lost + 1 >= policy.max_lost]
+    move(write, TaskStatus.FAILED, Cause.LOST, [
+        Move(task.number, task.attempt, task.worker, f"{reason}, and it was the last one tried", {
+            "lost": task.lost + 1, "finished_at": write.now, "error_name": "WorkerLost",
+            "error_message": _sentence(write, task), "error_stacktrace": "", "error_line": None,
+        })
+        for task in fail
+    ])
+
+
+def _sentence(write: Write, task: Any) -> str:
+    """Why a task that lost too many workers is not tried again, for its owner."""
+    earlier = write.conn.execute(
+        sa.select(task_events.c.worker)
+        .where(task_events.c.task == task.number, task_events.c.cause == Cause.LOST)
+        .order_by(task_events.c.id.desc())
+        .limit(task.lost)
+    ).scalars().all()
+    names = [name or "unknown" for name in [*reversed(earlier), task.worker]]
+    times = "once" if len(names) == 1 else f"{len(names)} times"
+    return (
+        f"its worker was lost {times} while running it ({listed(names)}), so it is not tried again. "
+        "It may take more memory than the machine has, or end the worker itself; "
+        "or the machines were switched off. Retry it if you know that it was not the cause."
+    )

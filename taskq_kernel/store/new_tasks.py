@@ -1,0 +1,185 @@
+"""What a new task must look like: values and checks, no I/O."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, NoReturn
+
+import msgspec
+
+from taskq_kernel.broker.names import check_queue
+from taskq_kernel.domain import DEFAULT_PRIORITY, PRIORITIES, TaskKind
+from taskq_kernel.errors import InvalidTask
+from taskq_kernel.store.ids import canonical_uuid
+
+MAX_TASKS = 10_000
+MAX_CODE_BYTES = 4 << 20
+MAX_ARGUMENTS_BYTES = 1 << 20
+MAX_NAME = 500
+MAX_ENTRY = 200
+MAX_ATTEMPTS = 100
+MIN_MEMORY_BYTES = 64 << 20
+MAX_MEMORY_BYTES = 1 << 50
+MAX_TIMEOUT_S = 366 * 86400.0
+#: Where a name is made from the code, in characters.
+NAME_FROM_CODE = 80
+
+# Exact decimals (more digits than a float holds) stay numbers.
+_encoder = msgspec.json.Encoder(decimal_format="number")
+
+
+@dataclass(frozen=True, slots=True)
+class NewTask:
+    """A checked task that is not stored yet."""
+
+    id: str | None
+    name: str
+    kind: str
+    code: str
+    source: str
+    entry: str | None
+    arguments: str
+    queue: str
+    priority: int
+    timeout_s: float | None
+    memory_limit: int | None
+    max_attempts: int
+    batch: str | None
+
+
+def check_all(inputs: list[dict[str, Any]], field: str = "inputs") -> list[NewTask]:
+    """Check what a client wants to submit.
+
+    Raises
+    ------
+    InvalidTask
+        If one cannot be a task. The message names its place, the field and the value.
+    """
+    if not inputs:
+        raise InvalidTask(f"{field} is empty: give at least one task")
+    if len(inputs) > MAX_TASKS:
+        raise InvalidTask(f"{field} has {len(inputs)} tasks: give at most {MAX_TASKS} at once")
+    return [check(item, f"{field}[{index}]") for index, item in enumerate(inputs)]
+
+
+def check(given: Mapping[str, Any], where: str) -> NewTask:
+    """Check one task; ``where`` is how the message calls it."""
+    get = given.get
+    code = _text(get("code") or "", f"{where}.code")
+    if not code.strip():
+        _refuse(f"{where}.code", "is empty: give some Julia code")
+    raw = code.encode()
+    if len(raw) > MAX_CODE_BYTES:
+        _refuse(f"{where}.code", f"has {len(raw)} bytes, more than the {MAX_CODE_BYTES} allowed")
+    priority = get("priority")
+    queue = get("queue")
+    attempts = get("max_attempts")
+    return NewTask(
+        id=_uuid(get("id"), f"{where}.id"),
+        name=_name(get("name"), code, f"{where}.name"),
+        kind=get("kind") or TaskKind.SCRIPT,
+        code=code,
+        source=sha256(raw).hexdigest(),
+        entry=_entry(get("entry"), get("kind"), f"{where}.entry"),
+        arguments=_arguments(get("arguments"), f"{where}.arguments"),
+        queue="default" if queue is None else _queue(queue, f"{where}.queue"),
+        priority=DEFAULT_PRIORITY if priority is None else _priority(priority, f"{where}.priority"),
+        timeout_s=_timeout(get("timeout_seconds"), f"{where}.timeoutSeconds"),
+        memory_limit=_memory(get("memory_limit"), f"{where}.memoryLimit"),
+        max_attempts=1 if attempts is None else _attempts(attempts, f"{where}.maxAttempts"),
+        batch=_uuid(get("batch"), f"{where}.batch"),
+    )
+
+
+def _refuse(where: str, problem: str) -> NoReturn:
+    raise InvalidTask(f"{where} {problem}")
+
+
+def _text(text: str, where: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        _refuse(where, "is not text: it holds half of a surrogate pair")
+    return text
+
+
+def _name(name: str | None, code: str, where: str) -> str:
+    if name is None or not name.strip():
+        line = next(line for line in code.splitlines() if line.strip()).strip()
+        return line.replace("\0", "")[:NAME_FROM_CODE] or "task"
+    _text(name, where)
+    if "\0" in name:
+        _refuse(where, f"{name[:80]!r} holds a NUL character")
+    if len(name) > MAX_NAME:
+        _refuse(where, f"has {len(name)} characters, more than the {MAX_NAME} allowed")
+    return name
+
+
+def _entry(entry: str | None, kind: Any, where: str) -> str | None:
+    if entry is None:
+        return None
+    _text(entry, where)
+    if kind != TaskKind.CALL:
+        _refuse(where, f"is {entry[:80]!r}: only a task of kind CALL has an entry")
+    if not entry.strip() or "\0" in entry or len(entry) > MAX_ENTRY:
+        _refuse(where, f"is {entry[:80]!r}: give the name of a function")
+    return entry
+
+
+def _arguments(arguments: Any, where: str) -> str:
+    if arguments is None:
+        return "{}"
+    if not isinstance(arguments, dict):
+        _refuse(where, f"is {type(arguments).__name__} {str(arguments)[:80]!r}: give an object")
+    try:
+        text = _encoder.encode(arguments)
+    except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError) as error:
+        _refuse(where, f"cannot be written as JSON: {error}")
+    if len(text) > MAX_ARGUMENTS_BYTES:
+        _refuse(where, f"has {len(text)} bytes as JSON, more than the {MAX_ARGUMENTS_BYTES} allowed")
+    return text.decode()
+
+
+def _queue(queue: str, where: str) -> str:
+    try:
+        return check_queue(queue)
+    except InvalidTask as error:
+        raise InvalidTask(f"{where}: {error}") from None
+
+
+def _priority(priority: int, where: str) -> int:
+    if priority not in PRIORITIES:
+        _refuse(where, f"is {priority}: give 0 (low), 1 (normal) or 2 (high)")
+    return priority
+
+
+def _timeout(seconds: float | None, where: str) -> float | None:
+    if seconds is None:
+        return None
+    if not math.isfinite(seconds) or not 0 < seconds <= MAX_TIMEOUT_S:
+        _refuse(where, f"is {seconds}: give more than 0 and at most {MAX_TIMEOUT_S:.0f} seconds")
+    return float(seconds)
+
+
+def _memory(limit: int | None, where: str) -> int | None:
+    if limit is not None and not MIN_MEMORY_BYTES <= limit <= MAX_MEMORY_BYTES:
+        _refuse(where, f"is {limit}: give a number of bytes from {MIN_MEMORY_BYTES} (64 MiB) on")
+    return limit
+
+
+def _attempts(attempts: int, where: str) -> int:
+    if not 1 <= attempts <= MAX_ATTEMPTS:
+        _refuse(where, f"is {attempts}: give 1 to {MAX_ATTEMPTS}")
+    return attempts
+
+
+def _uuid(text: str | None, where: str) -> str | None:
+    if text is None:
+        return None
+    try:
+        return canonical_uuid(text)
+    except InvalidTask as error:
+        raise InvalidTask(f"{where}: {error}") from None

@@ -1,0 +1,170 @@
+"""The outbox: tasks on their way to the broker.
+
+A task is put here in the transaction that makes it wait, and taken out after the broker
+has confirmed its message. A crash in between hands it over twice, which claims make
+harmless; it is never handed over zero times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from taskq_kernel.domain import TaskStatus
+from taskq_kernel.messages import SCHEMA, TaskMessage, encode
+from taskq_kernel.store.database import Write
+from taskq_kernel.store.ids import chunks
+from taskq_kernel.store.moves import enqueue
+from taskq_kernel.store.tables import outbox, sources, tasks
+
+#: How many tasks are handed over at once, and how many bytes of messages at most.
+BATCH = 500
+BATCH_BYTES = 16 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What is to be handed over now.
+
+    Attributes
+    ----------
+    entries : list of int
+        The outbox's rows that this answers, those of tasks that no longer wait included.
+    messages : dict
+        The encoded messages, by queue and priority.
+    numbers : list of int
+        The tasks that the messages are about.
+    more : bool
+        Whether more is due.
+    next_at : float or None
+        When the next row becomes due, where nothing more is.
+    """
+
+    entries: list[int]
+    messages: dict[tuple[str, int], list[bytes]]
+    numbers: list[int]
+    more: bool
+    next_at: float | None
+
+
+_WAITING = sa.and_(tasks.c.status == TaskStatus.QUEUEING, tasks.c.deleted_at.is_(None))
+_DUE = (
+    sa.select(
+        outbox.c.id.label("outbox_id"), tasks.c.number, tasks.c.id, tasks.c.name, tasks.c.kind, tasks.c.entry,
+        tasks.c.queue, tasks.c.priority, tasks.c.timeout_s, tasks.c.memory_limit, tasks.c.status,
+        tasks.c.deleted_at, tasks.c.arguments, sources.c.code,
+    )
+    .select_from(
+        outbox.join(tasks, tasks.c.number == outbox.c.task)
+        .outerjoin(sources, sources.c.sha256 == tasks.c.source)
+    )
+    .where(outbox.c.available_at <= sa.bindparam("now"))
+    .order_by(outbox.c.id)
+    .limit(BATCH)
+)
+
+
+def read_due(conn: Connection, now: float) -> Due:
+    """Read what is due, oldest first, and make the messages."""
+    entries: list[int] = []
+    numbers: list[int] = []
+    messages: dict[tuple[str, int], list[bytes]] = {}
+    size = 0
+    seen: set[int] = set()
+    with conn.execute(_DUE, {"now": now}) as rows:
+        for row in rows:
+            entries.append(row.outbox_id)
+            if row.status != TaskStatus.QUEUEING or row.deleted_at is not None or row.number in seen:
+                continue
+            seen.add(row.number)
+            body = encode(_message(row))
+            messages.setdefault((row.queue, row.priority), []).append(body)
+            numbers.append(row.number)
+            size += len(body)
+            if size >= BATCH_BYTES:
+                break
+    more = len(entries) == BATCH or size >= BATCH_BYTES
+    next_at = None
+    if not more:
+        later = sa.select(sa.func.min(outbox.c.available_at)).where(outbox.c.available_at > now)
+        next_at = conn.execute(later).scalar_one()
+    return Due(entries, messages, numbers, more, next_at)
+
+
+def _message(row: Any) -> TaskMessage:
+    return TaskMessage(
+        schema=SCHEMA, id=row.id, number=row.number, name=row.name, kind=row.kind, code=row.code,
+        # Passed on as it was stored: every digit of a number, and no time spent on it.
+        arguments=cast("dict[str, Any]", msgspec.Raw(row.arguments.encode())),
+        entry=row.entry, timeout_s=row.timeout_s, memory_limit_bytes=row.memory_limit,
+    )
+
+
+def mark_published(write: Write, due: Due) -> None:
+    """Take confirmed rows out of the outbox."""
+    write.conn.execute(_TAKE_OUT, [{"b_entry": entry} for entry in due.entries])
+    if due.numbers:
+        write.conn.execute(
+            _MARK, [{"b_number": number, "published_at": write.now} for number in due.numbers]
+        )
+
+
+_TAKE_OUT = sa.delete(outbox).where(outbox.c.id == sa.bindparam("b_entry"))
+_MARK = (
+    sa.update(tasks)
+    .where(tasks.c.number == sa.bindparam("b_number"), _WAITING)
+    .values(published_at=sa.bindparam("published_at"))
+)
+
+
+def waiting_queues(conn: Connection) -> list[str]:
+    """The queues that have waiting tasks."""
+    return sorted(conn.execute(sa.select(tasks.c.queue).distinct().where(_WAITING)).scalars())
+
+
+def published_queues(conn: Connection, before: float) -> list[tuple[str, int]]:
+    """Queues and priorities with tasks that wait since they were handed over before a time."""
+    query = sa.select(tasks.c.queue, tasks.c.priority).distinct()
+    query = query.where(_WAITING, tasks.c.published_at < before)
+    return [(row.queue, row.priority) for row in conn.execute(query)]
+
+
+def publish_again(
+    write: Write, queue: str, priority: int | None = None, before: float | None = None,
+    limit: int | None = None,
+) -> int:
+    """Hand waiting tasks over once more: the broker no longer has them.
+
+    Parameters
+    ----------
+    queue : str
+        Their queue.
+    priority : int, optional
+        Their priority; all of them where it is None.
+    before : float, optional
+        Only those handed over before this time.
+    limit : int, optional
+        No more than this many, the oldest first.
+
+    Returns
+    -------
+    int
+        How many went into the outbox.
+    """
+    query = sa.select(tasks.c.number).where(
+        _WAITING, tasks.c.queue == queue, tasks.c.published_at.isnot(None),
+        tasks.c.number.notin_(sa.select(outbox.c.task)),
+    )
+    if priority is not None:
+        query = query.where(tasks.c.priority == priority)
+    if before is not None:
+        query = query.where(tasks.c.published_at < before)
+    numbers: Sequence[int] = write.conn.execute(query.order_by(tasks.c.number).limit(limit)).scalars().all()
+    for chunk in chunks(numbers):
+        enqueue(write, chunk)
+    return len(numbers)

@@ -1,0 +1,231 @@
+"""Outcomes: exactly one is recorded per attempt."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from taskq_kernel.domain import TaskStatus, Verdict
+from taskq_kernel.store.claims import Log, store_logs
+from taskq_kernel.store.create import insert_new
+from taskq_kernel.store.database import Write
+from taskq_kernel.store.ids import chunks
+from taskq_kernel.store.moves import WAITING, Move, enqueue, move
+from taskq_kernel.store.policy import Policy, retry_delay_s
+from taskq_kernel.store.statistics import count_minute
+from taskq_kernel.store.tables import Cause, refused_outcomes, task_events, tasks
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A task's value as it is stored: ``json`` holds it, or ``ref`` names its blob."""
+
+    kind: str
+    type: str
+    text: str
+    json: str | None
+    ref: str | None
+    size: int
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Error:
+    """Why an attempt failed."""
+
+    name: str
+    message: str
+    stacktrace: str = ""
+    line: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an attempt ended."""
+
+    id: str
+    attempt: int
+    #: The id or the name of the worker that ran it.
+    worker: str
+    status: TaskStatus
+    started_at: float
+    finished_at: float
+    seconds: float
+    value: Value | None = None
+    error: Error | None = None
+    retryable: bool = True
+    logs: Sequence[Log] = field(default=())
+
+
+def record_outcomes(write: Write, outcomes: Sequence[Outcome], policy: Policy) -> list[Verdict]:
+    """Record outcomes, each attempt's first one only.
+
+    An outcome moves its task if the task still runs that attempt at that worker. A
+    repeated one changes nothing; one that comes too late is refused and kept apart.
+
+    Returns
+    -------
+    list of Verdict
+        One for each, in order.
+    """
+    found = _load(write.conn, outcomes)
+    verdicts: list[Verdict] = []
+    accepted: dict[int, tuple[Any, Outcome]] = {}
+    doubtful: list[tuple[int, Any, Outcome]] = []
+    for place, outcome in enumerate(outcomes):
+        row = found.get(outcome.id)
+        if row is not None and _holds(row, outcome) and row.number not in accepted:
+            accepted[row.number] = (row, outcome)
+            verdicts.append(Verdict.ACCEPTED)
+            continue
+        verdicts.append(Verdict.REFUSED)
+        if row is not None:
+            doubtful.append((place, row, outcome))
+    _accept(write, list(accepted.values()), policy)
+    if doubtful:
+        _settle_doubtful(write, doubtful, verdicts)
+    return verdicts
+
+
+def _load(conn: Connection, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+    query = sa.select(
+        tasks.c.number, tasks.c.id, tasks.c.status, tasks.c.attempt, tasks.c.failures, tasks.c.max_attempts,
+        tasks.c.worker, tasks.c.worker_id, tasks.c.started_at, tasks.c.log_bytes, tasks.c.deleted_at,
+    )
+    found = {}
+    for chunk in chunks([outcome.id for outcome in outcomes]):
+        for row in conn.execute(query.where(tasks.c.id.in_(chunk))).all():
+            found[row.id] = row
+    return found
+
+
+def _holds(row: Any, outcome: Outcome) -> bool:
+    """The fence: the task runs this attempt, at this worker."""
+    return (
+        row.status == TaskStatus.RUNNING
+        and row.attempt == outcome.attempt
+        and outcome.worker in (row.worker_id, row.worker)
+    )
+
+
+def _accept(write: Write, pairs: Sequence[tuple[Any, Outcome]], policy: Policy) -> None:
+    finished = [pair for pair in pairs if pair[1].status is TaskStatus.FINISHED]
+    failed = [pair for pair in pairs if pair[1].status is not TaskStatus.FINISHED]
+    again = [(row, outcome) for row, outcome in failed if _is_tried_again(row, outcome)]
+    final = [(row, outcome) for row, outcome in failed if not _is_tried_again(row, outcome)]
+    move(write, TaskStatus.FINISHED, Cause.OUTCOME, [
+        Move(row.number, row.attempt, row.worker, "its code returned a value",
+             {**_times(write, row, outcome), **_value_columns(outcome.value), **_error_columns(None),
+              "progress": 1.0})
+        for row, outcome in finished
+    ])
+    move(write, TaskStatus.FAILED, Cause.OUTCOME, [
+        Move(row.number, row.attempt, row.worker, _failure(outcome),
+             {**_times(write, row, outcome), **_error_columns(outcome.error), "failures": row.failures + 1})
+        for row, outcome in final
+    ])
+    _try_again(write, again)
+    count_minute(write, finished=len(finished), failed=len(final))
+    logs = [log for _row, outcome in pairs for log in outcome.logs]
+    if logs:
+        store_logs(write, logs, {row.id: row for row, _outcome in pairs}, policy.max_log_bytes)
+
+
+def _is_tried_again(row: Any, outcome: Outcome) -> bool:
+    return outcome.retryable and row.failures + 1 < row.max_attempts
+
+
+def _try_again(write: Write, pairs: Sequence[tuple[Any, Outcome]]) -> None:
+    moves = []
+    for row, outcome in pairs:
+        delay = retry_delay_s(row.failures + 1)
+        reason = f"{_failure(outcome)}; tried again in {delay:.0f} s"
+        columns = {
+            **WAITING, **_error_columns(outcome.error), "failures": row.failures + 1,
+            "available_at": write.now + delay,
+        }
+        moves.append(Move(row.number, row.attempt, row.worker, reason, columns))
+    move(write, TaskStatus.QUEUEING, Cause.OUTCOME, moves)
+    for item in moves:
+        enqueue(write, [item.number], item.columns["available_at"])
+
+
+def _failure(outcome: Outcome) -> str:
+    error = outcome.error
+    if error is None:
+        return "its code failed"
+    first = error.message.strip().splitlines()[:1]
+    return f"{error.name}: {first[0]}"[:300] if first else error.name
+
+
+def _times(write: Write, row: Any, outcome: Outcome) -> dict[str, Any]:
+    """When it ran. The worker's clock is believed as far as it fits the service's."""
+    started = _between(row.started_at, outcome.started_at, write.now)
+    finished = _between(started, outcome.finished_at, write.now)
+    seconds = outcome.seconds if math.isfinite(outcome.seconds) and outcome.seconds >= 0 else 0.0
+    return {"started_at": started, "finished_at": finished, "seconds": seconds}
+
+
+def _between(low: float, value: float, high: float) -> float:
+    return min(max(low, value), high) if math.isfinite(value) else high
+
+
+def _value_columns(value: Value | None) -> dict[str, Any]:
+    if value is None:
+        value = Value("JSON", "Nothing", "nothing", "null", None, 4, "")
+    return {
+        "value_kind": value.kind, "value_type": value.type, "value_text": value.text,
+        "value_note": value.note, "value_ref": value.ref, "value_size": value.size, "value_json": value.json,
+    }
+
+
+def _error_columns(error: Error | None) -> dict[str, Any]:
+    if error is None:
+        return dict.fromkeys(("error_name", "error_message", "error_stacktrace", "error_line"))
+    return {
+        "error_name": error.name, "error_message": error.message, "error_stacktrace": error.stacktrace,
+        "error_line": error.line,
+    }
+
+
+def _settle_doubtful(
+    write: Write, doubtful: Sequence[tuple[int, Any, Outcome]], verdicts: list[Verdict]
+) -> None:
+    """Tell repeated outcomes from those that come too late, and keep the latter."""
+    recorded = _recorded_attempts(write.conn, {row.number for _place, row, _outcome in doubtful})
+    refused = []
+    for place, row, outcome in doubtful:
+        if (row.number, outcome.attempt) in recorded:
+            verdicts[place] = Verdict.REPEATED
+        else:
+            refused.append({
+                "task": row.number, "attempt": outcome.attempt, "worker": outcome.worker,
+                "status": outcome.status, "at": write.now, "reason": _why_refused(row, outcome),
+            })
+    if refused:
+        write.conn.execute(insert_new(write.conn, refused_outcomes), refused)
+
+
+def _recorded_attempts(conn: Connection, numbers: Iterable[int]) -> set[tuple[int, int]]:
+    found: set[tuple[int, int]] = set()
+    for chunk in chunks(sorted(numbers)):
+        query = sa.select(task_events.c.task, task_events.c.attempt).where(
+            task_events.c.task.in_(chunk), task_events.c.cause == Cause.OUTCOME
+        )
+        found.update((row.task, row.attempt) for row in conn.execute(query))
+    return found
+
+
+def _why_refused(row: Any, outcome: Outcome) -> str:
+    if row.deleted_at is not None:
+        return "the task was deleted"
+    if row.attempt != outcome.attempt:
+        return f"the task is at attempt {row.attempt}"
+    if row.status != TaskStatus.RUNNING:
+        return f"the task is {row.status}"
+    return f"the task is held by worker {row.worker}"

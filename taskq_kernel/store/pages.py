@@ -1,0 +1,209 @@
+"""Pages of tasks: any filter, any ordering, and cursors that stay where they are.
+
+A cursor is the place of a row in its ordering: the values it is ordered by, and its
+number. A page starts after that place, so rows that come and go do not shift it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from taskq_kernel.errors import InvalidTask
+from taskq_kernel.store.filters import TaskFilter
+from taskq_kernel.store.records import LONG_FIELDS, select_tasks
+from taskq_kernel.store.tables import tasks
+
+DEFAULT_PAGE = 50
+MAX_PAGE = 1000
+
+#: Order fields by their GraphQL names.
+ORDER_COLUMNS: dict[str, sa.Column[Any]] = {
+    "NUMBER": tasks.c.number, "NAME": tasks.c.name, "STATUS": tasks.c.status,
+    "CREATED_AT": tasks.c.created_at, "STARTED_AT": tasks.c.started_at,
+    "FINISHED_AT": tasks.c.finished_at, "SECONDS": tasks.c.seconds, "PRIORITY": tasks.c.priority,
+    "OWNER": tasks.c.owner, "QUEUE": tasks.c.queue, "VERSION": tasks.c.version,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One ordering term: a field of `ORDER_COLUMNS`, and its direction."""
+
+    field: str
+    descending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Which part of the whole: Relay's ``first``/``after`` or ``last``/``before``."""
+
+    first: int | None = None
+    after: str | None = None
+    last: int | None = None
+    before: str | None = None
+
+    @property
+    def backwards(self) -> bool:
+        """Whether the page is counted from its end."""
+        return self.last is not None
+
+    @property
+    def size(self) -> int:
+        """How many tasks it holds at most.
+
+        Raises
+        ------
+        InvalidTask
+            If ``first`` or ``last`` cannot be used.
+        """
+        if self.first is not None and self.last is not None:
+            raise InvalidTask("first and last are both given: give one of them")
+        name, size = ("last", self.last) if self.backwards else ("first", self.first)
+        size = DEFAULT_PAGE if size is None else size
+        if not 0 <= size <= MAX_PAGE:
+            raise InvalidTask(f"{name} is {size}: give 0 to {MAX_PAGE}")
+        return size
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some tasks of a whole, with their place in it."""
+
+    rows: list[Any]
+    orders: tuple[Order, ...]
+    has_next: bool
+    has_previous: bool
+    total: int | None
+
+    def cursor(self, row: Any) -> str:
+        """The place of a row of this page."""
+        return _encode(self.orders, row)
+
+
+def read_page(
+    conn: Connection, task_filter: TaskFilter, orders: Sequence[Order], window: Window,
+    wants: frozenset[str],
+) -> Page:
+    """Read one page of the tasks that match.
+
+    Parameters
+    ----------
+    orders : sequence of Order
+        What to order by, first to last; by number where it is empty.
+    wants : frozenset of str
+        The GraphQL fields asked for; ``totalCount`` among them makes it count the whole.
+
+    Raises
+    ------
+    InvalidTask
+        If the window or a cursor cannot be used.
+    """
+    terms = _with_number(orders)
+    size = window.size
+    matching = [tasks.c.deleted_at.is_(None), *task_filter.clauses(conn.dialect.name)]
+    bounds = []
+    if window.after is not None:
+        bounds.append(_beyond(terms, _decode(terms, window.after, "after"), backwards=False))
+    if window.before is not None:
+        bounds.append(_beyond(terms, _decode(terms, window.before, "before"), backwards=True))
+    query = _ordered(wants, terms, window.backwards).where(*matching, *bounds).limit(size + 1)
+    rows = list(conn.execute(query).all())
+    more = len(rows) > size
+    rows = rows[:size]
+    if window.backwards:
+        rows.reverse()
+    total = None
+    if "totalCount" in wants:
+        total = conn.execute(sa.select(sa.func.count()).select_from(tasks).where(*matching)).scalar_one()
+    has_next = window.before is not None if window.backwards else more
+    has_previous = more if window.backwards else window.after is not None
+    return Page(rows, terms, has_next, has_previous, total)
+
+
+def _with_number(orders: Sequence[Order]) -> tuple[Order, ...]:
+    """The ordering made total: a task's number decides where all else is equal."""
+    terms = list({order.field: order for order in reversed(orders)}.values())[::-1]
+    if not any(term.field == "NUMBER" for term in terms):
+        terms.append(Order("NUMBER", terms[0].descending if terms else False))
+    unique = next(index for index, term in enumerate(terms) if term.field == "NUMBER")
+    return tuple(terms[: unique + 1])
+
+
+def _ordered(wants: frozenset[str], terms: Sequence[Order], backwards: bool) -> sa.Select[Any]:
+    """The SELECT in its order. Tasks without a value come last, whatever the direction."""
+    query = select_tasks(wants & LONG_FIELDS)
+    for term in terms:
+        column = ORDER_COLUMNS[term.field]
+        clause = column.desc() if term.descending != backwards else column.asc()
+        if column.nullable:
+            clause = clause.nulls_first() if backwards else clause.nulls_last()
+        query = query.order_by(clause)
+    return query
+
+
+def _beyond(
+    terms: Sequence[Order], values: Sequence[Any], *, backwards: bool
+) -> sa.ColumnElement[bool]:
+    """The condition that a row stands after (backwards: before) the place ``values``."""
+    columns = [ORDER_COLUMNS[term.field] for term in terms]
+    directions = {term.descending != backwards for term in terms}
+    if len(directions) == 1 and not any(column.nullable for column in columns):
+        # A comparison of rows, which an index answers directly.
+        left, right = sa.tuple_(*columns), sa.tuple_(*(sa.literal(value) for value in values))
+        return left < right if directions == {True} else left > right
+    ways: list[sa.ColumnElement[bool]] = []
+    equal: list[sa.ColumnElement[bool]] = []
+    for term, column, value in zip(terms, columns, values, strict=True):
+        ways.append(sa.and_(*equal, _further(column, value, term.descending != backwards, backwards)))
+        equal.append(column.is_(None) if value is None else column == value)
+    return sa.or_(*ways)
+
+
+def _further(
+    column: sa.Column[Any], value: Any, descending: bool, backwards: bool
+) -> sa.ColumnElement[bool]:
+    if value is None:
+        return column.isnot(None) if backwards else sa.false()
+    beyond = column < value if descending else column > value
+    return sa.or_(beyond, column.is_(None)) if column.nullable and not backwards else beyond
+
+
+def _encode(terms: Sequence[Order], row: Any) -> str:
+    place = [_signature(terms), *(getattr(row, ORDER_COLUMNS[term.field].name) for term in terms)]
+    return base64.urlsafe_b64encode(msgspec.json.encode(place)).decode().rstrip("=")
+
+
+def _decode(terms: Sequence[Order], cursor: str, name: str) -> list[Any]:
+    columns = [ORDER_COLUMNS[term.field] for term in terms]
+    try:
+        raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        place: list[Any] = list(msgspec.json.decode(raw))
+    except (ValueError, TypeError, binascii.Error, msgspec.MsgspecError):
+        place = []
+    values = place[1:]
+    fitting = place[:1] == [_signature(terms)] and len(values) == len(columns)
+    if not fitting or not all(map(_fits, columns, values)):
+        raise InvalidTask(f"{name} is {cursor[:80]!r}: give a cursor of the same list in the same order")
+    return values
+
+
+def _fits(column: sa.Column[Any], value: Any) -> bool:
+    if value is None:
+        return bool(column.nullable)
+    if isinstance(column.type, sa.Text):
+        return isinstance(value, str) and "\0" not in value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return abs(value) < 1 << 63
+
+
+def _signature(terms: Sequence[Order]) -> str:
+    return ",".join(f"{'-' if term.descending else ''}{term.field}" for term in terms)

@@ -1,0 +1,41 @@
+"""The rules that the store follows, as one value that is passed down."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from taskq_kernel.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Durations in seconds, sizes in bytes."""
+
+    #: How often a worker reports.
+    heartbeat_s: float = 1.0
+    #: How long a worker may be silent before it counts as lost.
+    lease_s: float = 4.0
+    #: How long a worker may need to find a service that came back, on top of a lease.
+    return_s: float = 5.0
+    #: How many workers a task may lose.
+    max_lost: int = 3
+    #: What is kept of the output of one attempt.
+    max_log_bytes: int = 1 << 20
+    #: The largest value, as JSON.
+    max_value_bytes: int = 64 << 20
+
+    @classmethod
+    def of(cls, settings: Settings) -> Policy:
+        """The rules that the settings ask for."""
+        return cls(
+            heartbeat_s=settings.heartbeat,
+            lease_s=settings.lease,
+            max_lost=settings.max_lost,
+            max_log_bytes=settings.max_log_bytes,
+            max_value_bytes=settings.max_value_bytes,
+        )
+
+
+def retry_delay_s(failures: int) -> float:
+    """How long a task waits after its ``failures``-th failure: 1 s, doubling up to 60 s."""
+    return float(min(60, 2 ** min(failures - 1, 6)))

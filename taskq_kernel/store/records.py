@@ -1,0 +1,92 @@
+"""Reading tasks: which columns a question needs, and nothing more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from taskq_kernel.store.ids import find
+from taskq_kernel.store.tables import sources, task_events, task_logs, tasks
+
+#: Columns that may be long, by the GraphQL fields that need them.
+_LONG: dict[str, tuple[sa.ColumnElement[Any], ...]] = {
+    "code": (sources.c.code,),
+    "arguments": (tasks.c.arguments,),
+    "value": (tasks.c.value_json,),
+    "stacktrace": (tasks.c.error_stacktrace,),
+}
+
+_SHORT: tuple[sa.ColumnElement[Any], ...] = tuple(
+    column for column in tasks.c
+    if column.name not in {
+        "arguments", "value_json", "error_stacktrace", "failures", "source", "published_at", "available_at",
+        "log_bytes",
+    }
+)
+
+#: Every GraphQL field that has long columns of its own.
+LONG_FIELDS = frozenset(_LONG)
+
+
+@lru_cache(maxsize=64)
+def columns_for(long_fields: frozenset[str]) -> tuple[sa.ColumnElement[Any], ...]:
+    """The columns for a question that asks for these of the `LONG_FIELDS`."""
+    return (*_SHORT, *(column for field in sorted(long_fields) for column in _LONG[field]))
+
+
+@lru_cache(maxsize=64)
+def _select(long_fields: frozenset[str]) -> sa.Select[Any]:
+    query = sa.select(*columns_for(long_fields))
+    if "code" in long_fields:
+        query = query.select_from(tasks.outerjoin(sources, tasks.c.source == sources.c.sha256))
+    return query
+
+
+def select_tasks(wants: frozenset[str]) -> sa.Select[Any]:
+    """A SELECT of tasks that has what the GraphQL fields ``wants`` need."""
+    return _select(wants & LONG_FIELDS)
+
+
+def get_task(conn: Connection, task_id: str, wants: frozenset[str]) -> Any:
+    """One task, by UUID or number.
+
+    Raises
+    ------
+    NotFound
+        If there is none, or it was deleted.
+    """
+    number = find(conn, [task_id], [tasks.c.id, tasks.c.number])[0].number
+    return conn.execute(select_tasks(wants).where(tasks.c.number == number)).one()
+
+
+def tasks_by_number(conn: Connection, numbers: Sequence[int], wants: frozenset[str]) -> list[Any]:
+    """The tasks with these numbers, in this order; those that are gone are left out."""
+    query = select_tasks(wants).where(tasks.c.number.in_(list(numbers)))
+    found = {row.number: row for row in conn.execute(query)}
+    return [found[number] for number in numbers if number in found]
+
+
+def histories(conn: Connection, numbers: Sequence[int]) -> dict[int, list[Any]]:
+    """The history of each task, oldest first."""
+    found: dict[int, list[Any]] = {number: [] for number in numbers}
+    query = sa.select(task_events).where(task_events.c.task.in_(list(numbers))).order_by(task_events.c.id)
+    for row in conn.execute(query).all():
+        found[row.task].append(row)
+    return found
+
+
+def logs_after(conn: Connection, number: int, after: int | None) -> list[Any]:
+    """What the latest attempt of a task printed, the chunks with a ``seq`` above ``after``."""
+    attempt = sa.select(tasks.c.attempt).where(tasks.c.number == number).scalar_subquery()
+    query = (
+        sa.select(task_logs)
+        .where(task_logs.c.task == number, task_logs.c.attempt == attempt)
+        .order_by(task_logs.c.seq)
+    )
+    if after is not None:
+        query = query.where(task_logs.c.seq > after)
+    return list(conn.execute(query).all())

@@ -1,0 +1,235 @@
+"""The tables of the task database.
+
+Times are seconds since the epoch as double precision: they sort, and mean the same in
+SQLite and PostgreSQL. ``number`` is a task's primary key, because short integer keys make
+every index and every child table small; ``id`` is what the world sees.
+
+``tasks`` holds what changes and what lists show. Source text lives in ``sources``, keyed
+by its hash: a sweep of ten thousand tasks stores its code once, and a change of status
+does not rewrite it.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Dialect
+
+
+class AnyText(sa.TypeDecorator[str]):
+    """Text in which NUL is allowed.
+
+    PostgreSQL has no NUL in text, and user code, its output and its error messages may
+    hold one. It is stored as ``DLE 0``, and DLE itself as ``DLE DLE``.
+    """
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Text as it is stored."""
+        if value is None or ("\0" not in value and "\x10" not in value):
+            return value
+        return value.replace("\x10", "\x10\x10").replace("\0", "\x100")
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
+        """Text as it was given."""
+        if value is None or "\x10" not in value:
+            return value
+        parts = value.split("\x10\x10")
+        return "\x10".join(part.replace("\x100", "\0") for part in parts)
+
+
+class Cause(StrEnum):
+    """What brought about an event of a task's history."""
+
+    SUBMITTED = "SUBMITTED"
+    CLAIMED = "CLAIMED"
+    OUTCOME = "OUTCOME"
+    LOST = "LOST"
+    RELEASED = "RELEASED"
+    CANCELLED = "CANCELLED"
+    RETRIED = "RETRIED"
+
+
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# SQLite gives only INTEGER, not BIGINT, the fast key that is the row's own number.
+_Key = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+_Time = sa.Double
+
+#: One row. Every write locks it first, so that writes happen one after another and a
+#: version never becomes visible after a later one.
+counters = sa.Table(
+    "counters",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("number", sa.BigInteger, nullable=False),
+)
+
+sources = sa.Table(
+    "sources",
+    metadata,
+    sa.Column("sha256", sa.Text, primary_key=True),
+    sa.Column("code", AnyText, nullable=False),
+)
+
+tasks = sa.Table(
+    "tasks",
+    metadata,
+    sa.Column("number", _Key, primary_key=True, autoincrement=False),
+    sa.Column("id", sa.Text, nullable=False, unique=True),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("failures", sa.Integer, nullable=False),
+    sa.Column("lost", sa.Integer, nullable=False),
+    sa.Column("max_attempts", sa.Integer, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("queue", AnyText, nullable=False),
+    sa.Column("priority", sa.Integer, nullable=False),
+    sa.Column("timeout_s", _Time),
+    sa.Column("memory_limit", sa.BigInteger),
+    sa.Column("owner", AnyText, nullable=False),
+    sa.Column("batch", AnyText),
+    sa.Column("worker_id", AnyText),
+    sa.Column("worker", AnyText),
+    sa.Column("created_at", _Time, nullable=False),
+    sa.Column("started_at", _Time),
+    sa.Column("finished_at", _Time),
+    sa.Column("seconds", _Time),
+    # When it was last handed to the broker, and from when on it may be (a retry's back-off).
+    sa.Column("published_at", _Time),
+    sa.Column("available_at", _Time, nullable=False),
+    # A deleted task keeps its row, so that the feed can say that it is gone.
+    sa.Column("deleted_at", _Time),
+    sa.Column("log_bytes", sa.BigInteger, nullable=False),
+    sa.Column("progress", _Time),
+    sa.Column("progress_message", AnyText),
+    sa.Column("source", sa.Text, sa.ForeignKey("sources.sha256")),
+    sa.Column("entry", sa.Text),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("value_kind", sa.Text),
+    sa.Column("value_type", AnyText),
+    sa.Column("value_text", AnyText),
+    sa.Column("value_note", AnyText),
+    sa.Column("value_ref", sa.Text),
+    sa.Column("value_size", sa.BigInteger),
+    sa.Column("error_name", AnyText),
+    sa.Column("error_line", sa.Integer),
+    sa.Column("error_message", AnyText),
+    # What may be long stands last: SQLite reads a row only as far as it has to.
+    sa.Column("error_stacktrace", AnyText),
+    sa.Column("arguments", AnyText),
+    sa.Column("value_json", AnyText),
+)
+_present = tasks.c.deleted_at.is_(None)
+sa.Index(None, tasks.c.version, unique=True)
+sa.Index(None, tasks.c.status, tasks.c.number, sqlite_where=_present, postgresql_where=_present)
+sa.Index(None, tasks.c.name, tasks.c.number, sqlite_where=_present, postgresql_where=_present)
+sa.Index(None, tasks.c.finished_at, tasks.c.number)
+sa.Index(
+    None, tasks.c.batch,
+    sqlite_where=tasks.c.batch.isnot(None), postgresql_where=tasks.c.batch.isnot(None),
+)
+sa.Index(None, tasks.c.source)
+sa.Index(
+    None, tasks.c.value_ref,
+    sqlite_where=tasks.c.value_ref.isnot(None), postgresql_where=tasks.c.value_ref.isnot(None),
+)
+
+#: Each task's history: one row per change of status.
+task_events = sa.Table(
+    "task_events",
+    metadata,
+    sa.Column("id", _Key, primary_key=True),
+    sa.Column("task", _Key, sa.ForeignKey("tasks.number"), nullable=False, index=True),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("worker", AnyText),
+    sa.Column("at", _Time, nullable=False),
+    sa.Column("cause", sa.Text, nullable=False),
+    sa.Column("reason", AnyText, nullable=False),
+)
+
+#: Outcomes that came too late: from an attempt, or a worker, that no longer held the task.
+refused_outcomes = sa.Table(
+    "refused_outcomes",
+    metadata,
+    sa.Column("task", _Key, sa.ForeignKey("tasks.number"), primary_key=True, autoincrement=False),
+    sa.Column("attempt", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("worker", AnyText, primary_key=True),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("at", _Time, nullable=False),
+    sa.Column("reason", AnyText, nullable=False),
+)
+
+task_logs = sa.Table(
+    "task_logs",
+    metadata,
+    sa.Column("task", _Key, sa.ForeignKey("tasks.number"), primary_key=True, autoincrement=False),
+    sa.Column("attempt", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("seq", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("stream", AnyText, nullable=False),
+    sa.Column("text", AnyText, nullable=False),
+)
+
+workers = sa.Table(
+    "workers",
+    metadata,
+    sa.Column("id", AnyText, primary_key=True),
+    sa.Column("name", AnyText, nullable=False),
+    sa.Column("host", AnyText, nullable=False),
+    sa.Column("pid", sa.BigInteger, nullable=False),
+    sa.Column("runner", AnyText, nullable=False),
+    sa.Column("julia_version", AnyText, nullable=False),
+    sa.Column("queues", AnyText, nullable=False),
+    sa.Column("slots", sa.Integer, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("drain", sa.Boolean, nullable=False),
+    sa.Column("joined_at", _Time, nullable=False),
+    sa.Column("seen_at", _Time, nullable=False),
+    sa.Column("lease_until", _Time, nullable=False),
+)
+
+#: Tasks to be handed to the broker. A task may stand here twice; claims make that harmless.
+outbox = sa.Table(
+    "outbox",
+    metadata,
+    sa.Column("id", _Key, primary_key=True),
+    sa.Column("task", _Key, sa.ForeignKey("tasks.number"), nullable=False, index=True),
+    sa.Column("available_at", _Time, nullable=False, index=True),
+    # A number is never used twice: what was read, published and is now taken out must not
+    # have become another row meanwhile.
+    sqlite_autoincrement=True,
+)
+
+#: How many tasks ended in each minute, for the overview's last hour.
+minutes = sa.Table(
+    "minutes",
+    metadata,
+    sa.Column("at", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("finished", sa.Integer, nullable=False),
+    sa.Column("failed", sa.Integer, nullable=False),
+)
+
+tokens = sa.Table(
+    "tokens",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("role", sa.Text, nullable=False),
+    sa.Column("sha256", sa.Text, nullable=False, unique=True),
+    sa.Column("created_at", _Time, nullable=False),
+    sa.Column("expires_at", _Time),
+    sa.Column("revoked_at", _Time),
+)

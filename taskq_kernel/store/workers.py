@@ -1,0 +1,186 @@
+"""The fleet: joining, leaving, draining, and losing workers.
+
+A worker's lease stands on its own row; its tasks point to it. One update per heartbeat
+renews all that the worker holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from taskq_kernel.broker.names import check_queue
+from taskq_kernel.domain import TaskStatus
+from taskq_kernel.errors import InvalidTask, NotFound, ServiceError
+from taskq_kernel.store.database import Write
+from taskq_kernel.store.ids import canonical_uuid, chunks
+from taskq_kernel.store.moves import Move, requeue
+from taskq_kernel.store.policy import Policy
+from taskq_kernel.store.tables import Cause, tasks, workers
+
+ONLINE, DRAINING, LOST, LEFT = "ONLINE", "DRAINING", "LOST", "LEFT"
+
+#: States of a worker that holds a lease.
+PRESENT = (ONLINE, DRAINING)
+
+
+@dataclass(frozen=True, slots=True)
+class NewWorker:
+    """What a worker says about itself when it joins."""
+
+    name: str
+    host: str
+    pid: int
+    runner: str
+    julia_version: str
+    queues: Sequence[str]
+    slots: int
+    id: str | None = None
+
+
+def register_worker(write: Write, new: NewWorker, policy: Policy) -> str:
+    """Let a worker join, or come back under its old id after its lease ran out.
+
+    Returns
+    -------
+    str
+        Its id.
+    """
+    if not 1 <= new.slots <= 4096:
+        raise InvalidTask(f"input.slots is {new.slots}: give 1 to 4096")
+    for queue in new.queues:
+        check_queue(queue)
+    worker_id = canonical_uuid(new.id) if new.id else str(uuid4())
+    known = write.conn.execute(sa.select(workers).where(workers.c.id == worker_id)).one_or_none()
+    columns: dict[str, Any] = {
+        "name": new.name, "host": new.host, "pid": new.pid, "runner": new.runner,
+        "julia_version": new.julia_version, "queues": msgspec.json.encode(list(new.queues)).decode(),
+        "slots": new.slots, "seen_at": write.now, "lease_until": write.now + policy.lease_s,
+    }
+    if known is None:
+        write.conn.execute(sa.insert(workers).values(
+            id=worker_id, state=ONLINE, drain=False, joined_at=write.now, **columns
+        ))
+    else:
+        state = DRAINING if known.drain else ONLINE
+        write.conn.execute(sa.update(workers).where(workers.c.id == worker_id).values(state=state, **columns))
+    return worker_id
+
+
+def present_worker(write: Write, worker_id: str) -> Any:
+    """The worker, if it holds a lease.
+
+    Raises
+    ------
+    ServiceError
+        ``WORKER_UNKNOWN`` if it never joined or has left, ``LEASE_LOST`` if it was silent
+        for too long. Either way it registers again.
+    """
+    row = write.conn.execute(sa.select(workers).where(workers.c.id == worker_id)).one_or_none()
+    if row is None or row.state == LEFT:
+        raise ServiceError(
+            f"no worker has the id {worker_id[:80]!r}: register first", "WORKER_UNKNOWN"
+        )
+    if row.state == LOST:
+        raise ServiceError(
+            f"worker {row.name} was silent for too long and lost its lease: register again", "LEASE_LOST"
+        )
+    return row
+
+
+def held_by(conn: Connection, worker_id: str) -> list[Any]:
+    """The tasks that a worker holds."""
+    query = sa.select(
+        tasks.c.number, tasks.c.id, tasks.c.attempt, tasks.c.worker, tasks.c.lost, tasks.c.started_at,
+        tasks.c.progress, tasks.c.progress_message, tasks.c.log_bytes,
+    ).where(tasks.c.status == TaskStatus.RUNNING, tasks.c.worker_id == worker_id)
+    return list(conn.execute(query).all())
+
+
+def drain_worker(write: Write, worker_id: str) -> Any:
+    """Ask a worker to finish what it holds, to take nothing more, and to leave."""
+    where = workers.c.id == worker_id
+    row = write.conn.execute(sa.select(workers).where(where)).one_or_none()
+    if row is None:
+        raise NotFound(f"no worker has the id {worker_id[:80]}", "NOT_FOUND", {"ids": [worker_id[:80]]})
+    state = DRAINING if row.state == ONLINE else row.state
+    write.conn.execute(sa.update(workers).where(where).values(drain=True, state=state))
+    return get_worker(write.conn, worker_id)
+
+
+def leave_worker(write: Write, worker_id: str) -> int:
+    """Let a worker leave; what it still holds goes back at once, and counts as no loss.
+
+    Returns
+    -------
+    int
+        How many tasks went back.
+    """
+    row = present_worker(write, worker_id)
+    held = held_by(write.conn, worker_id)
+    give_back(write, held, f"worker {row.name} left before it ended")
+    left = sa.update(workers).where(workers.c.id == worker_id).values(state=LEFT, seen_at=write.now)
+    write.conn.execute(left)
+    return len(held)
+
+
+def release_tasks(write: Write, worker_id: str, released: Sequence[tuple[str, int]]) -> int:
+    """Take back tasks that a worker claimed and never started.
+
+    Parameters
+    ----------
+    released : sequence of (id, attempt)
+        The claims to give back; those that the worker does not hold are passed over.
+    """
+    row = present_worker(write, worker_id)
+    given = set(released)
+    held = [task for task in held_by(write.conn, worker_id) if (task.id, task.attempt) in given]
+    give_back(write, held, f"worker {row.name} gave it back before it started")
+    return len(held)
+
+
+def give_back(write: Write, held: Sequence[Any], reason: str) -> None:
+    """Let tasks wait again without counting a loss."""
+    requeue(write, Cause.RELEASED, [Move(task.number, task.attempt, task.worker, reason) for task in held])
+
+
+def get_worker(conn: Connection, worker_id: str) -> Any:
+    """One worker, with how many tasks it holds."""
+    return next(iter(_workers(conn, workers.c.id == worker_id)))
+
+
+def list_workers(conn: Connection, *, everyone: bool = False) -> list[Any]:
+    """The workers that hold a lease; with ``everyone`` those that are gone, too."""
+    return _workers(conn, sa.true() if everyone else workers.c.state.in_(PRESENT))
+
+
+def _workers(conn: Connection, where: sa.ColumnElement[bool]) -> list[Any]:
+    busy = (
+        sa.select(tasks.c.worker_id, sa.func.count().label("busy"))
+        .where(tasks.c.status == TaskStatus.RUNNING, tasks.c.deleted_at.is_(None))
+        .group_by(tasks.c.worker_id)
+        .subquery()
+    )
+    query = (
+        sa.select(workers, sa.func.coalesce(busy.c.busy, 0).label("busy"))
+        .select_from(workers.outerjoin(busy, busy.c.worker_id == workers.c.id))
+        .where(where)
+        .order_by(workers.c.joined_at.desc())
+        .limit(1000)
+    )
+    return list(conn.execute(query).all())
+
+
+def forget_gone_workers(write: Write, before: float) -> None:
+    """Drop the rows of workers that left or were lost before a time, and hold nothing."""
+    gone = write.conn.execute(
+        sa.select(workers.c.id).where(workers.c.state.in_((LOST, LEFT)), workers.c.seen_at < before)
+    ).scalars().all()
+    for chunk in chunks(gone):
+        write.conn.execute(sa.delete(workers).where(workers.c.id.in_(chunk)))

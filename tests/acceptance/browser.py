@@ -1,0 +1,225 @@
+"""Fixtures for tests in a real browser, on a real Voilà or JupyterLab page.
+
+`chromium` is one browser for the whole session. `open_page` opens pages in it that can
+reach nothing but loopback, and collects what they tried. `notebook_site` serves a
+notebook made of the cells given, in Voilà or JupyterLab, with a `Remote` into its kernel.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import nbformat
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
+from remote import Remote
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+SCREENSHOTS = Path(os.environ.get("TASKQ_SCREENSHOTS", ROOT / "test-results" / "screenshots"))
+
+#: Voilà's own template asks for this font, which no widget needs: refused like all else, but not counted.
+VOILA_FONTS = ("fortawesome/fontawesome-free", "font-awesome")
+
+_FLAGS = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--force-color-profile=srgb",
+)  # fmt: skip
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+#: Cell that gives the test a hand in the kernel.
+REMOTE_CELL = "import sys; sys.path.insert(0, {here!r}); import remote; remote.serve(globals(), {file!r})"
+
+
+@dataclass
+class Pages:
+    """Pages opened by a test, and the requests beyond loopback that they made, all refused."""
+
+    browser: Browser
+    refused: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    contexts: list[BrowserContext] = field(default_factory=list)
+
+    def __call__(
+        self, url: str, *, dark: bool = False, width: int = 1280, height: int = 800, touch: bool = False,
+        reduced_motion: bool = False,
+    ) -> Page:  # fmt: skip
+        """Open a page in a browser profile of its own."""
+        context = self.browser.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme="dark" if dark else "light",
+            reduced_motion="reduce" if reduced_motion else "no-preference",
+            has_touch=touch,
+            locale="en-GB",
+            service_workers="block",
+            permissions=["clipboard-read", "clipboard-write"],
+        )
+        self.contexts.append(context)
+        context.set_default_timeout(20_000)
+        context.route("**/*", self._guard)
+        page = context.new_page()
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.goto(url)
+        return page
+
+    def _guard(self, route: Route) -> None:
+        if urlsplit(route.request.url).hostname in _LOOPBACK or route.request.url.startswith(("data:", "blob:")):
+            route.continue_()
+        else:
+            self.refused.append(route.request.url)
+            route.abort()
+
+    def shot(self, page: Page, name: str) -> None:
+        """Keep a picture of the page."""
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=SCREENSHOTS / f"{name}.png", animations="disabled")
+
+
+@dataclass
+class Site:
+    """A notebook that is being served."""
+
+    url: str
+    remote: Remote
+
+
+def _chromium_path() -> str | None:
+    named = os.environ.get("TASKQ_CHROMIUM")
+    return named or next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """One browser for all tests."""
+    path = _chromium_path()
+    if path is None:
+        message = "no Chromium found; install one, or name it in TASKQ_CHROMIUM"
+        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(_FLAGS))
+        yield browser
+        browser.close()
+
+
+@contextlib.contextmanager
+def pages_in(browser: Browser) -> Iterator[Pages]:
+    """Open pages that reach nothing beyond loopback; a script error on one is an error at the end."""
+    pages = Pages(browser)
+    try:
+        yield pages
+    finally:
+        for context in pages.contexts:
+            context.close()
+    assert [url for url in pages.refused if not any(font in url for font in VOILA_FONTS)] == []
+    assert pages.errors == []
+
+
+@pytest.fixture
+def open_page(chromium: Browser) -> Iterator[Pages]:
+    """Open pages for one test."""
+    with pages_in(chromium) as pages:
+        yield pages
+
+
+def free_port() -> int:
+    """Return a port of loopback that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def write_notebook(path: Path, cells: list[str]) -> None:
+    """Write a notebook of code cells."""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(notebook, path)
+
+
+@contextlib.contextmanager
+def notebook_site(kind: str, folder: Path, cells: list[str], dark: bool = False) -> Iterator[Site]:
+    """Serve a notebook of ``cells`` in Voilà (``voila``) or JupyterLab (``lab``) until the block ends."""
+    address = folder / "remote.json"
+    write_notebook(folder / "page.ipynb", [REMOTE_CELL.format(here=str(HERE), file=str(address)), *cells])
+    port, token = free_port(), secrets.token_hex(16)
+    command, url = _COMMANDS[kind](folder, port, token, dark)
+    log = (folder / f"{kind}.log").open("wb")
+    process = subprocess.Popen(command, cwd=folder, env=_environment(folder), stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+    try:
+        _await_server(process, port, folder / f"{kind}.log")
+        yield Site(url, Remote(address))
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(20)
+        log.close()
+
+
+def _voila(folder: Path, port: int, token: str, dark: bool) -> tuple[list[str], str]:
+    command = [sys.executable, "-m", "voila", "page.ipynb", "--no-browser", "--Voila.ip=127.0.0.1", f"--port={port}",
+               f"--token={token}", f"--theme={'dark' if dark else 'light'}", "--show_tracebacks=True"]  # fmt: skip
+    return command, f"http://127.0.0.1:{port}/?token={token}"
+
+
+def _lab(folder: Path, port: int, token: str, dark: bool) -> tuple[list[str], str]:
+    theme = "JupyterLab Dark" if dark else "JupyterLab Light"
+    (folder / "overrides").mkdir(exist_ok=True)
+    (folder / "overrides" / "overrides.json").write_text(
+        f'{{"@jupyterlab/apputils-extension:themes": {{"theme": "{theme}"}},'
+        ' "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}}'
+    )
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1",
+               f"--ServerApp.port={port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}",
+               f"--LabApp.app_settings_dir={folder / 'overrides'}", "--LabApp.news_url=None",
+               "--LabServerApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]  # fmt: skip
+    return command, f"http://127.0.0.1:{port}/lab/tree/page.ipynb?token={token}&reset"
+
+
+_COMMANDS: dict[str, Callable[[Path, int, str, bool], tuple[list[str], str]]] = {"voila": _voila, "lab": _lab}
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    """Keep Jupyter's own files inside the test's folder."""
+    own = {name: str(folder / name.lower()) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR",
+           "JUPYTER_DATA_DIR", "JUPYTERLAB_WORKSPACES_DIR", "JUPYTERLAB_SETTINGS_DIR", "IPYTHONDIR")}  # fmt: skip
+    path = os.pathsep.join(filter(None, [str(ROOT), str(ROOT / "widgets"), os.environ.get("PYTHONPATH", "")]))
+    return os.environ | own | {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def _await_server(process: subprocess.Popen[bytes], port: int, log: Path, timeout_s: float = 60) -> None:
+    deadline = time.monotonic() + timeout_s
+    while True:
+        assert process.poll() is None, f"the server ended:\n{log.read_text()}"
+        assert time.monotonic() < deadline, f"the server does not answer:\n{log.read_text()}"
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/api", timeout=2):
+                return
+        except urllib.error.HTTPError:
+            return
+        except OSError:
+            time.sleep(0.05)
+
+
+def run_all_cells(page: Page) -> None:
+    """Run the notebook that JupyterLab has opened."""
+    page.locator(".jp-Notebook").wait_for()
+    page.locator(".jp-NotebookPanel-toolbar").wait_for()
+    page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(state="attached")
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()

@@ -1,0 +1,7 @@
+"""Fixtures that the acceptance tests share."""
+
+from __future__ import annotations
+
+from browser import chromium, open_page
+
+__all__ = ["chromium", "open_page"]

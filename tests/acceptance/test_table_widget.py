@@ -1,0 +1,748 @@
+"""The table in a real browser: seen, sorted, filtered, selected, acted on, by mouse and by keyboard."""
+
+from __future__ import annotations
+
+import csv
+import json
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from browser import ROOT, Pages, Site, notebook_site, pages_in, run_all_cells
+from playwright.sync_api import Browser, Locator, Page, expect
+
+CELLS = [
+    "import time, threading\nfrom taskq_widgets import Query, TableView\nfrom tasks_in_kernel import task, tasks\n"
+    "view = TableView()\nactions, opened = [], []\n"
+    "view.on_action(lambda action, ids: actions.append([action, ids]))\n"
+    "view.on_open(lambda task_id, part: opened.append([task_id, part]))",
+    "view",
+]
+FRESH_START = (
+    "view.model.replace([]); view.query = Query(); view.columns = []; view.density = 'comfortable'; view.away = ''\n"
+    "view.upsert(tasks(500)); view.state = 'ready'; actions.clear(); opened.clear()\n"
+)
+AXE = ROOT / "widgets" / "js" / "node_modules" / "axe-core" / "axe.min.js"
+
+pytestmark = pytest.mark.timeout(240)
+
+
+class Table:
+    """The table on a page, and the kernel behind it."""
+
+    def __init__(self, page: Page, remote: Callable[..., Any]) -> None:
+        self.page = page
+        self.kernel = remote
+        self.root = page.locator(".tq-table").first
+        self.grid = self.root.get_by_role("grid")
+        self.rows = self.root.locator(".tq-body > .tq-row:not(.tq-pending)")
+
+    def row(self, number: int) -> Locator:
+        """Return the row of a task by its number."""
+        cell = self.page.locator(".tq-cell-number", has_text=f"{number}").get_by_text(str(number), exact=True)
+        return self.rows.filter(has=cell)
+
+    def numbers(self, count: int = 8) -> list[int]:
+        """Return the numbers in the first rows in sight."""
+        found = self.root.locator(".tq-body > .tq-row:not(.tq-pending) .tq-cell-number").all_inner_texts()
+        return [int(text) for text in found[:count]]
+
+    def head(self, name: str) -> Locator:
+        return self.grid.get_by_role("columnheader", name=name, exact=True)
+
+    def chip(self, status: str) -> Locator:
+        return self.root.locator(f".tq-chip[data-status={status}]")
+
+    def act(self, action: str) -> None:
+        self.root.locator(f"[data-action={action}]").click()
+
+    def total(self, total: int) -> None:
+        """Wait until the table shows so many rows in all."""
+        expect(self.grid).to_have_attribute("aria-rowcount", str(total + 1))
+
+    def eventually(self, seen: Callable[[], Any], wanted: Any, timeout_s: float = 10) -> None:
+        """Wait until something is as wanted."""
+        deadline = time.monotonic() + timeout_s
+        while (now := seen()) != wanted:
+            assert time.monotonic() < deadline, f"is {now!r}, wanted {wanted!r}"
+            self.page.wait_for_timeout(20)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with notebook_site("voila", tmp_path_factory.mktemp("table"), CELLS) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def shared(chromium: Browser, site: Site) -> Iterator[Table]:
+    with pages_in(chromium) as pages:
+        page = pages(site.url)
+        page.locator(".tq-table").wait_for()
+        yield Table(page, site.remote)
+
+
+@pytest.fixture
+def table(shared: Table) -> Table:
+    """The shared page with 500 tasks and nothing done to it."""
+    shared.page.keyboard.press("Escape")
+    shared.kernel(FRESH_START)
+    shared.kernel("view.model.select_only(view.model.slots_of([]))")
+    shared.page.mouse.move(0, 0)
+    shared.grid.evaluate("grid => { grid.scrollTop = 0; document.activeElement?.blur() }")
+    shared.total(500)
+    shared.eventually(lambda: shared.numbers(2), [500, 499])
+    expect(shared.root.locator(".tq-chosen")).to_be_hidden()
+    return shared
+
+
+# ---- seen
+
+
+def test_a_row_tells_what_a_task_is_and_does(table: Table) -> None:
+    table.kernel(
+        "view.upsert([task(501, name='spectral gap', status='FINISHED', value=0.49983124, valueText='0.49983124',"
+        " error=None, seconds=1.5, worker='node-1', attempt=2, maxAttempts=3, code='# c\\ngap(3)')])"
+    )
+    row = table.row(501)
+    for text in ("spectral gap", "gap(3)", "0.4998", "Finished", "1.5 s", "node-1", "2 of 3"):
+        expect(row).to_contain_text(text)
+    expect(row.locator(".tq-cell-value")).to_have_attribute("title", "0.49983124")
+    expect(row.locator(".tq-status svg")).to_be_visible()
+    expect(row.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "100")
+
+
+def test_a_change_in_python_shows_without_reloading(table: Table) -> None:
+    table.kernel("view.upsert([task(500, status='RUNNING', progress=0.25, version=10**6)])")
+    expect(table.row(500)).to_contain_text("Running")
+    expect(table.row(500)).to_contain_text("25 %")
+    table.kernel("view.model.delete([task(500)['id']])")
+    expect(table.row(500)).to_have_count(0)
+    table.total(499)
+
+
+def test_texts_are_shown_as_they_are_never_as_html(table: Table) -> None:
+    hostile = "<img src=x onerror=window.hacked=1><b>bold</b>"
+    table.kernel(
+        f"view.upsert([task(501, name={hostile!r}, code={hostile!r}, status='FAILED', worker={hostile!r},"
+        f" error={{'name': 'E', 'message': {hostile!r}}}, progressMessage={hostile!r})])"
+    )
+    expect(table.row(501).locator(".tq-cell-name")).to_contain_text("<b>bold</b>")
+    assert table.root.locator(".tq-body img, .tq-body b").count() == 0
+    assert table.page.evaluate("window.hacked") is None
+
+
+def test_only_rows_in_sight_are_in_the_page(table: Table) -> None:
+    assert table.root.locator(".tq-body > .tq-row").count() < 40
+    expect(table.grid).to_have_attribute("aria-rowcount", "501")
+    expect(table.row(500)).to_have_attribute("aria-rowindex", "2")
+
+
+# ---- sorted and filtered
+
+
+def test_a_click_on_a_header_sorts_and_another_turns_round(table: Table) -> None:
+    expect(table.head("Number")).to_have_attribute("aria-sort", "descending")
+    table.head("Duration").click()
+    expect(table.head("Duration")).to_have_attribute("aria-sort", "ascending")
+    expect(table.head("Number")).to_have_attribute("aria-sort", "none")
+    shortest = table.kernel("int(view.model.frame().sort_values(['seconds', 'number'])['number'].iloc[0])")
+    table.eventually(lambda: table.numbers(1), [shortest])
+    table.head("Duration").click()
+    longest = table.kernel("int(view.model.frame().sort_values('seconds', ascending=False)['number'].iloc[0])")
+    table.eventually(lambda: table.numbers(1), [longest])
+
+
+def test_a_sorted_table_stays_live(table: Table) -> None:
+    table.head("Name").click()
+    table.kernel("view.upsert([task(77, name='AAA first', version=10**6)])")
+    table.eventually(lambda: table.numbers(1), [77])
+
+
+def test_text_filters_by_name_code_and_value(table: Table) -> None:
+    box = table.root.get_by_role("searchbox")
+    box.fill("NEWTON")
+    wanted = table.kernel("int(view.model.frame()['name'].str.contains('Newton').sum())")
+    table.total(wanted)
+    expect(table.root.locator(".tq-range")).to_contain_text("(500 in all)")
+    box.fill("cumsum")
+    expect(table.rows.first).to_contain_text("random walk")
+
+
+def test_a_filter_that_nothing_fits_offers_to_clear_it(table: Table) -> None:
+    table.root.get_by_role("searchbox").fill("no such task")
+    expect(table.root.get_by_text("No task matches")).to_be_visible()
+    table.root.get_by_role("button", name="Clear the filter").click()
+    table.total(500)
+    expect(table.root.get_by_role("searchbox")).to_have_value("")
+
+
+def test_status_chips_filter_and_count(table: Table) -> None:
+    failed = table.kernel("view.model.counts()['FAILED']")
+    expect(table.chip("FAILED")).to_contain_text(str(failed))
+    table.chip("FAILED").click()
+    expect(table.chip("FAILED")).to_have_attribute("aria-pressed", "true")
+    table.total(failed)
+    table.chip("RUNNING").click()
+    table.total(failed + table.kernel("view.model.counts()['RUNNING']"))
+    table.chip("FAILED").click()
+    table.chip("RUNNING").click()
+    table.total(500)
+
+
+def test_time_filters_by_creation_and_moves_on(table: Table) -> None:
+    table.kernel("from datetime import UTC, datetime, timedelta")
+    table.kernel("view.upsert([task(501, createdAt=(datetime.now(UTC) - timedelta(seconds=297)).isoformat())])")
+    within = "int((view.model.frame()['created_at'] > datetime.now(UTC) - timedelta(minutes=5)).sum())"
+    table.root.get_by_label("Filter by time of creation").select_option("Last 5 minutes")
+    table.eventually(lambda: table.grid.get_attribute("aria-rowcount") == str(1 + table.kernel(within)), True)
+    expect(table.row(501)).to_have_count(1)
+    expect(table.row(501)).to_have_count(0, timeout=10_000)  # it has aged out
+
+
+def test_time_between_two_instants_filters(table: Table) -> None:
+    table.root.get_by_label("Filter by time of creation").select_option("Between…")
+    table.root.get_by_label("Created from").fill("2000-01-01T00:00")
+    table.root.get_by_label("Created until").fill("2000-01-02T00:00")
+    expect(table.root.get_by_text("No task matches")).to_be_visible()
+    table.root.get_by_label("Created until").fill("2100-01-02T00:00")
+    table.total(500)
+
+
+def test_python_can_filter_every_screen(table: Table) -> None:
+    table.kernel("view.filter(statuses={'FAILED'}, text='')")
+    table.total(table.kernel("view.model.counts()['FAILED']"))
+    expect(table.chip("FAILED")).to_have_attribute("aria-pressed", "true")
+
+
+def test_columns_and_density_can_be_chosen(table: Table) -> None:
+    table.root.get_by_role("button", name="Columns").click()
+    menu = table.root.get_by_role("group", name="Columns")
+    menu.get_by_label("Worker").uncheck()
+    expect(table.head("Worker")).to_have_count(0)
+    assert "worker" not in table.kernel("view.columns")
+    menu.get_by_label("As many as fit").check()
+    expect(table.head("Worker")).to_have_count(1)
+    table.page.keyboard.press("Escape")
+    expect(menu).to_be_hidden()
+    height = table.rows.first.bounding_box()
+    table.root.get_by_role("button", name="Compact rows").click()
+    expect(table.root).to_have_attribute("data-density", "compact")
+    compact = table.rows.first.bounding_box()
+    assert height is not None
+    assert compact is not None
+    assert compact["height"] < height["height"]
+
+
+# ---- selected and acted on
+
+
+def selection(table: Table) -> list[int]:
+    found: list[int] = table.kernel("sorted(view.model.snapshot(['number'], view.model.selected())['number'].tolist())")
+    return found
+
+
+def test_clicks_select_one_more_or_a_range(table: Table) -> None:
+    table.row(498).locator(".tq-cell-created").click()
+    table.eventually(lambda: selection(table), [498])
+    table.row(495).locator(".tq-cell-created").click(modifiers=["Shift"])
+    table.eventually(lambda: selection(table), [495, 496, 497, 498])
+    table.row(500).locator(".tq-cell-created").click(modifiers=["ControlOrMeta"])
+    table.eventually(lambda: selection(table), [495, 496, 497, 498, 500])
+    table.row(496).get_by_role("checkbox").click()
+    table.eventually(lambda: selection(table), [495, 497, 498, 500])
+    expect(table.row(497)).to_have_attribute("aria-selected", "true")
+    expect(table.row(496)).to_have_attribute("aria-selected", "false")
+    expect(table.root.locator(".tq-chosen-count")).to_have_text("4 selected")
+
+
+def test_a_range_of_check_boxes_extends_with_shift(table: Table) -> None:
+    table.row(499).get_by_role("checkbox").click()
+    table.row(496).get_by_role("checkbox").click(modifiers=["Shift"])
+    table.eventually(lambda: selection(table), [496, 497, 498, 499])
+    for number in (496, 499):
+        expect(table.row(number).get_by_role("checkbox")).to_be_checked()
+
+
+def test_all_on_the_screen_then_all_that_match(table: Table) -> None:
+    table.root.get_by_role("searchbox").fill("newton")
+    matching = table.kernel("int(view.model.frame()['name'].str.contains('Newton').sum())")
+    table.total(matching)
+    table.root.get_by_label("Select the rows on this screen").click()
+    on_screen = len(selection(table))
+    assert 5 < on_screen < 40
+    offer = table.root.locator(".tq-offer")
+    expect(offer).to_contain_text(f"The {on_screen} rows on this screen are selected.")
+    offer.get_by_role("button", name=f"Select all {matching} that match").click()
+    expect(offer).to_contain_text(f"All {matching} tasks that match are selected.")
+    table.eventually(lambda: len(selection(table)), matching)
+    expect(table.root.locator(".tq-chosen-count")).to_have_text(f"{matching} selected")
+
+
+def test_selected_tasks_that_the_filter_hides_are_told(table: Table) -> None:
+    table.row(500).get_by_role("checkbox").click()
+    table.root.get_by_role("searchbox").fill("newton")
+    expect(table.root.locator(".tq-chosen-hidden")).to_have_text("1 not in this view")
+
+
+@pytest.mark.parametrize(("action", "title"), [("cancel", "Cancel"), ("retry", "Run"), ("delete", "Delete")])
+def test_an_action_is_confirmed_with_its_number_and_reaches_python(table: Table, action: str, title: str) -> None:
+    table.kernel(
+        "view.upsert([task(500, status='RUNNING', version=10**6), task(499, status='QUEUEING', version=10**6),"
+        " task(498, status='FAILED', version=10**6)])"
+    )
+    expect(table.row(500)).to_contain_text("Running")
+    table.row(500).get_by_role("checkbox").click()
+    table.row(498).get_by_role("checkbox").click(modifiers=["Shift"])
+    expect(table.root.locator(".tq-chosen-count")).to_have_text("3 selected")
+    table.act(action)
+    count = {"cancel": 2, "retry": 1, "delete": 3}[action]
+    noun = "task" if count == 1 else "tasks"
+    dialog = table.page.get_by_role("dialog")
+    expect(dialog).to_contain_text(f"{title} {count} {noun}")
+    dialog.get_by_role("button", name="Back").click()
+    assert table.kernel("actions") == []
+    table.act(action)
+    dialog.locator(".tq-primary").click()
+    ids = {"cancel": "(500, 499)", "retry": "(498,)", "delete": "(500, 499, 498)"}[action]
+    wanted = table.kernel(f"[task(n)['id'] for n in {ids}]")
+    table.eventually(lambda: [[name, sorted(ids)] for name, ids in table.kernel("actions")], [[action, sorted(wanted)]])
+
+
+def test_actions_that_cannot_apply_are_disabled(table: Table) -> None:
+    table.kernel("view.upsert([task(500, status='FINISHED', version=10**6)])")
+    expect(table.row(500)).to_contain_text("Finished")
+    table.row(500).get_by_role("checkbox").click()
+    expect(table.root.locator("[data-action=cancel]")).to_be_disabled()
+    expect(table.root.locator("[data-action=retry]")).to_be_enabled()
+
+
+def test_a_selection_is_exported_as_csv(table: Table, tmp_path: Path) -> None:
+    table.row(500).get_by_role("checkbox").click()
+    table.row(497).get_by_role("checkbox").click(modifiers=["Shift"])
+    expect(table.root.locator(".tq-chosen-count")).to_have_text("4 selected")
+    with table.page.expect_download() as download:
+        table.act("csv")
+    download.value.save_as(tmp_path / "tasks.csv")
+    with (tmp_path / "tasks.csv").open(newline="", encoding="utf-8") as file:
+        assert [row["number"] for row in csv.DictReader(file)] == ["500", "499", "498", "497"]
+    expect(table.root.locator(".tq-toast")).to_have_text("4 tasks exported")
+
+
+def test_ids_of_a_selection_are_copied(table: Table) -> None:
+    table.row(500).get_by_role("checkbox").click()
+    table.row(499).get_by_role("checkbox").click()
+    table.act("copy")
+    expect(table.root.locator(".tq-toast")).to_have_text("2 ids copied")
+    wanted = table.kernel("'\\n'.join(task(n)['id'] for n in (500, 499))")
+    assert table.page.evaluate("navigator.clipboard.readText()") == wanted
+
+
+def test_name_and_code_open_a_task(table: Table) -> None:
+    table.row(500).locator(".tq-open-code").click()
+    table.row(499).locator(".tq-open-task").click()
+    table.row(498).locator(".tq-cell-created").dblclick()
+    wanted = table.kernel("[[task(500)['id'], 'code'], [task(499)['id'], 'task'], [task(498)['id'], 'task']]")
+    table.eventually(lambda: table.kernel("opened"), wanted)
+
+
+# ---- by keyboard
+
+
+def focused(table: Table) -> dict[str, Any]:
+    """Return where the focus is: the row's number, and the cell's column."""
+    found: dict[str, Any] = table.page.evaluate(
+        """() => { const cell = document.activeElement.closest('[aria-colindex]');
+        const row = cell?.closest('[role=row]');
+        return { number: row?.querySelector('.tq-cell-number')?.textContent ?? '',
+                 column: cell?.className.match(/tq-cell-(\\w+)/)?.[1] ?? '' } }"""
+    )
+    return found
+
+
+def test_arrows_home_end_and_pages_move_through_the_grid(table: Table) -> None:
+    table.root.get_by_role("searchbox").press("ArrowDown")
+    table.eventually(lambda: focused(table), {"number": "500", "column": "name"})
+    press = table.page.keyboard.press
+    for key, wanted in [
+        ("ArrowDown", ("499", "name")), ("ArrowRight", ("499", "code")), ("Home", ("499", "select")),
+        ("End", ("499", "created")), ("ArrowUp", ("500", "created")), ("Control+End", ("1", "created")),
+        ("ArrowUp", ("2", "created")), ("Control+Home", ("500", "select")), ("ArrowRight", ("500", "number")),
+    ]:  # fmt: skip
+        press(key)
+        table.eventually(lambda: tuple(focused(table).values()), wanted)
+    press("PageDown")
+    table.eventually(lambda: int(focused(table)["number"]) < 495, True)
+    before = focused(table)
+    press("PageDown")
+    press("PageUp")
+    table.eventually(lambda: focused(table), before)
+
+
+def test_one_cell_is_in_the_tab_order(table: Table) -> None:
+    table.root.get_by_role("searchbox").press("ArrowDown")
+    table.eventually(lambda: focused(table)["number"], "500")
+    assert table.grid.locator("[tabindex='0']").count() == 1
+    table.page.keyboard.press("ArrowDown")
+    assert table.grid.locator("[tabindex='0']").count() == 1
+
+
+def test_keys_select_extend_open_and_clear(table: Table) -> None:
+    table.root.get_by_role("searchbox").press("ArrowDown")
+    press = table.page.keyboard.press
+    press("Space")
+    table.eventually(lambda: selection(table), [500])
+    press("Shift+ArrowDown")
+    press("Shift+ArrowDown")
+    table.eventually(lambda: selection(table), [498, 499, 500])
+    press("Enter")
+    table.eventually(lambda: table.kernel("opened"), [[table.kernel("task(498)['id']"), "task"]])
+    press("Control+a")
+    table.eventually(lambda: len(selection(table)), 500)
+    press("Escape")
+    table.eventually(lambda: selection(table), [])
+    assert focused(table)["number"] == "498"
+
+
+def test_a_header_sorts_by_keyboard(table: Table) -> None:
+    table.root.get_by_role("searchbox").press("ArrowDown")
+    table.page.keyboard.press("ArrowUp")
+    table.eventually(lambda: focused(table), {"number": "", "column": "name"} | {"number": focused(table)["number"]})
+    table.page.keyboard.press("Enter")
+    expect(table.head("Name")).to_have_attribute("aria-sort", "ascending")
+    table.page.keyboard.press("Enter")
+    expect(table.head("Name")).to_have_attribute("aria-sort", "descending")
+
+
+def test_the_focus_survives_updates_and_stays_on_its_task(table: Table) -> None:
+    table.root.get_by_role("searchbox").press("ArrowDown")
+    for _ in range(3):
+        table.page.keyboard.press("ArrowDown")
+    table.eventually(lambda: focused(table), {"number": "497", "column": "name"})
+    table.kernel("view.upsert([task(n, name=f'fresh {n}', version=10**6) for n in range(480, 501)])")
+    expect(table.row(497)).to_contain_text("fresh 497")
+    assert focused(table)["number"] == "497"
+    table.kernel("view.upsert([task(n) for n in range(501, 504)])")  # come above it
+    expect(table.row(503)).to_have_count(1)
+    assert focused(table)["number"] == "497"
+    table.kernel("view.model.delete([task(497)['id']])")
+    table.eventually(lambda: focused(table)["number"], "496")
+
+
+def test_the_focus_survives_a_change_of_order(table: Table) -> None:
+    table.root.get_by_role("searchbox").press("ArrowDown")
+    table.page.keyboard.press("ArrowDown")
+    table.eventually(lambda: focused(table)["number"], "499")
+    table.kernel("view.query = Query(sort='number', descending=False)")
+    table.eventually(lambda: table.numbers(1), [1])
+    table.eventually(lambda: focused(table)["number"] != "", True)
+
+
+def test_new_tasks_above_do_not_move_what_is_read(table: Table) -> None:
+    table.grid.evaluate("grid => { grid.scrollTop = 4000 }")
+    table.eventually(lambda: 398 in table.numbers(20), True)
+    before = table.row(395).bounding_box()
+    table.kernel("view.upsert([task(n) for n in range(501, 511)])")
+    table.total(510)
+    after = table.row(395).bounding_box()
+    assert before is not None
+    assert after is not None
+    assert abs(before["y"] - after["y"]) < 2
+
+
+# ---- states
+
+
+def test_loading_empty_error_and_away_are_told(table: Table) -> None:
+    table.kernel("view.state = 'loading'")
+    expect(table.root.get_by_text("Loading the tasks")).to_be_attached()
+    table.kernel("view.state = 'error'; view.message = 'The service refused the token.'")
+    expect(table.root.get_by_role("alert")).to_have_text("The service refused the token.")
+    table.root.get_by_role("button", name="Try again").click()
+    table.eventually(lambda: table.kernel("actions"), [["reload", []]])
+    table.kernel("view.model.replace([]); view.state = 'ready'")
+    expect(table.root.get_by_text("No tasks yet")).to_be_visible()
+    table.kernel("view.upsert(tasks(3)); view.away = 'The service is away since 12:03; this is what was there.'")
+    expect(table.root.get_by_text("The service is away since 12:03")).to_be_visible()
+    expect(table.rows).to_have_count(3)
+
+
+def test_python_can_say_a_line(table: Table) -> None:
+    table.kernel("view.say('3 tasks cancelled')")
+    expect(table.root.locator(".tq-toast")).to_have_text("3 tasks cancelled")
+
+
+# ---- several screens, and nobody looking
+
+
+def test_two_screens_share_data_and_selection_and_sort_apart(open_page: Pages, tmp_path: Path) -> None:
+    with notebook_site("voila", tmp_path, [CELLS[0], "view.upsert(tasks(100))", "view", "view"]) as served:
+        page = open_page(served.url)
+        expect(page.locator(".tq-table")).to_have_count(2)
+        one, two = Table(page, served.remote), Table(page, served.remote)
+        two.root = page.locator(".tq-table").nth(1)
+        two.grid, two.rows = two.root.get_by_role("grid"), two.root.locator(".tq-body > .tq-row")
+        two.head("Number").click()
+        two.eventually(lambda: two.numbers(1), [1])
+        one.eventually(lambda: one.numbers(1), [100])
+        one.rows.first.get_by_role("checkbox").click()
+        expect(two.root.locator(".tq-chosen-count")).to_have_text("1 selected")
+        served.remote("view.upsert([task(1, name='seen by two'), task(100, name='seen by one', version=10**6)])")
+        expect(two.rows.first).to_contain_text("seen by two")
+        expect(one.rows.first).to_contain_text("seen by one")
+
+
+def test_nothing_is_pushed_while_nobody_looks(table: Table) -> None:
+    kernel = table.kernel
+    kernel(
+        "import taskq_widgets.heartbeat as heartbeat; heartbeat.FRESH_S = 5.5\n"
+        "sent = []; send = view.send\n"
+        "view.send = lambda content, buffers=None: (sent.append(content), send(content, buffers))"
+    )
+    hide = "state => { Object.defineProperty(document, 'visibilityState', {value: state, configurable: true});" \
+           " document.dispatchEvent(new Event('visibilitychange')) }"  # fmt: skip
+    try:
+        kernel("view.upsert([task(500, name='seen', version=10**6)])")
+        expect(table.row(500)).to_contain_text("seen")
+        table.page.evaluate(hide, "hidden")
+        table.eventually(lambda: kernel("view.watched"), False, timeout_s=20)
+        table.eventually(lambda: kernel("view._pusher is None"), True, timeout_s=20)
+        kernel("sent.clear(); view.upsert([task(500, name='not seen', version=10**6 + 1)])")
+        assert kernel("sent") == []
+        table.page.evaluate(hide, "visible")
+        expect(table.row(500)).to_contain_text("not seen")
+        assert kernel("view.watched")
+    finally:
+        kernel("heartbeat.FRESH_S = 15.0; del view.send")
+
+
+def test_nothing_is_sent_when_nothing_changed(table: Table) -> None:
+    table.kernel("sent = []; send = view.send\nview.send = lambda content, buffers=None: (sent.append(content), send(content, buffers))")
+    table.kernel("view.upsert([task(n) for n in range(1, 101)])")  # the same again
+    table.kernel("time.sleep(0.4)")
+    found = table.kernel("sent")
+    table.kernel("del view.send")
+    assert found == []
+
+
+def test_a_screen_that_python_forgot_opens_again(table: Table) -> None:
+    table.root.get_by_role("searchbox").fill("newton")
+    matching = table.kernel("int(view.model.frame()['name'].str.contains('Newton').sum())")
+    table.total(matching)
+    table.kernel("view._screens.clear()")
+    table.grid.evaluate("grid => { grid.scrollTop = 2000 }")
+    table.eventually(lambda: table.kernel("len(view._screens)"), 1)
+    table.total(matching)
+    expect(table.rows.first).to_contain_text("Newton")
+
+
+# ---- for everybody
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_axe_finds_no_serious_violation(open_page: Pages, tmp_path: Path, dark: bool, width: int) -> None:
+    if not AXE.exists():
+        pytest.skip("axe-core is not installed: npm ci in widgets/js")
+    cells = [CELLS[0], "view.upsert(tasks(60)); view.away = 'The service is away.'", "view"]
+    with notebook_site("voila", tmp_path, cells, dark) as served:
+        page = open_page(served.url, dark=dark, width=width, height=844, touch=width < 600)
+        table = Table(page, served.remote)
+        table.rows.first.wait_for()
+        open_page.shot(page, f"table-{width}-{'dark' if dark else 'light'}")
+        states = ["", "view.state = 'error'; view.message = 'No answer.'", "view.state = 'ready'; view.filter(text='nothing')",
+                  "view.filter(text=''); view.model.select(view.model.slots_of([task(n)['id'] for n in range(40, 61)]))"]  # fmt: skip
+        page.add_script_tag(path=AXE)
+        for state in states:
+            if state:
+                served.remote(state)
+                page.wait_for_timeout(300)  # let the patch arrive; nothing on the page tells that it has
+            report = page.evaluate("axe.run('.tq-table', { resultTypes: ['violations'] })")
+            serious = [
+                (found["id"], [node["html"] for node in found["nodes"]], found["nodes"][0]["failureSummary"])
+                for found in report["violations"]
+                if found["impact"] in ("serious", "critical")
+            ]
+            assert serious == []
+        open_page.shot(page, f"table-selected-{width}-{'dark' if dark else 'light'}")
+
+
+def test_a_phone_shows_cards_that_can_be_touched(open_page: Pages, site: Site) -> None:
+    page = open_page(site.url, width=390, height=844, touch=True)
+    table = Table(page, site.remote)
+    table.root.wait_for()
+    site.remote(FRESH_START)
+    table.total(500)
+    expect(table.root).to_have_attribute("data-size", "narrow")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    for hidden in (".tq-cell-code", ".tq-cell-worker"):
+        expect(table.rows.first.locator(hidden)).to_have_count(0)
+    for shown in (".tq-cell-number", ".tq-cell-name", ".tq-cell-status"):
+        expect(table.rows.first.locator(shown)).to_be_visible()
+    table.rows.first.tap()
+    expect(table.root.locator(".tq-chosen-count")).to_have_text("1 selected")
+    box = table.root.locator("[data-action=delete]").bounding_box()
+    assert box is not None
+    assert min(box["width"], box["height"]) >= 40
+    table.root.get_by_label("Sort by").select_option("Sort: Number ↑")
+    table.eventually(lambda: table.numbers(1), [1])
+
+
+def test_motion_stops_for_those_who_asked(open_page: Pages, site: Site) -> None:
+    page = open_page(site.url, reduced_motion=True)
+    table = Table(page, site.remote)
+    table.root.wait_for()
+    site.remote(FRESH_START + "view.upsert([task(501, status='RUNNING')])")
+    spinner = table.row(501).locator(".tq-icon-RUNNING")
+    spinner.wait_for()
+    assert spinner.evaluate("element => getComputedStyle(element).animationName") == "none"
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_the_table_works_in_jupyterlab(open_page: Pages, tmp_path: Path, dark: bool) -> None:
+    with notebook_site("lab", tmp_path, [CELLS[0], "view.upsert(tasks(200))\nview"], dark) as served:
+        page = open_page(served.url, dark=dark)
+        run_all_cells(page)
+        table = Table(page, served.remote)
+        table.rows.first.wait_for()
+        expect(table.root).to_have_attribute("data-theme", "dark" if dark else "light")
+        open_page.shot(page, f"table-lab-{'dark' if dark else 'light'}")
+        table.root.get_by_role("searchbox").fill("noise")
+        table.root.get_by_role("searchbox").press("ArrowDown")
+        table.eventually(lambda: focused(table)["number"], "200")
+        page.keyboard.press("ArrowDown")  # JupyterLab would move to another cell
+        table.eventually(lambda: focused(table)["number"], "196")
+        page.keyboard.press("Space")
+        page.keyboard.press("a")  # and insert a cell here
+        table.eventually(lambda: selection(table), [196])
+        expect(page.locator(".jp-Cell")).to_have_count(3)
+        table.kernel("threading.Thread(target=lambda: view.upsert([task(196, name='noise from a thread', version=10**6)])).start()")
+        expect(table.row(196)).to_contain_text("noise from a thread")
+
+
+# ---- 100,000 rows
+
+LATENCY = """() => {
+  window.latencies = [];
+  const look = (node) => {
+    const element = node.nodeType === 1 ? node : node.parentElement;
+    const text = element?.closest?.('.tq-cell-name')?.textContent ?? '';
+    if (text.startsWith('@')) window.latencies.push(Date.now() - Number(text.slice(1)));
+  };
+  new MutationObserver((records) => records.forEach((record) => look(record.target)))
+    .observe(document.querySelector('.tq-body'), { subtree: true, childList: true, characterData: true });
+}"""
+
+CHURN = """
+def churn(rate=1000, seconds=6.0):
+    import random
+    rng, version, until = random.Random(3), 10**7, time.monotonic() + seconds
+    names = ['QUEUEING', 'RUNNING', 'FINISHED']
+    template = task(1)
+    due = time.monotonic()
+    while time.monotonic() < until:
+        batch = []
+        for _ in range(rate // 20):
+            n, version = rng.randrange(1, 100_001), version + 1
+            batch.append(template | {'id': ids[n], 'number': n, 'status': rng.choice(names), 'version': version,
+                                     'seconds': rng.random(), 'name': f'task {n}'})
+        version += 1
+        batch.append(template | {'id': ids[99_998], 'number': 99_998, 'name': f'@{time.time() * 1000:.0f}',
+                                 'status': rng.choice(names), 'version': version})
+        view.model.upsert(batch)
+        due += 0.05
+        time.sleep(max(0, due - time.monotonic()))
+"""
+
+
+def timed_ms(act: Callable[[], Any], done: Callable[[], Any]) -> float:
+    began = time.perf_counter()
+    act()
+    done()
+    return 1000 * (time.perf_counter() - began)
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_tasks_are_comfortable(
+    open_page: Pages, site: Site, record_property: Callable[[str, object], None]
+) -> None:
+    page = open_page(site.url)
+    table = Table(page, site.remote)
+    table.root.wait_for()
+    received: list[int] = []
+    page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: received.append(len(frame))))
+    page.reload()
+    table.root.wait_for()
+    site.remote.wait("'view' in globals()")
+    expect(table.root).to_be_visible()
+    table.kernel("many = tasks(100_000); ids = {t['number']: t['id'] for t in many}\n" + CHURN, timeout_s=120)
+    figures: dict[str, float] = {}
+
+    def first_is(number: int) -> Callable[[], None]:
+        wanted = f"() => document.querySelector('.tq-body > .tq-row:not(.tq-pending) .tq-cell-number')?.textContent === '{number}'"
+        return lambda: page.wait_for_function(wanted, polling="raf")
+
+    figures["shown, ms"] = timed_ms(lambda: table.kernel("view.upsert(many)", timeout_s=60), lambda: table.total(100_000))
+    first_is(100_000)()
+    table.kernel("frame = view.model.frame()")
+    by_name = table.kernel("int(frame.assign(k=frame['name'].str.casefold()).sort_values(['k', 'number'])['number'].iloc[0])")
+    figures["sorted by name, ms"] = timed_ms(lambda: table.head("Name").click(), first_is(by_name))
+    figures["sorted by number, ms"] = timed_ms(lambda: table.head("Number").click(), first_is(100_000))
+    figures["scrolled to the end, ms"] = timed_ms(
+        lambda: table.grid.evaluate("grid => { grid.scrollTop = grid.scrollHeight }"),
+        lambda: expect(table.row(1)).to_be_visible(),
+    )
+    matching = table.kernel("int((frame['name'].str.contains('Newton')).sum())")
+    box = table.root.get_by_role("searchbox")
+    figures["filtered, ms"] = timed_ms(lambda: box.fill("newton"), lambda: table.total(matching))
+    figures["filter cleared, ms"] = timed_ms(lambda: box.fill(""), lambda: table.total(100_000))
+    first_is(100_000)()
+
+    for order, label in (("Number", "by number"), ("Status", "by status")):
+        if order == "Status":
+            table.head(order).click()
+            expect(table.head(order)).to_have_attribute("aria-sort", "ascending")
+            table.kernel("view.filter(sort='number', descending=True)")
+            first_is(100_000)()
+        page.evaluate(LATENCY)
+        received.clear()
+        cpu = table.kernel("time.process_time()")
+        table.kernel("churn()", timeout_s=60)
+        figures[f"1,000 upserts a second, {label}: kB/s"] = sum(received) / 6 / 1000
+        figures[f"1,000 upserts a second, {label}: kernel CPU, %"] = 100 * (table.kernel("time.process_time()") - cpu) / 6
+        seen = page.evaluate("window.latencies")
+        assert len(seen) > 30
+        figures[f"latency to the DOM, {label}: median, ms"] = statistics.median(seen)
+        figures[f"latency to the DOM, {label}: p95, ms"] = statistics.quantiles(seen, n=20)[-1]
+    for name, figure in figures.items():
+        record_property(name, round(figure, 1))
+    print(json.dumps({name: round(figure, 1) for name, figure in figures.items()}, indent=2))
+
+    assert figures["shown, ms"] < 5000
+    assert figures["sorted by name, ms"] < 1500
+    assert figures["scrolled to the end, ms"] < 1500
+    assert figures["filtered, ms"] < 1500
+    assert figures["latency to the DOM, by number: median, ms"] < 300
+    assert figures["latency to the DOM, by number: p95, ms"] < 1000
+
+
+def test_more_rows_than_a_page_can_be_high_scroll_to_their_end(table: Table) -> None:
+    """The scroll bar is scaled past eight million pixels, and the keyboard still reaches every row."""
+    table.kernel(
+        "base = task(1)\n"
+        "view.model.upsert([base | {'id': str(n), 'number': n, 'version': n} for n in range(501, 250_501)])",
+        timeout_s=60,
+    )
+    table.total(250_500)
+    table.root.get_by_role("searchbox").press("ArrowDown")
+    table.page.keyboard.press("Control+End")
+    table.eventually(lambda: focused(table)["number"], "1")
+    table.page.keyboard.press("ArrowUp")
+    table.eventually(lambda: focused(table)["number"], "2")
+    table.grid.evaluate("grid => { grid.scrollTop = grid.scrollHeight / 2 }")
+    table.eventually(lambda: any(120_000 < number < 130_000 for number in table.numbers()), True)
+    table.page.keyboard.press("Control+Home")
+    table.eventually(lambda: focused(table)["number"], "250500")

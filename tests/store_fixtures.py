@@ -1,0 +1,48 @@
+"""Fixtures of the store's tests: each test runs over SQLite and over PostgreSQL."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import missing
+from postgres_fixture import PostgresMissing, postgres_server
+from store_lab import Clock, Lab, empty
+
+from taskq_kernel.store import Store, upgrade
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fresh SQLite database to copy."""
+    path = tmp_path_factory.mktemp("store") / "tasks.db"
+    upgrade(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A PostgreSQL database with taskq's tables."""
+    try:
+        with postgres_server() as url:
+            upgrade(url)
+            yield url
+    except PostgresMissing as error:
+        missing(str(error))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def lab(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Lab]:
+    """An empty task database, and time that stands still."""
+    clock = Clock()
+    if request.param == "sqlite":
+        path = tmp_path / "tasks.db"
+        shutil.copy(request.getfixturevalue("sqlite_template"), path)
+        store = Store(f"sqlite:///{path}", clock=clock)
+    else:
+        store = Store(request.getfixturevalue("postgres_url"), clock=clock)
+        empty(store)
+    yield Lab(store, clock)
+    store.close()

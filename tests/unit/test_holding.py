@@ -1,0 +1,73 @@
+"""What a worker holds, and what of it a heartbeat brings."""
+
+from __future__ import annotations
+
+from taskq_worker.holding import CHUNK_CHARACTERS, CHUNKS_PER_HEARTBEAT, Held, Holding, State
+
+from taskq_kernel.domain import TaskKind
+from taskq_kernel.messages import SCHEMA, TaskMessage
+
+
+def held(task_id: str = "a", attempt: int = 1) -> Held:
+    task = TaskMessage(schema=SCHEMA, id=task_id, number=1, name="n", kind=TaskKind.SCRIPT, code="1")
+    return Held(task, attempt)
+
+
+def test_progress_is_reported_once_and_again_only_when_it_changed() -> None:
+    task = held()
+    task.set_progress(0.5, "half")
+    entry, logs = task.report()
+    assert (entry["progress"], entry["progressMessage"]) == (0.5, "half")
+    task.reported(entry, logs)
+    assert "progress" not in task.report()[0]
+    task.set_progress(0.6, "more")
+    assert task.report()[0]["progress"] == 0.6
+
+
+def test_output_that_a_failed_heartbeat_carried_is_carried_again_with_the_same_numbers() -> None:
+    task = held()
+    task.add_output("stdout", "one\n")
+    _, first = task.report()
+    task.add_output("stdout", "two\n")
+    entry, second = task.report()
+    assert first[0] == second[0]
+    assert [chunk["text"] for chunk in second] == ["one\n", "two\n"]
+    task.reported(entry, second)
+    assert task.report()[1] == []
+
+
+def test_small_pieces_of_output_gather_in_one_chunk_and_large_ones_are_split() -> None:
+    task = held()
+    for _ in range(100):
+        task.add_output("stdout", "x")
+    assert len(task.logs) == 1
+    task.add_output("stderr", "y" * (2 * CHUNK_CHARACTERS + 1))
+    assert [len(chunk.text) for chunk in task.logs] == [100, CHUNK_CHARACTERS, CHUNK_CHARACTERS, 1]
+    assert [chunk.seq for chunk in task.logs] == [1, 2, 3, 4]
+
+
+def test_a_heartbeat_carries_a_bounded_amount_of_output() -> None:
+    task = held()
+    task.add_output("stdout", "z" * CHUNK_CHARACTERS * (CHUNKS_PER_HEARTBEAT + 5))
+    entry, logs = task.report()
+    assert len(logs) == CHUNKS_PER_HEARTBEAT
+    task.reported(entry, logs)
+    assert len(task.report()[1]) == 5
+
+
+def test_forgetting_an_older_attempt_leaves_the_newer_one_held() -> None:
+    holding = Holding()
+    old, new = held(attempt=1), held(attempt=2)
+    holding.add(old)
+    holding.forget(old)
+    holding.add(new)
+    holding.forget(old)
+    assert holding.holds(new)
+    assert list(holding.ready) == [new]
+
+
+def test_a_task_that_is_done_reports_that_and_nothing_else() -> None:
+    task = held()
+    task.set_progress(1.0, "")
+    task.state = State.DONE
+    assert task.report() == ({"id": "a", "attempt": 1, "done": True}, [])

@@ -1,0 +1,216 @@
+"""Claims and heartbeats: who holds a task, and what it may say about it."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from store_lab import Lab
+
+from taskq_kernel.errors import ServiceError
+from taskq_kernel.store.claims import Held, Log, claim_tasks
+from taskq_kernel.store.policy import Policy
+from taskq_kernel.store.records import logs_after
+
+pytest_plugins = ["store_fixtures"]
+
+
+def held(task: Any, attempt: int = 1, **given: Any) -> Held:
+    return Held(task.id, attempt, **given)
+
+
+def log(task: Any, seq: int, text: str, attempt: int = 1) -> Log:
+    return Log(task.id, attempt, seq, "stdout", text)
+
+
+def test_a_claim_makes_a_task_run_with_the_next_attempt(lab: Lab) -> None:
+    [task] = lab.submit()
+    worker = lab.join("w1")
+    assert lab.claim(worker, task) == [(task.id, 1)]
+    now = lab.task(task)
+    assert (now.status, now.attempt, now.worker, now.started_at) == ("RUNNING", 1, "w1", lab.clock.now)
+    assert [event.status for event in lab.history(task)] == ["QUEUEING", "RUNNING"]
+
+
+def test_of_many_claims_those_that_can_be_are_granted(lab: Lab) -> None:
+    waiting, running, cancelled, finished, deleted = lab.submit("1", "2", "3", "4", "5")
+    worker, other = lab.join("w1"), lab.join("w2")
+    lab.claim(other, running, finished)
+    lab.finish(finished, other)
+    lab.change("cancel", cancelled)
+    lab.change("delete", deleted)
+
+    ids = [task.id for task in (waiting, running, cancelled, finished, deleted)]
+    granted = lab.store.write(claim_tasks, worker, [*ids, str(uuid4()), "no uuid", waiting.id, "1"])
+
+    assert granted == [(waiting.id, 1)]
+    assert lab.task(running).worker == "w2"
+
+
+def test_a_claim_made_twice_is_granted_once(lab: Lab) -> None:
+    [task] = lab.submit()
+    worker = lab.join()
+    assert lab.claim(worker, task) == [(task.id, 1)]
+    assert lab.claim(worker, task) == []
+
+
+@pytest.mark.parametrize("worker", [str(uuid4()), "nobody", "", "a\0b"])
+def test_a_worker_that_never_joined_is_told_so(lab: Lab, worker: str) -> None:
+    with pytest.raises(ServiceError, match="register first") as refused:
+        lab.claim(worker, *lab.submit())
+    assert refused.value.code == "WORKER_UNKNOWN"
+
+
+def test_a_worker_whose_lease_ran_out_is_told_so_and_may_come_back(lab: Lab) -> None:
+    [task] = lab.submit()
+    worker = lab.join()
+    lab.clock.advance(lab.policy.lease_s + 0.1)
+    lab.reap()
+    for call in (lambda: lab.claim(worker, task), lambda: lab.beat(worker)):
+        with pytest.raises(ServiceError, match="register again") as refused:
+            call()
+        assert refused.value.code == "LEASE_LOST"
+    assert lab.join(id=worker) == worker
+    assert lab.claim(worker, task) == [(task.id, 1)]
+
+
+def test_a_heartbeat_renews_the_lease(lab: Lab) -> None:
+    [task] = lab.submit()
+    worker = lab.join()
+    lab.claim(worker, task)
+    for _ in range(5):
+        lab.clock.advance(lab.policy.lease_s - 0.5)
+        lab.beat(worker, held(task))
+        assert lab.reap() == ([], 0)
+    assert lab.task(task).status == "RUNNING"
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"), [(0.25, 0.25), (-1.0, 0.0), (7.0, 1.0), (float("inf"), 1.0), (float("nan"), None)]
+)
+def test_progress_is_kept_between_0_and_1(lab: Lab, said: float, kept: float | None) -> None:
+    [task] = lab.submit()
+    worker = lab.join()
+    lab.claim(worker, task)
+    lab.beat(worker, held(task, progress=said, progress_message="half\0way"))
+    now = lab.task(task)
+    assert now.progress == kept
+    assert now.progress_message == (None if kept is None else "half\0way")
+
+
+def test_progress_has_a_version_only_when_it_changed(lab: Lab) -> None:
+    [task] = lab.submit()
+    worker = lab.join()
+    lab.claim(worker, task)
+    lab.beat(worker, held(task, progress=0.5))
+    version = lab.task(task).version
+    lab.beat(worker, held(task, progress=0.5))
+    assert lab.task(task).version == version
+    lab.beat(worker, held(task, progress=0.6))
+    assert lab.task(task).version == version + 1
+
+
+def test_progress_of_a_task_that_the_worker_does_not_hold_is_ignored(lab: Lab) -> None:
+    mine, others = lab.submit("1", "2")
+    worker, other = lab.join("w1"), lab.join("w2")
+    lab.claim(worker, mine)
+    lab.claim(other, others)
+    lab.beat(worker, held(mine, attempt=9, progress=0.5), held(others, progress=0.5))
+    assert lab.task(mine).progress is None
+    assert lab.task(others).progress is None
+
+
+def test_a_worker_is_told_to_stop_what_it_no_longer_holds(lab: Lab) -> None:
+    kept, cancelled, deleted, older, others = lab.submit("1", "2", "3", "4", "5")
+    worker, other = lab.join("w1"), lab.join("w2")
+    lab.claim(worker, kept, cancelled, deleted, older)
+    lab.claim(other, others)
+    lab.change("cancel", cancelled)
+    lab.change("delete", deleted)
+
+    reply = lab.beat(
+        worker, held(kept), held(cancelled), held(deleted), held(older, attempt=7), held(others),
+        Held(str(uuid4()), 1),
+    )
+
+    assert set(reply.stop) >= {cancelled.id, deleted.id, older.id, others.id}
+    assert kept.id not in reply.stop
+    assert len(reply.stop) == 5
+    assert reply.settled == []
+
+
+def test_a_worker_is_told_which_of_its_outcomes_have_arrived(lab: Lab) -> None:
+    arrived, under_way, cancelled = lab.submit("1", "2", "3")
+    worker = lab.join()
+    lab.claim(worker, arrived, under_way, cancelled)
+    lab.finish(arrived, worker)
+    lab.change("cancel", cancelled)
+
+    reply = lab.beat(worker, *(held(task, done=True) for task in (arrived, under_way, cancelled)))
+
+    assert set(reply.settled) == {arrived.id, cancelled.id}
+    assert reply.stop == []
+    assert lab.task(under_way).status == "RUNNING"
+
+
+def test_a_claim_whose_answer_was_lost_goes_back_after_a_lease_and_counts_as_no_loss(lab: Lab) -> None:
+    [task] = lab.submit()
+    worker = lab.join()
+    lab.publish()
+    lab.claim(worker, task)
+    lab.clock.advance(lab.policy.lease_s - 0.5)
+    lab.beat(worker)
+    assert lab.task(task).status == "RUNNING"
+
+    lab.clock.advance(1)
+    lab.beat(worker)
+
+    now = lab.task(task)
+    assert (now.status, now.lost, now.worker, now.started_at) == ("QUEUEING", 0, None, None)
+    assert lab.waiting() == [task.number]
+    assert lab.claim(worker, task) == [(task.id, 2)]
+
+
+def test_output_is_kept_in_order_and_each_piece_once(lab: Lab) -> None:
+    [task] = lab.submit()
+    worker = lab.join()
+    lab.claim(worker, task)
+    lab.beat(worker, held(task), logs=[log(task, 1, "one\0"), log(task, 2, "two")])
+    lab.beat(worker, held(task), logs=[log(task, 2, "two again"), log(task, 3, "é" * 3)])
+
+    assert [(item.seq, item.text) for item in lab.store.read(logs_after, task.number, None)] == [
+        (1, "one\0"), (2, "two"), (3, "ééé"),
+    ]
+    assert [item.seq for item in lab.store.read(logs_after, task.number, 2)] == [3]
+
+
+def test_output_of_another_attempt_is_ignored(lab: Lab) -> None:
+    [task] = lab.submit()
+    worker = lab.join()
+    lab.claim(worker, task)
+    lab.beat(worker, held(task), logs=[log(task, 1, "old", attempt=9)])
+    assert lab.store.read(logs_after, task.number, None) == []
+
+
+def test_output_beyond_the_limit_is_dropped_at_a_whole_character(lab: Lab) -> None:
+    lab.policy = Policy(max_log_bytes=1024)
+    [task] = lab.submit()
+    worker = lab.join()
+    lab.claim(worker, task)
+    lab.beat(worker, held(task), logs=[log(task, 1, "x" * 1021), log(task, 2, "éé"), log(task, 3, "y")])
+    lab.beat(worker, held(task), logs=[log(task, 4, "z")])
+    kept = lab.store.read(logs_after, task.number, None)
+    assert [item.text for item in kept] == ["x" * 1021, "é"]
+
+
+def test_each_attempt_has_output_of_its_own(lab: Lab) -> None:
+    [task] = lab.submit()
+    worker = lab.join()
+    lab.claim(worker, task)
+    lab.beat(worker, held(task), logs=[log(task, 1, "first")])
+    lab.finish(task, worker)
+    lab.change("retry", task)
+    lab.claim(worker, task)
+    lab.beat(worker, held(task, attempt=2), logs=[log(task, 1, "second", attempt=2)])
+    assert [item.text for item in lab.store.read(logs_after, task.number, None)] == ["second"]

@@ -1,0 +1,79 @@
+"""The whole interface in one widget."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ipywidgets import Box, VBox
+
+from taskq_widgets.detail import TaskDetail
+from taskq_widgets.examples import EXAMPLES, Example
+from taskq_widgets.form import SubmitForm
+from taskq_widgets.live import live_tasks
+from taskq_widgets.overview import Overview
+from taskq_widgets.task_table import TaskTable
+
+if TYPE_CHECKING:
+    from taskq_kernel.client.client import Client
+
+
+class TaskBoard(VBox):
+    """Submit, watch, read: the overview, a form beside the open task, and the table below.
+
+    Parameters
+    ----------
+    client : Client, optional
+        The connection; the kernel's own unless given.
+    examples : sequence of Example
+        What the form offers to start from.
+    height : str
+        The greatest height of the table, a CSS length.
+    theme : {"auto", "light", "dark"}
+        ``auto`` follows the page.
+
+    Attributes
+    ----------
+    overview : Overview
+    form : SubmitForm
+    entry : Box
+        Where the form stands; further ways to submit may stand there too.
+    detail : TaskDetail
+        The task opened last, or submitted last.
+    table : TaskTable
+
+    Examples
+    --------
+    >>> from taskq_widgets import TaskBoard  # doctest: +SKIP
+    >>> TaskBoard()  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        client: Client | None = None,
+        *,
+        examples: Sequence[Example] = EXAMPLES,
+        height: str = "560px",
+        theme: str = "auto",
+        **traits: Any,
+    ) -> None:
+        client = live_tasks(client).client
+        self.table = TaskTable(client, chips=False, banner=False, height=height, theme=theme)
+        self.overview = Overview(client, table=self.table, theme=theme)
+        self.form = SubmitForm(client, examples=examples, theme=theme)
+        self.detail = TaskDetail(client, theme=theme)
+        self.entry = Box([self.form])
+        self.entry.add_class("tq-board-entry")
+        work = Box([self.entry, self.detail])
+        work.add_class("tq-board-work")
+        super().__init__([self.overview, work, self.table], **traits)
+        self.add_class("tq-board")
+        self.table.on_open(lambda task, part: self.detail.show(task, "code" if part == "code" else None))
+        self.form.on_submit(self.detail.show)
+        self.detail.on_edit(self.form.load)
+
+    def close(self) -> None:
+        """Take the board and its parts off every screen."""
+        for part in (self.overview, self.form, self.detail, self.table):
+            part.close()
+        super().close()

@@ -1,0 +1,313 @@
+"""One task in full: its result, its code, its log, its error, its history."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import traitlets
+
+from taskq_kernel.client import operations
+from taskq_kernel.client.transport import decode_json
+from taskq_kernel.errors import NotFound, TaskqError
+
+from taskq_widgets.assets import stylesheet
+from taskq_widgets.live import in_background, live_tasks
+from taskq_widgets.panels.assets import panel_script
+from taskq_widgets.panels.highlight import pieces
+from taskq_widgets.panels.panel import Panel
+from taskq_widgets.panels.results import Shown, cell, present, trace_sections
+from taskq_widgets.table.columns import seconds_of
+
+if TYPE_CHECKING:
+    from taskq_kernel.client.client import Client
+    from taskq_kernel.client.feed import Changes
+
+#: A value larger than this is not brought to the notebook to be looked at.
+MOST_BYTES = 8 << 20
+#: How often the log of a running task is read while it is looked at, in seconds.
+LOG_S = 1.0
+
+_OPEN = ("QUEUEING", "RUNNING")
+
+EditHandler = Callable[[dict[str, Any]], None]
+
+
+class TaskDetail(Panel):
+    """All there is to know about one task.
+
+    Parameters
+    ----------
+    client : Client, optional
+        The connection; the kernel's own unless given.
+    task : Task, int or str, optional
+        The task, its number or its UUID; without one the panel is empty until `show`.
+    **traits
+        ``tab``, ``theme``, and what every ipywidget has.
+
+    Attributes
+    ----------
+    state : {"empty", "loading", "ready", "gone", "error"}
+        With ``message`` where that says more.
+    tab : {"result", "code", "log", "error", "history"}
+        The tab that is open.
+    height : str
+        The height of the whole, a CSS length; empty for what the content takes.
+    """
+
+    _esm = panel_script("detail.js")
+    _css = stylesheet("board.css")
+    _handlers: ClassVar[dict[str, str]] = {"act": "_on_act", "tab": "_on_tab", "log": "_on_log"}
+
+    state = traitlets.Enum(["empty", "loading", "ready", "gone", "error"], "empty").tag(sync=True)
+    message = traitlets.Unicode().tag(sync=True)
+    tab = traitlets.Enum(["result", "code", "log", "error", "history"], "result").tag(sync=True)
+    height = traitlets.Unicode("").tag(sync=True)
+    editable = traitlets.Bool(False).tag(sync=True)
+    head = traitlets.Dict().tag(sync=True)
+    facts = traitlets.List().tag(sync=True)
+    code = traitlets.List().tag(sync=True)
+    result = traitlets.Dict().tag(sync=True)
+    problem = traitlets.Dict().tag(sync=True)
+    history = traitlets.List().tag(sync=True)
+
+    def __init__(self, client: Client | None = None, task: Any = None, **traits: Any) -> None:
+        self._live = live_tasks(client)
+        self._id: str | None = None
+        self._data: dict[str, Any] = {}
+        self._stale = False
+        self._log: list[dict[str, Any]] = []
+        self._log_attempt = -1
+        self._log_complete = False
+        self._edit_handlers: list[EditHandler] = []
+        super().__init__(**traits)
+        self._leave = self._live.on_changes(self._on_changes)
+        self._leave_state = self._live.on_state(lambda _: self._again())
+        if task is not None:
+            self.show(task, tab=traits.get("tab"))
+
+    def close(self) -> None:
+        """Take the widget off every screen."""
+        self._leave()
+        self._leave_state()
+        super().close()
+
+    def show(self, task: Any, tab: str | None = None) -> None:
+        """Show another task: a `Task`, a number or a UUID; on ``tab``, or the one that tells most."""
+        with self._guard:
+            self._id = str(getattr(task, "id", task))
+            self._data, self._stale = {}, True
+            self._log, self._log_attempt, self._log_complete = [], -1, False
+        with self.hold_sync():
+            self.state, self.message, self.tab = "loading", "", tab or "result"
+        self._tab_is_open = tab is None
+        self._refresh_soon()
+
+    def on_edit(self, handler: EditHandler) -> None:
+        """Call ``handler(task)`` when the user wants to edit and resubmit; ``task`` as GraphQL gives it."""
+        self._edit_handlers.append(handler)
+        self.editable = True
+
+    # -- from the browser
+
+    def _on_act(self, content: dict[str, Any]) -> None:
+        if content["action"] == "edit":
+            data = dict(self._data)
+            for handler in list(self._edit_handlers):
+                handler(data)
+        elif content["action"] in ("cancel", "retry") and self._data:
+            in_background(self._act, content["action"], self._data["id"])
+
+    def _on_tab(self, content: dict[str, Any]) -> None:
+        self._tab_is_open = False
+        self.tab = content["tab"]
+
+    def _on_log(self, content: dict[str, Any]) -> None:
+        """Send a display the log that it lacks."""
+        with self._guard:
+            chunks = [chunk for chunk in self._log if chunk["seq"] > content["after"]]
+            if content["attempt"] != self._log_attempt:
+                chunks = list(self._log)
+        self._send_log(chunks, content["view"])
+
+    def _act(self, action: str, task_id: str) -> None:
+        try:
+            getattr(self._live.client, action)(task_id)
+        except TaskqError as error:
+            self.send({"type": "say", "text": f"Could not {action}: {error}"})
+
+    # -- from the feed
+
+    def _on_changes(self, changes: Changes) -> None:
+        with self._guard:
+            task_id = self._data.get("id")
+            if task_id is None:
+                return
+            if task_id in changes.deleted:
+                self._data, self._stale = {}, True
+            mine = next((task for task in changes.tasks if task["id"] == task_id), None)
+            if mine is not None:
+                before = self._data.get("status"), self._data.get("attempt")
+                if int(mine["version"]) >= int(self._data["version"]):
+                    self._data = self._data | mine
+                self._stale = self._stale or before != (mine["status"], mine["attempt"])
+        if mine is not None or task_id in changes.deleted:
+            self._refresh_soon()
+
+    def _again(self) -> None:
+        """Look again: the service came back, or went."""
+        if self.state in ("error", "loading"):
+            with self._guard:
+                self._stale = self._id is not None
+        self._refresh_soon()
+
+    # -- on the panel's thread
+
+    @property
+    def _pause_s(self) -> float:  # type: ignore[override]  # a constant in other panels
+        return LOG_S if self._stale or self._follows_log() else 5.0
+
+    def _refresh(self) -> None:
+        with self._guard:
+            task_id, stale = self._id, self._stale
+        if task_id is None:
+            return
+        if stale:
+            self._read(task_id)
+        with self._guard:
+            data = dict(self._data)
+        if data:
+            self._show(data)
+            if self._follows_log():
+                self._read_log(data)
+
+    def _read(self, task_id: str) -> None:
+        try:
+            data = operations.get(self._live.transport, task_id, operations.ALL)
+        except NotFound:
+            with self._guard:
+                self._stale = False
+            with self.hold_sync():
+                self.state, self.message = "gone", "This task was deleted."
+            return
+        except TaskqError as error:
+            if self.state == "loading":
+                self.state, self.message = "error", str(error)
+            return  # asked again in a moment
+        with self._guard:
+            if self._id == task_id:
+                newer = int(self._data.get("version", -1)) > int(data["version"])
+                self._data = data | (self._data if newer else {})
+                self._stale = newer
+
+    def _show(self, data: dict[str, Any]) -> None:
+        error = data.get("error")
+        result = self._result(data)
+        with self.hold_sync():
+            self.head = _head(data)
+            self.facts = _facts(data)
+            self.code = pieces(data["code"])
+            self.result = result
+            self.problem = _problem(error) if error else {}
+            self.history = [
+                [seconds_of(event["at"]), event["status"], event["attempt"], event["worker"] or "", event["reason"]]
+                for event in data["history"]
+            ]
+            if self._tab_is_open:
+                self.tab = "error" if data["status"] == "FAILED" else "result"
+            self.state = "ready"
+
+    def _result(self, data: dict[str, Any]) -> Shown:
+        size, ref = int(data.get("valueSize") or 0), data.get("valueRef")
+        if data["status"] != "FINISHED":
+            return {"form": "none", "text": _PENDING[data["status"]]}
+        if ref and size > MOST_BYTES:
+            note = f"{size / 1e6:,.1f} MB are too much to show here. In Python: q.task({data['number']}).value"
+            return {"form": "text", "text": data.get("valueText") or "", "note": note}
+        value = data.get("value")
+        if ref:
+            if self.result.get("ref") == ref:
+                return self.result
+            try:
+                value = decode_json(self._live.transport.get_blob(ref))
+            except TaskqError as error:
+                return {"form": "none", "text": f"The value cannot be read: {error}"}
+        shown = present(data.get("valueKind"), value, data.get("valueText") or "")
+        remarks = [data.get("valueNote") or "", shown.get("note", "")]
+        return shown | {"type": data.get("valueType") or "", "note": " ".join(filter(None, remarks)), "ref": ref or ""}
+
+    # -- the log
+
+    def _follows_log(self) -> bool:
+        return self.tab == "log" and bool(self._data) and not self._log_complete
+
+    def _read_log(self, data: dict[str, Any]) -> None:
+        after = self._log[-1]["seq"] if self._log and self._log_attempt == data["attempt"] else None
+        try:
+            task, chunks = operations.logs(self._live.transport, data["id"], after)
+        except TaskqError:
+            return  # asked again in a moment
+        with self._guard:
+            if task["attempt"] != self._log_attempt:
+                if after is not None:
+                    self._log_attempt = -1  # it belongs to another attempt: read from its beginning
+                    self._log = []
+                    return
+                self._log, self._log_attempt = [], task["attempt"]
+            self._log += chunks
+            self._log_complete = task["status"] not in _OPEN
+        self._send_log(chunks)
+
+    def _send_log(self, chunks: list[dict[str, Any]], view: str | None = None) -> None:
+        parts = [[chunk["seq"], chunk["stream"], chunk["text"]] for chunk in chunks]
+        message = {"type": "log", "attempt": self._log_attempt, "parts": parts, "complete": self._log_complete}
+        self.send(message | ({"view": view} if view else {}))
+
+
+_PENDING = {
+    "QUEUEING": "Waiting for a free slot.",
+    "RUNNING": "Running. The result appears here.",
+    "FAILED": "It failed, so there is no result.",
+    "CANCELLED": "It was cancelled, so there is no result.",
+}
+
+
+def _head(data: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "id": data["id"],
+        "number": data["number"],
+        "name": data["name"],
+        "status": data["status"],
+        "progress": data.get("progress"),
+        "note": data.get("progressMessage") or "",
+        "seconds": data.get("seconds"),
+        "started": _instant(data.get("startedAt")),
+        "attempt": data["attempt"],
+        "attempts": data["maxAttempts"],
+        "worker": data.get("worker") or "",
+    }
+
+
+def _facts(data: dict[str, Any]) -> list[list[Any]]:
+    """Return what stands below the code: arguments and options, as pairs of name and text."""
+    arguments = [[name, cell(value)] for name, value in data["arguments"].items()]
+    options = [
+        ("Queue", data["queue"] if data["queue"] != "default" else None),
+        ("Priority", {0: "low", 2: "high"}.get(data["priority"])),
+        ("Timeout", data["timeoutSeconds"] and f"{data['timeoutSeconds']:g} s"),
+        ("Memory limit", data["memoryLimit"] and f"{data['memoryLimit'] / 2**20:,.0f} MiB"),
+    ]
+    return [["argument", *pair] for pair in arguments] + [["option", *pair] for pair in options if pair[1]]
+
+
+def _problem(error: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "name": error["name"],
+        "message": error["message"],
+        "line": error.get("line"),
+        "trace": trace_sections(error.get("stacktrace") or ""),
+    }
+
+
+def _instant(text: str | None) -> float | None:
+    return None if text is None else seconds_of(text)

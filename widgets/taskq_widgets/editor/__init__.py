@@ -1,0 +1,3 @@
+"""The Julia editor: CodeMirror 6 in one bundled file, and the widget around it."""
+
+from __future__ import annotations

@@ -1,0 +1,159 @@
+"""Examples to start from: real science in a few lines of Julia, ready to submit as they stand.
+
+Each has arguments, which the code finds as global names, so that somebody who does not
+write Julia can change what is computed without touching the code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Example:
+    """Something to submit.
+
+    Attributes
+    ----------
+    title
+        What it does, in a few words; also the name of the task.
+    note
+        One sentence for those who have never seen it: what comes out, what to change.
+    code
+        The Julia.
+    arguments
+        Names and values that the code uses.
+    """
+
+    title: str
+    note: str
+    code: str
+    arguments: Mapping[str, object] = field(default_factory=dict)
+
+
+PI = Example(
+    "Estimate π by throwing darts",
+    "Darts fall on a square at random; the share that hits the circle inside gives π. More darts, more digits.",
+    """\
+function estimate(darts; parts = 50)
+    hits = 0
+    for part in 1:parts
+        hits += count(_ -> rand()^2 + rand()^2 <= 1, 1:darts ÷ parts)
+        progress(part / parts, "$part of $parts")
+    end
+    return 4hits / (parts * (darts ÷ parts))
+end
+
+estimate(darts)
+""",
+    {"darts": 20_000_000},
+)
+
+ORBIT = Example(
+    "Follow a planet around its sun",
+    "A Runge–Kutta orbit, drawn; the picture's title tells how well energy was conserved.",
+    """\
+acceleration(x, y) = (-x, -y) ./ (x^2 + y^2)^1.5
+slope((x, y, u, v)) = (u, v, acceleration(x, y)...)
+
+function step(s, dt)                       # Runge and Kutta, fourth order
+    a = slope(s)
+    b = slope(s .+ dt / 2 .* a)
+    c = slope(s .+ dt / 2 .* b)
+    d = slope(s .+ dt .* c)
+    return s .+ dt / 6 .* (a .+ 2 .* b .+ 2 .* c .+ d)
+end
+
+energy((x, y, u, v)) = (u^2 + v^2) / 2 - 1 / hypot(x, y)
+
+struct Picture
+    path::Vector{NTuple{2,Float64}}
+    drift::Float64
+end
+
+function Base.show(io::IO, ::MIME"image/svg+xml", p::Picture)
+    print(io, \"\"\"<svg xmlns="http://www.w3.org/2000/svg" width="440" height="330" viewBox="-2.4 -1.5 3.6 2.7">
+    <rect x="-2.4" y="-1.5" width="3.6" height="2.7" fill="white"/><g fill="none" stroke="#0b5cad" stroke-width="0.012">\"\"\")
+    print(io, "<polyline points=\\"", join(("$x,$y" for (x, y) in p.path), " "), "\\"/></g>")
+    print(io, "<circle r=\\"0.06\\" fill=\\"#e0a100\\"/><text x=\\"-2.3\\" y=\\"1.1\\" font-size=\\"0.11\\">")
+    print(io, "relative drift of energy: $(round(p.drift, sigdigits = 2))</text></svg>")
+end
+
+function orbit(speed, turns)
+    state = (1.0, 0.0, 0.0, speed)
+    start, path = energy(state), NTuple{2,Float64}[]
+    steps = 2000turns
+    for i in 1:steps
+        state = step(state, 0.01)
+        i % 10 == 0 && push!(path, state[1:2])
+        i % 500 == 0 && progress(i / steps)
+    end
+    return Picture(path, abs(energy(state) / start - 1))
+end
+
+orbit(speed, turns)
+""",
+    {"speed": 1.15, "turns": 2},
+)
+
+EIGENVALUES = Example(
+    "Eigenvalues of a random matrix",
+    "A symmetric matrix of random numbers; Wigner's law says that its eigenvalues fill a half circle.",
+    """\
+using LinearAlgebra
+
+A = randn(n, n)
+values = eigvals(Symmetric(A + A')) ./ sqrt(2n)
+println("smallest ", minimum(values), ", largest ", maximum(values))
+round.(values, digits = 4)
+""",
+    {"n": 200},
+)
+
+LOGISTIC = Example(
+    "From order to chaos: the logistic map",
+    "A table of growth rates and the state that a population settles into; try other bounds.",
+    """\
+function settle(r; steps = 1000)
+    x = 0.5
+    for _ in 1:steps
+        x = r * x * (1 - x)
+    end
+    return x
+end
+
+r = range(from, to, length = points)
+(growth = collect(r), population = settle.(r))
+""",
+    {"from": 2.5, "to": 4.0, "points": 60},
+)
+
+SLOW = Example(
+    "A slow one that tells how far it is",
+    "Counts the seconds, with a progress bar and a log that grows while you watch. Cancel it if you like.",
+    """\
+for second in 1:seconds
+    sleep(1)
+    println("second ", second)
+    progress(second / seconds, "second $second of $seconds")
+end
+"done"
+""",
+    {"seconds": 15},
+)
+
+FAILING = Example(
+    "One that fails, and says why",
+    "A square root of a negative number: the error, with the line where it happened.",
+    """\
+height(t; v = 12.0, g = 9.81) = v * t - g * t^2 / 2
+speed_at(t) = sqrt(2 * 9.81 * height(t))
+
+[speed_at(t) for t in 0:0.5:seconds]
+""",
+    {"seconds": 4},
+)
+
+#: In the order in which they are offered.
+EXAMPLES = (PI, ORBIT, EIGENVALUES, LOGISTIC, SLOW, FAILING)

@@ -1,0 +1,306 @@
+"""The form that submits a task: name, code, arguments, and what else there is to say."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import traitlets
+from ipywidgets import widget_serialization
+
+from taskq_kernel.errors import TaskqError
+
+from taskq_widgets.assets import stylesheet
+from taskq_widgets.editor.editor import JuliaEditor
+from taskq_widgets.examples import EXAMPLES, Example
+from taskq_widgets.live import in_background, live_tasks
+from taskq_widgets.panels.assets import panel_script
+from taskq_widgets.panels.panel import Panel
+
+if TYPE_CHECKING:
+    from taskq_kernel.client.client import Client
+    from taskq_kernel.client.task import Task
+
+#: The fields that a submission consists of besides the code, and what they are when left alone.
+FIELDS: dict[str, str] = {"name": "", "queue": "", "priority": "normal", "timeout": "", "memory": "", "attempts": ""}
+
+#: How a message of the client or the service tells which field it is about.
+_ABOUT = (
+    ("timeout", r"\btimeout|timeoutSeconds"),
+    ("memory", r"\bmemory|memoryLimit"),
+    ("attempts", r"attempts|maxAttempts"),
+    ("priority", r"\bpriority"),
+    ("queue", r"\bqueue"),
+    ("arguments", r"\bargument"),
+    ("name", r"\.name\b|\bthe name\b"),
+    ("code", r"\.code\b|\bthe code\b"),
+)
+
+SubmitHandler = Callable[["Task"], None]
+
+
+class SubmitForm(Panel):
+    """A form to submit Julia code with.
+
+    Parameters
+    ----------
+    client : Client, optional
+        The connection; the kernel's own unless given.
+    code, name : str
+        What is there at first.
+    examples : sequence of Example
+        What the user may start from.
+    **traits
+        ``theme``, and what every ipywidget has.
+
+    Attributes
+    ----------
+    editor : JuliaEditor
+        Where the code is written.
+    name, queue, priority, timeout, memory, attempts : str
+        As typed.
+    arguments : list of [str, str]
+        Names and values, as typed. A value that is JSON means what it says, any other is a string.
+    blocked : str
+        Why nothing can be submitted now; empty when it can.
+    problems : dict of str to str
+        What was wrong with the last submission, by field; ``form`` for what belongs to none.
+    """
+
+    _esm = panel_script("form.js")
+    _css = stylesheet("board.css")
+    _handlers: ClassVar[dict[str, str]] = {"example": "_on_example", "submit": "_on_submit"}
+
+    editor = traitlets.Instance(JuliaEditor).tag(sync=True, **widget_serialization)
+    name = traitlets.Unicode().tag(sync=True)
+    arguments = traitlets.List(traitlets.List(traitlets.Unicode())).tag(sync=True)
+    queue = traitlets.Unicode().tag(sync=True)
+    priority = traitlets.Enum(["low", "normal", "high"], "normal").tag(sync=True)
+    timeout = traitlets.Unicode().tag(sync=True)
+    memory = traitlets.Unicode().tag(sync=True)
+    attempts = traitlets.Unicode().tag(sync=True)
+    more = traitlets.Bool(False).tag(sync=True)
+    offered = traitlets.List(traitlets.Dict()).tag(sync=True)
+    note = traitlets.Unicode().tag(sync=True)
+    blocked = traitlets.Unicode().tag(sync=True)
+    may_insist = traitlets.Bool(False).tag(sync=True)
+    busy = traitlets.Bool(False).tag(sync=True)
+    problems = traitlets.Dict().tag(sync=True)
+    said = traitlets.Unicode().tag(sync=True)
+
+    def __init__(
+        self,
+        client: Client | None = None,
+        *,
+        code: str = "",
+        name: str = "",
+        examples: Sequence[Example] = EXAMPLES,
+        **traits: Any,
+    ) -> None:
+        self._live = live_tasks(client)
+        self._examples = list(examples)
+        self._submit_handlers: list[SubmitHandler] = []
+        editor = JuliaEditor(
+            value=code,
+            placeholder="Julia code. Its last expression is the task's value.",
+            label="Julia code",
+            min_height="180px",
+            max_height="320px",
+            theme=traits.get("theme", "auto"),
+        )
+        offered = [{"title": one.title, "note": one.note} for one in self._examples]
+        super().__init__(editor=editor, name=name, offered=offered, **traits)
+        editor.observe(lambda _: self._judge(), ["value", "syntax_error"])
+        editor.on_submit(lambda code: self._submit(code, editor.syntax_error))
+        self._leave: Callable[[], None] = self._live.on_state(lambda _: self._judge())
+
+    def on_submit(self, handler: SubmitHandler) -> None:
+        """Call ``handler(task)`` for each task submitted, on a thread of its own."""
+        self._submit_handlers.append(handler)
+
+    def close(self) -> None:
+        """Take the widget off every screen."""
+        self._leave()
+        self.editor.close()
+        super().close()
+
+    def load(self, task: Mapping[str, Any]) -> None:
+        """Fill the form with a task as GraphQL gives it, to be changed and submitted again."""
+        limit = task.get("memoryLimit")
+        self._fill(
+            task["code"], task.get("name", ""), task.get("arguments") or {},
+            queue="" if task.get("queue") in (None, "default") else str(task["queue"]),
+            priority=("low", "normal", "high")[task.get("priority", 1)],
+            timeout=_short(task.get("timeoutSeconds")),
+            memory="" if limit is None else (f"{limit >> 20} MiB" if limit % (1 << 20) == 0 else str(limit)),
+            attempts="" if task.get("maxAttempts", 1) == 1 else str(task["maxAttempts"]),
+        )  # fmt: skip
+        self.editor.focus()
+
+    # -- from the browser
+
+    def _on_example(self, content: dict[str, Any]) -> None:
+        example = self._examples[int(content["index"])]
+        self._fill(example.code, example.title, example.arguments, note=example.note)
+
+    def _on_submit(self, content: dict[str, Any]) -> None:
+        with self.hold_trait_notifications():
+            for field in FIELDS:
+                self.set_trait(field, str(content["form"][field]))
+            self.arguments = [[str(name), str(value)] for name, value in content["form"]["arguments"]]
+        self._submit(str(content["code"]), content.get("syntax_error"), insist=bool(content.get("insist")))
+
+    # -- inside
+
+    def _fill(self, code: str, name: str, arguments: Mapping[str, Any], **fields: str) -> None:
+        with self.hold_sync():
+            self.name = name
+            self.arguments = [[key, typed(value)] for key, value in arguments.items()]
+            for field in FIELDS.keys() - {"name"}:
+                self.set_trait(field, fields.get(field, FIELDS[field]))
+            self.more = any(getattr(self, field) != FIELDS[field] for field in FIELDS if field != "name")
+            self.note, self.said, self.problems = fields.get("note", ""), "", {}
+        self.editor.diagnostics = []
+        self.editor.value = code
+        self._judge()
+
+    def _judge(self) -> None:
+        """Say why nothing can be submitted, if nothing can."""
+        reason, may_insist = self._reason(self.editor.value, self.editor.syntax_error)
+        with self.hold_sync():
+            self.blocked, self.may_insist = reason, may_insist
+
+    def _reason(self, code: str, syntax_error: Mapping[str, Any] | None) -> tuple[str, bool]:
+        state = self._live.state
+        if state.name == "loading":
+            return "Connecting to the service…", False
+        if state.name == "away":
+            return "The service is away. What you typed is kept.", False
+        if state.name == "refused":
+            return f"The service refuses: {state.reason}", False
+        if not code.strip():
+            return "Write some code, or start from an example.", False
+        if syntax_error:
+            return f"Line {syntax_error['line']}: {syntax_error['message']}", True
+        return "", False
+
+    def _submit(self, code: str, syntax_error: Mapping[str, Any] | None, *, insist: bool = False) -> None:
+        reason, may_insist = self._reason(code, syntax_error)
+        with self._guard:
+            if self.busy:
+                return
+            if reason and not (insist and may_insist):
+                self.blocked, self.may_insist = reason, may_insist
+                return
+            self.busy, self.said = True, ""
+        in_background(self._send, code)
+
+    def _send(self, code: str) -> None:
+        problems, task, said = {}, None, ""
+        try:
+            task = self._live.client.submit(code, **self._options())
+            said = f"Submitted as number {task.number}."
+        except _Problem as problem:
+            problems = {problem.field: str(problem)}
+        except TaskqError as error:
+            problems = {field_of(str(error)): readable(str(error))}
+        finally:
+            with self.hold_sync():
+                self.busy, self.problems, self.said = False, problems, said
+                self.more = self.more or bool(problems.keys() & (FIELDS.keys() - {"name"}))
+        if task is not None:
+            for handler in list(self._submit_handlers):
+                handler(task)
+
+    def _options(self) -> dict[str, Any]:
+        options: dict[str, Any] = {"priority": self.priority}
+        if self.name.strip():
+            options["name"] = self.name.strip()
+        if self.queue.strip():
+            options["queue"] = self.queue.strip()
+        if self.timeout.strip():
+            options["timeout"] = self.timeout.strip()
+        if self.memory.strip():
+            options["memory_limit"] = self.memory.strip()
+        if self.attempts.strip():
+            options["max_attempts"] = _whole(self.attempts, "attempts")
+        if arguments := read_arguments(self.arguments):
+            options["arguments"] = arguments
+        return options
+
+
+class _Problem(TaskqError):
+    """Something typed into a field cannot be used."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+def read_arguments(rows: Sequence[Sequence[str]]) -> dict[str, Any]:
+    """Return arguments from rows of name and value as typed; rows with neither are left out.
+
+    Raises
+    ------
+    TaskqError
+        A value has no name, a name is no Julia name, or two are the same.
+    """
+    arguments: dict[str, Any] = {}
+    for name, value in ((name.strip(), value) for name, value in rows):
+        if not name and not value.strip():
+            continue
+        if not name:
+            raise _Problem("arguments", f"The value {value!r} has no name.")
+        if not name.replace("!", "").isidentifier():
+            raise _Problem("arguments", f"{name!r} is no name that Julia takes: use letters, digits and _.")
+        if name in arguments:
+            raise _Problem("arguments", f"There are two arguments named {name!r}.")
+        arguments[name] = parsed(value)
+    return arguments
+
+
+def parsed(text: str) -> Any:
+    """Return what a typed value means: what it says as JSON, else itself as a string."""
+    try:
+        return json.loads(text, parse_constant=_no_constant)
+    except ValueError:
+        return text
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")  # NaN and Infinity: Python's own addition
+
+
+def typed(value: Any) -> str:
+    """Return how a value is typed, so that `parsed` gives it back."""
+    if isinstance(value, str) and parsed(value) == value:
+        return value
+    return json.dumps(value, ensure_ascii=False, default=str)
+
+
+def field_of(message: str) -> str:
+    """Return the field that an error is about, ``form`` when it is about none."""
+    return next((field for field, pattern in _ABOUT if re.search(pattern, message)), "form")
+
+
+def readable(message: str) -> str:
+    """Return an error of the service without the place in the request that it names."""
+    text = re.sub(r"\binputs\[\d+\]\.(\w+)", lambda match: _spaced(match[1]), message)
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
+
+
+def _spaced(name: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
+
+
+def _whole(text: str, field: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise _Problem(field, f"{text.strip()!r} is no whole number.") from None
+
+
+def _short(number: float | None) -> str:
+    return "" if number is None else f"{number:g}"

@@ -1,0 +1,127 @@
+"""The overview: where everything stands, in one line; its chips filter a table."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import traitlets
+
+from taskq_kernel.errors import TaskqError
+
+from taskq_widgets.assets import stylesheet
+from taskq_widgets.live import LiveState, live_tasks
+from taskq_widgets.panels.assets import panel_script
+from taskq_widgets.panels.panel import Panel
+from taskq_widgets.table.columns import STATUSES
+
+if TYPE_CHECKING:
+    from taskq_kernel.client.client import Client
+
+    from taskq_widgets.task_table import TaskTable
+
+#: How often the service is asked for its statistics while somebody looks, in seconds.
+ASK_S = 2.0
+#: The time of the last answer is shown anew so often when nothing else is new.
+STAMP_S = 5.0
+
+
+class Overview(Panel):
+    """Counts per status, slots, the pace of the last hour, and whether all parts are there.
+
+    Parameters
+    ----------
+    client : Client, optional
+        The connection; the kernel's own unless given.
+    table : TaskTable, optional
+        The table that the chips filter; without one they only count.
+    **traits
+        ``theme``, and what every ipywidget has.
+
+    Attributes
+    ----------
+    counts : dict of str to int
+        Tasks per status.
+    figures : dict
+        ``slots``, ``busy``, ``workers``, ``pace`` (ended in the last minute), ``hour`` (pairs of
+        finished and failed, a pair a minute), ``broker`` and ``waiting`` (not yet with the broker).
+    state : {"loading", "ready", "away", "refused"}
+        Where the service stands, with ``reason``.
+    updated : float
+        When the service was last heard of, in seconds since 1970.
+    """
+
+    _esm = panel_script("overview.js")
+    _css = stylesheet("board.css")
+    _handlers: ClassVar[dict[str, str]] = {"filter": "_on_filter"}
+
+    counts = traitlets.Dict().tag(sync=True)
+    figures = traitlets.Dict().tag(sync=True)
+    chosen = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    filters = traitlets.Bool(False).tag(sync=True)
+    state = traitlets.Enum(["loading", "ready", "away", "refused"], "loading").tag(sync=True)
+    reason = traitlets.Unicode().tag(sync=True)
+    updated = traitlets.Float(0.0).tag(sync=True)
+
+    _pause_s = ASK_S
+
+    def __init__(self, client: Client | None = None, *, table: TaskTable | None = None, **traits: Any) -> None:
+        self._live = live_tasks(client)
+        self._asked = float("-inf")
+        self._table = table
+        super().__init__(filters=table is not None, counts=dict.fromkeys(STATUSES, 0), **traits)
+        if table is not None:
+            self.chosen = sorted(table.query.statuses)
+            table.on_query(lambda query: self.set_trait("chosen", sorted(query.statuses)))
+        self._leave: list[Callable[[], None]] = [
+            self._live.on_state(lambda _: self._show_state()),
+            self._live.model.on_change(self._wake.set),
+        ]
+
+    def close(self) -> None:
+        """Take the widget off every screen."""
+        for leave in self._leave:
+            leave()
+        self._leave.clear()
+        super().close()
+
+    def _on_filter(self, content: dict[str, Any]) -> None:
+        statuses = [status for status in STATUSES if status in content["statuses"]]
+        self.chosen = statuses
+        if self._table is not None:
+            self._table.filter(statuses=frozenset(statuses))
+
+    def _show_state(self) -> None:
+        self._asked = float("-inf")
+        self._refresh_soon()
+
+    def _refresh(self) -> None:
+        now = time.time()
+        with self.hold_sync():
+            state: LiveState = self._live.state
+            self.state, self.reason = state.name, state.reason
+            self.counts = self._live.model.counts()
+            if time.monotonic() - self._asked >= ASK_S - 0.1 and state.name != "refused":
+                self._asked = time.monotonic()
+                self._ask(now)
+
+    def _ask(self, now: float) -> None:
+        try:
+            figures = _figures(self._live.statistics())
+        except TaskqError:
+            return  # the live feed says that the service is away, and why
+        if figures != self.figures or now - self.updated >= STAMP_S:
+            self.figures, self.updated = figures, round(now, 1)
+
+
+def _figures(statistics: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "slots": statistics["slots"],
+        "busy": statistics["busy"],
+        "workers": statistics["workersOnline"],
+        "pace": round(statistics["finishedPerMinute"]),
+        "hour": [[one["finished"], one["failed"]] for one in statistics["lastHour"]],
+        "broker": statistics["brokerConnected"],
+        "waiting": statistics["outboxLength"],
+    }

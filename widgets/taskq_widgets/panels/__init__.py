@@ -1,0 +1,3 @@
+"""What the widgets of the board share in Python; their scripts and style sheet."""
+
+from __future__ import annotations

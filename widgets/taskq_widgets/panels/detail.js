@@ -1,0 +1,294 @@
+/** One task in full, in tabs. */
+
+const TABS = [
+  ["result", "Result"],
+  ["code", "Code"],
+  ["log", "Log"],
+  ["error", "Error"],
+  ["history", "History"],
+];
+
+/** HTML of a task is shown in a frame of no origin, in which nothing runs and from which nothing is fetched. */
+const FRAME_HEAD = `<!doctype html><meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src data:">
+<base target="_blank"><style>body{margin:12px;font:14px/1.5 system-ui,sans-serif;color:#16191d;background:#fff}table{border-collapse:collapse}td,th{padding:2px 8px;border:1px solid #ddd}</style>`;
+
+/** Pieces of highlighted text. @param {[string, string][]} pieces */
+function highlighted(pieces) {
+  return pieces.map(([kind, text]) => (kind ? h("span", { class: `tqp-code-${kind}` }, text) : document.createTextNode(text)));
+}
+
+class DetailDisplay extends Display {
+  /** @param {Model} model @param {HTMLElement} place */
+  constructor(model, place) {
+    super(model, place, "detail", "Task");
+    this.title = h("h2", {});
+    this.status = h("span", { class: "tqp-status-place", role: "status" });
+    this.facts = h("p", { class: "tqp-facts" });
+    this.progress = h("div", { class: "tqp-progress", role: "progressbar", "aria-label": "Progress", "aria-valuemin": 0, "aria-valuemax": 100 }, h("i"));
+    this.actions = h("div", { class: "tqp-actions" });
+    this.toast = h("p", { class: "tqp-toast", role: "alert" });
+    this.tablist = h("div", { class: "tqp-tabs", role: "tablist", "aria-label": "Parts of the task" }, ...TABS.map(([tab, label]) => this.tabButton(tab, label)));
+    this.panel = h("div", { class: "tqp-panel", role: "tabpanel", tabindex: 0, id: `${this.view}-panel` });
+    this.log = h("pre", { class: "tqp-log" });
+    this.forgetLog();
+    this.notice = h("div", { class: "tqp-notice" });
+    this.header = h("header", { class: "tqp-header tqp-task-header" }, h("div", { class: "tqp-title" }, this.title, this.status), this.actions, this.facts, this.progress);
+    this.root.append(this.header, this.tablist, this.panel, this.notice, this.toast);
+    this.tablist.addEventListener("keydown", (event) => this.onTabKey(event));
+    this.onMessage((message) => this.receive(message));
+    this.on(["height"], () => { this.root.style.height = model.get("height"); });
+    this.on(["head", "state", "editable"], () => this.showHead());
+    this.on(["tab", "state"], () => this.showTab());
+    for (const [trait, tab] of [["result", "result"], ["code", "code"], ["facts", "code"], ["problem", "error"], ["history", "history"]]) {
+      this.on([trait], () => model.get("tab") === tab && this.showPanel());
+    }
+    const ticking = setInterval(() => this.showFacts(), 1000);
+    this.ends.push(() => clearInterval(ticking));
+  }
+
+  // -- the head
+
+  showHead() {
+    const state = this.model.get("state");
+    const ready = state === "ready";
+    for (const part of [this.header, this.tablist, this.panel]) part.hidden = !ready;
+    this.notice.hidden = ready;
+    if (!ready) {
+      this.showNotice(state);
+      return;
+    }
+    const { id, number, name, status, progress } = this.model.get("head");
+    if (id !== this.id) {
+      this.id = id;
+      this.forgetLog();
+      this.panel.scrollTop = 0;
+    }
+    this.title.replaceChildren(h("span", { class: "tqp-of" }, `${number}`), ` ${name}`);
+    this.title.title = name;
+    if (status !== this.shownStatus) {
+      this.shownStatus = status;
+      this.status.replaceChildren(statusChip(status));
+      this.showActions(status);
+    }
+    this.progress.hidden = status !== "RUNNING";
+    const percent = progress === null ? null : Math.round(100 * Math.max(0, Math.min(1, progress)));
+    this.progress.toggleAttribute("data-unknown", percent === null);
+    setAttr(this.progress, "aria-valuenow", percent === null ? null : String(percent));
+    /** @type {HTMLElement} */ (this.progress.firstElementChild).style.width = percent === null ? "" : `${percent}%`;
+    this.showFacts();
+  }
+
+  /** @param {string} state */
+  showNotice(state) {
+    const texts = {
+      empty: ["No task is open", "Open one in the table, or submit one: its result appears here."],
+      loading: ["Loading…", ""],
+      gone: ["Gone", this.model.get("message")],
+      error: ["It cannot be read", this.model.get("message")],
+    };
+    const [title, text] = texts[/** @type {keyof typeof texts} */ (state)] ?? ["", ""];
+    this.notice.replaceChildren(icon(state === "error" ? "away" : "pick"), h("p", { class: "tqp-notice-title" }, title), h("p", {}, text));
+  }
+
+  /** @param {string} status */
+  showActions(status) {
+    const act = (/** @type {string} */ action) => () => this.send({ type: "act", action });
+    const open = status === "QUEUEING" || status === "RUNNING";
+    this.actions.replaceChildren(open ? button("cancel", "Cancel", { onclick: act("cancel") }) : button("retry", "Retry", { onclick: act("retry") }));
+    if (this.model.get("editable")) this.actions.append(button("edit", "Edit and resubmit", { onclick: act("edit") }));
+  }
+
+  showFacts() {
+    const { status, seconds, started, attempt, attempts, worker, note, progress } = this.model.get("head");
+    if (!status) return;
+    const elapsed = status === "RUNNING" && started !== null ? Math.max(0, Date.now() / 1000 - started) : seconds;
+    const facts = [
+      status === "RUNNING" && typeof progress === "number" ? `${Math.round(100 * progress)} %` : "",
+      status === "RUNNING" ? note : "",
+      elapsed === null || elapsed === undefined ? "" : duration(elapsed),
+      worker ? `on ${worker}` : "",
+      attempts > 1 || attempt > 1 ? `attempt ${attempt}${attempts > 1 ? ` of ${Math.max(attempt, attempts)}` : ""}` : "",
+    ];
+    setText(this.facts, facts.filter(Boolean).join(" · ") || "not started");
+  }
+
+  // -- tabs
+
+  /** @param {string} tab @param {string} label */
+  tabButton(tab, label) {
+    return h("button", { type: "button", role: "tab", id: `${this.view}-${tab}`, "data-tab": tab, "aria-controls": `${this.view}-panel`, onclick: () => this.choose(tab) }, label);
+  }
+
+  /** @param {string} tab */
+  choose(tab) {
+    this.model.set("tab", tab);
+    this.send({ type: "tab", tab });
+    this.panel.scrollTop = 0;
+  }
+
+  /** @param {KeyboardEvent} event */
+  onTabKey(event) {
+    const places = TABS.map(([tab]) => tab);
+    const place = places.indexOf(this.model.get("tab"));
+    const step = { ArrowRight: place + 1, ArrowLeft: place - 1, Home: 0, End: places.length - 1 }[event.key];
+    if (step === undefined) return;
+    event.preventDefault();
+    event.stopPropagation();
+    this.choose(places[(step + places.length) % places.length]);
+    /** @type {HTMLElement | null} */ (this.tablist.querySelector("[aria-selected=true]"))?.focus();
+  }
+
+  showTab() {
+    const tab = this.model.get("tab");
+    for (const element of this.tablist.children) {
+      const chosen = /** @type {HTMLElement} */ (element).dataset.tab === tab;
+      setAttr(element, "aria-selected", String(chosen));
+      setAttr(element, "tabindex", chosen ? "0" : "-1");
+    }
+    this.panel.setAttribute("aria-labelledby", `${this.view}-${tab}`);
+    this.panel.dataset.tab = tab;
+    if (tab === "log") this.askLog();
+    this.showPanel();
+  }
+
+  showPanel() {
+    if (this.model.get("state") !== "ready") return;
+    const tab = this.model.get("tab");
+    const shown = JSON.stringify([tab, this.id, tab === "result" ? this.model.get("result") : tab === "error" ? this.model.get("problem") : tab === "code" ? [this.model.get("code"), this.model.get("facts")] : tab === "history" ? this.model.get("history") : null]);
+    if (shown === this.shownPanel) return;
+    this.shownPanel = shown;
+    const content = { result: () => this.result(), code: () => this.code(), log: () => [this.log], error: () => this.error(), history: () => this.history() };
+    this.panel.replaceChildren(...content[/** @type {keyof typeof content} */ (tab)]());
+  }
+
+  // -- result
+
+  /** @returns {HTMLElement[]} */
+  result() {
+    const result = this.model.get("result");
+    const note = [result.type, result.note].filter(Boolean).join(" · ");
+    const parts = {
+      none: () => [h("p", { class: "tqp-quiet-text" }, result.text ?? "")],
+      value: () => [h("p", { class: "tqp-value" }, result.text)],
+      text: () => [h("pre", { class: "tqp-text" }, result.text)],
+      grid: () => [grid(result)],
+      plot: () => [plot(result.values), h("pre", { class: "tqp-text" }, result.text)],
+      image: () => [/** @type {HTMLElement} */ (h("img", { class: "tqp-image", src: result.source, alt: result.text || "The task's value, an image" }))],
+      html: () => [h("iframe", { class: "tqp-frame", sandbox: "", title: "The task's value", srcdoc: FRAME_HEAD + result.html })],
+    };
+    const made = parts[/** @type {keyof typeof parts} */ (result.form)]?.() ?? [];
+    if (note) made.push(h("p", { class: "tqp-quiet-text tqp-value-note" }, note));
+    return made;
+  }
+
+  // -- code
+
+  code() {
+    const pieces = this.model.get("code");
+    const facts = this.model.get("facts");
+    const copy = button("copy", "Copy code", { class: "tqp-bare tqp-quiet tqp-copy", onclick: () => copyText(this.root, pieces.map((/** @type {string[]} */ piece) => piece[1]).join("")) });
+    const list = facts.length
+      ? [h("dl", { class: "tqp-list" }, ...facts.flatMap((/** @type {string[]} */ [kind, name, text]) => [h("dt", { "data-kind": kind }, name), h("dd", {}, text)]))]
+      : [];
+    return [...list, h("div", { class: "tqp-code-place" }, copy, h("pre", { class: "tqp-code" }, ...highlighted(pieces)))];
+  }
+
+  // -- error
+
+  error() {
+    const { name, message, line, trace } = this.model.get("problem");
+    if (!name) return [h("p", { class: "tqp-quiet-text" }, "There is no error.")];
+    const made = [
+      h("p", { class: "tqp-error-name" }, name, line ? h("span", { class: "tqp-quiet-text" }, ` in line ${line}`) : null),
+      h("pre", { class: "tqp-error-message" }, message),
+    ];
+    for (const [place, { heading, lines }] of trace.entries()) {
+      const text = h("pre", { class: "tqp-trace" }, lines.join("\n"));
+      if (place === 0) made.push(h("h3", {}, heading), text);
+      else made.push(h("details", { class: "tqp-more" }, h("summary", {}, icon("open"), heading), text));
+    }
+    return made;
+  }
+
+  // -- history
+
+  history() {
+    const rows = this.model.get("history").map((/** @type {any[]} */ [at, status, attempt, worker, reason]) => h("tr", {},
+      h("td", {}, localTime(at)), h("td", {}, statusChip(status)), h("td", { class: "tqp-end" }, attempt ? String(attempt) : ""), h("td", {}, worker), h("td", {}, reason)));
+    const head = h("tr", {}, ...["Time", "Status", "Attempt", "Worker", "What happened"].map((text) => h("th", { scope: "col", class: text === "Attempt" ? "tqp-end" : "" }, text)));
+    return [h("div", { class: "tqp-grid-place" }, h("table", { class: "tqp-grid" }, h("thead", {}, head), h("tbody", {}, ...rows)))];
+  }
+
+  // -- log
+
+  forgetLog() {
+    this.after = 0;
+    this.logAttempt = -1;
+    this.log.replaceChildren(h("span", { class: "tqp-quiet-text" }, "Nothing printed so far."));
+    this.logEmpty = true;
+  }
+
+  askLog() {
+    this.send({ type: "log", after: this.logAttempt < 0 ? -1 : this.after, attempt: this.logAttempt });
+  }
+
+  /** @param {any} message */
+  receive(message) {
+    if (message.type === "say") {
+      setText(this.toast, message.text);
+      clearTimeout(this.hush);
+      this.hush = window.setTimeout(() => setText(this.toast, ""), 8000);
+      return;
+    }
+    if (message.type !== "log" || this.model.get("state") !== "ready") return;
+    if (message.attempt !== this.logAttempt) {
+      this.forgetLog();
+      this.logAttempt = message.attempt;
+      this.after = -1;
+    }
+    const parts = message.parts.filter((/** @type {[number, string, string]} */ [seq]) => seq > this.after);
+    if (parts.length) {
+      if (this.logEmpty) this.log.replaceChildren();
+      this.logEmpty = false;
+      this.after = parts[parts.length - 1][0];
+      const atEnd = this.panel.scrollHeight - this.panel.scrollTop - this.panel.clientHeight < 40;
+      this.log.append(...parts.map((/** @type {[number, string, string]} */ [, stream, text]) => h("span", { "data-stream": stream }, text)));
+      if (atEnd) this.panel.scrollTop = this.panel.scrollHeight;
+    } else if (this.logEmpty && message.complete) {
+      this.log.replaceChildren(h("span", { class: "tqp-quiet-text" }, "It printed nothing."));
+    }
+  }
+}
+
+/** A table of cells. @param {{ head: string[] | null, rows: string[][], named?: boolean }} result */
+function grid({ head, rows, named }) {
+  const numeric = (/** @type {number} */ i) => rows.every((row) => /^-?[\d.]+(e[-+]?\d+)?$|^(missing|NaN|-?Inf)?$/.test(row[i] ?? ""));
+  const ends = Array.from({ length: Math.max(0, ...rows.map((row) => row.length)) }, (_, i) => (numeric(i) && !(named && i === 0) ? "tqp-end" : ""));
+  const cells = (/** @type {string[]} */ row) => row.map((text, i) => (named && i === 0 ? h("th", { scope: "row" }, text) : h("td", { class: ends[i], title: text.length > 40 ? text : null }, text)));
+  return h("div", { class: "tqp-grid-place" }, h("table", { class: "tqp-grid" },
+    head ? h("thead", {}, h("tr", {}, ...head.map((text, i) => h("th", { scope: "col", class: ends[i] }, text)))) : null,
+    h("tbody", {}, ...rows.map((row) => h("tr", {}, ...cells(row))))));
+}
+
+/** Numbers in a row as a line. @param {number[]} values */
+function plot(values) {
+  const [width, height, edge] = [600, 140, 6];
+  const low = Math.min(...values);
+  const high = Math.max(...values);
+  const up = (/** @type {number} */ value) => (high === low ? height / 2 : height - edge - ((value - low) / (high - low)) * (height - 2 * edge));
+  const points = values.map((value, i) => `${((i * width) / Math.max(1, values.length - 1)).toFixed(1)},${up(value).toFixed(1)}`).join(" ");
+  const text = (/** @type {number} */ value) => Number(value.toPrecision(4)).toString();
+  return h("figure", { class: "tqp-plot" },
+    /** @type {any} */ (svg("svg", { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", role: "img", "aria-label": `${values.length} numbers from ${text(low)} to ${text(high)}` },
+      svg("polyline", { points, class: "tqp-chart-line" }))),
+    h("figcaption", {}, h("span", {}, text(high)), h("span", {}, text(low))));
+}
+
+/** @param {{ model: Model, el: HTMLElement }} context */
+function render({ model, el }) {
+  const display = new DetailDisplay(model, el);
+  return () => display.close();
+}
+
+export default { render };

@@ -1,0 +1,240 @@
+/** The form that submits a task. What is typed goes to Python at once, and with each submission once more. */
+
+/** @typedef {{ row: HTMLElement, name: HTMLInputElement, value: HTMLInputElement, kind: HTMLElement }} ArgumentRow */
+
+/** Options that are folded away at first: what they are called, what is typed there, and what an empty one means. */
+const OPTIONS = [
+  ["queue", "Queue", "default", "text"],
+  ["priority", "Priority", "", "select"],
+  ["timeout", "Timeout in seconds", "none", "decimal"],
+  ["memory", "Memory limit", "the worker's", "text"],
+  ["attempts", "Attempts", "1", "numeric"],
+];
+
+/** What a typed value means to Julia. @param {string} text */
+function meaning(text) {
+  if (text.trim() === "") return "text";
+  try {
+    const value = JSON.parse(text);
+    if (value === null) return "nothing";
+    if (Array.isArray(value)) return "list";
+    return { number: "number", boolean: "true/false", string: "text", object: "object" }[/** @type {string} */ (typeof value)] ?? "text";
+  } catch {
+    return "text";
+  }
+}
+
+class FormDisplay extends Display {
+  /** @param {Model} model @param {HTMLElement} place */
+  constructor(model, place) {
+    super(model, place, "form", "New task");
+    /** @type {Record<string, HTMLInputElement | HTMLSelectElement>} */
+    this.fields = {};
+    /** @type {Record<string, HTMLElement>} */
+    this.remarks = {};
+    /** @type {ArgumentRow[]} */
+    this.rows = [];
+    this.editorPlace = h("div", { class: "tqp-editor-place" });
+    this.rowsPlace = h("div", { class: "tqp-rows" });
+    this.note = h("p", { class: "tqp-note" });
+    this.more = this.disclosure();
+    this.submit = button("submit", "Submit", { class: "tqp-primary", "aria-describedby": `${this.view}-reason`, onclick: () => this.send_(false) });
+    this.reason = h("span", { id: `${this.view}-reason`, class: "tqp-reason", role: "status" });
+    this.insist = h("button", { type: "button", class: "tqp-link", onclick: () => this.send_(true) }, "Submit anyway");
+    this.root.append(
+      h("header", { class: "tqp-header" }, h("h2", {}, "New task"), this.picker()),
+      h("div", { class: "tqp-body" },
+        this.note,
+        this.field("name", "Name", "text", "The first line of the code"),
+        h("div", { class: "tqp-field" }, h("span", { class: "tqp-label", "aria-hidden": "true" }, "Julia code"), this.editorPlace, this.remark("code")),
+        this.argumentsGroup(),
+        this.more),
+      h("footer", { class: "tqp-footer" }, this.submit, h("span", { class: "tqp-outcome" }, this.reason, this.insist, this.remark("form"))),
+    );
+    this.root.addEventListener("keydown", (event) => this.onKey(event));
+    for (const field of ["name", ...OPTIONS.map(([name]) => name)]) this.on([field], () => this.showField(field));
+    this.on(["arguments"], () => this.showArguments());
+    this.on(["note"], () => this.showNote());
+    this.on(["more"], () => this.more.toggleAttribute("open", model.get("more")));
+    this.on(["blocked", "busy", "said", "may_insist", "problems"], () => this.showReason());
+    this.showEditor();
+  }
+
+  async showEditor() {
+    const manager = this.model.widget_manager;
+    this.editor = await manager.get_model(this.model.get("editor").slice("IPY_MODEL_".length));
+    const view = await manager.create_view(this.editor);
+    if (this.closed) {
+      view.remove();
+      return;
+    }
+    this.editorPlace.append(view.el);
+    this.ends.push(() => view.remove());
+    const judged = () => this.showReason();
+    this.editor.on("change:value change:syntax_error", judged);
+    this.ends.push(() => this.editor.off("change:value change:syntax_error", judged));
+  }
+
+  close() {
+    this.closed = true;
+    super.close();
+  }
+
+  // -- parts
+
+  picker() {
+    const select = /** @type {HTMLSelectElement} */ (h("select", { class: "tqp-input", "aria-label": "Start from an example" },
+      h("option", { value: "" }, "Start from an example"),
+      ...this.model.get("offered").map((/** @type {{ title: string }} */ example, /** @type {number} */ index) => h("option", { value: index }, example.title))));
+    select.addEventListener("change", () => {
+      if (select.value !== "") this.send({ type: "example", index: Number(select.value) });
+      select.value = "";
+    });
+    return h("span", { class: "tqp-select tqp-picker", hidden: this.model.get("offered").length === 0 }, select, icon("down"));
+  }
+
+  /** @param {string} name @param {string} label @param {string} kind @param {string} placeholder */
+  field(name, label, kind, placeholder) {
+    const id = `${this.view}-${name}`;
+    const props = { id, class: "tqp-input", "aria-describedby": `${id}-remark` };
+    const input = /** @type {HTMLInputElement | HTMLSelectElement} */ (kind === "select"
+      ? h("select", props, ...["low", "normal", "high"].map((level) => h("option", { value: level }, level)))
+      : h("input", { ...props, type: "text", placeholder, autocomplete: "off", inputmode: kind === "text" ? null : kind }));
+    input.addEventListener("input", () => this.set(name, input.value));
+    this.fields[name] = input;
+    const shown = kind === "select" ? h("span", { class: "tqp-select" }, input, icon("down")) : input;
+    return h("div", { class: "tqp-field" }, h("label", { for: id, class: "tqp-label" }, label), shown, this.remark(name, `${id}-remark`));
+  }
+
+  /** @param {string} name @param {string} [id] */
+  remark(name, id) {
+    this.remarks[name] = h("span", { id, class: "tqp-remark", role: "alert" });
+    return this.remarks[name];
+  }
+
+  argumentsGroup() {
+    const add = button("add", "Add an argument", { class: "tqp-quiet", onclick: () => this.addArgument() });
+    return h("div", { class: "tqp-field", role: "group", "aria-label": "Arguments" },
+      h("span", { class: "tqp-label" }, "Arguments"), this.rowsPlace, this.remark("arguments"), h("div", {}, add));
+  }
+
+  disclosure() {
+    const fields = OPTIONS.map(([name, label, placeholder, kind]) => this.field(name, label, kind, placeholder));
+    const details = /** @type {HTMLDetailsElement} */ (h("details", { class: "tqp-more" },
+      h("summary", {}, icon("open"), "More options"), h("div", { class: "tqp-options" }, ...fields)));
+    details.addEventListener("toggle", () => this.set("more", details.open));
+    return details;
+  }
+
+  // -- arguments
+
+  showArguments() {
+    const given = this.model.get("arguments");
+    if (JSON.stringify(given) === JSON.stringify(this.typedArguments())) return;
+    this.rows.splice(0).forEach(({ row }) => row.remove());
+    for (const [name, value] of given) this.addRow(name, value);
+  }
+
+  addArgument() {
+    this.addRow("", "");
+    this.rows[this.rows.length - 1].name.focus();
+    this.set("arguments", this.typedArguments());
+  }
+
+  /** @param {string} name @param {string} value */
+  addRow(name, value) {
+    const place = this.rows.length + 1;
+    const input = (/** @type {string} */ label, /** @type {string} */ text) => /** @type {HTMLInputElement} */ (
+      h("input", { class: "tqp-input", type: "text", autocomplete: "off", spellcheck: "false", placeholder: label.split(" ")[0].toLowerCase(), "aria-label": label, value: text }));
+    /** @type {ArgumentRow} */
+    const made = { row: h("div", { class: "tqp-row" }), name: input(`Name of argument ${place}`, name), value: input(`Value of argument ${place}`, value),
+      kind: h("span", { class: "tqp-kind" }) };
+    const remove = button("close", `Remove argument ${name || place}`, { class: "tqp-bare tqp-quiet", onclick: () => this.removeRow(made) });
+    made.row.append(made.name, h("span", { "aria-hidden": "true" }, "="), made.value, made.kind, remove);
+    made.row.addEventListener("input", () => {
+      setText(made.kind, meaning(made.value.value));
+      this.set("arguments", this.typedArguments());
+    });
+    setText(made.kind, meaning(value));
+    this.rows.push(made);
+    this.rowsPlace.append(made.row);
+  }
+
+  /** @param {ArgumentRow} made */
+  removeRow(made) {
+    const place = this.rows.indexOf(made);
+    this.rows.splice(place, 1);
+    made.row.remove();
+    const next = this.rows[Math.min(place, this.rows.length - 1)];
+    /** @type {HTMLElement | null} */ (next ? next.name : this.root.querySelector(".tqp-rows ~ div button"))?.focus();
+    this.set("arguments", this.typedArguments());
+  }
+
+  typedArguments() {
+    return this.rows.map(({ name, value }) => [name.value, value.value]);
+  }
+
+  // -- to Python
+
+  /** @param {string} trait @param {any} value */
+  set(trait, value) {
+    if (this.model.get(trait) === value) return;
+    this.model.set(trait, value);
+    this.model.save_changes();
+  }
+
+  /** Ctrl-Enter submits from everywhere; the editor does so by itself. @param {KeyboardEvent} event */
+  onKey(event) {
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+    event.stopPropagation(); // a notebook would run its cell
+    if (event.defaultPrevented || /** @type {Element} */ (event.target).closest(".cm-editor")) return;
+    event.preventDefault();
+    this.send_(false);
+  }
+
+  /** @param {boolean} insist */
+  send_(insist) {
+    if (!this.editor || (this.submit.getAttribute("aria-disabled") === "true" && !insist)) return;
+    const form = Object.fromEntries(Object.entries(this.fields).map(([name, input]) => [name, input.value]));
+    this.send({ type: "submit", form: { ...form, arguments: this.typedArguments() }, code: this.editor.get("value"),
+      syntax_error: this.editor.get("syntax_error"), insist });
+  }
+
+  // -- from Python
+
+  /** @param {string} name */
+  showField(name) {
+    const input = this.fields[name];
+    if (input.value !== this.model.get(name)) input.value = this.model.get(name);
+  }
+
+  showNote() {
+    setText(this.note, this.model.get("note"));
+    this.note.hidden = !this.model.get("note");
+  }
+
+  showReason() {
+    const { model } = this;
+    const blocked = model.get("blocked");
+    const busy = model.get("busy");
+    const problems = model.get("problems");
+    setAttr(this.submit, "aria-disabled", String(Boolean(blocked || busy)));
+    setText(/** @type {Element} */ (this.submit.lastElementChild), busy ? "Submitting…" : "Submit");
+    const failed = Object.keys(problems).length > 0;
+    setText(this.reason, blocked || model.get("said") || (failed && !problems.form ? "Not submitted: see above." : ""));
+    this.reason.dataset.kind = blocked ? "blocked" : failed ? "failed" : "said";
+    this.insist.hidden = !(blocked && model.get("may_insist"));
+    for (const [name, remark] of Object.entries(this.remarks)) {
+      setText(remark, problems[name] ?? "");
+      if (this.fields[name]) setAttr(this.fields[name], "aria-invalid", problems[name] ? "true" : null);
+    }
+  }
+}
+
+/** @param {{ model: Model, el: HTMLElement }} context */
+function render({ model, el }) {
+  const display = new FormDisplay(model, el);
+  return () => display.close();
+}
+
+export default { render };

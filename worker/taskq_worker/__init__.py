@@ -1,0 +1,1 @@
+"""The worker: a supervisor that runs tasks in warm Julia processes, one a slot."""

@@ -1,0 +1,124 @@
+"""One attempt of a task in one Julia process: from its frame to how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from enum import Enum, auto
+
+from taskq_kernel.messages import ErrorInfo
+from taskq_worker import endings
+from taskq_worker.frames import BYE, End, Evaluated, Message, Progress
+from taskq_worker.memory import MemoryWatch
+from taskq_worker.output import TaskOutput
+from taskq_worker.process import JuliaProcess
+
+
+class NeverStarted(Enum):
+    """The process ended before it took the task up."""
+
+    NEVER_STARTED = auto()
+
+
+#: Julia's last frame; or why there is none; or that the task has to go to another process.
+Ending = End | ErrorInfo | NeverStarted
+
+
+class Attempt:
+    """Listens to the process while the task runs, and says how it ended.
+
+    Parameters
+    ----------
+    process : JuliaProcess
+        A warm process that runs nothing else.
+    number : int
+        Names this run in frames.
+    timeout_s, show_timeout_s : float
+        How long the task may take in all, and its value to become JSON once the code is done.
+    memory_limit_bytes : int or None
+        How much resident memory it may use.
+    output : TaskOutput
+        Takes what it prints.
+    on_progress : callable
+        Takes the fraction and the message of each report.
+    """
+
+    def __init__(
+        self,
+        process: JuliaProcess,
+        number: int,
+        *,
+        timeout_s: float | None,
+        show_timeout_s: float,
+        memory_limit_bytes: int | None,
+        output: TaskOutput,
+        on_progress: Callable[[float, str], None],
+    ) -> None:
+        self._process = process
+        self._number = number
+        self._timeout_s = timeout_s
+        self._show_timeout_s = show_timeout_s
+        self._limit_bytes = memory_limit_bytes
+        self._output = output
+        self._on_progress = on_progress
+        self._loop = asyncio.get_running_loop()
+        self._ending: asyncio.Future[Ending] = self._loop.create_future()
+        self._timers: list[asyncio.TimerHandle] = []
+        self.memory = MemoryWatch(process, memory_limit_bytes, self._too_much_memory)
+
+    async def run(self, frame: bytes, used_bytes: int) -> Ending:
+        """Send the task's frame and wait until it has ended, one way or another."""
+        self._process.listener = self
+        if self._timeout_s is not None:
+            self._timers.append(self._loop.call_later(self._timeout_s, self._timed_out, self._timeout_s))
+        self.memory.start(used_bytes)
+        try:
+            self._process.send(frame)
+            return await self._ending
+        finally:
+            for timer in self._timers:
+                timer.cancel()
+            self.memory.stop()
+            if self._process.alive:
+                self._process.drain_output()
+            self._process.listener = None
+            self._output.finish()
+
+    def end(self, ending: Ending) -> None:
+        """How it ended; only the first word counts."""
+        if not self._ending.done():
+            self._ending.set_result(ending)
+
+    # -- what the process does -----------------------------------------------------------
+
+    def on_message(self, kind: int, message: Message) -> None:
+        if kind == BYE:
+            self.end(NeverStarted.NEVER_STARTED)
+        elif isinstance(message, Progress | Evaluated | End) and message.job != self._number:
+            if message.job > self._number:  # a lower one may come late, from a process that forked
+                self.on_broken("it sent a frame of another task")
+        elif isinstance(message, Progress):
+            if not self._ending.done():
+                self._on_progress(message.fraction, message.message)
+        elif isinstance(message, Evaluated):
+            error = endings.show_timed_out(message.type, message.seconds, self._show_timeout_s)
+            self._timers.append(self._loop.call_later(self._show_timeout_s, self.end, error))
+        elif isinstance(message, End):
+            self.end(message)
+
+    def on_output(self, stream: str, data: bytes) -> None:
+        self._output.feed(stream, data)
+
+    def on_broken(self, reason: str) -> None:
+        self.end(endings.broken_frames(reason))
+
+    def on_exit(self, status: int) -> None:
+        self.end(endings.died(status, self._process.stderr_text()))
+
+    # -- its limits ----------------------------------------------------------------------
+
+    def _timed_out(self, timeout_s: float) -> None:
+        self.end(endings.timed_out(timeout_s))
+
+    def _too_much_memory(self, used_bytes: int) -> None:
+        self.end(endings.memory_exceeded(used_bytes, self._limit_bytes or 0))

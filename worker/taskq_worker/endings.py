@@ -1,0 +1,158 @@
+"""Why a task has no value, said to a scientist: the errors that taskq makes itself."""
+
+from __future__ import annotations
+
+import re
+import signal
+
+from taskq_kernel.messages import ErrorInfo
+
+_UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
+
+#: What is kept of the report that a dying Julia writes to stderr.
+_TRACE_CHARACTERS = 6000
+
+_SIGNALS = {
+    signal.SIGSEGV: "a segmentation fault: it used memory that is not its own. That happens in unsafe_load, "
+    "unsafe_store!, ccall, @inbounds with a wrong index, and in compiled libraries",
+    signal.SIGBUS: "a bus error: a file that was mapped into memory became shorter, or the disk is full",
+    signal.SIGABRT: "an abort: compiled code that the task called found an error and gave up",
+    signal.SIGILL: "an illegal instruction: a library is built for another processor, or Julia reached code "
+    "that it holds for unreachable",
+    signal.SIGFPE: "an arithmetic error in compiled code",
+}
+
+
+def size_text(size_bytes: int) -> str:
+    """A size as people read it: ``1.5 GiB``."""
+    size, unit = float(size_bytes), 0
+    while size >= 1024 and unit < len(_UNITS) - 1:
+        size /= 1024
+        unit += 1
+    return f"{size:.0f} {_UNITS[unit]}" if unit == 0 or size >= 100 else f"{size:.3g} {_UNITS[unit]}"
+
+
+def invalid_source(reason: str, line: int | None = None) -> ErrorInfo:
+    """The code cannot be given to Julia at all."""
+    return ErrorInfo(name="InvalidSource", message=reason, line=line)
+
+
+def invalid_arguments(error: Exception) -> ErrorInfo:
+    """The arguments cannot be given to Julia."""
+    return ErrorInfo(name="InvalidArguments", message=f"the arguments cannot be written as JSON: {error}")
+
+
+def timed_out(timeout_s: float) -> ErrorInfo:
+    """The task took longer than it may."""
+    return ErrorInfo(
+        name="TimeoutExceeded",
+        message=f"the task was stopped at its time limit of {timeout_s:g} s; give it more time or less to do",
+    )
+
+
+def show_timed_out(type_name: str, seconds: float, timeout_s: float) -> ErrorInfo:
+    """The code is done, and its value does not become JSON."""
+    return ErrorInfo(
+        name="TimeoutExceeded",
+        message=f"the code finished after {seconds:.3g} s, but reading its value, a {type_name}, took longer "
+        f"than {timeout_s:g} s; return plain numbers, strings or arrays, or mend the type's show method",
+    )
+
+
+def memory_exceeded(used_bytes: int, limit_bytes: int) -> ErrorInfo:
+    """The task used more memory than it may."""
+    return ErrorInfo(
+        name="MemoryLimitExceeded",
+        message=f"the task used {size_text(used_bytes)} of memory and its limit is {size_text(limit_bytes)}; "
+        "raise the limit, or work on smaller pieces",
+    )
+
+
+def memory_too_small(needed_bytes: int, limit_bytes: int) -> ErrorInfo:
+    """Julia alone needs more memory than the task may use."""
+    return ErrorInfo(
+        name="MemoryLimitExceeded",
+        message=f"the memory limit of {size_text(limit_bytes)} is less than Julia itself needs, "
+        f"{size_text(needed_bytes)}; raise the limit",
+    )
+
+
+def exited(code: int) -> ErrorInfo:
+    """The process left on its own."""
+    call = "exit()" if code == 0 else f"exit({code})"
+    return ErrorInfo(
+        name="ProcessExited",
+        message=f"the task's code called {call}, which ends the whole Julia process; a task ends by "
+        "returning a value",
+    )
+
+
+def died(status: int, stderr: str) -> ErrorInfo:
+    """The process is gone.
+
+    Parameters
+    ----------
+    status : int
+        Exit code, or minus the signal's number.
+    stderr : str
+        The end of what it wrote to standard error.
+    """
+    report, line = _crash_report(stderr)
+    if status == 1 and "no exception handler available" in stderr:
+        return ErrorInfo(
+            name="ProcessCrashed",
+            message="Julia itself failed, most likely because the task's code changed functions that Julia needs",
+            stacktrace=report,
+            line=line,
+        )
+    if status == 130 and "signal (2)" in stderr:
+        return ErrorInfo(name="InterruptException", message="the Julia process was interrupted (SIGINT)", line=line)
+    if status >= 0:
+        return exited(status)
+    if status == -signal.SIGSEGV and re.search(r"stack overflow|StackOverflow", stderr):
+        return ErrorInfo(
+            name="StackOverflowError",
+            message="the functions call one another without end; check what stops the recursion",
+            stacktrace=report,
+            line=line,
+        )
+    if status == -signal.SIGKILL:
+        message = (
+            "the operating system killed the Julia process (signal 9), most likely because the machine ran "
+            "out of memory; give the task a memory limit, or work on smaller pieces"
+        )
+    else:
+        number = signal.Signals(-status) if -status in {*signal.Signals} else None
+        what = _SIGNALS.get(number) if number else None
+        name = number.name if number else "a signal"
+        message = f"the Julia process crashed with {what or name} ({name}, signal {-status})"
+    return ErrorInfo(name="ProcessCrashed", message=message, stacktrace=report, line=line)
+
+
+def broken_frames(reason: str) -> ErrorInfo:
+    """The channel between Julia and the supervisor was disturbed."""
+    return ErrorInfo(
+        name="ProcessCrashed",
+        message=f"the task disturbed the channel between Julia and taskq ({reason}); its code must not use "
+        "file descriptors that it has not opened",
+    )
+
+
+def cannot_start(reason: str) -> ErrorInfo:
+    """There is no Julia process to run the task in."""
+    return ErrorInfo(name="ProcessCrashed", message=f"Julia could not be started again: {reason}")
+
+
+_CRASH = re.compile(r"^(?:\[\d+\] )?signal \(?\d+|^fatal: error thrown", re.MULTILINE)
+_NOISE = re.compile(r"taskq_worker|^unknown function|^jl_|libjulia|libc\.so|^_start|client\.jl|^Allocations:")
+
+
+def _crash_report(stderr: str) -> tuple[str, int | None]:
+    """What Julia says when a signal ends it, and the line of the task it was at."""
+    start = _CRASH.search(stderr)
+    if start is None:
+        return "", None
+    lines = [line for line in stderr[start.start() :].splitlines() if line.strip() and not _NOISE.search(line)]
+    report = "\n".join(lines)[:_TRACE_CHARACTERS]
+    found = re.search(r"(?:\./| )(?:task|definition):(\d+)", report)
+    return report, int(found[1]) if found else None

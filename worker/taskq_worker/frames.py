@@ -1,0 +1,195 @@
+"""Frames: how a supervisor and a Julia process talk. ``docs/protocol.md`` describes them.
+
+The same constants stand in ``julia/wire.jl``; a test compares the three.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from taskq_kernel.domain import ValueKind
+from taskq_kernel.messages import ErrorInfo
+
+#: Grows with every change that an older runner or supervisor would misread.
+PROTOCOL_VERSION = 1
+
+MAGIC = b"TQ"
+#: Magic, type, a zero byte, length of the payload; little-endian.
+HEADER = struct.Struct("<2sBBI")
+
+RUN = 0x01
+HELLO = 0x11
+PROGRESS = 0x12
+EVALUATED = 0x13
+END = 0x14
+BYE = 0x15
+
+#: What a frame may hold beside a value.
+SLACK_BYTES = 1 << 20
+
+
+class ProtocolError(Exception):
+    """What came is not a frame, or not one that may come now."""
+
+
+class Hello(msgspec.Struct, frozen=True):
+    """The process is warm and waits for a task."""
+
+    protocol: int
+    julia: str
+    pid: int
+    threads: int
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """How far the running task has come."""
+
+    job: int
+    fraction: float
+    message: str
+
+
+class Evaluated(msgspec.Struct, frozen=True):
+    """The task's code is done; its value, of this type, is being put into JSON."""
+
+    job: int
+    seconds: float
+    type: str
+
+
+class Value(msgspec.Struct, frozen=True):
+    """What a task returned, in the form that fits."""
+
+    kind: ValueKind
+    type: str
+    text: str
+    note: str
+    #: The value's JSON as Julia wrote it.
+    data: msgspec.Raw
+
+
+class End(msgspec.Struct, frozen=True):
+    """The task is over: a value or an error, and what it left in the process."""
+
+    job: int
+    seconds: float
+    #: Whether the process has children, dead ones not yet collected included.
+    children: bool
+    #: What the code changed in the process for good; empty if nothing.
+    tainted: str
+    #: What the code left running or open; empty if nothing.
+    left: str
+    retryable: bool = True
+    value: Value | None = None
+    error: ErrorInfo | None = None
+
+
+_decoders: dict[int, msgspec.json.Decoder[Any]] = {
+    HELLO: msgspec.json.Decoder(Hello),
+    PROGRESS: msgspec.json.Decoder(Progress),
+    EVALUATED: msgspec.json.Decoder(Evaluated),
+    END: msgspec.json.Decoder(End),
+}
+
+Message = Hello | Progress | Evaluated | End | None
+
+
+def run_frame(
+    job: int,
+    kind: str,
+    code: str,
+    sha256: str,
+    entry: str | None,
+    arguments: dict[str, Any],
+    max_value_bytes: int,
+) -> bytes:
+    """The frame that starts a task.
+
+    Raises
+    ------
+    TypeError, ValueError, RecursionError
+        If the arguments are no JSON.
+    """
+    # The standard library's encoder: it writes every string that Python can hold (lone
+    # surrogates as escapes), integers of any size, and NaN; msgspec does neither.
+    payload = json.dumps(
+        {
+            "job": job,
+            "kind": kind,
+            "code": code,
+            "sha256": sha256,
+            "entry": entry,
+            "arguments": arguments,
+            "max_value_bytes": max_value_bytes,
+        },
+        separators=(",", ":"),
+    ).encode()
+    return HEADER.pack(MAGIC, RUN, 0, len(payload)) + payload
+
+
+def decode(kind: int, payload: bytes) -> Message:
+    """Decode a frame from Julia; None for one without content.
+
+    Raises
+    ------
+    ProtocolError
+        If its type is unknown or its payload is not what the type says.
+    """
+    if kind == BYE:
+        return None
+    decoder = _decoders.get(kind)
+    if decoder is None:
+        raise ProtocolError(f"a frame of the unknown type {kind:#04x}")
+    try:
+        message: Message = decoder.decode(payload)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise ProtocolError(f"a frame of type {kind:#04x} that cannot be read: {error}") from error
+    return message
+
+
+class FrameReader:
+    """Cuts a stream of bytes into frames.
+
+    Parameters
+    ----------
+    limit_bytes : int
+        The longest payload to accept.
+    """
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._buffer = bytearray()
+        self._limit_bytes = limit_bytes
+
+    @property
+    def pending(self) -> bool:
+        """Whether part of a frame has come."""
+        return bool(self._buffer)
+
+    def feed(self, data: bytes) -> Iterator[tuple[int, bytes]]:
+        """Take bytes; yield the type and payload of each frame that they complete.
+
+        Raises
+        ------
+        ProtocolError
+            As soon as what came cannot be a frame.
+        """
+        self._buffer += data
+        while len(self._buffer) >= HEADER.size:
+            magic, kind, zero, size = HEADER.unpack_from(self._buffer)
+            if magic != MAGIC or zero:
+                raise ProtocolError(f"bytes that are no frame: {bytes(self._buffer[:16])!r}")
+            if size > self._limit_bytes:
+                raise ProtocolError(f"a frame of {size} bytes, and {self._limit_bytes} is the limit")
+            end = HEADER.size + size
+            if len(self._buffer) < end:
+                return
+            payload = bytes(self._buffer[HEADER.size : end])
+            del self._buffer[:end]
+            yield kind, payload
+        if self._buffer and not MAGIC.startswith(bytes(self._buffer[: len(MAGIC)])):
+            raise ProtocolError(f"bytes that are no frame: {bytes(self._buffer[:16])!r}")

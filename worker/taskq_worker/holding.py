@@ -1,0 +1,127 @@
+"""The tasks that a worker holds, from the claim until the service has their outcome."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Any
+
+import msgspec
+
+from taskq_kernel.messages import LogChunk, OutcomeMessage, TaskMessage
+
+#: Longest text of one log chunk; a longer piece of output becomes several.
+CHUNK_CHARACTERS = 32 * 1024
+#: What a heartbeat carries at most of one task's output; the rest follows with the next.
+CHUNKS_PER_HEARTBEAT = 16
+
+
+class State(Enum):
+    """Where a held task stands within the worker."""
+
+    READY = auto()
+    RUNNING = auto()
+    DONE = auto()
+
+
+@dataclass(eq=False)
+class Held:
+    """A task that this worker has claimed."""
+
+    task: TaskMessage
+    attempt: int
+    state: State = State.READY
+    claimed_at: float = field(default_factory=time.monotonic)
+    progress: tuple[float, str] | None = None
+    outcome: OutcomeMessage | None = None
+    #: When the outcome was last confirmed by the broker, on the monotonic clock.
+    published_at: float | None = None
+    #: Output that the service has not got yet.
+    logs: list[LogChunk] = field(default_factory=list)
+    _next_seq: int = 1
+    _sent_seq: int = 0
+    _reported_progress: tuple[float, str] | None = None
+
+    def set_progress(self, fraction: float, message: str) -> None:
+        """Keep how far the task says it is, for the next heartbeat."""
+        self.progress = (fraction, message)
+
+    def add_output(self, stream: str, text: str) -> None:
+        """Keep what the task printed until the next heartbeat or its outcome takes it."""
+        # A chunk that is on its way must not grow: the service knows it by its number.
+        if self.logs and self.logs[-1].seq > self._sent_seq and self.logs[-1].stream == stream:
+            last = self.logs[-1]
+            if len(last.text) + len(text) <= CHUNK_CHARACTERS:
+                self.logs[-1] = msgspec.structs.replace(last, text=last.text + text)
+                return
+        for start in range(0, len(text), CHUNK_CHARACTERS):
+            piece = text[start : start + CHUNK_CHARACTERS]
+            self.logs.append(LogChunk(seq=self._next_seq, stream=stream, text=piece))
+            self._next_seq += 1
+
+    def report(self) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """This task's entry in a heartbeat: what is held, and the output to bring along."""
+        entry: dict[str, Any] = {"id": self.task.id, "attempt": self.attempt}
+        if self.state is State.DONE:
+            return entry | {"done": True}, []
+        if self.progress is not None and self.progress != self._reported_progress:
+            entry["progress"], entry["progressMessage"] = self.progress
+        logs: list[dict[str, Any]] = [
+            {"id": self.task.id, "attempt": self.attempt, "seq": chunk.seq, "stream": chunk.stream,
+             "text": chunk.text}
+            for chunk in self.logs[:CHUNKS_PER_HEARTBEAT]
+        ]  # fmt: skip
+        if logs:
+            self._sent_seq = logs[-1]["seq"]
+        return entry, logs
+
+    def reported(self, entry: dict[str, Any], logs: list[dict[str, Any]]) -> None:
+        """The service has got this entry and this output."""
+        if "progress" in entry:
+            self._reported_progress = (entry["progress"], entry["progressMessage"])
+        sent = {chunk["seq"] for chunk in logs}
+        self.logs = [chunk for chunk in self.logs if chunk.seq not in sent]
+
+
+class Holding:
+    """Every task that the worker holds, and the queue of those that wait for a slot."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, Held] = {}
+        self.ready: deque[Held] = deque()
+
+    def __contains__(self, task_id: str) -> bool:
+        return task_id in self._held
+
+    def __iter__(self) -> Iterator[Held]:
+        return iter(list(self._held.values()))
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def get(self, task_id: str) -> Held | None:
+        """The task with this id, if it is held."""
+        return self._held.get(task_id)
+
+    def holds(self, held: Held) -> bool:
+        """Whether this very attempt is still held."""
+        return self._held.get(held.task.id) is held
+
+    def add(self, held: Held) -> None:
+        """A claim was granted."""
+        self._held[held.task.id] = held
+        self.ready.append(held)
+
+    def forget(self, held: Held) -> None:
+        """This attempt is no longer this worker's."""
+        if self.holds(held):
+            del self._held[held.task.id]
+        if held in self.ready:
+            self.ready.remove(held)
+
+    def count(self, state: State) -> int:
+        """How many held tasks are in this state."""
+        return sum(held.state is state for held in self._held.values())

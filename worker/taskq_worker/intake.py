@@ -1,0 +1,175 @@
+"""From the broker into the worker: take messages, claim their tasks, acknowledge.
+
+A message is acknowledged only after the service has answered the claim. A granted one is
+held from then on; a refused one (cancelled, already running, finished, deleted) is
+dropped. A worker that is full unsubscribes and gives back what it has in hand, so that no
+message waits with it for long.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import deque
+from dataclasses import dataclass
+
+from taskq_kernel.broker.client import Broker, Consumer, Delivery
+from taskq_kernel.errors import BrokerUnreachable, MessageError, ServiceError, ServiceUnreachable
+from taskq_kernel.messages import TaskMessage, decode
+from taskq_worker.holding import Held, Holding, State
+from taskq_worker.pace import Pace
+from taskq_worker.service_api import ServiceApi
+
+log = logging.getLogger(__name__)
+
+#: A worker that has been full for this long unsubscribes, in seconds: long enough not to
+#: do so between short tasks, short enough that others get what it has in hand.
+FULL_S = 0.2
+#: A claimed task that has waited this long for a slot is given back, in seconds.
+STALE_S = 1.0
+#: Tasks claimed in one request at most.
+CLAIM_BATCH = 200
+#: Outcomes that the service has not got yet; above this nothing new is claimed.
+MOST_UNSETTLED = 5000
+
+
+@dataclass(eq=False, slots=True)
+class _Waiting:
+    """A message in hand, not yet claimed."""
+
+    delivery: Delivery
+    task: TaskMessage
+
+
+class Intake:
+    """Takes tasks for as long as there is room for them."""
+
+    def __init__(
+        self, broker: Broker, api: ServiceApi, holding: Holding, pace: Pace, *, slots: int, queues: list[str]
+    ) -> None:
+        self._broker = broker
+        self._api = api
+        self._holding = holding
+        self._pace = pace
+        self._slots = slots
+        # All queues of the first priority, then all of the second, ...
+        names = [name for level in zip(*map(broker.names.all_tasks, queues), strict=True) for name in level]
+        self._in_hand: dict[str, deque[_Waiting]] = {name: deque() for name in names}
+        self._consumers: list[Consumer] = [
+            broker.consumer(name, pace.prefetch, self._on_delivery) for name in names
+        ]
+        self._last_room = time.monotonic()
+        self._dead_letters: set[asyncio.Future[None]] = set()
+        #: True once the worker drains: nothing more is taken.
+        self.paused = False
+        #: True from a claim that failed until the next heartbeat that was answered.
+        self.service_away = False
+        #: Set whenever a message came or room was made.
+        self.wake = asyncio.Event()
+        #: Set whenever a claimed task waits for a slot.
+        self.ready = asyncio.Event()
+
+    @property
+    def room(self) -> int:
+        """How many more tasks may be claimed now."""
+        waiting, running = len(self._holding.ready), self._holding.count(State.RUNNING)
+        if self.paused or self.service_away or len(self._holding) >= MOST_UNSETTLED:
+            return 0
+        return max(0, self._slots - running + self._pace.ahead - waiting)
+
+    async def run(self) -> None:
+        """Claim for ever."""
+        while True:
+            await self.wake.wait()
+            self.wake.clear()
+            self.adjust()
+            batch = self._take(min(self.room, CLAIM_BATCH))
+            if not batch:
+                continue
+            try:
+                await self._claim(batch)
+            except (ServiceUnreachable, ServiceError) as error:
+                # No message stays in hand meanwhile: back into the queue, and unsubscribe.
+                log.debug("cannot claim %d tasks: %s", len(batch), error)
+                for waiting in batch:
+                    waiting.delivery.give_back()
+                self.service_away = True
+            self.wake.set()
+
+    def adjust(self) -> None:
+        """Subscribe, unsubscribe, and give back, as the room asks for."""
+        now = time.monotonic()
+        if self.room:
+            self._last_room = now
+            for consumer in self._consumers:
+                consumer.set_prefetch(self._pace.prefetch)
+                if not consumer.active:
+                    consumer.resume()
+        elif self.paused or self.service_away or now - self._last_room > FULL_S:
+            for consumer in self._consumers:
+                if consumer.active:
+                    consumer.pause()
+            for waiting in self._take(sum(map(len, self._in_hand.values()))):
+                waiting.delivery.give_back()
+
+    async def release_stale(self) -> None:
+        """Give back claimed tasks that no slot will start soon."""
+        limit = time.monotonic() - (0 if self.paused else STALE_S)
+        stale = [held for held in self._holding.ready if held.claimed_at <= limit]
+        if not stale:
+            return
+        for held in stale:
+            self._holding.forget(held)
+        try:
+            await self._api.release([(held.task.id, held.attempt) for held in stale])
+        except (ServiceUnreachable, ServiceError) as error:
+            # The next heartbeat does not list them, and the service puts them back.
+            log.debug("could not give back %d tasks: %s", len(stale), error)
+
+    async def close(self) -> None:
+        """Unsubscribe; every message in hand goes back to its queue."""
+        self.paused = True
+        self.adjust()
+        for consumer in self._consumers:
+            await consumer.close()
+
+    def _on_delivery(self, delivery: Delivery) -> None:
+        try:
+            task = decode(TaskMessage, delivery.body)
+        except MessageError as error:
+            self._dead_letter(delivery, error.reason)
+            return
+        self._in_hand[delivery.queue].append(_Waiting(delivery, task))
+        self.wake.set()
+
+    def _dead_letter(self, delivery: Delivery, reason: str) -> None:
+        async def move() -> None:
+            try:
+                await self._broker.dead_letter(delivery, reason)
+            except BrokerUnreachable:
+                delivery.give_back()
+
+        task = asyncio.ensure_future(move())
+        self._dead_letters.add(task)
+        task.add_done_callback(self._dead_letters.discard)
+
+    def _take(self, count: int) -> list[_Waiting]:
+        """The first messages in hand, by priority; those of a lost channel are forgotten."""
+        taken: list[_Waiting] = []
+        for waiting in self._in_hand.values():
+            while waiting and len(taken) < count:
+                first = waiting.popleft()
+                if first.delivery.channel.is_open:
+                    taken.append(first)
+        return taken
+
+    async def _claim(self, batch: list[_Waiting]) -> None:
+        # A message that comes twice: this worker holds the task, the claim would be refused.
+        wanted = {waiting.task.id: waiting for waiting in batch if waiting.task.id not in self._holding}
+        granted = await self._api.claim(list(wanted)) if wanted else {}
+        for task_id, attempt in granted.items():
+            self._holding.add(Held(wanted[task_id].task, attempt))
+        for waiting in batch:
+            waiting.delivery.ack()
+        self.ready.set()

@@ -1,0 +1,59 @@
+"""What a slot is given, and what it reports back: values only, no I/O."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any
+
+from taskq_kernel.domain import TaskKind, TaskStatus
+from taskq_kernel.messages import ErrorInfo, ValueInfo
+
+
+@dataclass(frozen=True)
+class Job:
+    """One attempt of a task, as the supervisor hands it to a slot."""
+
+    task_id: str
+    attempt: int
+    name: str
+    kind: TaskKind
+    code: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+    #: The function to call (``CALL`` only); None: the last that the definition defines.
+    entry: str | None = None
+    timeout_s: float | None = None
+    #: Limit on resident memory, all processes of the task together; None: the slot's own.
+    memory_limit_bytes: int | None = None
+
+    @property
+    def code_sha256(self) -> str:
+        """SHA-256 of the code as UTF-8, in hexadecimal."""
+        return _sha256(self.code)
+
+
+@functools.lru_cache(maxsize=64)
+def _sha256(code: str) -> str:
+    return hashlib.sha256(code.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+@dataclass(frozen=True)
+class Report:
+    """How an attempt ended."""
+
+    #: ``FINISHED`` or ``FAILED``.
+    status: TaskStatus
+    #: The value, its JSON inline whatever its size; None when the attempt failed.
+    value: ValueInfo | None
+    error: ErrorInfo | None
+    #: False where a repetition cannot end differently.
+    retryable: bool
+    #: When the code was handed to Julia and when its end was known, in seconds since 1970.
+    started_at: float
+    finished_at: float
+    #: How long the code itself ran, by Julia's clock where it could tell.
+    seconds: float
+    #: The most resident memory seen, all processes of the task together.
+    peak_memory_bytes: int
+    julia_version: str

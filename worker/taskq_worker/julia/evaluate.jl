@@ -1,0 +1,314 @@
+# From a task's code to its value.
+
+"A definition that was evaluated in this process: its module, and what it left behind."
+struct Definition
+    home::Module
+    source::Source
+    entry_names::Vector{Symbol}
+    tainted::String
+end
+
+"What came of a task: a value, or why there is none."
+struct Evaluated
+    value::Any
+    failure::Union{Failure,Nothing}
+    home::Module
+    seconds::Float64
+    "what the code left behind in the process, in a few words"
+    tainted::String
+end
+
+"Thrown where taskq itself has the reason."
+struct Refusal <: Exception
+    failure::Failure
+end
+
+# Parsing
+
+function parse_all(code::String, file::String)
+    isdefined(Meta, :parseall) && return Meta.parseall(code; filename = file)
+    return Base.parse_input_line(code; filename = file)
+end
+
+"The statements of a task's code with their lines; a `Refusal` if any of it does not parse."
+function statements_of(code::String, file::String)
+    parsed = try
+        parse_all(code, file)
+    catch problem
+        problem isa Meta.ParseError || rethrow()
+        Expr(:error, problem)
+    end
+    statements = Any[]
+    flatten!(statements, parsed)
+    for statement in statements
+        statement isa Expr && statement.head in (:error, :incomplete) && throw(Refusal(parse_failure(statement, code, file)))
+    end
+    return statements
+end
+
+function flatten!(statements::Vector{Any}, @nospecialize(ex))
+    if ex isa Expr && ex.head === :toplevel
+        for arg in ex.args
+            flatten!(statements, arg)
+        end
+    else
+        push!(statements, ex)
+    end
+    return nothing
+end
+
+function parse_failure(broken::Expr, code::String, file::String)
+    reason = isempty(broken.args) ? "it does not parse" : broken.args[1]
+    detail = reason isa Exception ? sprint(showerror, reason) : string(reason)
+    line = stated_line(detail, file)
+    line == 0 && (line = broken_line(code))
+    detail = replace(detail, r"^(ParseError:\s*)?(syntax: )?" => "")
+    startswith(detail, "incomplete: ") && (detail = string("the code ends too early: ", detail[ncodeunits("incomplete: ")+1:end]))
+    detail = replace(detail, string(" at ", file, ":") => " at line ")
+    startswith(detail, "# Error @") || (detail = string(detail, quoted_line(code, line)))
+    return Failure("ParseError", String(first(detail, MESSAGE_BYTES)); line = line, retryable = false)
+end
+
+function stated_line(detail::String, file::String)
+    found = match(Regex(string("\\b", file, ":(\\d+)")), detail)
+    return found === nothing ? 0 : parse(Int, found.captures[1])
+end
+
+function quoted_line(code::String, line::Int)
+    lines = split(code, '\n')
+    1 <= line <= length(lines) || return ""
+    return string(" in line ", line, ": ", cut_line(String(strip(lines[line]))))
+end
+
+# Julia before 1.10 does not say where an error is: find the statement, then the first of
+# its lines with which it is not merely incomplete.
+function broken_line(code::String)
+    isvalid(code) || return 0
+    at = 1
+    while at <= ncodeunits(code)
+        ex, next = try
+            Meta.parse(code, at; raise = false)
+        catch
+            return 0
+        end
+        ex isa Expr && ex.head in (:error, :incomplete) && return broken_line_from(code, at)
+        next > at || return 0
+        at = next
+    end
+    return 0
+end
+
+function broken_line_from(code::String, at::Int)
+    rest = SubString(code, at)
+    start = count(isequal('\n'), SubString(code, 1, prevind(code, at)))
+    lines = split(rest, '\n')
+    for n in 1:min(length(lines), 500)
+        ex = Meta.parse(join(lines[1:n], '\n'), 1; raise = false)[1]
+        ex isa Expr && ex.head === :error && return start + n
+    end
+    return start + count(isequal('\n'), rest[1:something(findfirst(!isspace, rest), 1)]) + 1
+end
+
+# Evaluating
+
+const NOT_SCOPED = (:meta, :import, :using, :export, :public, :module, :toplevel, :error, :incomplete, :thunk)
+
+"As in a notebook: a loop at top level may assign to the variables there."
+function scoped(@nospecialize(statement), line::LineNumberNode)
+    plain = !(statement isa Expr) || statement.head in NOT_SCOPED ||
+        (statement.head === :global && all(arg -> arg isa Symbol, statement.args))
+    plain || (statement = Expr(:block, line, Expr(:softscope, true), statement))
+    return Expr(:toplevel, line, statement)
+end
+
+"Evaluate statements in `m`, one after the other; the value of the last. `line` follows along."
+@noinline function evaluate(m::Module, statements::Vector{Any}, line::Base.RefValue{Int})
+    value = nothing
+    here = LineNumberNode(1, :task)
+    for statement in statements
+        if statement isa LineNumberNode
+            here = statement
+            line[] = here.line
+        else
+            value = Core.eval(m, scoped(statement, here))
+        end
+    end
+    return value
+end
+
+@noinline function evaluate(f, arguments::Dict{String,Any})
+    return Base.invokelatest(f; (Symbol(name) => value for (name, value) in arguments)...)
+end
+
+"Evaluate a task's code in a module of its own."
+function run_script(code::String, arguments::Dict{String,Any}, folder::String)
+    source = Source("task", code, folder)
+    home = fresh_module(:task)
+    suspects = RUNNING.suspects = Suspects()
+    world = Base.get_world_counter()
+    line = Ref(0)
+    started = time_ns()
+    value, failure, seconds = nothing, nothing, 0.0
+    try
+        bind!(home, arguments)
+        statements = statements_of(code, "task")
+        foreach(statement -> scan!(suspects, statement), statements)
+        started = time_ns()
+        value = evaluate(home, statements, line)
+        seconds = (time_ns() - started) / 1e9
+    catch
+        seconds = (time_ns() - started) / 1e9
+        failure = failure_of(exception_stack(), source, home, line[])
+    end
+    return Evaluated(value, failure, home, seconds, left_behind(suspects, home, world))
+end
+
+function failure_of(stack::Vector{Any}, source::Source, m::Module, line::Int)
+    problem = last(stack)[1]
+    problem isa Refusal && return problem.failure
+    try
+        return describe(stack, source, m, line)
+    catch
+        return Failure(String(nameof(typeof(problem))), "its message cannot be shown"; line = line)
+    end
+end
+
+const DEFINITIONS = Dict{String,Definition}()
+
+"Evaluate a definition, once per process; a `Refusal` if it fails."
+function definition(code::String, sha256::String, folder::String)
+    known = get(DEFINITIONS, sha256, nothing)
+    known === nothing || return known
+    source = Source("definition", code, folder)
+    home = fresh_module(:definition)
+    suspects = RUNNING.suspects = Suspects()
+    world = Base.get_world_counter()
+    line = Ref(0)
+    try
+        statements = statements_of(code, "definition")
+        foreach(statement -> scan!(suspects, statement), statements)
+        evaluate(home, statements, line)
+        made = Definition(home, source, functions_in(statements), left_behind(suspects, home, world))
+        isempty(sha256) || (DEFINITIONS[sha256] = made)
+        return made
+    catch
+        throw(Refusal(failure_of(exception_stack(), source, home, line[])))
+    end
+end
+
+"The names of the functions that statements define at top level, in order."
+function functions_in(statements::Vector{Any})
+    names = Symbol[]
+    for statement in statements
+        name = function_name(statement)
+        name === nothing || push!(names, name)
+    end
+    return names
+end
+
+function function_name(@nospecialize(ex))
+    ex isa Expr || return nothing
+    ex.head in (:macrocall, :const, :global) && return isempty(ex.args) ? nothing : function_name(ex.args[end])
+    ex.head in (:function, :(=)) || return nothing
+    head = ex.args[1]
+    if ex.head === :(=) && head isa Symbol
+        body = ex.args[2]
+        return body isa Expr && body.head in (:(->), :function) ? head : nothing
+    end
+    called = ex.head === :function
+    while head isa Expr && head.head in (:where, :(::), :call) && !isempty(head.args)
+        called |= head.head === :call
+        head = head.args[1]
+    end
+    return called && head isa Symbol ? head : nothing
+end
+
+"Call a definition's entry function with the task's arguments as keywords."
+function run_call(code::String, sha256::String, entry, arguments::Dict{String,Any}, folder::String)
+    started = time_ns()
+    value, failure, home, tainted, seconds = nothing, nothing, Main, "", 0.0
+    source = Source("definition", code, folder)
+    try
+        made = definition(code, sha256, folder)
+        home, tainted, source = made.home, made.tainted, made.source
+        RUNNING.suspects = Suspects()
+        f = entry_function(made, entry)
+        started = time_ns()
+        value = evaluate(f, arguments)
+        seconds = (time_ns() - started) / 1e9
+    catch
+        seconds = (time_ns() - started) / 1e9
+        stack = exception_stack()
+        failure = wrong_call(last(stack)[1], home, entry, arguments)
+        failure === nothing && (failure = failure_of(stack, source, home, 0))
+    end
+    isempty(tainted) && (tainted = RUNNING.suspects.reason)
+    return Evaluated(value, failure, home, seconds, tainted)
+end
+
+function entry_function(made::Definition, entry)
+    name = entry === nothing ? (isempty(made.entry_names) ? nothing : last(made.entry_names)) : Symbol(entry)
+    name === nothing && throw(Refusal(Failure("InvalidDefinition",
+        "the definition defines no function; end it with one, such as f(; n) = n^2"; retryable = false)))
+    if !known(made.home, name)
+        has = isempty(made.entry_names) ? "no function" : join(unique(made.entry_names), ", ")
+        throw(Refusal(Failure("InvalidDefinition", "the definition has no function named $name; it defines $has";
+            retryable = false)))
+    end
+    return value_of(made.home, name)
+end
+
+# Calls that do not fit
+
+"Where the entry function was called with the wrong arguments: a failure that names them."
+function wrong_call(@nospecialize(problem), home::Module, entry, arguments::Dict{String,Any})
+    given = isempty(arguments) ? "nothing" : join(sort!(collect(keys(arguments))), ", ")
+    if problem isa UndefKeywordError
+        return Failure("UndefKeywordError",
+            "the function needs the argument $(problem.var), which was not given; given: $given"; retryable = false)
+    end
+    problem isa MethodError || return nothing
+    f, positional = called_function(problem)
+    (f isa Function && parentmodule(f) === home && isempty(positional)) || return nothing
+    accepted, takes_any, by_position = try
+        keywords_of(f)
+    catch
+        return nothing
+    end
+    takes_any && return nothing
+    unknown = sort!(filter(name -> !(Symbol(name) in accepted), collect(keys(arguments))))
+    if by_position !== nothing
+        text = "$(nameof(f)) takes its arguments by position ($by_position); taskq passes them by name: " *
+            "write $(nameof(f))(; $by_position)"
+    elseif isempty(unknown)
+        return nothing
+    else
+        has = isempty(accepted) ? "it takes none" : "it takes $(join(accepted, ", "))"
+        text = "$(nameof(f)) has no argument named $(join(unknown, ", ")); $has"
+    end
+    return Failure("MethodError", text; retryable = false)
+end
+
+# With keywords, Julia calls a sorter (`Core.kwcall` since 1.9) with (keywords, f, positional...).
+function called_function(problem::MethodError)
+    arguments = Any[problem.args...]
+    if length(arguments) >= 2 && arguments[1] isa NamedTuple && arguments[2] isa Function && problem.f !== arguments[2]
+        return arguments[2], arguments[3:end]
+    end
+    return problem.f, filter(argument -> !(argument isa Base.Iterators.Pairs), arguments)
+end
+
+function keywords_of(f::Function)
+    accepted, takes_any, by_position = Symbol[], false, nothing
+    for method in Base.invokelatest(methods, f)
+        if method.nargs == 1
+            for keyword in Base.invokelatest(Base.kwarg_decl, method)
+                endswith(String(keyword), "...") ? (takes_any = true) : push!(accepted, keyword)
+            end
+        elseif by_position === nothing
+            by_position = join(Base.method_argnames(method)[2:end], ", ")
+        end
+    end
+    any(method -> method.nargs == 1, Base.invokelatest(methods, f)) && (by_position = nothing)
+    return unique(accepted), takes_any, by_position
+end

@@ -1,0 +1,187 @@
+# What a task finds, and what is put back after it.
+#
+# A task gets a fresh module and an empty folder. What it may change on the way and can be
+# put back is put back: the folder, ENV, load paths, the random numbers, precision and
+# logger. What cannot be put back (a Julia task that still runs, a standard stream sent
+# elsewhere, an exit hook) is noticed, and the supervisor replaces the process.
+
+"How the process was before its first task."
+struct Baseline
+    folder::String
+    environment::Dict{String,String}
+    load_path::Vector{String}
+    depot_path::Vector{String}
+    project::Union{String,Nothing}
+    precision::Int
+    logger::Any
+    streams::NTuple{3,Any}
+    descriptors::NTuple{3,Tuple{UInt64,UInt64}}
+    exit_hooks::Int
+    displays::Int
+    handles::Int
+    live_bytes::Int
+end
+
+function Baseline(folder::String)
+    return Baseline(
+        folder, Dict{String,String}(ENV), copy(LOAD_PATH), copy(DEPOT_PATH), Base.ACTIVE_PROJECT[],
+        precision(BigFloat), Base.CoreLogging.global_logger(), (stdin, stdout, stderr),
+        map(identity_of, (0, 1, 2)), length(Base.atexit_hooks), length(Base.Multimedia.displays),
+        active_handles(), live_bytes(),
+    )
+end
+
+live_bytes() = Int(ccall(:jl_gc_live_bytes, Int64, ()))
+
+function identity_of(fd::Int)
+    status = stat(RawFD(fd))
+    return (UInt64(status.device), UInt64(status.inode))
+end
+
+"Make the process ready for the next task."
+function enter(b::Baseline)
+    try
+        cd(b.folder)
+    catch  # the supervisor makes the folder; without it a task runs where the last one did
+    end
+    storage = current_task().storage
+    storage === nothing || empty!(storage)
+    isempty(ARGS) || empty!(ARGS)
+    Random.seed!()
+    return nothing
+end
+
+"Put back what a task changed and can be put back."
+function restore(b::Baseline)
+    restore_environment(b.environment)
+    LOAD_PATH == b.load_path || copy!(LOAD_PATH, b.load_path)
+    DEPOT_PATH == b.depot_path || copy!(DEPOT_PATH, b.depot_path)
+    Base.ACTIVE_PROJECT[] === b.project || (Base.ACTIVE_PROJECT[] = b.project)
+    precision(BigFloat) == b.precision || setprecision(BigFloat, b.precision)
+    Base.CoreLogging.global_logger() === b.logger || Base.CoreLogging.global_logger(b.logger)
+    return nothing
+end
+
+function restore_environment(environment::Dict{String,String})
+    now = Dict{String,String}(ENV)
+    now == environment && return nothing
+    for name in keys(now)
+        haskey(environment, name) || delete!(ENV, name)
+    end
+    for (name, value) in environment
+        get(now, name, nothing) == value || (ENV[name] = value)
+    end
+    return nothing
+end
+
+"What a task left running or sent elsewhere, in a few words; empty if nothing."
+function leftovers(b::Baseline)
+    (stdin, stdout, stderr) === b.streams || return "redirected a standard stream"
+    map(identity_of, (0, 1, 2)) == b.descriptors || return "redirected a standard stream"
+    length(Base.atexit_hooks) == b.exit_hooks || return "registered an exit hook"
+    length(Base.Multimedia.displays) == b.displays || return "registered a display"
+    work_waits() && return "left a Julia task behind"
+    active_handles() > b.handles && return "left a timer, socket or process open"
+    return ""
+end
+
+# Tasks that are ready to run. Those that wait for a timer, a file or a socket show as
+# handles; those that wait for one another can never run again.
+function work_waits()
+    queues = isdefined(Base, :Workqueues) ? Base.Workqueues : []
+    for i in 1:length(queues)
+        isassigned(queues, i) && !isempty(queues[i]) && return true
+    end
+    return can_see_spawned() && !Base.Partr.multiq_check_empty()
+end
+
+# Before 1.7 the queue of spawned tasks is out of sight.
+can_see_spawned() = isdefined(Base, :Partr) && isdefined(Base.Partr, :multiq_check_empty)
+
+const ACTIVE_HANDLES = Ref(0)
+
+function count_handle(handle::Ptr{Cvoid}, ::Ptr{Cvoid})
+    active = ccall(:uv_is_active, Cint, (Ptr{Cvoid},), handle) != 0
+    closing = ccall(:uv_is_closing, Cint, (Ptr{Cvoid},), handle) != 0
+    active && !closing && (ACTIVE_HANDLES[] += 1)
+    return nothing
+end
+
+"How many timers, sockets, child processes and the like the event loop watches."
+function active_handles()
+    ACTIVE_HANDLES[] = 0
+    visit = @cfunction(count_handle, Cvoid, (Ptr{Cvoid}, Ptr{Cvoid}))
+    ccall(:uv_walk, Cvoid, (Ptr{Cvoid}, Ptr{Cvoid}, Ptr{Cvoid}), Base.eventloop(), visit, C_NULL)
+    return ACTIVE_HANDLES[]
+end
+
+# waitid's constants on Linux; __WALL: whatever kind of child.
+const WNOHANG, WEXITED, WNOWAIT, WALL = 0x1, 0x4, 0x01000000, 0x40000000
+
+"Whether this process has any child, dead ones not yet collected included. One system call."
+function has_children()
+    Sys.islinux() || return true
+    info = zeros(UInt8, 256)
+    flags = Cint(WNOHANG | WEXITED | WNOWAIT | WALL)
+    return ccall(:waitid, Cint, (Cint, Cuint, Ptr{UInt8}, Cint), 0, 0, info, flags) == 0
+end
+
+const PR_SET_PDEATHSIG = Cint(1)
+const PR_SET_CHILD_SUBREAPER = Cint(36)
+const SIGKILL = Culong(9)
+
+"""
+Tie this process to its supervisor, and all its descendants to it: it dies with the
+supervisor, and a process whose parent has exited (a daemon) becomes its own child, where
+the supervisor finds it.
+"""
+function tie_to_supervisor()
+    Sys.islinux() || return nothing
+    ccall(:prctl, Cint, (Cint, Culong...), PR_SET_PDEATHSIG, SIGKILL)
+    ccall(:prctl, Cint, (Cint, Culong...), PR_SET_CHILD_SUBREAPER, Culong(1))
+    return nothing
+end
+
+"End every child, and every child of theirs as it becomes ours. Runs when the process exits."
+function end_children()
+    for _ in 1:100
+        has_children() || return nothing
+        ended = false
+        for thread in readdir("/proc/self/task")
+            listed = try
+                read("/proc/self/task/$thread/children", String)
+            catch
+                ""
+            end
+            for pid in split(listed)
+                ended |= ccall(:kill, Cint, (Cint, Cint), parse(Cint, pid), 9) == 0
+            end
+        end
+        ended || return nothing
+        while ccall(:waitpid, Cint, (Cint, Ptr{Cvoid}, Cint), -1, C_NULL, 1) > 0
+        end
+    end
+    return nothing
+end
+
+"Give memory back between two tasks, where the last one took much."
+function tidy(b::Baseline)
+    live_bytes() - b.live_bytes > 256 * 2^20 || return nothing
+    GC.gc()
+    Sys.islinux() && ccall(:malloc_trim, Cint, (Csize_t,), 0)
+    return nothing
+end
+
+"Let go of the variables of a task that is over: methods that others have cached keep its module."
+function forget(m::Module)
+    for name in Base.invokelatest(names, m, all = true)
+        (known(m, name) && !Base.invokelatest(isconst, m, name)) || continue
+        value = value_of(m, name)
+        (value isa Array || value isa AbstractDict || value isa AbstractString) || continue
+        try
+            Core.eval(m, :($name = $nothing))
+        catch
+        end
+    end
+    return nothing
+end

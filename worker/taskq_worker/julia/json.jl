@@ -1,0 +1,255 @@
+# JSON, as far as frames need it: strings out, whole documents in.
+
+"""
+    put_string(io, text) -> Bool
+
+Write `text` as a JSON string. What is not valid UTF-8 becomes U+FFFD; the answer says
+whether there was any.
+"""
+function put_string(io::IOBuffer, text::String)
+    write(io, UInt8('"'))
+    clean = isvalid(text)
+    clean ? put_valid(io, text) : foreach(c -> put_char(io, c), text)
+    write(io, UInt8('"'))
+    return !clean
+end
+
+# Runs of ordinary bytes are copied whole; in valid UTF-8 only these need escaping.
+function put_valid(io::IOBuffer, text::String)
+    start = 1
+    bytes = codeunits(text)
+    for i in 1:length(bytes)
+        byte = @inbounds bytes[i]
+        if byte < 0x20 || byte == UInt8('"') || byte == UInt8('\\') || byte == 0x7f
+            put_run(io, text, start, i - 1)
+            put_escaped(io, byte)
+            start = i + 1
+        end
+    end
+    put_run(io, text, start, length(bytes))
+end
+
+function put_run(io::IOBuffer, text::String, from::Int, to::Int)
+    to >= from && GC.@preserve text unsafe_write(io, pointer(text, from), UInt(to - from + 1))
+    return nothing
+end
+
+function put_escaped(io::IOBuffer, byte::UInt8)
+    write(io, UInt8('\\'))
+    if byte == UInt8('\n')
+        write(io, UInt8('n'))
+    elseif byte == UInt8('"') || byte == UInt8('\\')
+        write(io, byte)
+    else
+        write(io, "u00", string(byte, base = 16, pad = 2))
+    end
+end
+
+function put_char(io::IOBuffer, c::Char)
+    if !isvalid(c)
+        write(io, "\ufffd")
+    elseif c < ' ' || c == '"' || c == '\\' || c == '\x7f'
+        put_escaped(io, UInt8(c))
+    else
+        write(io, c)
+    end
+end
+
+"Where the reader stands in a document."
+mutable struct Reader
+    bytes::Vector{UInt8}
+    at::Int
+end
+
+struct JSONError <: Exception
+    at::Int
+end
+
+"""
+    read_json(bytes)
+
+Read a JSON document. Objects become `Dict{String,Any}`; integers `Int`, or `BigInt` where
+they are too large; arrays of one kind of number, string or boolean become typed vectors.
+Objects with one key that begins with `\$` become what taskq writes so: NaN and infinities,
+complex and rational numbers, dictionaries with keys of other kinds.
+"""
+function read_json(bytes::Vector{UInt8})
+    reader = Reader(bytes, 1)
+    value = read_value(reader)
+    skip_space(reader)
+    reader.at > length(bytes) || throw(JSONError(reader.at))
+    return value
+end
+
+peek(r::Reader) = r.at <= length(r.bytes) ? @inbounds(r.bytes[r.at]) : 0x00
+
+function skip_space(r::Reader)
+    while peek(r) in (0x20, 0x09, 0x0a, 0x0d)
+        r.at += 1
+    end
+end
+
+function expect(r::Reader, byte::UInt8)
+    peek(r) == byte || throw(JSONError(r.at))
+    r.at += 1
+end
+
+function expect_word(r::Reader, word::String, value)
+    for byte in codeunits(word)
+        expect(r, byte)
+    end
+    return value
+end
+
+function read_value(r::Reader)
+    skip_space(r)
+    byte = peek(r)
+    byte == UInt8('{') && return untagged(read_object(r))
+    byte == UInt8('[') && return narrowed(read_array(r))
+    byte == UInt8('"') && return read_string(r)
+    byte == UInt8('t') && return expect_word(r, "true", true)
+    byte == UInt8('f') && return expect_word(r, "false", false)
+    byte == UInt8('n') && return expect_word(r, "null", nothing)
+    byte == UInt8('N') && return expect_word(r, "NaN", NaN)
+    byte == UInt8('I') && return expect_word(r, "Infinity", Inf)
+    return read_number(r)
+end
+
+function read_object(r::Reader)
+    object = Dict{String,Any}()
+    expect(r, UInt8('{'))
+    skip_space(r)
+    peek(r) == UInt8('}') && (r.at += 1; return object)
+    while true
+        skip_space(r)
+        key = read_string(r)
+        skip_space(r)
+        expect(r, UInt8(':'))
+        object[key] = read_value(r)
+        skip_space(r)
+        peek(r) == UInt8(',') || break
+        r.at += 1
+    end
+    expect(r, UInt8('}'))
+    return object
+end
+
+function read_array(r::Reader)
+    items = Any[]
+    expect(r, UInt8('['))
+    skip_space(r)
+    peek(r) == UInt8(']') && (r.at += 1; return items)
+    while true
+        push!(items, read_value(r))
+        skip_space(r)
+        peek(r) == UInt8(',') || break
+        r.at += 1
+    end
+    expect(r, UInt8(']'))
+    return items
+end
+
+function read_number(r::Reader)
+    start = r.at
+    whole = true
+    peek(r) == UInt8('-') && (r.at += 1)
+    peek(r) == UInt8('I') && return expect_word(r, "Infinity", -Inf)
+    while true
+        byte = peek(r)
+        if byte in (UInt8('.'), UInt8('e'), UInt8('E'), UInt8('+'), UInt8('-'))
+            whole = false
+        elseif !(UInt8('0') <= byte <= UInt8('9'))
+            break
+        end
+        r.at += 1
+    end
+    text = String(r.bytes[start:r.at-1])
+    whole || return something(tryparse(Float64, text), NaN)
+    small = tryparse(Int, text)
+    small === nothing || return small
+    large = tryparse(BigInt, text)
+    large === nothing && throw(JSONError(start))
+    return large
+end
+
+function read_string(r::Reader)
+    expect(r, UInt8('"'))
+    start = r.at
+    while true  # most strings have no escape: take them whole
+        byte = peek(r)
+        r.at > length(r.bytes) && throw(JSONError(r.at))
+        byte == UInt8('\\') && return read_escaped(r, start)
+        r.at += 1
+        byte == UInt8('"') && return String(r.bytes[start:r.at-2])
+    end
+end
+
+function read_escaped(r::Reader, start::Int)
+    io = IOBuffer()
+    write(io, @view r.bytes[start:r.at-1])
+    while true
+        r.at > length(r.bytes) && throw(JSONError(r.at))
+        byte = peek(r)
+        r.at += 1
+        byte == UInt8('"') && return String(take!(io))
+        byte == UInt8('\\') ? read_escape(r, io) : write(io, byte)
+    end
+end
+
+function read_escape(r::Reader, io::IOBuffer)
+    byte = peek(r)
+    r.at += 1
+    byte == UInt8('u') && return read_unicode(r, io)
+    place = findfirst(isequal(Char(byte)), "bfnrt\"\\/")
+    place === nothing && throw(JSONError(r.at))
+    write(io, "\b\f\n\r\t\"\\/"[place])
+end
+
+function read_unicode(r::Reader, io::IOBuffer)
+    code = read_hex(r)
+    if 0xd800 <= code < 0xdc00 && peek(r) == UInt8('\\') && r.at < length(r.bytes) && r.bytes[r.at+1] == UInt8('u')
+        back = r.at
+        r.at += 2
+        low = read_hex(r)
+        if 0xdc00 <= low < 0xe000
+            return write(io, Char(0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00)))
+        end
+        r.at = back
+    end
+    # Half of a pair is no character. Julia would take it; nothing that follows would.
+    return write(io, 0xd800 <= code < 0xe000 ? '\ufffd' : Char(code))
+end
+
+function read_hex(r::Reader)
+    r.at + 3 <= length(r.bytes) || throw(JSONError(r.at))
+    code = tryparse(UInt32, String(r.bytes[r.at:r.at+3]), base = 16)
+    code === nothing && throw(JSONError(r.at))
+    r.at += 4
+    return code
+end
+
+function narrowed(items::Vector{Any})
+    isempty(items) && return items
+    all(x -> x isa Int, items) && return Vector{Int}(items)
+    all(x -> x isa Float64 || x isa Int, items) && return Vector{Float64}(items)
+    all(x -> x isa String, items) && return Vector{String}(items)
+    all(x -> x isa Bool, items) && return Vector{Bool}(items)
+    all(x -> x isa ComplexF64, items) && return Vector{ComplexF64}(items)
+    return items
+end
+
+function untagged(object::Dict{String,Any})
+    length(object) == 1 || return object
+    tag, inner = first(object)
+    if tag == "\$float"
+        inner == "NaN" && return NaN
+        inner == "Infinity" && return Inf
+        inner == "-Infinity" && return -Inf
+    elseif inner isa Vector && length(inner) == 2 && all(x -> x isa Real, inner)
+        tag == "\$complex" && return complex(inner[1], inner[2])
+        tag == "\$rational" && inner isa Vector{Int} && inner[2] != 0 && return inner[1] // inner[2]
+    elseif tag == "\$dict" && inner isa Vector && all(pair -> pair isa Vector && length(pair) == 2, inner)
+        return Dict{Any,Any}(pair[1] => pair[2] for pair in inner)
+    end
+    return object
+end

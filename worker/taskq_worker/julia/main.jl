@@ -1,0 +1,4 @@
+# The julia executable starts here: `julia main.jl REQUESTS_FD FRAMES_FD`.
+# A host that loads Julia as a library includes runner.jl and calls `TaskqRunner.main` itself.
+include(joinpath(@__DIR__, "runner.jl"))
+TaskqRunner.main(parse(Int32, ARGS[1]), parse(Int32, ARGS[2]))

@@ -1,0 +1,124 @@
+# What a task's module has beside Base: `progress`, `include`, `eval`.
+
+"The task that runs: its number, 0 when none does, and how it reports."
+mutable struct Running
+    job::Int
+    wire::Union{Wire,Nothing}
+    suspects::Suspects
+    "progress frames that may still be sent, and when that was reckoned"
+    credit::Float64
+    credited_at::UInt64
+end
+
+const RUNNING = Running(0, nothing, Suspects(), 0.0, 0)
+
+# A loop may call `progress` a million times. So many reports at once, so many per second.
+const PROGRESS_BURST = 50.0
+const PROGRESS_PER_SECOND = 25.0
+
+function may_report(r::Running)
+    now = time_ns()
+    r.credit = min(PROGRESS_BURST, r.credit + (now - r.credited_at) / 1e9 * PROGRESS_PER_SECOND)
+    r.credited_at = now
+    r.credit >= 1 || return false
+    r.credit -= 1
+    return true
+end
+
+function report_progress(fraction::Float64, message::String)
+    wire = RUNNING.wire
+    (RUNNING.job == 0 || wire === nothing || !may_report(RUNNING)) && return nothing
+    io = start_frame()
+    print(io, "{\"job\":", RUNNING.job, ",\"fraction\":", isnan(fraction) ? 0.0 : clamp(fraction, 0.0, 1.0))
+    print(io, ",\"message\":")
+    put_string(io, message)
+    print(io, "}")
+    send(wire, FRAME_PROGRESS, io)
+    return nothing
+end
+
+const RUNNER_WORLD = Ref(UInt(0))
+
+"Call `f` as it was before any task ran, where Julia can (1.6 and later)."
+function in_runner_world(f, args...)
+    isdefined(Base, :invoke_in_world) && return Base.invoke_in_world(RUNNER_WORLD[], f, args...)
+    return f(args...)
+end
+
+"What every task's module is `using`."
+module Prelude
+
+export progress
+
+"""
+    progress(fraction, message = "")
+
+Tell how far the task has come: a fraction from 0 to 1, and a few words. Cheap enough for
+every turn of a loop; reports that come faster than 25 a second may be left out.
+
+# Example
+```julia
+for i in 1:n
+    step!(model)
+    progress(i / n, "step \$i of \$n")
+end
+```
+"""
+function progress(fraction::Real, message = "")
+    in_runner_world(report_progress, Float64(fraction), String(first(string(message), 200)))
+end
+
+const report_progress = parentmodule(@__MODULE__).report_progress
+const in_runner_world = parentmodule(@__MODULE__).in_runner_world
+
+end
+
+# A module made by `Module()` has neither `eval` nor `include` of its own.
+"`eval(expression)`, in one task's module."
+struct Evaluator
+    home::Module
+end
+
+function (e::Evaluator)(@nospecialize(expression))
+    scan!(RUNNING.suspects, expression)
+    return Core.eval(e.home, expression)
+end
+
+function (e::Evaluator)(m::Module, @nospecialize(expression))
+    m === e.home || suspect!(RUNNING.suspects, "calls eval in another module")
+    return Core.eval(m, expression)
+end
+
+"`include(path)`, into one task's module."
+struct Includer
+    home::Module
+end
+
+(i::Includer)(path::AbstractString) = Base.include(scanned, i.home, path)
+(i::Includer)(change::Function, path::AbstractString) = Base.include(x -> scanned(change(x)), i.home, path)
+
+function scanned(@nospecialize(expression))
+    scan!(RUNNING.suspects, expression)
+    return expression
+end
+
+"A module for one task, or for one definition."
+function fresh_module(name::Symbol)
+    m = Module(name)
+    ccall(:jl_set_const, Cvoid, (Any, Any, Any), m, :eval, Evaluator(m))
+    ccall(:jl_set_const, Cvoid, (Any, Any, Any), m, :include, Includer(m))
+    ccall(:jl_module_using, Cvoid, (Any, Any), m, Prelude)
+    return m
+end
+
+"Bind the arguments as variables of the task's module."
+function bind!(m::Module, arguments::Dict{String,Any})
+    isempty(arguments) && return nothing
+    block = Expr(:block)
+    for (name, value) in arguments
+        name in ("eval", "include") && continue
+        push!(block.args, Expr(:(=), Symbol(name), QuoteNode(value)))
+    end
+    Core.eval(m, block)
+    return nothing
+end

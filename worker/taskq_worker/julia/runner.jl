@@ -1,0 +1,34 @@
+"""
+The Julia side of a slot: one warm process that runs one task after another.
+
+Requests come in on one inherited file descriptor, frames go out on another; standard
+output is left to the tasks. The main loop runs in the world it was started in: a task
+that redefines `Base.show`, `print` or `length` changes what later evaluated code sees,
+never how this module reads requests and writes frames. Whatever has to see a task's own
+methods (its `show`, its `getindex`) goes through `Base.invokelatest`.
+
+Standard library only, Julia 1.5 to 1.12. Where versions differ, an `isdefined` says so.
+"""
+module TaskqRunner
+
+# Latency counts here, not speed: this code handles one short message at a time.
+if isdefined(Base, :Experimental) && isdefined(Base.Experimental, Symbol("@optlevel"))
+    Core.eval(@__MODULE__, :(Base.Experimental.@optlevel 1))
+end
+
+import Random
+
+const RUNNER_FOLDER = @__DIR__
+
+include("wire.jl")
+include("json.jl")
+include("scan.jl")
+include("isolation.jl")
+include("prelude.jl")
+include("text.jl")
+include("values.jl")
+include("errors.jl")
+include("evaluate.jl")
+include("serve.jl")
+
+end

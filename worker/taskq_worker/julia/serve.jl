@@ -1,0 +1,178 @@
+# The main loop: hello, then one task after another, until the supervisor is gone.
+
+"""
+    main(requests_fd, frames_fd)
+
+Serve tasks that come in on one file descriptor, report on the other. Returns when the
+first one ends.
+"""
+function main(requests_fd::Integer, frames_fd::Integer)
+    OWN_PID[] = getpid()
+    wire = Wire(Cint(requests_fd), Cint(frames_fd))
+    close_on_exec(wire.requests)
+    close_on_exec(wire.frames)
+    # Set by whoever started this julia with libraries of its own; programs that tasks
+    # start must see the system's. The loader read it long ago: later dlopens still work.
+    delete!(ENV, "LD_LIBRARY_PATH")
+    tie_to_supervisor()
+    atexit(end_children)
+    RUNNER_WORLD[] = Base.get_world_counter()
+    folder = pwd()
+    warm_up(folder)
+    baseline = Baseline(folder)
+    say_hello(wire)
+    while serve_one(wire, baseline)
+    end
+    say(wire, FRAME_BYE)
+    return nothing
+end
+
+function say_hello(wire::Wire)
+    io = start_frame()
+    print(io, "{\"protocol\":", PROTOCOL_VERSION, ",\"julia\":")
+    put_string(io, string(VERSION))
+    print(io, ",\"pid\":", getpid(), ",\"threads\":", Threads.nthreads(), "}")
+    send(wire, FRAME_HELLO, io)
+end
+
+function say(wire::Wire, kind::UInt8)
+    io = start_frame()
+    write(io, "{}")
+    send(wire, kind, io)
+end
+
+"Run the next task; false when there will be none."
+function serve_one(wire::Wire, baseline::Baseline)
+    frame = receive(wire)
+    (frame === nothing || frame[1] != FRAME_RUN) && return false
+    request = read_json(frame[2])::Dict{String,Any}
+    home = run_one(wire, baseline, request)
+    if live_bytes() - baseline.live_bytes > 64 * 2^20
+        home === nothing || forget(home)
+        tidy(baseline)
+    end
+    return true
+end
+
+"Run one task and report its end. Returns the module of a task that is over for good."
+function run_one(wire::Wire, baseline::Baseline, request::Dict{String,Any})
+    job = request["job"]::Int
+    limit = request["max_value_bytes"]::Int
+    script = request["kind"] == "SCRIPT"
+    enter(baseline)
+    start_running(job, wire)
+    done = script ? run_script(request["code"], arguments_of(request), baseline.folder) :
+        run_call(request["code"], request["sha256"], request["entry"], arguments_of(request), baseline.folder)
+    value = nothing
+    if done.failure === nothing
+        is_plain(done.value) || say_evaluated(wire, job, done)
+        value = present_safely(done.value, done.home, limit)
+    end
+    RUNNING.job = 0
+    restore(baseline)
+    left = leftovers(baseline)
+    done.failure !== nothing && !done.failure.process_is_sound && (left = "overflowed the stack or ran out of memory")
+    Libc.flush_cstdio()
+    say_end(wire, job, done, value, left)
+    return script ? done.home : nothing
+end
+
+arguments_of(request::Dict{String,Any}) = convert(Dict{String,Any}, request["arguments"])
+
+function start_running(job::Int, wire::Wire)
+    RUNNING.wire = wire
+    RUNNING.credit = PROGRESS_BURST
+    RUNNING.credited_at = time_ns()
+    RUNNING.suspects = Suspects()
+    RUNNING.job = job
+    return nothing
+end
+
+"`present`, and a bare name where even that fails: a value can overflow the stack when shown."
+function present_safely(@nospecialize(x), m::Module, limit::Int)
+    try
+        return present(x, m, limit)
+    catch
+        name = string(nameof(typeof(x)))
+        io = IOBuffer()
+        write(io, "{\"repr\":")
+        put_string(io, plain_name(x))
+        write(io, "}")
+        return Shown("REPR", name, plain_name(x), take!(io), "The value could not be shown: its `show` method failed.")
+    end
+end
+
+# The task's code is done; what follows is its value on its way to JSON, which may call the
+# task's own methods. The supervisor gives that a time limit of its own.
+function say_evaluated(wire::Wire, job::Int, done::Evaluated)
+    io = start_frame()
+    print(io, "{\"job\":", job, ",\"seconds\":", done.seconds, ",\"type\":")
+    put_string(io, String(nameof(typeof(done.value))))
+    print(io, "}")
+    send(wire, FRAME_EVALUATED, io)
+end
+
+function say_end(wire::Wire, job::Int, done::Evaluated, value::Union{Shown,Nothing}, left::String)
+    io = start_frame()
+    print(io, "{\"job\":", job, ",\"seconds\":", done.seconds, ",\"children\":", has_children())
+    put_field(io, "tainted", done.tainted)
+    put_field(io, "left", left)
+    value === nothing ? put_failure(io, done.failure) : put_shown(io, value)
+    write(io, "}")
+    send(wire, FRAME_END, io)
+end
+
+function put_field(io::IOBuffer, name::String, text::String)
+    write(io, ",\"", name, "\":")
+    put_string(io, text)
+end
+
+function put_failure(io::IOBuffer, failure::Failure)
+    print(io, ",\"retryable\":", failure.retryable, ",\"error\":{\"line\":", failure.line > 0 ? failure.line : "null")
+    put_field(io, "name", failure.name)
+    put_field(io, "message", failure.message)
+    put_field(io, "stacktrace", failure.stacktrace)
+    write(io, "}")
+end
+
+function put_shown(io::IOBuffer, value::Shown)
+    write(io, ",\"value\":{\"kind\":\"", value.kind, "\"")
+    put_field(io, "type", value.type)
+    put_field(io, "text", value.text)
+    put_field(io, "note", value.note)
+    write(io, ",\"data\":")
+    write(io, value.data)
+    write(io, "}")
+end
+
+"""
+Run tasks of every kind before the first real one: what Julia compiles for them now, no
+user waits for later.
+"""
+function warm_up(folder::String)
+    nowhere = open("/dev/null", "w")
+    wire = Wire(Cint(-1), Cint(fd(nowhere)))
+    baseline = Baseline(folder)
+    for request in WARM_UP
+        run_one(wire, baseline, read_json(Vector{UInt8}(request)))
+    end
+    empty!(DEFINITIONS)
+    close(nowhere)
+    GC.gc()
+    return nothing
+end
+
+warm_request(kind, code, arguments) = string("{\"job\":1,\"kind\":\"", kind, "\",\"code\":\"", code,
+    "\",\"sha256\":\"warm\",\"entry\":null,\"arguments\":", arguments, ",\"max_value_bytes\":100000}")
+
+const WARM_UP = [
+    warm_request("SCRIPT", "sum(1:10)", "{}"),
+    warm_request("SCRIPT", "progress(0.5, \\\"half\\\")\\nprintln(stderr)\\ntotal = 0.5\\nfor i in 1:3\\n total += i\\nend\\n(a = [1.0, total], b = [\\\"x\\\", s])", "{\"s\":\"\\u00e9\",\"v\":[1,2.5]}"),
+    warm_request("SCRIPT", "Dict(\\\"a\\\" => 1, \\\"b\\\" => [1 2; 3 4], \\\"c\\\" => (1.5, nothing, :x))", "{}"),
+    warm_request("SCRIPT", "f(x) = sqrt(x)\\nf(-1.0)", "{}"),
+    warm_request("SCRIPT", "f(x) = x.a\\nf(rand(3))\\n", "{}"),
+    warm_request("SCRIPT", "sin", "{}"),
+    warm_request("SCRIPT", "x = (1\\ny = )", "{}"),
+    warm_request("CALL", "f(; n, beta = 0.5) = n * beta", "{\"n\":3}"),
+    warm_request("CALL", "f(; n, beta = 0.5) = n * beta", "{\"m\":3}"),
+]

@@ -1,0 +1,435 @@
+# A task's value as JSON, as a table, as something to look at, or else as text.
+#
+# Julia's own types are walked with this module's methods. A type from anywhere else is
+# first turned into one of those, or shown, by its own methods (`Base.invokelatest`), which
+# may throw: then the value is text.
+
+"The value cannot be written as JSON."
+struct Unsupported <: Exception
+    why::String
+end
+
+"The value's JSON is longer than it may be."
+struct TooLarge <: Exception end
+
+const DEEPEST = 100
+const MOST_TEXTS = 1000
+
+"One walk over a value."
+mutable struct Walk
+    io::IOBuffer
+    home::Module
+    limit::Int
+    "the containers that the walk is inside of"
+    path::Vector{Any}
+    replaced_characters::Bool
+    undefined::Bool
+    "types of which something inside is given as text, and how many of them"
+    texts::Vector{String}
+    text_count::Int
+end
+
+Walk(home::Module, limit::Int) = Walk(IOBuffer(), home, limit, [], false, false, [], 0)
+
+"What a frame says about a value."
+struct Shown
+    kind::String
+    type::String
+    text::String
+    data::Vector{UInt8}
+    note::String
+end
+
+"""
+    present(x, m, limit) -> Shown
+
+Put the value `x` of a task with module `m` into the first form that fits, its JSON no
+longer than `limit` bytes.
+"""
+function present(@nospecialize(x), m::Module, limit::Int)
+    type, text = type_name(x, m), one_line(x, m)
+    note = ""
+    try
+        walk = Walk(m, limit)
+        kind = write_value(walk, x)
+        return Shown(kind, type, text, take!(walk.io), notes(walk))
+    catch problem
+        note = problem isa TooLarge ? too_large(limit) : problem isa Unsupported ? problem.why : not_walked(problem)
+        problem isa TooLarge || try
+            bundle = mime_bundle(x, m, limit)
+            bundle === nothing || return Shown("MIME", type, text, bundle[1], bundle[2])
+        catch
+        end
+    end
+    return as_text(x, m, type, text, note)
+end
+
+"Values that need no walk through foreign methods."
+is_plain(@nospecialize(x)) = x isa Union{Nothing,Missing,Bool,Int,Float64,String,Symbol,Char}
+
+function as_text(@nospecialize(x), m::Module, type::String, text::String, note::String)
+    full = shown(x, m)
+    if full === nothing
+        full = text
+        note = string(note, " Its own `show` method failed.")
+    elseif ncodeunits(full) >= REPR_BYTES - 4
+        note = string(note, " The text is cut at ", REPR_BYTES ÷ 1024, " KiB.")
+    end
+    io = IOBuffer()
+    write(io, "{\"repr\":")
+    put_string(io, full)
+    write(io, "}")
+    return Shown("REPR", type, text, take!(io), note)
+end
+
+function too_large(limit::Int)
+    return string("As JSON the value is longer than ", size_text(limit), ", so only its text was kept: return a ",
+        "summary of it, or write it to a file.")
+end
+
+size_text(n::Int) = n >= 2^20 ? string(n ÷ 2^20, " MiB") : n >= 2^10 ? string(n ÷ 2^10, " KiB") : string(n, " bytes")
+
+not_walked(problem) = string("The value could not be read (", nameof(typeof(problem)), "), so it is shown as text.")
+
+no_form(type) = string("A value of type ", type, " has no form as JSON, so it is shown as text: return numbers, ",
+    "strings, arrays, dictionaries or named tuples to get data.")
+
+function notes(w::Walk)
+    said = String[]
+    isempty(w.texts) || push!(said, string("Values of type ", join(w.texts, ", "), " inside are given as text."))
+    w.undefined && push!(said, "Undefined entries are given as null.")
+    w.replaced_characters && push!(said, "Bytes that are not valid UTF-8 were replaced by \ufffd.")
+    return join(said, " ")
+end
+
+# Tables
+
+function write_value(w::Walk, @nospecialize(x))
+    if x isa NamedTuple && is_table(fields(x))
+        write_table(w, names_of(x), fields(x))
+    elseif (x isa Dict{String} || x isa Dict{Symbol}) && is_table(collect(Any, values(x)))
+        names = sort!(collect(Any, keys(x)))
+        write_table(w, names, Any[x[name] for name in names])
+    elseif x isa Vector && is_table_of_rows(x)
+        names = names_of(x[1])
+        write_table(w, names, Any[Any[getfield(row, i) for row in x] for i in 1:length(names)])
+    elseif tables_know(x)
+        columns = Base.invokelatest(columns_of, x)
+        write_table(w, names_of(columns), fields(columns))
+    else
+        put(w, x)
+        return "JSON"
+    end
+    return "TABLE"
+end
+
+# Without `keys` and `values`, which Julia would compile anew for each kind of named tuple.
+fields(@nospecialize(x)) = Any[getfield(x, i) for i in 1:nfields(x)]
+names_of(@nospecialize(x)) = Any[name for name in fieldnames(typeof(x))]
+
+function is_table(columns::Vector{Any})
+    isempty(columns) && return false
+    all(column -> column isa AbstractVector, columns) || return false
+    size = Base.invokelatest(length, first(columns))
+    return all(column -> Base.invokelatest(length, column) == size, columns)
+end
+
+function is_table_of_rows(@nospecialize(x::Vector))
+    (isempty(x) || !(eltype(x) <: NamedTuple || eltype(x) === Any)) && return false
+    isassigned(x, 1) && x[1] isa NamedTuple && nfields(x[1]) > 0 || return false
+    names = fieldnames(typeof(x[1]))
+    return all(i -> isassigned(x, i) && x[i] isa NamedTuple && fieldnames(typeof(x[i])) == names, 1:length(x))
+end
+
+# Whatever a package presents as a table by way of Tables.jl: data frames, query results.
+function tables_know(@nospecialize(x))
+    (x isa Union{AbstractArray,AbstractDict,NamedTuple,Tuple,Number,AbstractString,Nothing,Missing,Symbol,Function}) &&
+        return false
+    tables = loaded(:Tables)
+    return tables !== nothing && Base.invokelatest(value_of(tables, :istable), x) === true
+end
+
+columns_of(@nospecialize(x)) = value_of(loaded(:Tables), :columntable)(x)
+
+function write_table(w::Walk, names::Vector{Any}, columns::Vector{Any})
+    write(w.io, "{\"columns\":{")
+    for i in 1:length(names)
+        i > 1 && write(w.io, ",")
+        put_text(w, string(names[i]))
+        write(w.io, ":")
+        put(w, columns[i])
+    end
+    write(w.io, "}}")
+    return nothing
+end
+
+# Scalars
+
+put_text(w::Walk, text::String) = (put_string(w.io, text) && (w.replaced_characters = true); check_size(w))
+
+check_size(w::Walk) = position(w.io) > w.limit ? throw(TooLarge()) : nothing
+
+put(w::Walk, ::Union{Nothing,Missing}) = write(w.io, "null")
+put(w::Walk, x::Bool) = write(w.io, x ? "true" : "false")
+put(w::Walk, x::Union{Int8,Int16,Int32,Int64,Int128,UInt8,UInt16,UInt32,UInt64,UInt128}) = print(w.io, x)
+put(w::Walk, x::BigInt) = put_digits(w, string(x))
+put(w::Walk, x::Union{Float16,Float32,Float64}) = isfinite(x) ? print(w.io, x) : put_special(w, x)
+put(w::Walk, x::BigFloat) = isfinite(x) ? put_digits(w, string(x)) : put_special(w, x)
+put(w::Walk, x::AbstractIrrational) = put(w, Float64(x))
+put(w::Walk, x::String) = put_text(w, x)
+put(w::Walk, x::Symbol) = put_text(w, String(x))
+put(w::Walk, x::Char) = put_text(w, string(x))
+put(w::Walk, x::Union{Base.UUID,VersionNumber}) = put_text(w, string(x))
+
+put_digits(w::Walk, digits::String) = (write(w.io, digits); check_size(w))
+
+function put_special(w::Walk, x::AbstractFloat)
+    write(w.io, "{\"\$float\":\"", isnan(x) ? "NaN" : x > 0 ? "Infinity" : "-Infinity", "\"}")
+end
+
+put(w::Walk, x::Complex) = put_tagged(w, "\$complex", real(x), imag(x))
+put(w::Walk, x::Rational) = put_tagged(w, "\$rational", numerator(x), denominator(x))
+
+function put_tagged(w::Walk, tag::String, @nospecialize(a), @nospecialize(b))
+    write(w.io, "{\"", tag, "\":[")
+    put(w, a)
+    write(w.io, ",")
+    put(w, b)
+    write(w.io, "]}")
+    return nothing
+end
+
+# Containers
+
+"Walk into a container: not into itself, not too deep."
+function enter!(step::Function, w::Walk, @nospecialize(x))
+    any(outer -> outer === x, w.path) && throw(Unsupported("The value contains itself, so it is shown as text."))
+    length(w.path) < DEEPEST || throw(Unsupported("The value is nested too deeply for JSON, so it is shown as text."))
+    push!(w.path, x)
+    step()
+    pop!(w.path)
+    check_size(w)
+end
+
+function put(w::Walk, @nospecialize(x::Array))
+    T = eltype(x)
+    isempty(w.path) && hopeless(T) && throw(Unsupported(no_form(type_name(x, w.home))))
+    2 * length(x) > w.limit && throw(TooLarge())
+    enter!(w, x) do
+        ndims(x) == 1 ? put_items(w, x) : put_slices(w, x, 1, 1)
+    end
+end
+
+# Numbers in a row: the one place where speed matters.
+function put_items(w::Walk, x::Union{Vector{Float64},Vector{Int}})
+    io = w.io
+    write(io, UInt8('['))
+    for i in 1:length(x)
+        i > 1 && write(io, UInt8(','))
+        value = @inbounds x[i]
+        isfinite(value) ? print(io, value) : put_special(w, value)
+        i & 0xfff == 0 && check_size(w)
+    end
+    write(io, UInt8(']'))
+    return nothing
+end
+
+function put_items(w::Walk, @nospecialize(x))
+    write(w.io, UInt8('['))
+    for i in 1:length(x)
+        i > 1 && write(w.io, UInt8(','))
+        put_entry(w, x, i)
+    end
+    write(w.io, UInt8(']'))
+    return nothing
+end
+
+function put_entry(w::Walk, @nospecialize(x), i::Int)
+    if isassigned(x, i)
+        put(w, x[i])
+    else
+        w.undefined = true
+        write(w.io, "null")
+    end
+    i & 0xff == 0 && check_size(w)
+    return nothing
+end
+
+# An array of more dimensions, the first index outermost: `start` is the linear index of
+# the slice's first entry, `dimension` the one that is walked here.
+function put_slices(w::Walk, @nospecialize(x::Array), dimension::Int, start::Int)
+    dimension > ndims(x) && return put_entry(w, x, start)
+    stride = 1
+    for d in 1:dimension-1
+        stride *= size(x, d)
+    end
+    write(w.io, UInt8('['))
+    for i in 0:size(x, dimension)-1
+        i > 0 && write(w.io, UInt8(','))
+        put_slices(w, x, dimension + 1, start + i * stride)
+    end
+    write(w.io, UInt8(']'))
+    return nothing
+end
+
+put(w::Walk, @nospecialize(x::AbstractArray)) = put(w, collect_checked(w, x))
+put(w::Walk, @nospecialize(x::AbstractSet)) = put(w, collect_checked(w, x))
+
+"Arrays and sets of every other kind, as an `Array`: by their own methods."
+function collect_checked(w::Walk, @nospecialize(x))
+    2 * Base.invokelatest(length, x) > w.limit && throw(TooLarge())
+    any(outer -> outer === x, w.path) && throw(Unsupported("The value contains itself, so it is shown as text."))
+    items = parentmodule(typeof(x)) === Base ? collect(x) : Base.invokelatest(collect, x)
+    items isa Array || throw(Unsupported(no_form(type_name(x, w.home))))
+    return items
+end
+
+function put(w::Walk, @nospecialize(x::Union{Tuple,Pair}))
+    enter!(w, x) do
+        write(w.io, UInt8('['))
+        for i in 1:nfields(x)
+            i > 1 && write(w.io, UInt8(','))
+            put(w, getfield(x, i))
+        end
+        write(w.io, UInt8(']'))
+    end
+end
+
+function put(w::Walk, @nospecialize(x::NamedTuple))
+    enter!(w, x) do
+        put_pairs(w, names_of(x), fields(x))
+    end
+end
+
+function put(w::Walk, @nospecialize(x::AbstractDict))
+    pairs = x isa Dict ? collect(x) : Base.invokelatest(collect, x)
+    enter!(w, x) do
+        put_pairs(w, Any[first(pair) for pair in pairs], Any[last(pair) for pair in pairs])
+    end
+end
+
+# An object, where the keys' texts differ and none looks like one of our tags.
+function put_pairs(w::Walk, keys::Vector{Any}, values::Vector{Any})
+    texts = String[key_text(w, key) for key in keys]
+    plain = length(Set(texts)) == length(texts) && !any(text -> startswith(text, "\$"), texts)
+    write(w.io, plain ? "{" : "{\"\$dict\":[")
+    for i in 1:length(keys)
+        i > 1 && write(w.io, ",")
+        if plain
+            put_text(w, texts[i])
+            write(w.io, ":")
+            put(w, values[i])
+        else
+            put_tuple(w, keys[i], values[i])
+        end
+    end
+    write(w.io, plain ? "}" : "]}")
+    return nothing
+end
+
+function put_tuple(w::Walk, @nospecialize(key), @nospecialize(value))
+    write(w.io, "[")
+    put(w, key)
+    write(w.io, ",")
+    put(w, value)
+    write(w.io, "]")
+    return nothing
+end
+
+function key_text(w::Walk, @nospecialize(key))
+    key isa String && return key
+    key isa Symbol && return String(key)
+    key isa Union{Int,Float64,Bool,Char} && return string(key)
+    return String(Base.invokelatest(string, key))
+end
+
+# Everything else
+
+function put(w::Walk, @nospecialize(x))
+    if x isa AbstractString
+        put_text(w, String(Base.invokelatest(String, x)))
+    elseif x isa Base.Enums.Enum || is_time(x) || x isa AbstractChar
+        put_text(w, String(Base.invokelatest(string, x)))
+    else
+        put_other(w, x)
+    end
+    return nothing
+end
+
+# Inside a container one odd value becomes text; alone it has better forms than JSON.
+function put_other(w::Walk, @nospecialize(x))
+    isempty(w.path) && throw(Unsupported(no_form(type_name(x, w.home))))
+    w.text_count += 1
+    w.text_count <= MOST_TEXTS || throw(Unsupported(no_form(type_name(x, w.home))))
+    name = type_name(x, w.home)
+    name in w.texts || push!(w.texts, name)
+    put_text(w, one_line(x, w.home))
+    return nothing
+end
+
+# Dates is not Base; it need not be loaded here to know its types.
+function is_time(@nospecialize(x))
+    T = typeof(x)
+    return nameof(parentmodule(T)) === :Dates && nameof(T) in (:Date, :DateTime, :Time)
+end
+
+"Whether an array of these has no form as JSON."
+function hopeless(@nospecialize(T))
+    isconcretetype(T) || return false
+    T <: Union{Nothing,Missing,Number,AbstractString,AbstractChar,Symbol,AbstractArray,AbstractDict,AbstractSet} &&
+        return T <: Number && !is_number(T)
+    T <: Union{Tuple,NamedTuple,Pair,Base.Enums.Enum,Base.UUID,VersionNumber} && return false
+    return !(nameof(parentmodule(T)) === :Dates)
+end
+
+function is_number(@nospecialize(T))
+    return parentmodule(T) in (Core, Base, Base.GMP, Base.MPFR, Base.MathConstants)
+end
+
+# Pictures and pages
+
+const PICTURES = ("image/png", "image/svg+xml", "text/html")
+
+"A MIME bundle as JSON and a note; `nothing` where `x` shows itself as text only."
+function mime_bundle(@nospecialize(x), m::Module, limit::Int)
+    x isa Union{Function,Module,Type} && return nothing
+    io = IOBuffer()
+    note = ""
+    for mime in PICTURES
+        Base.invokelatest(showable, MIME(mime), x) === true || continue
+        picture = IOBuffer(maxsize = limit + 1)
+        Base.invokelatest(show, context(picture, m), MIME(mime), x)
+        data = take!(picture)
+        if length(data) > (mime == "image/png" ? limit ÷ 4 * 3 : limit)
+            note = string("Its form as ", mime, " is larger than ", size_text(limit), " and was left out.")
+            continue
+        end
+        write(io, position(io) == 0 ? "{" : ",", "\"", mime, "\":")
+        mime == "image/png" ? write(io, "\"", base64(data), "\"") : put_string(io, String(data))
+    end
+    position(io) == 0 && return nothing
+    plain = shown(x, m)
+    write(io, ",\"text/plain\":")
+    put_string(io, plain === nothing ? plain_name(x) : plain)
+    write(io, "}")
+    data = take!(io)
+    return length(data) > limit ? nothing : (data, note)
+end
+
+const BASE64 = Vector{UInt8}("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
+
+function base64(data::Vector{UInt8})
+    out = UInt8[]
+    sizehint!(out, 4 * cld(length(data), 3))
+    for i in 1:3:length(data)
+        bits = UInt32(0)
+        for k in 0:2
+            bits = bits << 8 | (i + k <= length(data) ? data[i+k] : 0x00)
+        end
+        for k in 0:3
+            inside = i + k - 1 <= length(data)
+            push!(out, inside ? BASE64[(bits>>(18-6k))&0x3f+1] : UInt8('='))
+        end
+    end
+    return out
+end

@@ -1,0 +1,65 @@
+"""How a slot starts Julia inside Python; see `juliacall_child`."""
+
+from __future__ import annotations
+
+import site
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from taskq_kernel.local.julia_project import (
+    Juliacall,
+    juliacall_environment,
+    project_folder,
+    read_juliacall,
+)
+
+CHILD = Path(__file__).parent / "juliacall_child.py"
+
+
+@dataclass(frozen=True)
+class JuliacallCommand:
+    """A Python process that has loaded juliacall.
+
+    Parameters
+    ----------
+    juliacall : Juliacall
+        What `taskq julia install` found.
+    project : Path
+        taskq's own Julia project.
+    threads : int
+        Julia threads of each process. A slot is meant to be a core.
+    """
+
+    juliacall: Juliacall
+    project: Path
+    threads: int = 1
+
+    @property
+    def kind(self) -> str:
+        return "juliacall"
+
+    def argv(self, requests_fd: int, frames_fd: int) -> list[str]:
+        # -P: the folder of the child is no place to import from. -u: what Python code in a
+        # task prints comes when it is printed, as Julia's does.
+        return [sys.executable, "-P", "-u", str(CHILD), str(requests_fd), str(frames_fd)]
+
+    def environment(self) -> dict[str, str]:
+        return juliacall_environment(self.juliacall, self.project) | {
+            "JULIA_PROJECT": str(self.project),
+            # No "interactive" thread: what a task leaves there would run on beside the next.
+            "JULIA_NUM_THREADS": f"{self.threads},0",
+            # The task's HOME is its own folder, and packages of this user may be in theirs.
+            "PYTHONUSERBASE": site.getuserbase(),
+        }
+
+
+def find_juliacall(home: Path) -> JuliacallCommand:
+    """The juliacall of a data folder, if it is ready to use.
+
+    Raises
+    ------
+    SetupError
+        If it is not, with the reason.
+    """
+    return JuliacallCommand(read_juliacall(home), project_folder(home))

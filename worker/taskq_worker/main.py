@@ -1,0 +1,50 @@
+"""``taskq worker``: from settings to a running `Supervisor`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import tempfile
+from pathlib import Path
+
+from taskq_kernel.broker.client import Broker
+from taskq_kernel.broker.names import Names
+from taskq_kernel.client.transport import GraphQLTransport
+from taskq_kernel.errors import SettingsError
+from taskq_kernel.settings import Settings, read_broker_url, read_token
+from taskq_worker.runner import RunnerCommand, choose_runner
+from taskq_worker.supervisor import Supervisor
+
+log = logging.getLogger(__name__)
+
+
+def run(settings: Settings) -> int:
+    """Work until SIGTERM or SIGINT, then drain; the exit code.
+
+    Raises
+    ------
+    SettingsError
+        If the service's URL, the broker's URL or the token is not set.
+    SetupError
+        If Julia cannot be found or started.
+    """
+    if settings.url is None:
+        raise SettingsError("set TASKQ_URL: a worker needs to know the service")
+    transport = GraphQLTransport(settings.url, read_token(settings))
+    runner = choose_runner(settings)
+    names = Names(settings.broker_prefix)
+    with tempfile.TemporaryDirectory(prefix="taskq-worker-", ignore_cleanup_errors=True) as folder:
+        asyncio.run(_work(settings, names, transport, runner, Path(folder)))
+    return 0
+
+
+async def _work(
+    settings: Settings, names: Names, transport: GraphQLTransport, runner: RunnerCommand, folder: Path
+) -> None:
+    broker = Broker(read_broker_url(settings), names, settings.queue_type, f"worker {settings.worker_name}")
+    supervisor = Supervisor(settings, broker, transport, runner, folder)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, supervisor.stop)
+    await supervisor.run()

@@ -1,0 +1,118 @@
+"""From the worker back: outcomes are kept until the service has them.
+
+An outcome is published with confirms, and kept after that: should the broker lose its
+data, it is published again. The service's answer to a heartbeat tells which are settled.
+A repeated outcome changes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import time
+
+import msgspec
+
+from taskq_kernel.broker.client import Broker
+from taskq_kernel.domain import ValueKind
+from taskq_kernel.errors import BrokerUnreachable, ServiceError, ServiceUnreachable
+from taskq_kernel.messages import INLINE_VALUE_BYTES, OutcomeMessage, ValueInfo, encode
+from taskq_worker.holding import Held, Holding, State
+from taskq_worker.service_api import ServiceApi
+
+log = logging.getLogger(__name__)
+
+#: An outcome that is not settled this long after its publication is published again, in
+#: seconds. A sink that is away for a while must not be flooded, hence not shorter.
+REPUBLISH_S = 15.0
+PUBLISH_BATCH = 200
+RETRY_S = 0.3
+
+
+class Outcomes:
+    """Publishes the outcomes of a holding."""
+
+    def __init__(self, broker: Broker, api: ServiceApi, holding: Holding) -> None:
+        self._broker = broker
+        self._api = api
+        self._holding = holding
+        self._pending: list[Held] = []
+        self._wake = asyncio.Event()
+
+    def add(self, held: Held, outcome: OutcomeMessage) -> None:
+        """A task is done; its outcome is on its way from now on."""
+        held.outcome = outcome
+        held.state = State.DONE
+        self._pending.append(held)
+        self._wake.set()
+
+    @property
+    def unpublished(self) -> int:
+        """How many outcomes the broker has not confirmed."""
+        return len(self._pending)
+
+    def repeat(self) -> None:
+        """Publish again what should have been settled by now."""
+        limit = time.monotonic() - REPUBLISH_S
+        for held in self._holding:
+            if held.state is State.DONE and held.published_at is not None and held.published_at < limit:
+                held.published_at = None
+                self._pending.append(held)
+                self._wake.set()
+
+    async def run(self) -> None:
+        """Publish for ever."""
+        said = False
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._pending:
+                first = self._pending[:PUBLISH_BATCH]
+                try:
+                    await self._publish([held for held in first if self._holding.holds(held)])
+                except (BrokerUnreachable, ServiceUnreachable) as error:
+                    if not said:
+                        log.warning(
+                            "keeping %d outcomes until they can be sent: %s", len(self._pending), error
+                        )
+                    said = True
+                    await asyncio.sleep(RETRY_S)
+                else:
+                    said = False
+                    del self._pending[: len(first)]  # others have come behind them meanwhile
+
+    async def _publish(self, batch: list[Held]) -> None:
+        bodies = [encode(await self._with_uploaded_value(held)) for held in batch]
+        await self._broker.publish(self._broker.names.outcomes, bodies)
+        now = time.monotonic()
+        for held in batch:
+            held.published_at = now
+
+    async def _with_uploaded_value(self, held: Held) -> OutcomeMessage:
+        """The outcome, its value replaced by a reference if it is too large for a message."""
+        outcome = held.outcome
+        if outcome is None:
+            raise AssertionError("a task that is done has an outcome")
+        value = outcome.value
+        if value is None or value.data is msgspec.UNSET or len(bytes(value.data)) <= INLINE_VALUE_BYTES:
+            return outcome
+        data = bytes(value.data)
+        digest = await asyncio.to_thread(lambda: hashlib.sha256(data).hexdigest())
+        reference: ValueInfo
+        try:
+            await self._api.upload(digest, data)
+        except ServiceUnreachable:
+            raise
+        except ServiceError as error:
+            # It will be refused again: keep what there is rather than no outcome at all.
+            log.warning("task %s: its value could not be stored: %s", outcome.id, error)
+            shown = msgspec.Raw(msgspec.json.encode({"repr": value.text}))
+            note = f"the value could not be stored: {error}"
+            reference = ValueInfo(
+                kind=ValueKind.REPR, type=value.type, text=value.text, data=shown, note=note
+            )
+        else:
+            reference = msgspec.structs.replace(value, data=msgspec.UNSET, ref=digest, size=len(data))
+        held.outcome = msgspec.structs.replace(outcome, value=reference)
+        return held.outcome

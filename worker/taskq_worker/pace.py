@@ -1,0 +1,39 @@
+"""How far ahead of its slots a worker works, from how long its tasks take.
+
+A worker with slow tasks claims one for each free slot: what it would claim ahead, an idle
+worker could run. With tasks of a millisecond the round trips of message and claim would
+dominate, so it claims as many ahead as fit into `LOOKAHEAD_S`.
+"""
+
+from __future__ import annotations
+
+#: What a slot may have waiting, in seconds of work.
+LOOKAHEAD_S = 0.15
+#: The most that is claimed ahead, in tasks a slot.
+MOST_AHEAD = 250
+
+
+class Pace:
+    """A moving estimate of how long one task occupies a slot."""
+
+    def __init__(self, slots: int) -> None:
+        self._slots = slots
+        self._estimate_s = 1.0
+
+    def took(self, seconds: float) -> None:
+        """A task occupied a slot for this long. Slow ones count at once, fast ones by halves."""
+        self._estimate_s = max(seconds, (self._estimate_s + seconds) / 2, 1e-5)
+
+    @property
+    def ahead(self) -> int:
+        """How many claimed tasks may wait beyond the free slots."""
+        each = int(LOOKAHEAD_S / self._estimate_s)
+        return self._slots * min(each, MOST_AHEAD) if each > 1 else 0
+
+    @property
+    def prefetch(self) -> int:
+        """How many messages a consumer may have in hand: few steps, since each change costs a
+        new subscription."""
+        if self.ahead == 0:
+            return self._slots
+        return self._slots * (16 if self.ahead < 16 * self._slots else MOST_AHEAD)

@@ -1,0 +1,161 @@
+"""Which program a slot runs, and what it finds in its environment.
+
+Two kinds of process stand behind `RunnerCommand`: a ``julia`` executable, and a Python
+process that has loaded Julia as a library. Both run ``julia/runner.jl`` and speak the
+same frames.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from taskq_kernel.errors import SetupError
+from taskq_kernel.settings import Settings
+
+#: The folder with ``runner.jl``.
+JULIA_SOURCES = Path(__file__).parent / "julia"
+
+#: Variables of the supervisor that tasks see too. Everything else stays out: what is not
+#: listed may be a token.
+PASSED_ON = (
+    "PATH",
+    "TZ",
+    "JULIA_LOAD_PATH",
+    "JULIA_PROJECT",
+    "JULIA_CPU_TARGET",
+    "OPENBLAS_CORETYPE",
+    "SSL_CERT_FILE",
+    "JULIA_SSL_CA_ROOTS_PATH",
+)
+
+
+class RunnerCommand(Protocol):
+    """How to start one kind of Julia process."""
+
+    @property
+    def kind(self) -> str:
+        """Its name, for people and for the provenance of results."""
+
+    def argv(self, requests_fd: int, frames_fd: int) -> list[str]:
+        """The command line. It reads requests and writes frames on these descriptors."""
+
+    def environment(self) -> dict[str, str]:
+        """What it needs in its environment beyond what every task sees. May block."""
+
+
+@dataclass(frozen=True)
+class JuliaCommand:
+    """A ``julia`` executable, 1.5 or newer.
+
+    Parameters
+    ----------
+    executable : str
+        Path of ``julia``, or of a wrapper that executes it.
+    threads : int
+        Threads of each process. A slot is meant to be a core.
+    """
+
+    executable: str
+    threads: int = 1
+
+    @property
+    def kind(self) -> str:
+        return "julia"
+
+    def argv(self, requests_fd: int, frames_fd: int) -> list[str]:
+        options = ["--startup-file=no", "--history-file=no", "--color=no"]
+        return [self.executable, *options, str(JULIA_SOURCES / "main.jl"), str(requests_fd), str(frames_fd)]
+
+    def environment(self) -> dict[str, str]:
+        # From 1.12 on there is one more, "interactive", thread unless that is set to zero,
+        # and what a task leaves running there would run on beside the next task.
+        single = julia_version(self.executable) < (1, 9)
+        return {"JULIA_NUM_THREADS": str(self.threads) if single else f"{self.threads},0"}
+
+
+def choose_runner(settings: Settings) -> RunnerCommand:
+    """The kind of Julia process that the settings ask for.
+
+    Raises
+    ------
+    SetupError
+        If there is no Julia, or none that taskq can use.
+    """
+    if settings.runner == "juliacall":
+        raise SetupError("this release runs the julia executable only; set TASKQ_RUNNER=julia")
+    executable = settings.julia or shutil.which("julia")
+    if executable is None:
+        raise SetupError("there is no julia on PATH; install Julia, or set TASKQ_JULIA to the executable")
+    julia_version(executable)
+    return JuliaCommand(executable)
+
+
+@functools.lru_cache(maxsize=8)
+def julia_version(executable: str) -> tuple[int, int]:
+    """Major and minor version of a ``julia`` executable.
+
+    Raises
+    ------
+    SetupError
+        If it cannot be run, does not answer as Julia does, or is older than 1.5.
+    """
+    try:
+        answer = subprocess.run(
+            [executable, "--version"], capture_output=True, text=True, timeout=60, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise SetupError(f"Julia cannot be started as {executable!r}: {error}") from error
+    said = (answer.stdout + answer.stderr).strip()
+    found = re.search(r"julia version (\d+)\.(\d+)", answer.stdout)
+    if found is None:
+        raise SetupError(f"{executable!r} is not Julia: asked for its version, it said {said[:500]!r}")
+    version = (int(found[1]), int(found[2]))
+    if version < (1, 5):
+        raise SetupError(f"{executable!r} is Julia {found[1]}.{found[2]}, and taskq needs 1.5 or newer")
+    return version
+
+
+def task_environment(home: Path, own: Mapping[str, str], supervisor: Mapping[str, str]) -> dict[str, str]:
+    """The whole environment of a Julia process.
+
+    Parameters
+    ----------
+    home : Path
+        The task's own folder: home, temporary folder and working directory in one.
+    own : mapping
+        What the `RunnerCommand` adds.
+    supervisor : mapping
+        The supervisor's environment, of which `PASSED_ON` is kept.
+    """
+    threads = own.get("JULIA_NUM_THREADS", "1").partition(",")[0]
+    kept = {name: supervisor[name] for name in PASSED_ON if name in supervisor}
+    return {
+        "PATH": os.defpath,
+        **kept,
+        "HOME": str(home),
+        "TMPDIR": str(home),
+        "LANG": "C.UTF-8",
+        "LC_ALL": "C.UTF-8",
+        "TERM": "dumb",
+        # One core per slot, for linear algebra too.
+        "OPENBLAS_NUM_THREADS": threads,
+        "OMP_NUM_THREADS": threads,
+        "MKL_NUM_THREADS": threads,
+        "JULIA_DEPOT_PATH": _depots(supervisor),
+        **own,
+    }
+
+
+def _depots(supervisor: Mapping[str, str]) -> str:
+    # Packages are found where the worker's user has them, not in the task's empty home.
+    # The empty entry at the end stands for Julia's own.
+    depots = supervisor.get("JULIA_DEPOT_PATH")
+    return depots if depots else f"{Path(supervisor.get('HOME') or '~').expanduser() / '.julia'}:"

@@ -1,0 +1,91 @@
+"""What a worker asks of the service: one method a GraphQL mutation."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from taskq_kernel.client.transport import GraphQLTransport
+
+_REGISTER = """mutation Register($input: WorkerInput!) {
+  registerWorker(input: $input) { id heartbeatSeconds leaseSeconds maxLogBytes maxValueBytes }
+}"""
+_CLAIM = """mutation Claim($worker: ID!, $ids: [ID!]!) {
+  claimTasks(worker: $worker, ids: $ids) { id attempt }
+}"""
+_HEARTBEAT = """mutation Heartbeat($worker: ID!, $held: [HeldTask!]!, $logs: [LogInput!]!) {
+  heartbeat(worker: $worker, held: $held, logs: $logs) { stop settled drain }
+}"""
+_RELEASE = """mutation Release($worker: ID!, $tasks: [TaskAttempt!]!) {
+  releaseTasks(worker: $worker, tasks: $tasks)
+}"""
+_LEAVE = "mutation Leave($worker: ID!) { leaveWorker(worker: $worker) }"
+
+
+@dataclass(frozen=True)
+class Lease:
+    """What the service grants a worker that registers; durations in seconds."""
+
+    heartbeat_s: float
+    lease_s: float
+    max_log_bytes: int
+    max_value_bytes: int
+
+
+@dataclass(frozen=True)
+class HeartbeatReply:
+    """The service's answer to a heartbeat: task ids, and whether to drain."""
+
+    stop: list[str]
+    settled: list[str]
+    drain: bool
+
+
+class ServiceApi:
+    """The service, for the worker with this id.
+
+    Every method raises `ServiceUnreachable` while the service is away, and another
+    `ServiceError` when it refuses.
+    """
+
+    def __init__(self, transport: GraphQLTransport, worker_id: str) -> None:
+        self._transport = transport
+        self._worker = worker_id
+
+    async def register(self, description: dict[str, Any]) -> Lease:
+        """Join the fleet, or join again after a lease ran out."""
+        reply = (await self._ask(_REGISTER, {"input": {"id": self._worker, **description}}))["registerWorker"]
+        return Lease(
+            heartbeat_s=reply["heartbeatSeconds"],
+            lease_s=reply["leaseSeconds"],
+            max_log_bytes=reply["maxLogBytes"],
+            max_value_bytes=int(reply["maxValueBytes"]),
+        )
+
+    async def claim(self, ids: Sequence[str]) -> dict[str, int]:
+        """Claim tasks; the granted ones, with their attempts."""
+        reply = await self._ask(_CLAIM, {"worker": self._worker, "ids": list(ids)})
+        return {claim["id"]: claim["attempt"] for claim in reply["claimTasks"]}
+
+    async def heartbeat(self, held: list[dict[str, Any]], logs: list[dict[str, Any]]) -> HeartbeatReply:
+        """Renew the lease of everything held, bring progress and logs, hear what to stop."""
+        reply = await self._ask(_HEARTBEAT, {"worker": self._worker, "held": held, "logs": logs})
+        return HeartbeatReply(**reply["heartbeat"])
+
+    async def release(self, tasks: Sequence[tuple[str, int]]) -> None:
+        """Give back tasks that were claimed and never started."""
+        given = [{"id": task_id, "attempt": attempt} for task_id, attempt in tasks]
+        await self._ask(_RELEASE, {"worker": self._worker, "tasks": given})
+
+    async def leave(self) -> None:
+        """Leave the fleet; whatever is still held goes back to its queue."""
+        await self._ask(_LEAVE, {"worker": self._worker})
+
+    async def upload(self, sha256: str, data: bytes) -> None:
+        """Store a value that is too large for a message."""
+        await asyncio.to_thread(self._transport.put_blob, sha256, data)
+
+    async def _ask(self, query: str, variables: dict[str, Any]) -> dict[str, Any]:
+        return await asyncio.to_thread(self._transport.execute, query, variables)

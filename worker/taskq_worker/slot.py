@@ -1,0 +1,385 @@
+"""A slot: one warm Julia process, replaced when it dies or cannot be trusted any more."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Coroutine
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from taskq_kernel.domain import TaskKind, TaskStatus
+from taskq_kernel.errors import SetupError
+from taskq_kernel.messages import ErrorInfo, ValueInfo
+from taskq_worker import descendants, endings
+from taskq_worker.attempt import Attempt, Ending, NeverStarted
+from taskq_worker.frames import End, Value, run_frame
+from taskq_worker.job import Job, Report
+from taskq_worker.output import TaskOutput
+from taskq_worker.process import JuliaProcess, remove_folder
+from taskq_worker.runner import RunnerCommand
+
+log = logging.getLogger(__name__)
+
+#: Modules of finished tasks stay in Julia's memory, a few KiB each: after so many tasks, or
+#: so much growth, a fresh process takes over.
+TASKS_PER_PROCESS = 20_000
+GROWTH_BYTES = 1 << 30
+
+#: How often a process is started before a task is given up.
+_STARTS = 4
+
+
+class Slot:
+    """Runs one task after another, each in a warm Julia process.
+
+    `run` reports whatever the task does. A process that the task ended, broke, changed for
+    good or left something running in is replaced; its successor starts at once, in the
+    background.
+
+    Parameters
+    ----------
+    runner : RunnerCommand
+        How a process is started.
+    index : int
+        The slot's number, for logs and folder names.
+    folder : Path
+        Where the processes' folders are made.
+    max_log_bytes : int
+        How much of an attempt's output is kept.
+    max_value_bytes : int
+        The longest value kept whole, as JSON. A longer one becomes text.
+    default_memory_limit_bytes : int or None
+        Limit for tasks that have none of their own.
+    start_timeout_s : float
+        How long Julia may take to start.
+    show_timeout_s : float
+        How long a value may take to become JSON when the code is done.
+    tasks_per_process, growth_bytes : int
+        When a process is replaced though nothing is wrong with it.
+    """
+
+    def __init__(
+        self,
+        runner: RunnerCommand,
+        *,
+        index: int,
+        folder: Path,
+        max_log_bytes: int,
+        max_value_bytes: int,
+        default_memory_limit_bytes: int | None,
+        start_timeout_s: float = 120.0,
+        show_timeout_s: float = 30.0,
+        tasks_per_process: int = TASKS_PER_PROCESS,
+        growth_bytes: int = GROWTH_BYTES,
+    ) -> None:
+        self.julia_version = ""
+        self._runner = runner
+        self._index = index
+        self._folder = folder
+        self._max_log_bytes = max_log_bytes
+        self._max_value_bytes = max_value_bytes
+        self._default_memory_limit_bytes = default_memory_limit_bytes
+        self._start_timeout_s = start_timeout_s
+        self._show_timeout_s = show_timeout_s
+        self._tasks_per_process = tasks_per_process
+        self._growth_bytes = growth_bytes
+        self._process: JuliaProcess | None = None
+        self._starting: asyncio.Task[JuliaProcess] | None = None
+        self._background: set[asyncio.Task[None]] = set()
+        self._serial = count(1)
+        self._numbers = count(1)
+        self._attempt: Attempt | None = None
+        self._stop: asyncio.Future[ErrorInfo] | None = None
+        self._closed = False
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the warm Julia process; None while there is none."""
+        return self._process.pid if self._process is not None and self._process.alive else None
+
+    async def start(self) -> None:
+        """Return when a warm process stands ready.
+
+        Raises
+        ------
+        SetupError
+            If Julia cannot be started. It says what Julia said.
+        """
+        descendants.adopt_orphans()
+        while self._process is None or not self._process.alive:
+            await self._start_process()
+
+    async def run(
+        self, job: Job, on_progress: Callable[[float, str], None], on_log: Callable[[str, str], None]
+    ) -> Report:
+        """Run one attempt of a task and report how it ended.
+
+        Parameters
+        ----------
+        job : Job
+            What to run.
+        on_progress : callable
+            Takes the fraction, from 0 to 1, and the message of each progress report.
+        on_log : callable
+            Takes a stream's name and a text, for all that is printed, as it is printed.
+            Everything printed before the end has been handed on when this returns.
+        """
+        if self._stop is not None:
+            raise RuntimeError(f"slot {self._index} runs a task already")
+        self._stop = asyncio.get_running_loop().create_future()
+        try:
+            return await self._run(job, self._stop, on_progress, on_log)
+        except asyncio.CancelledError:
+            if self._process is not None:
+                self._discard(self._process, "its task was given up")
+            raise
+        finally:
+            self._stop = None
+
+    async def stop_task(self, error: ErrorInfo) -> None:
+        """End the running task: its `run` reports FAILED with this error.
+
+        Its process is ended with all it started. Nothing happens where no task runs.
+        """
+        if self._stop is not None and not self._stop.done():
+            self._stop.set_result(error)
+        if self._attempt is not None:
+            self._attempt.end(error)
+
+    async def close(self) -> None:
+        """End the slot's processes and remove their folders."""
+        self._closed = True
+        starting, self._starting = self._starting, None
+        if starting is not None:
+            starting.cancel()
+            await asyncio.gather(starting, return_exceptions=True)
+        if self._process is not None:
+            self._discard(self._process, "the slot closes")
+        while self._background:
+            await asyncio.gather(*self._background, return_exceptions=True)
+
+    # -- one task ------------------------------------------------------------------------
+
+    async def _run(
+        self,
+        job: Job,
+        stop: asyncio.Future[ErrorInfo],
+        on_progress: Callable[[float, str], None],
+        on_log: Callable[[str, str], None],
+    ) -> Report:
+        refused = check_code(job.code)
+        if refused is not None:
+            return self._failed_at_once(refused, retryable=False)
+        number = next(self._numbers)
+        try:
+            frame = run_frame(
+                number, job.kind, job.code, job.code_sha256, job.entry, job.arguments, self._max_value_bytes
+            )
+        except (TypeError, ValueError, RecursionError) as error:
+            return self._failed_at_once(endings.invalid_arguments(error), retryable=False)
+        limit = job.memory_limit_bytes or self._default_memory_limit_bytes
+        for _ in range(_STARTS):
+            process, used = await self._process_for(job, limit, stop)
+            if isinstance(process, ErrorInfo):
+                return self._failed_at_once(process, retryable=process.name != "MemoryLimitExceeded")
+            attempt = self._attempt = Attempt(
+                process,
+                number,
+                timeout_s=job.timeout_s,
+                show_timeout_s=self._show_timeout_s,
+                memory_limit_bytes=limit,
+                output=TaskOutput(self._max_log_bytes, on_log),
+                on_progress=on_progress,
+            )
+            started_at, began = time.time(), time.monotonic()
+            try:
+                ending = await attempt.run(frame, used)
+            finally:
+                self._attempt = None
+            seconds = time.monotonic() - began
+            await self._after(process, job, ending)
+            if not isinstance(ending, NeverStarted):
+                return _report(ending, started_at, seconds, attempt.memory.peak_bytes, process.julia_version)
+        never = endings.cannot_start(f"{_STARTS} processes ended before they took the task up")
+        return self._failed_at_once(never, retryable=True)
+
+    async def _process_for(
+        self, job: Job, limit: int | None, stop: asyncio.Future[ErrorInfo]
+    ) -> tuple[JuliaProcess | ErrorInfo, int]:
+        """A process that may run this job and how much memory it has, or why there is none."""
+        failures = 0
+        while not stop.done():
+            process = self._process
+            if process is not None and process.alive:
+                fits = limit is None or process.used_bytes < limit or process.resident_bytes() < limit
+                if fits and process.tainted_by in (None, job.code_sha256):
+                    return process, process.used_bytes
+                if process.tasks == 0 and limit is not None and not fits:
+                    return endings.memory_too_small(process.used_bytes, limit), 0
+                self._discard(process, "it may not run the next task, or holds too much memory for it")
+            starting = asyncio.ensure_future(self._start_process())
+            first: set[asyncio.Future[Any]] = {starting, stop}
+            await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
+            if not starting.done():
+                starting.cancel()
+                await asyncio.gather(starting, return_exceptions=True)
+                break
+            try:
+                starting.result()
+            except SetupError as error:
+                failures += 1
+                log.warning("slot %d: julia did not start (%d/%d): %s", self._index, failures, _STARTS, error)
+                if failures == _STARTS:
+                    return endings.cannot_start(str(error)), 0
+                await asyncio.wait({stop}, timeout=0.25 * 2**failures)
+        return stop.result(), 0
+
+    async def _after(self, process: JuliaProcess, job: Job, ending: Ending) -> None:
+        """Decide about the process in which a task has just ended."""
+        process.tasks += 1
+        reason = self._why_not_keep(process, job, ending)
+        if reason:
+            # Ended before the task counts as ended: nothing that it left running goes on.
+            await asyncio.shield(self._discard(process, reason, job))
+            return
+        trash = process.fresh_folder()
+        if trash is not None:
+            self._spawn(asyncio.to_thread(remove_folder, trash))
+        if (
+            process.used_bytes - process.idle_bytes > self._growth_bytes
+            or process.tasks >= self._tasks_per_process
+        ):
+            self._renew(process)
+
+    def _why_not_keep(self, process: JuliaProcess, job: Job, ending: Ending) -> str:
+        if not isinstance(ending, End):
+            return "its task was ended" if isinstance(ending, ErrorInfo) else "it took no task"
+        if not process.alive:
+            return "it died"
+        if process is not self._process:
+            return "its successor is warm"
+        if ending.left:
+            return f"a task {ending.left}"
+        if ending.children and process.living_descendants():
+            return "a task left a process behind"
+        if ending.tainted and job.kind is TaskKind.SCRIPT:
+            return f"a task {ending.tainted}"
+        if ending.tainted:
+            # A sweep may go on in it: what changed the process is its own definition.
+            process.tainted_by = job.code_sha256
+        return ""
+
+    def _failed_at_once(self, error: ErrorInfo, *, retryable: bool) -> Report:
+        now = time.time()
+        return Report(TaskStatus.FAILED, None, error, retryable, now, now, 0.0, 0, self.julia_version)
+
+    # -- its process ---------------------------------------------------------------------
+
+    async def _start_process(self) -> None:
+        """Wait for the process that is being started; start one if none is."""
+        await asyncio.shield(self._begin_start())
+
+    def _begin_start(self) -> asyncio.Task[JuliaProcess]:
+        if self._starting is None or self._starting.done():
+            self._starting = asyncio.create_task(self._launch())
+            self._starting.add_done_callback(_retrieve)
+        return self._starting
+
+    async def _launch(self) -> JuliaProcess:
+        process = await JuliaProcess.start(
+            self._runner,
+            self._folder / f"slot-{self._index}-{next(self._serial)}",
+            max_value_bytes=self._max_value_bytes,
+            timeout_s=self._start_timeout_s,
+        )
+        old, self._process = self._process, process
+        self.julia_version = process.julia_version
+        process.on_idle_death = self._on_idle_death
+        log.debug("slot %d: julia %s ready, process %d", self._index, process.julia_version, process.pid)
+        if old is not None and old.listener is None:  # else its task's end ends it
+            self._spawn(old.end())
+        return process
+
+    def _renew(self, process: JuliaProcess) -> None:
+        """Start a successor; this process serves until it is warm."""
+        if not self._closed and (self._starting is None or self._starting.done()):
+            log.info("slot %d: renewing julia after %d tasks", self._index, process.tasks)
+            self._begin_start()
+
+    def _discard(self, process: JuliaProcess, reason: str, job: Job | None = None) -> asyncio.Task[None]:
+        """End a process; start another one, where this was the one to use."""
+        if self._process is process:
+            self._process = None
+        if not self._closed:
+            of = f" (task {job.task_id})" if job is not None else ""
+            log.info("slot %d: replacing julia: %s%s", self._index, reason, of)
+        return self._spawn(self._replace(process))
+
+    async def _replace(self, process: JuliaProcess) -> None:
+        await process.end()
+        if not self._closed and self._process is None:
+            self._begin_start()
+
+    def _on_idle_death(self, process: JuliaProcess) -> None:
+        self._discard(process, "it died between two tasks")
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+        return task
+
+
+def check_code(code: str) -> ErrorInfo | None:
+    """Why code cannot be given to Julia at all; None if it can."""
+    if not code.strip():
+        return endings.invalid_source("the code is empty; write at least one expression")
+    try:
+        code.encode()
+    except UnicodeEncodeError as error:
+        line = code.count("\n", 0, error.start) + 1
+        return endings.invalid_source(
+            f"the code holds half of a character (U+{ord(code[error.start]):04X}) in line {line}, which is "
+            "not valid Unicode; write the character anew",
+            line,
+        )
+    return None
+
+
+def _report(ending: End | ErrorInfo, started_at: float, seconds: float, peak: int, version: str) -> Report:
+    value, error, retryable = None, None, True
+    if isinstance(ending, ErrorInfo):
+        error = ending
+    else:
+        value, error, retryable, seconds = (
+            _value(ending.value),
+            ending.error,
+            ending.retryable,
+            ending.seconds,
+        )
+    if value is None and error is None:
+        error = endings.broken_frames("it sent an end with neither a value nor an error")
+    status = TaskStatus.FINISHED if error is None else TaskStatus.FAILED
+    return Report(status, value, error, retryable, started_at, time.time(), seconds, peak, version)
+
+
+def _value(value: Value | None) -> ValueInfo | None:
+    if value is None:
+        return None
+    return ValueInfo(
+        kind=value.kind,
+        type=value.type,
+        text=value.text,
+        data=value.data,
+        size=len(bytes(value.data)),
+        note=value.note,
+    )
+
+
+def _retrieve(task: asyncio.Task[JuliaProcess]) -> None:
+    """Look at a start that nobody waited for, so that asyncio does not complain."""
+    if not task.cancelled():
+        task.exception()

@@ -1,0 +1,316 @@
+"""The worker: takes tasks, runs them in its slots, brings their outcomes back.
+
+One asyncio loop does it all; Julia runs in processes of its own, so nothing here waits
+for task code. The parts:
+
+- `Intake` brings messages in and claims their tasks;
+- a loop a slot takes the next claimed task and runs it;
+- `Outcomes` keeps and publishes how they ended;
+- the heartbeat renews the lease, brings progress and output, and hears what to stop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import os
+import socket
+import time
+import uuid
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+from taskq_kernel.broker.client import Broker
+from taskq_kernel.client.transport import GraphQLTransport
+from taskq_kernel.errors import ServiceError, ServiceUnreachable
+from taskq_kernel.messages import SCHEMA, ErrorInfo, OutcomeMessage, Provenance
+from taskq_kernel.settings import Settings
+from taskq_worker.holding import Held, Holding, State
+from taskq_worker.intake import Intake
+from taskq_worker.job import Job, Report
+from taskq_worker.outcomes import Outcomes
+from taskq_worker.pace import Pace
+from taskq_worker.runner import RunnerCommand
+from taskq_worker.service_api import Lease, ServiceApi
+from taskq_worker.slot import Slot
+
+log = logging.getLogger(__name__)
+
+#: How often room, stale claims and unsettled outcomes are looked at, in seconds.
+TICK_S = 0.1
+#: How long a stopping worker waits for its published outcomes to be settled, in seconds.
+SETTLE_S = 5.0
+
+STOPPED = ErrorInfo(name="Stopped", message="the task is no longer this worker's")
+
+
+class Supervisor:
+    """A worker with its slots.
+
+    Parameters
+    ----------
+    settings : Settings
+        `slots`, `queues`, `worker_name`, `memory_limit` and `grace` are this worker's.
+    broker : Broker
+        A broker that is not started yet.
+    transport : GraphQLTransport
+        The service, with a worker's token.
+    runner : RunnerCommand
+        How a Julia process is started.
+    folder : Path
+        Where the tasks' temporary folders are made.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        broker: Broker,
+        transport: GraphQLTransport,
+        runner: RunnerCommand,
+        folder: Path,
+    ) -> None:
+        self._settings = settings
+        self._name = settings.worker_name
+        self._broker = broker
+        self._runner = runner
+        self._folder = folder
+        self._count = settings.slots or os.cpu_count() or 1
+        self._api = ServiceApi(transport, str(uuid.uuid4()))
+        self._holding = Holding()
+        self._pace = Pace(self._count)
+        self._intake = Intake(
+            broker, self._api, self._holding, self._pace, slots=self._count, queues=settings.queues
+        )
+        self._outcomes = Outcomes(broker, self._api, self._holding)
+        self._running: dict[Held, Slot] = {}
+        self._slots: list[Slot] = []
+        self._lease: Lease | None = None
+        self._stop = asyncio.Event()
+        #: Set whenever a task ended here or was settled.
+        self._changed = asyncio.Event()
+
+    def stop(self) -> None:
+        """Begin to drain: finish what runs, give the rest back, leave."""
+        self._stop.set()
+
+    async def run(self) -> None:
+        """Work until `stop` is called, or the service asks this worker to drain."""
+        self._lease = await self._register_patiently()
+        loops = [asyncio.create_task(self._beat())]
+        self._slots = [self._slot(index, self._lease) for index in range(self._count)]
+        await asyncio.gather(*(slot.start() for slot in self._slots))
+        await self._register_patiently()
+        log.info("worker %s takes tasks: %d slots, Julia %s", self._name, self._count, self._julia_version)
+        await self._broker.start()
+        self._intake.wake.set()
+        loops += [asyncio.create_task(loop) for loop in self._loops()]
+        stopped = asyncio.ensure_future(self._stop.wait())
+        try:
+            done, _ = await asyncio.wait([stopped, *loops], return_when=asyncio.FIRST_COMPLETED)
+            for loop in done - {stopped}:
+                loop.result()  # a loop ends by an error only: let it end the worker
+            await self._drain()
+        finally:
+            stopped.cancel()
+            for loop in loops:
+                loop.cancel()
+            await asyncio.gather(*loops, return_exceptions=True)
+            await asyncio.gather(*(slot.close() for slot in self._slots))
+            await self._broker.close()
+
+    def _loops(self) -> list[Coroutine[Any, Any, None]]:
+        slots = [self._serve(slot) for slot in self._slots]
+        return [self._intake.run(), self._outcomes.run(), self._tick(), *slots]
+
+    @property
+    def _julia_version(self) -> str:
+        """Julia's version; empty until the slots have started."""
+        return self._slots[0].julia_version if self._slots else ""
+
+    def _slot(self, index: int, lease: Lease) -> Slot:
+        return Slot(
+            self._runner,
+            index=index,
+            folder=self._folder,
+            max_log_bytes=lease.max_log_bytes,
+            max_value_bytes=lease.max_value_bytes,
+            default_memory_limit_bytes=self._settings.memory_limit,
+        )
+
+    # -- slots ---------------------------------------------------------------------------
+
+    async def _serve(self, slot: Slot) -> None:
+        """Run one claimed task after another in this slot."""
+        while True:
+            while not self._holding.ready:
+                self._intake.ready.clear()
+                await self._intake.ready.wait()
+            held = self._holding.ready.popleft()
+            held.state = State.RUNNING
+            self._running[held] = slot
+            began = time.monotonic()
+            try:
+                report = await slot.run(_job(held), held.set_progress, held.add_output)
+            finally:
+                del self._running[held]
+            self._pace.took(time.monotonic() - began)
+            if self._holding.holds(held):
+                self._outcomes.add(held, self._outcome(held, report))
+            self._changed.set()
+            self._intake.wake.set()
+
+    def _outcome(self, held: Held, report: Report) -> OutcomeMessage:
+        task = held.task
+        logs, held.logs = held.logs, []
+        return OutcomeMessage(
+            schema=SCHEMA,
+            id=task.id,
+            attempt=held.attempt,
+            worker=self._name,
+            name=task.name,
+            status=report.status,
+            started_at=report.started_at,
+            finished_at=report.finished_at,
+            seconds=report.seconds,
+            arguments=task.arguments,
+            value=report.value,
+            error=report.error,
+            retryable=report.retryable,
+            logs=logs,
+            provenance=Provenance(
+                code_sha256=hashlib.sha256(task.code.encode()).hexdigest(),
+                julia_version=report.julia_version,
+                host=socket.gethostname(),
+                worker=self._name,
+                runner=self._runner.kind,
+                peak_memory_bytes=report.peak_memory_bytes,
+            ),
+        )
+
+    # -- the service ---------------------------------------------------------------------
+
+    async def _register_patiently(self) -> Lease:
+        delay, said = 0.1, False
+        while True:
+            try:
+                return await self._register()
+            except ServiceUnreachable as error:
+                if not said:
+                    log.warning("the service is away, trying again until it is back: %s", error)
+                said = True
+                await asyncio.sleep(delay)
+                delay = min(2 * delay, 1.0)
+
+    async def _register(self) -> Lease:
+        return await self._api.register(
+            {
+                "name": self._name,
+                "host": socket.gethostname(),
+                "pid": os.getpid(),
+                "runner": self._runner.kind,
+                "juliaVersion": self._julia_version,
+                "queues": self._settings.queues,
+                "slots": self._count,
+            }
+        )
+
+    async def _beat(self) -> None:
+        """Heartbeat for ever."""
+        if self._lease is None:
+            raise AssertionError("a worker has a lease before its first heartbeat")
+        away = False
+        while True:
+            await asyncio.sleep(self._lease.heartbeat_s)
+            try:
+                await self._heartbeat()
+            except ServiceUnreachable as error:
+                if not away:
+                    log.warning("the service is away; going on with what runs: %s", error)
+                away = True
+            except ServiceError as error:
+                log.warning("the service does not know this worker, joining again: %s", error)
+                await self._register_patiently()
+            else:
+                if away:
+                    log.info("the service is back")
+                away = False
+                if self._intake.service_away:
+                    self._intake.service_away = False
+                    self._intake.wake.set()
+
+    async def _heartbeat(self) -> None:
+        reports = [(held, *held.report()) for held in self._holding]
+        reply = await self._api.heartbeat(
+            [entry for _, entry, _ in reports], [chunk for _, _, logs in reports for chunk in logs]
+        )
+        for held, entry, logs in reports:
+            held.reported(entry, logs)
+        sent = {held.task.id: held for held, _, _ in reports}
+        for task_id in reply.settled:
+            self._holding.forget(sent[task_id])
+        for task_id in reply.stop:
+            await self._let_go(sent[task_id])
+        self._changed.set()
+        if reply.drain and not self._stop.is_set():
+            log.info("the service asks this worker to drain")
+            self.stop()
+
+    async def _let_go(self, held: Held) -> None:
+        """The service took this attempt away: cancelled, deleted, or the lease ran out."""
+        if not self._holding.holds(held):
+            return
+        self._holding.forget(held)
+        slot = self._running.get(held)
+        log.info("task %s attempt %d: stopped on the service's word", held.task.id, held.attempt)
+        if slot is not None:
+            await slot.stop_task(STOPPED)
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            self._intake.wake.set()
+            await self._intake.release_stale()
+            self._outcomes.repeat()
+
+    # -- the end -------------------------------------------------------------------------
+
+    async def _drain(self) -> None:
+        """Finish or give back everything, then leave the fleet."""
+        log.info("draining: %d running, %d waiting", len(self._running), len(self._holding.ready))
+        await self._intake.close()
+        await self._intake.release_stale()
+        await self._wait_for(lambda: not self._running, self._settings.grace)
+        for held in [held for held in self._holding if held.state is not State.DONE]:
+            await self._let_go(held)
+        await self._wait_for(lambda: not len(self._holding), SETTLE_S)
+        try:
+            await asyncio.wait_for(self._api.leave(), SETTLE_S)
+        except (ServiceUnreachable, ServiceError, TimeoutError) as error:
+            log.warning("could not say goodbye, the lease will run out: %s", error)
+
+    async def _wait_for(self, condition: Callable[[], bool], timeout_s: float) -> None:
+        """Wait until the condition holds or the time is over; every change sets `_changed`."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                while not condition():
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            log.debug("drained for %g s, and not all is done", timeout_s)
+
+
+def _job(held: Held) -> Job:
+    task = held.task
+    return Job(
+        task_id=task.id,
+        attempt=held.attempt,
+        name=task.name,
+        kind=task.kind,
+        code=task.code,
+        arguments=task.arguments,
+        entry=task.entry,
+        timeout_s=task.timeout_s,
+        memory_limit_bytes=task.memory_limit_bytes,
+    )
