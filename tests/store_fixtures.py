@@ -33,6 +33,14 @@ def postgres_url() -> Iterator[str]:
         missing(str(error))
 
 
+@pytest.fixture(scope="session")
+def postgres_store(postgres_url: str) -> Iterator[Store]:
+    """One store for all tests: connecting takes longer than most of them."""
+    store = Store(postgres_url)
+    yield store
+    store.close()
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def lab(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Lab]:
     """An empty task database, and time that stands still."""
@@ -41,8 +49,11 @@ def lab(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Lab]:
         path = tmp_path / "tasks.db"
         shutil.copy(request.getfixturevalue("sqlite_template"), path)
         store = Store(f"sqlite:///{path}", clock=clock)
+        yield Lab(store, clock)
+        store.close()
     else:
-        store = Store(request.getfixturevalue("postgres_url"), clock=clock)
+        store = request.getfixturevalue("postgres_store")
+        store.clock = clock
+        store.on_commit.clear()
         empty(store)
-    yield Lab(store, clock)
-    store.close()
+        yield Lab(store, clock)

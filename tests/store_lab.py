@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from taskq_kernel.domain import TaskStatus, Verdict
 from taskq_kernel.store import Policy, Store, change, claims, create, leases, outbox, outcomes, records, workers
 from taskq_kernel.store.new_tasks import check_all
-from taskq_kernel.store.tables import metadata, task_events
+from taskq_kernel.store.tables import counters, metadata, task_events
 
 EVERYTHING = frozenset({"code", "arguments", "value", "stacktrace", "tasks", "totalCount"})
 
@@ -119,8 +119,8 @@ class Lab:
 
 
 def empty(store: Store) -> None:
-    """Take everything out of a database."""
+    """Take everything out of a database; for the few rows of a test, faster than TRUNCATE."""
     with store.writer.begin() as conn:
-        names = ", ".join(table.name for table in metadata.sorted_tables)
-        conn.execute(sa.text(f"TRUNCATE {names} RESTART IDENTITY"))  # noqa: S608  (our own names)
-        conn.execute(sa.text("INSERT INTO counters (id, version, number) VALUES (1, 0, 0)"))
+        for table in reversed(metadata.sorted_tables):
+            conn.execute(sa.delete(table))
+        conn.execute(sa.insert(counters).values(id=1, version=0, number=0))

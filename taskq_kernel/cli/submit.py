@@ -157,7 +157,8 @@ def wait(ids: Sequence[str], timeout: float | None, as_json: bool) -> int:
             output.line(task_line(task._data | {"deleted": task._deleted}))
         codes.append(DONE if task._data["status"] == "FINISHED" and not task._deleted else FAILED)
     if as_json:
-        output.json_document([task.refresh()._data for task in tasks if not task._deleted])
+        client._known.refresh(tasks)
+        output.json_document([task._data for task in tasks if not task._deleted])
     return max(codes)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -63,7 +63,7 @@ class Statistics:
     busy: int
     workers_online: int
     finished_per_minute: float
-    last_hour: list[tuple[datetime, int, int]]
+    last_hour: list[tuple[datetime, int, int]] = field(repr=False)
     broker_connected: bool
     outbox_length: int
 

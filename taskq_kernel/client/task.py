@@ -323,8 +323,16 @@ class Task:
         self._client._change("delete", [self])
 
     def refresh(self) -> Task:
-        """Read it from the service, whatever the live feed says."""
+        """Read it from the service, whatever the live feed says.
+
+        Raises
+        ------
+        TaskDeleted
+            If it is gone.
+        """
         self._client._known.refresh([self])
+        if self._deleted:
+            raise TaskDeleted(f"task {self} was deleted")
         return self
 
     def logs(self) -> str:

@@ -14,7 +14,6 @@ import stat
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +25,7 @@ from taskq_kernel.settings import Settings
 
 #: What a stack may need on disk: RabbitMQ stops taking messages below 50 MB.
 DISK_NEEDED_BYTES = 500 << 20
-#: Julia compiles in memory, and reserves temporary files for what it shares.
+#: A worker's tasks write there too.
 TEMPORARY_NEEDED_BYTES = 100 << 20
 
 
@@ -66,7 +65,7 @@ def examine(settings: Settings, more: Iterable[Checker] = ()) -> Iterator[Check]
             yield checker(settings)
         except TaskqError as error:
             yield Check(name, False, str(error), "see the message")
-        except Exception as error:  # noqa: BLE001  (the doctor must not fall ill itself)
+        except Exception as error:
             yield Check(name, False, f"{type(error).__name__}: {error}", "please report this")
 
 
@@ -114,13 +113,17 @@ def check_ports(_: Settings) -> Check:
 def check_data_folder(settings: Settings) -> Check:
     """The data folder can be written, and only by its owner."""
     home = settings.home
+    mend = f"make {home} writable for this user, or set TASKQ_HOME to a folder that is"
+    if not home.exists():
+        parent = _existing(home)
+        if os.access(parent, os.W_OK | os.X_OK):
+            return Check("data folder", True, f"{home}, which the first start makes")
+        return Check("data folder", False, f"{home} cannot be made in {parent}", mend)
     try:
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=home, prefix=".doctor-") as file:
             file.write(b"can this be written?")
             file.flush()
     except OSError as error:
-        mend = f"make {home} writable for this user, or set TASKQ_HOME to a folder that is"
         return Check("data folder", False, f"{home}: {error.strerror}", mend)
     about = home.stat()
     if about.st_uid != os.geteuid():
@@ -144,17 +147,6 @@ def check_temporary_folder(_: Settings) -> Check:
     return _space("temporary folder", folder, TEMPORARY_NEEDED_BYTES, "set TMPDIR to a larger disk")
 
 
-def check_shared_memory(_: Settings) -> Check:
-    """Shared memory works; databases and numeric libraries need it."""
-    folder = Path("/dev/shm")  # noqa: S108  (the place itself is what is looked at)
-    try:
-        with tempfile.NamedTemporaryFile(dir=folder, prefix="taskq-doctor-"):
-            pass
-    except OSError as error:
-        return Check("shared memory", False, f"{folder}: {error.strerror}", "mount a tmpfs there")
-    return _space("shared memory", folder, 8 << 20, "start the container with a larger --shm-size")
-
-
 CHECKS: list[Checker] = [
     check_python,
     check_rabbitmq,
@@ -163,7 +155,6 @@ CHECKS: list[Checker] = [
     check_data_folder,
     check_disk,
     check_temporary_folder,
-    check_shared_memory,
 ]
 
 
@@ -176,9 +167,7 @@ def _space(name: str, folder: Path, needed_bytes: int, otherwise: str) -> Check:
 
 
 def _existing(path: Path) -> Path:
-    with suppress(StopIteration):
-        return next(one for one in (path, *path.parents) if one.exists())
-    return Path("/")
+    return next((one for one in (path, *path.parents) if one.exists()), Path("/"))
 
 
 def _megabytes(size_bytes: int) -> str:

@@ -198,7 +198,8 @@ class RabbitNode:
             return "\n".join(said[-LAST_WORDS_LINES:])[-LAST_WORDS_CHARS:] or "it ended without a word"
         before = [line for raw, line in zip(output[:start], plain, strict=False) if "[error]" in raw and line]
         # An Erlang term over many lines, then a blank line, and the same once more.
-        cause = takewhile(bool, dropwhile(lambda line: not line, plain[start + 1 :]))
+        rest = dropwhile(lambda line: not line or line in _VERDICTS, plain[start:])
+        cause = takewhile(bool, rest)
         verdict = " ".join(" ".join(cause).split())
         return "\n".join([*before[-LAST_WORDS_LINES:], verdict])[-LAST_WORDS_CHARS:]
 

@@ -62,11 +62,10 @@ class TaskFilter:
 def contains(column: sa.Column[Any], text: str, dialect: str) -> sa.ColumnElement[bool]:
     """The condition that a text column contains ``text``, whatever the case."""
     text = text.replace("\0", "")
-    escaped = text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
-    if dialect != "sqlite" or text.isascii():
+    pattern = "%" + text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_") + "%"
+    if dialect != "sqlite":
+        return column.ilike(pattern, escape="\\")
+    if text.isascii():
         # SQLite's own LIKE ignores the case of ASCII letters, and is the fastest.
-        operator = "LIKE" if dialect == "sqlite" else "ILIKE"
-        pattern = sa.literal(f"%{escaped}%", sa.Text)
-        return column.op(operator, is_comparison=True)(pattern.op("ESCAPE")(sa.literal_column(r"'\'")))
-    folded = sa.literal(text.casefold(), sa.Text)
-    return sa.func.instr(sa.func.taskq_fold(column), folded, type_=sa.Integer) > 0
+        return column.like(pattern, escape="\\")
+    return sa.func.instr(sa.func.taskq_fold(column), text.casefold(), type_=sa.Integer) > 0

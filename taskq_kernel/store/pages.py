@@ -19,7 +19,7 @@ from sqlalchemy.engine import Connection
 from taskq_kernel.errors import InvalidTask
 from taskq_kernel.store.filters import TaskFilter
 from taskq_kernel.store.records import LONG_FIELDS, select_tasks
-from taskq_kernel.store.tables import tasks
+from taskq_kernel.store.tables import AnyText, tasks
 
 DEFAULT_PAGE = 50
 MAX_PAGE = 1000
@@ -198,7 +198,7 @@ def _decode(terms: Sequence[Order], cursor: str, name: str) -> list[Any]:
 def _fits(column: sa.Column[Any], value: Any) -> bool:
     if value is None:
         return bool(column.nullable)
-    if isinstance(column.type, sa.Text):
+    if isinstance(column.type, sa.Text | AnyText):
         return isinstance(value, str) and "\0" not in value
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False

@@ -36,7 +36,7 @@ def read_statistics(conn: Connection, now: float) -> Statistics:
     """Count tasks, slots and what ended in the last hour."""
     counted = sa.select(tasks.c.status, sa.func.count()).where(tasks.c.deleted_at.is_(None))
     counts = {str(status): 0 for status in TaskStatus}
-    counts.update(conn.execute(counted.group_by(tasks.c.status)).tuples().all())
+    counts.update({row[0]: row[1] for row in conn.execute(counted.group_by(tasks.c.status)).all()})
     online, slots = conn.execute(
         sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(workers.c.slots), 0))
         .where(workers.c.state.in_(PRESENT))

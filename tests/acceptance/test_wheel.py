@@ -7,6 +7,8 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 
 #: The most that `import taskq_kernel` may take, in seconds.
 IMPORT_LIMIT_S = 0.5
+
+# Fetching what pandas and others weigh takes its time, and is no part of what is tested.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @dataclass(frozen=True)
@@ -50,21 +55,34 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Distributions:
     return Distributions(next(dist.glob("*.whl")), next(dist.glob("*.tar.gz")))
 
 
-@pytest.fixture(scope="module", params=pythons())
-def empty(
-    request: pytest.FixtureRequest, built: Distributions, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    """The interpreter of an environment with nothing in it but the wheel and what it needs."""
-    place = tmp_path_factory.mktemp("empty")
-    run([pythons()[request.param], "-m", "venv", str(place)], env=clean_environment())
+@pytest.fixture(scope="module")
+def environments(
+    built: Distributions, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Future[Path]]]:
+    """Environments with nothing in them but the wheel and what it needs, all made at once."""
+    with ThreadPoolExecutor() as pool:
+        yield {
+            version: pool.submit(_install, program, built.wheel, tmp_path_factory.mktemp("empty"))
+            for version, program in pythons().items()
+        }
+
+
+def _install(program: str, wheel: Path, place: Path) -> Path:
+    run([program, "-m", "venv", str(place)], env=clean_environment())
     python = place / "bin" / "python"
+    run([str(python), "-m", "pip", "install", "--quiet", str(wheel)], timeout_s=600, env=clean_environment())
+    return python
+
+
+@pytest.fixture(params=pythons())
+def empty(request: pytest.FixtureRequest, environments: dict[str, Future[Path]]) -> Path:
+    """The interpreter of such an environment."""
     try:
-        run([str(python), "-m", "pip", "install", "--quiet", str(built.wheel)], env=clean_environment())
+        return environments[request.param].result()
     except AssertionError as error:
-        if "No matching distribution" in str(error) or "Connection" in str(error):
+        if "No matching distribution" in str(error) or "NewConnectionError" in str(error):
             missing(f"what taskq needs cannot be installed for Python {request.param}: {error}")
         raise
-    return python
 
 
 def test_both_distributions_pass_twines_check(built: Distributions) -> None:

@@ -24,7 +24,7 @@ CHANNEL_TICK_MS = 1_000
 
 @dataclass
 class Battlefield:
-    """A stack that may be broken: two workers of two slots, and one for the queue ``long``."""
+    """A stack that may be broken: two workers with three slots, and one for the queue ``long``."""
 
     arena: Arena
     fleet: Fleet

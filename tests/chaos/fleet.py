@@ -26,8 +26,8 @@ T = TypeVar("T")
 
 #: The three parts that are there once, and the broker.
 CORE = ("service", "sink", "broker")
-#: Slots of each worker.
-SLOTS = 2
+#: Slots of the stack's own worker, and of each other one.
+SLOTS, OTHER_SLOTS = 2, 1
 
 
 class Worker:
@@ -137,7 +137,7 @@ class Fleet:
             "TASKQ_QUEUE_TYPE": "classic",
             "TASKQ_URL": self.info.graphql,
             "TASKQ_TOKEN_FILE": str(tokens / "worker.token"),
-            "TASKQ_SLOTS": str(SLOTS),
+            "TASKQ_SLOTS": str(OTHER_SLOTS),
         }
 
     def wait_for_workers(self, timeout_s: float = 60.0) -> None:

@@ -10,6 +10,7 @@ import pytest
 from store_lab import Lab
 
 from taskq_kernel.errors import InvalidTask
+from taskq_kernel.store.create import create_tasks
 from taskq_kernel.store.new_tasks import MAX_CODE_BYTES, MAX_TASKS, check_all
 
 pytest_plugins = ["store_fixtures"]
@@ -65,8 +66,6 @@ def test_if_one_of_many_cannot_be_stored_none_is(lab: Lab) -> None:
     task_id = str(uuid4())
     lab.submit("1", id=task_id)
     new = check_all([{"code": "2"}, {"code": "3", "id": task_id}])
-    from taskq_kernel.store.create import create_tasks
-
     with pytest.raises(InvalidTask):
         lab.store.write(create_tasks, new, "bob", frozenset())
     assert [task.number for task in lab.submit("4")] == [2]
@@ -141,9 +140,8 @@ def test_no_tasks_and_too_many_tasks_are_refused() -> None:
         check_all([{"code": "1"}] * (MAX_TASKS + 1))
 
 
+@pytest.mark.parametrize("lab", ["sqlite"], indirect=True)
 def test_a_committed_task_is_on_disk_at_once(lab: Lab) -> None:
-    if lab.store.writer.dialect.name != "sqlite":
-        pytest.skip("PostgreSQL's own setting, fsync, is off in tests")
     lab.submit()
     with lab.store.writer.connect() as conn:
         assert conn.exec_driver_sql("PRAGMA synchronous").scalar_one() == 2  # FULL

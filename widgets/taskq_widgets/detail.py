@@ -98,7 +98,7 @@ class TaskDetail(Panel):
             self._id = str(getattr(task, "id", task))
             self._data, self._stale = {}, True
             self._log, self._log_attempt, self._log_complete = [], -1, False
-        with self.hold_sync():
+        with self._together():
             self.state, self.message, self.tab = "loading", "", tab or "result"
         self._tab_is_open = tab is None
         self._refresh_soon()
@@ -187,7 +187,7 @@ class TaskDetail(Panel):
         except NotFound:
             with self._guard:
                 self._stale = False
-            with self.hold_sync():
+            with self._together():
                 self.state, self.message = "gone", "This task was deleted."
             return
         except TaskqError as error:
@@ -203,7 +203,7 @@ class TaskDetail(Panel):
     def _show(self, data: dict[str, Any]) -> None:
         error = data.get("error")
         result = self._result(data)
-        with self.hold_sync():
+        with self._together():
             self.head = _head(data)
             self.facts = _facts(data)
             self.code = pieces(data["code"])

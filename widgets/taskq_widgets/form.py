@@ -155,7 +155,7 @@ class SubmitForm(Panel):
     # -- inside
 
     def _fill(self, code: str, name: str, arguments: Mapping[str, Any], **fields: str) -> None:
-        with self.hold_sync():
+        with self._together():
             self.name = name
             self.arguments = [[key, typed(value)] for key, value in arguments.items()]
             for field in FIELDS.keys() - {"name"}:
@@ -169,7 +169,7 @@ class SubmitForm(Panel):
     def _judge(self) -> None:
         """Say why nothing can be submitted, if nothing can."""
         reason, may_insist = self._reason(self.editor.value, self.editor.syntax_error)
-        with self.hold_sync():
+        with self._together():
             self.blocked, self.may_insist = reason, may_insist
 
     def _reason(self, code: str, syntax_error: Mapping[str, Any] | None) -> tuple[str, bool]:
@@ -195,9 +195,9 @@ class SubmitForm(Panel):
                 self.blocked, self.may_insist = reason, may_insist
                 return
             self.busy, self.said = True, ""
-        in_background(self._send, code)
+        in_background(self._deliver, code)
 
-    def _send(self, code: str) -> None:
+    def _deliver(self, code: str) -> None:
         problems, task, said = {}, None, ""
         try:
             task = self._live.client.submit(code, **self._options())
@@ -207,7 +207,7 @@ class SubmitForm(Panel):
         except TaskqError as error:
             problems = {field_of(str(error)): readable(str(error))}
         finally:
-            with self.hold_sync():
+            with self._together():
                 self.busy, self.problems, self.said = False, problems, said
                 self.more = self.more or bool(problems.keys() & (FIELDS.keys() - {"name"}))
         if task is not None:

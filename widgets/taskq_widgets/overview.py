@@ -98,7 +98,7 @@ class Overview(Panel):
 
     def _refresh(self) -> None:
         now = time.time()
-        with self.hold_sync():
+        with self._together():
             state: LiveState = self._live.state
             self.state, self.reason = state.name, state.reason
             self.counts = self._live.model.counts()

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Protocol
 
 from taskq_kernel.errors import SetupError
+from taskq_kernel.local.julia import find_julia
 from taskq_kernel.settings import Settings
 
 #: The folder with ``runner.jl``.
@@ -91,11 +92,7 @@ def choose_runner(settings: Settings) -> RunnerCommand:
     """
     if settings.runner == "juliacall":
         raise SetupError("this release runs the julia executable only; set TASKQ_RUNNER=julia")
-    executable = settings.julia or shutil.which("julia")
-    if executable is None:
-        raise SetupError("there is no julia on PATH; install Julia, or set TASKQ_JULIA to the executable")
-    julia_version(executable)
-    return JuliaCommand(executable)
+    return JuliaCommand(str(find_julia(settings).path))
 
 
 @functools.lru_cache(maxsize=8)

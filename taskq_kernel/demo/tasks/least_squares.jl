@@ -8,25 +8,32 @@ model(t, p) = p[1] * exp(-t / p[2]) * cos(p[3] * t)
 
 function jacobian(t, p)
     a, τ, ω = p
-    e = exp(-t / τ)
-    return [e * cos(ω * t), a * t / τ^2 * e * cos(ω * t), -a * t * e * sin(ω * t)]
+    J = zeros(length(t), 3)
+    for (i, ti) in enumerate(t)
+        e = exp(-ti / τ)
+        J[i, 1] = e * cos(ω * ti)
+        J[i, 2] = a * ti / τ^2 * e * cos(ω * ti)
+        J[i, 3] = -a * ti * e * sin(ω * ti)
+    end
+    return J
 end
 
 function fit(t, y, p)
+    residuals(p) = [yi - model(ti, p) for (ti, yi) in zip(t, y)]
     for _ in 1:50
-        J = reduce(vcat, jacobian(ti, p)' for ti in t)
-        Δ = J \ (y .- model.(t, Ref(p)))
-        p = p .+ Δ
-        norm(Δ) < 1e-12 && break
+        J, r = jacobian(t, p), residuals(p)
+        change = cholesky(Symmetric(J' * J)) \ (J' * r)
+        p += change
+        norm(change) < 1e-12 && break
     end
-    J = reduce(vcat, jacobian(ti, p)' for ti in t)
-    variance = sum(abs2, y .- model.(t, Ref(p))) / (length(y) - length(p))
-    return p, sqrt.(diag(variance * inv(J' * J)))
+    J, r = jacobian(t, p), residuals(p)
+    variance = sum(abs2, r) / (length(y) - length(p))
+    return p, sqrt.(diag(variance * inv(cholesky(Symmetric(J' * J)))))
 end
 
 rng = MersenneTwister(5)
 truth = [2.0, 3.0, 4.0]
-t = collect(range(0, 10; length = 400))
-y = model.(t, Ref(truth)) .+ 0.05 .* randn(rng, length(t))
+t = [10 * (i - 1) / 399 for i in 1:400]
+y = [model(ti, truth) + 0.05 * randn(rng) for ti in t]
 best, errors = fit(t, y, [1.8, 2.5, 4.1])
 (parameter = ["amplitude", "decay time", "frequency"], truth = truth, fit = best, error = errors)

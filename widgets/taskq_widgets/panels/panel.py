@@ -11,6 +11,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import anywidget
@@ -66,7 +68,21 @@ class Panel(anywidget.AnyWidget):
         self._wake.set()
         super().close()
 
+    def set_state(self, sync_data: dict[str, Any]) -> None:
+        """Take over what a browser says, while no other thread changes anything."""
+        with self._guard:
+            super().set_state(sync_data)
+
     # -- for subclasses
+
+    @contextmanager
+    def _together(self) -> Iterator[None]:
+        """Send all changes that are made in this block as one message.
+
+        ipywidgets can lose a change that another thread makes at its end, so one at a time.
+        """
+        with self._guard, self.hold_sync():
+            yield
 
     def _refresh(self) -> None:
         """Bring the traits up to date; called on the panel's thread while somebody looks."""

@@ -16,6 +16,11 @@ struct Evaluated
     seconds::Float64
     "what the code left behind in the process, in a few words"
     tainted::String
+
+    # Else Julia would compile it anew for each type of value.
+    function Evaluated(@nospecialize(value), failure, home::Module, seconds::Float64, tainted::String)
+        return new(value, failure, home, seconds, tainted)
+    end
 end
 
 "Thrown where taskq itself has the reason."
@@ -136,8 +141,14 @@ end
     return value
 end
 
-@noinline function evaluate(f, arguments::Dict{String,Any})
-    return Base.invokelatest(f; (Symbol(name) => value for (name, value) in arguments)...)
+# The keyword call by hand: written with `;`, Julia would compile a caller for each set of
+# argument types.
+@noinline function evaluate(@nospecialize(f), arguments::Dict{String,Any})
+    isempty(arguments) && return Base.invokelatest(f)
+    names = Tuple(Symbol(name) for name in keys(arguments))
+    keywords = NamedTuple{names}(Tuple(values(arguments)))
+    isdefined(Core, :kwcall) && return Base.invokelatest(Core.kwcall, keywords, f)
+    return Base.invokelatest(Core.kwfunc(f), keywords, f)
 end
 
 "Evaluate a task's code in a module of its own."
@@ -152,7 +163,7 @@ function run_script(code::String, arguments::Dict{String,Any}, folder::String)
     try
         bind!(home, arguments)
         statements = statements_of(code, "task")
-        foreach(statement -> scan!(suspects, statement), statements)
+        scan_all!(suspects, statements)
         started = time_ns()
         value = evaluate(home, statements, line)
         seconds = (time_ns() - started) / 1e9
@@ -186,7 +197,7 @@ function definition(code::String, sha256::String, folder::String)
     line = Ref(0)
     try
         statements = statements_of(code, "definition")
-        foreach(statement -> scan!(suspects, statement), statements)
+        scan_all!(suspects, statements)
         evaluate(home, statements, line)
         made = Definition(home, source, functions_in(statements), left_behind(suspects, home, world))
         isempty(sha256) || (DEFINITIONS[sha256] = made)

@@ -33,6 +33,12 @@ function suspect!(s::Suspects, reason::String)
     return nothing
 end
 
+function scan_all!(s::Suspects, statements::Vector{Any})
+    for statement in statements
+        scan!(s, statement)
+    end
+end
+
 scan!(s::Suspects, @nospecialize(ex)) = nothing
 scan!(s::Suspects, name::Symbol) = name in REACHES_OUT ? suspect!(s, string("uses ", name)) : nothing
 scan!(s::Suspects, quoted::QuoteNode) = scan!(s, quoted.value)

@@ -67,10 +67,10 @@ function brief(io::IOBuffer, @nospecialize(x), m::Module, depth::Int)
     elseif x isa Tuple
         brief_items(io, "(", Any[getfield(x, i) for i in 1:nfields(x)], nfields(x) == 1 ? ",)" : ")", m, depth)
     elseif x isa NamedTuple
-        brief_pairs(io, "(", fieldnames(typeof(x)), i -> getfield(x, i), " = ", ")", m, depth)
+        brief_pairs(io, "(", names_of(x), fields(x), " = ", ")", m, depth)
     elseif x isa Dict
-        keys = collect(Any, Iterators.take(Base.keys(x), BRIEF_ITEMS + 1))
-        brief_pairs(io, "Dict(", keys, i -> x[keys[i]], " => ", ")", m, depth)
+        keys, values = first_pairs(x)
+        brief_pairs(io, "Dict(", keys, values, " => ", ")", m, depth)
     else
         text = shown(x, m, bytes = 4 * LINE_LENGTH, compact = true)
         write(io, text === nothing ? plain_name(x) : text)
@@ -109,14 +109,27 @@ function brief_rows(io::IOBuffer, @nospecialize(x::Matrix), m::Module, depth::In
     return nothing
 end
 
-function brief_pairs(io, before, names, value_at, between, after, m::Module, depth::Int)
+function first_pairs(@nospecialize(x::Dict))
+    keys, values = Any[], Any[]
+    for (key, value) in x
+        push!(keys, key)
+        push!(values, value)
+        length(keys) > BRIEF_ITEMS && break
+    end
+    return keys, values
+end
+
+function brief_pairs(
+    io::IOBuffer, before::String, names::Vector{Any}, values::Vector{Any}, between::String, after::String, m::Module,
+    depth::Int,
+)
     write(io, before)
     for i in 1:min(length(names), BRIEF_ITEMS)
         i > 1 && write(io, ", ")
         name = names[i]
         name isa Symbol && between == " = " ? print(io, name) : brief(io, name, m, depth + 1)
         write(io, between)
-        brief(io, value_at(i), m, depth + 1)
+        brief(io, values[i], m, depth + 1)
     end
     length(names) > BRIEF_ITEMS && write(io, ", …")
     write(io, after)

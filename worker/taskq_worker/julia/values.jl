@@ -129,16 +129,27 @@ names_of(@nospecialize(x)) = Any[name for name in fieldnames(typeof(x))]
 
 function is_table(columns::Vector{Any})
     isempty(columns) && return false
-    all(column -> column isa AbstractVector, columns) || return false
-    size = Base.invokelatest(length, first(columns))
-    return all(column -> Base.invokelatest(length, column) == size, columns)
+    rows = -1
+    for column in columns
+        column isa AbstractVector || return false
+        size = (column isa Vector ? length(column) : Base.invokelatest(length, column))::Int
+        rows == -1 && (rows = size)
+        size == rows || return false
+    end
+    return true
 end
 
 function is_table_of_rows(@nospecialize(x::Vector))
     (isempty(x) || !(eltype(x) <: NamedTuple || eltype(x) === Any)) && return false
-    isassigned(x, 1) && x[1] isa NamedTuple && nfields(x[1]) > 0 || return false
-    names = fieldnames(typeof(x[1]))
-    return all(i -> isassigned(x, i) && x[i] isa NamedTuple && fieldnames(typeof(x[i])) == names, 1:length(x))
+    names = nothing
+    for i in 1:length(x)
+        isassigned(x, i) || return false
+        row = x[i]
+        row isa NamedTuple && nfields(row) > 0 || return false
+        names === nothing && (names = fieldnames(typeof(row)))
+        fieldnames(typeof(row)) == names || return false
+    end
+    return true
 end
 
 # Whatever a package presents as a table by way of Tables.jl: data frames, query results.
@@ -201,12 +212,19 @@ end
 
 # Containers
 
-"Walk into a container: not into itself, not too deep."
-function enter!(step::Function, w::Walk, @nospecialize(x))
-    any(outer -> outer === x, w.path) && throw(Unsupported("The value contains itself, so it is shown as text."))
+# No closures over values in this file: Julia would compile them anew for each type.
+
+"Walk into a container: not into itself, not too deep. `leave!` it at its end."
+function enter!(w::Walk, @nospecialize(x))
+    for outer in w.path
+        outer === x && throw(Unsupported("The value contains itself, so it is shown as text."))
+    end
     length(w.path) < DEEPEST || throw(Unsupported("The value is nested too deeply for JSON, so it is shown as text."))
     push!(w.path, x)
-    step()
+    return nothing
+end
+
+function leave!(w::Walk)
     pop!(w.path)
     check_size(w)
 end
@@ -215,9 +233,9 @@ function put(w::Walk, @nospecialize(x::Array))
     T = eltype(x)
     isempty(w.path) && hopeless(T) && throw(Unsupported(no_form(type_name(x, w.home))))
     2 * length(x) > w.limit && throw(TooLarge())
-    enter!(w, x) do
-        ndims(x) == 1 ? put_items(w, x) : put_slices(w, x, 1, 1)
-    end
+    enter!(w, x)
+    ndims(x) == 1 ? put_items(w, x) : put_slices(w, x, 1, 1)
+    leave!(w)
 end
 
 # Numbers in a row: the one place where speed matters.
@@ -278,34 +296,33 @@ put(w::Walk, @nospecialize(x::AbstractSet)) = put(w, collect_checked(w, x))
 "Arrays and sets of every other kind, as an `Array`: by their own methods."
 function collect_checked(w::Walk, @nospecialize(x))
     2 * Base.invokelatest(length, x) > w.limit && throw(TooLarge())
-    any(outer -> outer === x, w.path) && throw(Unsupported("The value contains itself, so it is shown as text."))
     items = parentmodule(typeof(x)) === Base ? collect(x) : Base.invokelatest(collect, x)
     items isa Array || throw(Unsupported(no_form(type_name(x, w.home))))
     return items
 end
 
 function put(w::Walk, @nospecialize(x::Union{Tuple,Pair}))
-    enter!(w, x) do
-        write(w.io, UInt8('['))
-        for i in 1:nfields(x)
-            i > 1 && write(w.io, UInt8(','))
-            put(w, getfield(x, i))
-        end
-        write(w.io, UInt8(']'))
+    enter!(w, x)
+    write(w.io, UInt8('['))
+    for i in 1:nfields(x)
+        i > 1 && write(w.io, UInt8(','))
+        put(w, getfield(x, i))
     end
+    write(w.io, UInt8(']'))
+    leave!(w)
 end
 
 function put(w::Walk, @nospecialize(x::NamedTuple))
-    enter!(w, x) do
-        put_pairs(w, names_of(x), fields(x))
-    end
+    enter!(w, x)
+    put_pairs(w, names_of(x), fields(x))
+    leave!(w)
 end
 
 function put(w::Walk, @nospecialize(x::AbstractDict))
     pairs = x isa Dict ? collect(x) : Base.invokelatest(collect, x)
-    enter!(w, x) do
-        put_pairs(w, Any[first(pair) for pair in pairs], Any[last(pair) for pair in pairs])
-    end
+    enter!(w, x)
+    put_pairs(w, Any[getfield(pair, 1) for pair in pairs], Any[getfield(pair, 2) for pair in pairs])
+    leave!(w)
 end
 
 # An object, where the keys' texts differ and none looks like one of our tags.
