@@ -83,6 +83,8 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     worker: str
     runner: str
     peak_memory_bytes: int
+    #: Of the manifest of taskq's own Julia project: its packages. None where it has none.
+    manifest_sha256: str | None = None
 
 
 class OutcomeMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -186,10 +186,10 @@ def _column(values: list[Any]) -> pd.Series[Any]:
     kinds = {type(value) for value in decoded}
     holes = type(None) in kinds
     kinds.discard(type(None))
-    if holes and kinds == {int} and all(value is None or abs(value) < 2**63 for value in decoded):
-        return pd.Series(decoded, dtype="Int64")
-    if holes and kinds == {bool}:
-        return pd.Series(decoded, dtype="boolean")
+    if any(type(value) is int and not -(2**63) <= value < 2**63 for value in decoded):
+        return pd.Series(decoded, dtype="object")
+    if holes and kinds in ({int}, {bool}):
+        return pd.Series(decoded, dtype="Int64" if kinds == {int} else "boolean")
     if holes and kinds and kinds <= {int, float}:
         return pd.Series(decoded, dtype="float64")
     return pd.Series(decoded)
@@ -226,9 +226,7 @@ def _encode(value: Any, where: str, depth: int) -> Any:
     if isinstance(value, complex):
         return {"$complex": [_encode(value.real, where, depth + 1), _encode(value.imag, where, depth + 1)]}
     if isinstance(value, Mapping):
-        return {
-            _key(key, where): _encode(item, f"{where}[{key!r}]", depth + 1) for key, item in value.items()
-        }
+        return {_key(key, where): _encode(item, f"{where}[{key!r}]", depth + 1) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset | range):
         return [_encode(item, f"{where}[{index}]", depth + 1) for index, item in enumerate(value)]
     if hasattr(value, "tolist"):  # numpy's numbers and arrays, pandas' columns

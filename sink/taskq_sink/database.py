@@ -47,6 +47,7 @@ results = sa.Table(
     sa.Column("host", sa.Text, nullable=False),
     sa.Column("worker", sa.Text, nullable=False),
     sa.Column("peak_memory_bytes", sa.BigInteger, nullable=False),
+    sa.Column("manifest_sha256", sa.String(64), comment="of the manifest of the Julia project; NULL: none"),
     sa.Column("received_at", sa.Float, nullable=False),
     sa.Column("verdict", sa.String(16), comment="what the service made of it; NULL: not told yet"),
     sa.Column("message", sa.LargeBinary, comment="the outcome as it came, until the service has it"),
@@ -135,6 +136,7 @@ def _row(outcome: OutcomeMessage, now: float) -> dict[str, object]:
         "host": origin.host,
         "worker": origin.worker,
         "peak_memory_bytes": origin.peak_memory_bytes,
+        "manifest_sha256": origin.manifest_sha256,
         "received_at": now,
         "message": encode(outcome),
     }

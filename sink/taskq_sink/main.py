@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 
+from taskq_kernel import logs
 from taskq_kernel.broker.client import Broker
 from taskq_kernel.broker.names import Names
 from taskq_kernel.client.transport import GraphQLTransport
@@ -19,6 +20,7 @@ def run(settings: Settings) -> int:
 
     What is in hand and not committed by then goes back to the broker.
     """
+    logs.configure(settings.log_level)
     if settings.url is None:
         raise SettingsError("set TASKQ_URL: the sink needs to know the service")
     transport = GraphQLTransport(settings.url, read_token(settings))

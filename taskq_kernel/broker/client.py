@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
@@ -39,6 +40,10 @@ DELIVERY_LIMIT = 1000
 #: disk alarm takes nothing).
 CONFIRM_TIMEOUT_S = 30.0
 BACKOFF_S = (0.05, 1.0)
+#: How soon after its subscription a consumer has the first messages, in seconds, and how
+#: long a subscription takes at most where all is well.
+SETTLE_S = 0.004
+SUBSCRIBE_S = 0.2
 
 _PERSISTENT = pika.BasicProperties(delivery_mode=2, content_type="application/json")
 
@@ -358,6 +363,18 @@ class Consumer:
         self._tag: str | None = None
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._resumed_at = self._subscribed_at = float("-inf")
+
+    @property
+    def settled(self) -> bool:
+        """Whether what waits in the queue has had the time to arrive since `resume`.
+
+        True, too, once a subscription takes long: the queue does not exist, or RabbitMQ is slow.
+        """
+        now = time.monotonic()
+        if self._tag is None:
+            return not self._active or now - self._resumed_at > SUBSCRIBE_S
+        return now - self._subscribed_at >= SETTLE_S
 
     @property
     def active(self) -> bool:
@@ -367,6 +384,7 @@ class Consumer:
     def resume(self) -> None:
         """Take messages from now on."""
         self._active = True
+        self._resumed_at = time.monotonic()
         self._changed.set()
         if self._task is None:
             self._task = asyncio.create_task(self._keep_subscribed(), name=f"consumer of {self.queue}")
@@ -431,4 +449,5 @@ class Consumer:
         self._subscribed_prefetch = self._prefetch
         await channel.call(channel.raw.basic_qos, prefetch_count=self._prefetch)
         frame = await channel.call(channel.raw.basic_consume, queue=self.queue, on_message_callback=deliver)
+        self._subscribed_at = time.monotonic()
         return str(frame.method.consumer_tag)

@@ -18,8 +18,9 @@ from taskq_kernel.errors import BrokerUnreachable
 
 #: How long to wait for the broker's answer to anything but a publish, in seconds.
 ANSWER_TIMEOUT_S = 10.0
-#: AMQP heartbeat, in seconds: a connection whose other side fell silent is given up after two.
-HEARTBEAT_S = 20
+#: AMQP heartbeat, in seconds: a connection whose other side fell silent is given up after two,
+#: and what a worker that was cut off has in hand goes to others then.
+HEARTBEAT_S = 5
 
 NOT_FOUND = 404
 PRECONDITION_FAILED = 406

@@ -65,13 +65,10 @@ def _version(ctx: click.Context, _parameter: click.Parameter, value: bool) -> No
     cls=_Taskq,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=(
-        "\b\nExamples:\n  taskq up\n  echo 'sum(1:10)' | taskq submit - --wait\n  taskq ls --limit 5\n"
-        "  taskq down"
+        "\b\nExamples:\n  taskq up\n  echo 'sum(1:10)' | taskq submit - --wait\n  taskq ls --limit 5\n  taskq down"
     ),
 )
-@click.option(
-    "--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Show the version."
-)
+@click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Show the version.")
 def cli() -> None:
     """Send Julia computations to a fleet of workers, and watch them.
 

@@ -16,9 +16,7 @@ from taskq_kernel.cli.options import as_json_option, examples, settings_options
 _DOWNLOADED = re.compile(r"downloaded ([\d.]+) MB of ([\d.]+) MB")
 
 
-@click.group(
-    epilog=examples("taskq julia install", "taskq julia add DifferentialEquations", "taskq julia status")
-)
+@click.group(epilog=examples("taskq julia install", "taskq julia add DifferentialEquations", "taskq julia status"))
 def julia() -> None:
     """Julia packages for tasks, and the Julia that juliacall loads.
 

@@ -21,9 +21,7 @@ _FOLLOW_S = 0.5
 PATIENCE_S = 60.0
 
 
-@click.command(
-    epilog=examples("taskq ls", "taskq ls --status failed --status cancelled --limit 10", "taskq ls --json")
-)
+@click.command(epilog=examples("taskq ls", "taskq ls --status failed --status cancelled --limit 10", "taskq ls --json"))
 @click.option("--status", multiple=True, help="Only tasks with this status; may be repeated.")
 @click.option("--name", help="Only tasks with this in their name.")
 @click.option("--search", help="Only tasks with this in their name or code.")
@@ -68,9 +66,7 @@ def _described(task: dict[str, Any]) -> str:
     progress = task["progress"]
     facts = {
         "status": task["status"],
-        "progress": None
-        if progress is None
-        else f"{100 * progress:.0f} % {task['progressMessage'] or ''}".strip(),
+        "progress": None if progress is None else f"{100 * progress:.0f} % {task['progressMessage'] or ''}".strip(),
         "seconds": seconds_text(task["seconds"]),
         "worker": task["worker"],
         "attempt": task["attempt"] or None,

@@ -91,8 +91,6 @@ def _names(_ctx: click.Context, _parameter: click.Parameter, value: str | None) 
     return None if value is None else [name.strip() for name in value.split(",") if name.strip()]
 
 
-as_json_option = click.option(
-    "--json", "as_json", is_flag=True, help="Write JSON, with GraphQL's field names."
-)
+as_json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON, with GraphQL's field names.")
 
 ids_argument = click.argument("ids", nargs=-1, required=True, metavar="ID...")

@@ -74,8 +74,9 @@ def table(rows: Sequence[Mapping[str, Any]]) -> None:
     if for_people():
         from rich.console import Console
 
+        console = Console()
         try:
-            Console().print(rich_table(rows))
+            console.print(rich_table(rows, console.width))
         except BrokenPipeError:
             pipe_closed()
         return
@@ -104,24 +105,49 @@ def row_cells(row: Mapping[str, Any]) -> list[tuple[str, str]]:
     said = row.get("progressMessage") or "" if status == "RUNNING" else said_by(row)
     return [
         (str(row["number"]), "bold"),
-        (cut(row["name"], 40), ""),
+        (cut(row["name"], 60), ""),
         (status, STYLES.get(status, "")),
         (shown, "blue"),
-        (cut(said, 60), "red" if status == "FAILED" else ""),
+        (cut(said, 200 if for_people() else 60), "red" if status == "FAILED" else ""),
         (seconds_text(row.get("seconds")), ""),
-        (row.get("worker") or "", "dim"),
+        (cut(row.get("worker") or ""), "dim"),
     ]
 
 
-def rich_table(rows: Sequence[Mapping[str, Any]]) -> Any:
-    """Tasks as a rich table."""
+def rich_table(rows: Sequence[Mapping[str, Any]], width: int) -> Any:
+    """Tasks as a rich table, each on one line of a terminal of this width."""
     from rich import box
+    from rich.progress_bar import ProgressBar
     from rich.table import Table
     from rich.text import Text
 
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    wide = width >= _WIDE
+    widths = _column_widths(width - (3 if wide else 1) * (len(COLUMNS) - 1), wide)
+    made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, int(wide)), header_style="bold")
     for title, side in COLUMNS.items():
-        made.add_column(title, justify="right" if side == "right" else "left", no_wrap=title != "value")
+        made.add_column(
+            title,
+            justify="right" if side == "right" else "left",
+            no_wrap=True,
+            overflow="ellipsis",
+            width=widths[title],
+        )
     for row in rows:
-        made.add_row(*(Text(text, style) for text, style in row_cells(row)))
+        cells: list[Any] = [Text(text, style) for text, style in row_cells(row)]
+        if row["status"] == "RUNNING" and row.get("progress") is not None:
+            cells[list(COLUMNS).index("progress")] = ProgressBar(1.0, row["progress"], width=widths["progress"])
+        made.add_row(*cells)
     return made
+
+
+#: Terminals from this width on have room between the columns and for long workers' names.
+_WIDE = 110
+
+
+def _column_widths(room: int, wide: bool) -> dict[str, int]:
+    """The widths of the columns: name and value share what the others leave."""
+    fixed = {"number": 6, "status": 9, "progress": 12 if wide else 8, "seconds": 10 if wide else 7}
+    fixed["worker"] = 16 if wide else 8
+    left = max(20, room - sum(fixed.values()))
+    name = max(8, min(44, left * 9 // 20))
+    return fixed | {"name": name, "value": left - name}

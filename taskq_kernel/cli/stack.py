@@ -19,7 +19,7 @@ def up(workers: int | None, home: Path | None) -> int:
     Returns when the stack takes tasks. What runs already is left as it is; what has died
     is started again.
     """
-    info = _stack(home).up(workers=workers, on_step=output.note)
+    info = _stack(home, workers=workers).up(workers=workers, on_step=output.note)
     output.line(f"taskq takes tasks at {info.graphql}, with {info.slots} slot{'s' * (info.slots != 1)}")
     return DONE
 
@@ -94,8 +94,8 @@ def doctor(home: Path | None, as_json: bool) -> int:
     return DONE if all(one.ok for one in checks) else FAILED
 
 
-def _stack(home: Path | None) -> Any:
+def _stack(home: Path | None, **flags: Any) -> Any:
     from taskq_kernel.local.stack import LocalStack
     from taskq_kernel.settings import load_settings
 
-    return LocalStack(load_settings(home=home))
+    return LocalStack(load_settings(home=home, **flags))

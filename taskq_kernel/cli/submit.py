@@ -6,6 +6,7 @@ import queue
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,14 +42,10 @@ _TICK_S = 0.5
 @click.option("--arg", "arguments", multiple=True, metavar="NAME=VALUE", help="An argument: JSON or text.")
 @click.option("--queue", default="default", show_default=True, help="The queue it waits in.")
 @click.option("--priority", default="normal", show_default=True, metavar="|".join(PRIORITY_NAMES))
-@click.option(
-    "--memory-limit", metavar="SIZE", callback=size, help="Resident memory it may use, such as '2 GiB'."
-)
+@click.option("--memory-limit", metavar="SIZE", callback=size, help="Resident memory it may use, such as '2 GiB'.")
 @click.option("--max-attempts", type=int, default=1, show_default=True, help="Runs that may fail.")
 @as_json_option
-def submit(
-    file: Path, name: str | None, wait: bool, arguments: Sequence[str], as_json: bool, **options: Any
-) -> int:
+def submit(file: Path, name: str | None, wait: bool, arguments: Sequence[str], as_json: bool, **options: Any) -> int:
     """Submit the Julia code in FILE, or from standard input with -.
 
     Writes the new task's number; with --wait its value as JSON; with --json the task as
@@ -135,9 +132,7 @@ def _tell_end(task: Task) -> int:
     ),
 )
 @ids_argument
-@click.option(
-    "--timeout", type=float, metavar="SECONDS", help="How long to wait.  [default: as long as it takes]"
-)
+@click.option("--timeout", type=float, metavar="SECONDS", help="How long to wait.  [default: as long as it takes]")
 @as_json_option
 def wait(ids: Sequence[str], timeout: float | None, as_json: bool) -> int:
     """Wait until tasks are done, and write how each ended, in that order.
@@ -151,8 +146,9 @@ def wait(ids: Sequence[str], timeout: float | None, as_json: bool) -> int:
     address = existing()
     client = Client(address.url, address.token)
     tasks = list({task.id: task for task in map(client.task, ids)}.values())
+    done = sorted((task for task in tasks if task._is_done), key=lambda task: task._data["finishedAt"] or "")
     codes = []
-    for task in ended(client, tasks, timeout):
+    for task in chain(done, ended(client, [task for task in tasks if task not in done], timeout)):
         if not as_json:
             output.line(task_line(task._data | {"deleted": task._deleted}))
         codes.append(DONE if task._data["status"] == "FINISHED" and not task._deleted else FAILED)
@@ -177,6 +173,8 @@ def ended(client: Client, tasks: Sequence[Task], timeout_s: float | None) -> Ite
     waker: queue.SimpleQueue[Task] = queue.SimpleQueue()
     left = {task.id: task for task in tasks}
     deadline = None if timeout_s is None else time.monotonic() + timeout_s
+    if not left:
+        return
     try:
         stop = client._known.wait_for(tasks, waker.put)
         try:
@@ -205,9 +203,7 @@ def _check(client: Client, left: Any, deadline: float | None, timeout_s: float |
         raise TaskTimeout(f"not done after {timeout_s:g} s: {_go_on(left)}")
     state = client.feed.state
     if state.name == "away" and (datetime.now(UTC) - state.since).total_seconds() > PATIENCE_S:
-        raise ServiceUnreachable(
-            f"the service has been away for {PATIENCE_S:.0f} s ({state.reason}); {_go_on(left)}"
-        )
+        raise ServiceUnreachable(f"the service has been away for {PATIENCE_S:.0f} s ({state.reason}); {_go_on(left)}")
 
 
 def _go_on(left: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import threading
 import time
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -87,15 +88,11 @@ class Batch(Sequence[Task]):
             if bar is not None:
                 bar.close()
 
-    def _next(
-        self, ended: queue.SimpleQueue[Task], deadline: float | None, timeout: float | None, left: int
-    ) -> Task:
+    def _next(self, ended: queue.SimpleQueue[Task], deadline: float | None, timeout: float | None, left: int) -> Task:
         try:
             return ended.get(timeout=None if deadline is None else max(0.0, deadline - time.monotonic()))
         except queue.Empty:
-            raise self._client._timeout(
-                f"{left} of {len(self._tasks)} tasks are not done", timeout or 0.0
-            ) from None
+            raise self._client._timeout(f"{left} of {len(self._tasks)} tasks are not done", timeout or 0.0) from None
 
     def _unique(self) -> list[Task]:
         return list({task.id: task for task in self._tasks}.values())
@@ -117,7 +114,7 @@ class Batch(Sequence[Task]):
             If some are not done within ``timeout`` seconds. They go on.
         """
         self.wait(timeout)
-        return [task._outcome() for task in self._tasks]
+        return self._outcomes()
 
     def __await__(self) -> Generator[Any, None, list[Any]]:
         return self._results().__await__()
@@ -125,7 +122,30 @@ class Batch(Sequence[Task]):
     async def _results(self) -> list[Any]:
         import asyncio
 
-        return list(await asyncio.gather(*(task._result() for task in self._tasks)))
+        loop = asyncio.get_running_loop()
+        all_woken = asyncio.Event()
+        left = {task.id for task in self._tasks}
+        lock = threading.Lock()
+
+        def wake(task: Task) -> None:
+            with lock:
+                left.discard(task.id)
+                last = not left
+            if last and not loop.is_closed():
+                loop.call_soon_threadsafe(all_woken.set)
+
+        stop = await asyncio.to_thread(self._client._known.wait_for, self._unique(), wake)
+        try:
+            if self._tasks:
+                await all_woken.wait()
+        finally:
+            stop()
+        return await asyncio.to_thread(self._outcomes)
+
+    def _outcomes(self) -> list[Any]:
+        for task in self._tasks:
+            task._check_followed()
+        return [task._outcome() for task in self._tasks]
 
     # -- acting and looking --------------------------------------------------------------
 

@@ -207,10 +207,9 @@ class Client:
         made: list[Task] = []
         for chunk in operations.chunks(inputs, operations.CREATE_CHUNK):
             given = [one | {"id": operations.new_id()} for one in chunk]
-            created = operations.create(self._transport, given, _CREATED)
-            made += [
-                self._task(new_task_data(one, answer)) for one, answer in zip(given, created, strict=True)
-            ]
+            with self._known.reading():
+                created = operations.create(self._transport, given, _CREATED)
+                made += [self._task(new_task_data(one, answer)) for one, answer in zip(given, created, strict=True)]
         return made
 
     # -- looking -------------------------------------------------------------------------
@@ -223,7 +222,8 @@ class Client:
         NotFound
             If there is none.
         """
-        return self._task(operations.get(self._transport, str(task_id)))
+        with self._known.reading():
+            return self._task(operations.get(self._transport, str(task_id)))
 
     def tasks(self, *, limit: int | None = None, newest_first: bool = False, **selection: Any) -> Batch:
         """The tasks that match a selection, as a `Batch`.
@@ -239,8 +239,9 @@ class Client:
             code), ``batch``, ``owner``, ``queue``, ``worker``, ``created_after``,
             ``created_before``, ``finished_after``, ``finished_before`` (datetimes), ``ids``.
         """
-        rows = self._select(operations.TASK, limit, newest_first, selection)
-        return Batch(self, [self._task(row) for row in rows])
+        with self._known.reading():
+            rows = self._select(operations.TASK, limit, newest_first, selection)
+            return Batch(self, [self._task(row) for row in rows])
 
     def frame(
         self,
@@ -386,9 +387,7 @@ def _statistics(data: Mapping[str, Any]) -> Statistics:
         busy=data["busy"],
         workers_online=data["workersOnline"],
         finished_per_minute=data["finishedPerMinute"],
-        last_hour=[
-            (datetime.fromisoformat(one["at"]), one["finished"], one["failed"]) for one in data["lastHour"]
-        ],
+        last_hour=[(datetime.fromisoformat(one["at"]), one["finished"], one["failed"]) for one in data["lastHour"]],
         broker_connected=data["brokerConnected"],
         outbox_length=data["outboxLength"],
     )

@@ -89,11 +89,7 @@ def task_card(data: Mapping[str, Any]) -> str:
         f'<strong style="font-weight:600">{escape(cut(data["name"], 100))}</strong>'
         f'<span style="{_FAINT}">{escape(shown)}</span></div>'
     )
-    body = (
-        _bar(data["progress"], 1.0)
-        if data["status"] == "RUNNING" and data.get("progress") is not None
-        else ""
-    )
+    body = _bar(data["progress"], 1.0) if data["status"] == "RUNNING" and data.get("progress") is not None else ""
     said = said_by(data)
     if said:
         body += (

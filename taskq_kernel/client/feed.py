@@ -95,8 +95,9 @@ class FeedState:
         return self.name == "connected"
 
 
-Listener = Callable[[Changes], None]
-StateListener = Callable[[FeedState], None]
+Listener = Callable[[Changes], object]
+StateListener = Callable[[FeedState], object]
+RetryListener = Callable[[], object]
 
 
 class Feed:
@@ -119,7 +120,7 @@ class Feed:
         self._lock = threading.Lock()
         self._listeners: list[Listener] = []
         self._state_listeners: list[StateListener] = []
-        self._retry_listeners: list[Callable[[], None]] = []
+        self._retry_listeners: list[RetryListener] = []
         self._state = FeedState("off", datetime.now(UTC))
         self._error: ServiceError | None = None
         self._thread: threading.Thread | None = None
@@ -161,7 +162,7 @@ class Feed:
         callback: Listener,
         *,
         on_state: StateListener | None = None,
-        on_retry: Callable[[], None] | None = None,
+        on_retry: RetryListener | None = None,
     ) -> Callable[[], None]:
         """Be told of every change from now on.
 
@@ -218,6 +219,9 @@ class Feed:
                 self._away(str(error))
             except ServiceUnreachable as error:
                 self._away(str(error))
+            except Exception as error:  # whoever waits for a task must not wait for a dead thread
+                log.exception("the live feed failed, and starts again")
+                self._away(f"{type(error).__name__}: {error}")
             if self._stopping.wait(delay * random.uniform(0.7, 1.3)):  # noqa: S311  (spreads clients out)
                 break
             delay = min(2 * delay, BACKOFF_S[1])
@@ -228,7 +232,8 @@ class Feed:
         from websockets.exceptions import InvalidHandshake, InvalidStatus, WebSocketException
 
         try:
-            with self._connected() as socket:
+            with self._connect() as socket:
+                self._greet(socket)
                 anew = self._cursor is None
                 for event in self._events(socket):
                     self._cursor = int(event["version"])
@@ -250,12 +255,11 @@ class Feed:
         finally:
             self._socket = None
 
-    def _connected(self) -> ClientConnection:
-        """A connection on which the protocol's greeting is done."""
+    def _connect(self) -> ClientConnection:
         from websockets.sync.client import connect
         from websockets.typing import Subprotocol
 
-        socket = connect(
+        return connect(
             self._url,
             subprotocols=[Subprotocol(PROTOCOL)],
             additional_headers=self._authorization,
@@ -267,11 +271,15 @@ class Feed:
             ping_timeout=PING_S,
             max_size=None,
         )
+
+    def _greet(self, socket: ClientConnection) -> None:
+        """Do the protocol's greeting."""
         self._socket = socket
+        if self._stopping.is_set():  # closed while it connected
+            raise ServiceUnreachable("the feed is closed")
         socket.send(_encode({"type": "connection_init", "payload": self._authorization}).decode())
         while _receive(socket, HANDSHAKE_S)["type"] != "connection_ack":
             pass
-        return socket
 
     def _events(self, socket: ClientConnection) -> Iterator[dict[str, Any]]:
         payload = {"query": _QUERY, "variables": {"since": self._cursor}}

@@ -64,9 +64,7 @@ def make_frame(rows: Iterable[Mapping[str, Any]], *, values: bool = True) -> pd.
     return pd.DataFrame(columns, index=index)
 
 
-def _column(
-    kind: str, cells: list[Any], rows: list[Mapping[str, Any]], index: pd.Index[int]
-) -> pd.Series[Any]:
+def _column(kind: str, cells: list[Any], rows: list[Mapping[str, Any]], index: pd.Index[int]) -> pd.Series[Any]:
     import pandas as pd
 
     if kind == "value":

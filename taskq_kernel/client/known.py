@@ -7,7 +7,8 @@ are done.
 When is a copy current? The feed tells every change after the version where it started.
 A copy that is newer than that start is kept current by it. An older one may have missed
 something, so it is read once, with the feed running; from then on the feed keeps it current
-too. While the feed is away nothing is current: tasks that are waited for are read again
+too. (A copy that is just being read may be older than what the feed tells meanwhile; see
+`KnownTasks.reading`.) While the feed is away nothing is current: tasks that are waited for are read again
 with each attempt to connect, and others when they are looked at.
 """
 
@@ -15,7 +16,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
@@ -45,11 +47,31 @@ class KnownTasks:
         #: Where the feed started: later versions were all told. None while it is away.
         self._floor: int | None = None
         self._floor_before = 0
+        #: What the feed tells while somebody reads tasks: it may be ahead of the answer.
+        self._readers = 0
+        self._heard: dict[str, dict[str, Any] | None] = {}
         #: Grows with each start of the feed that is not a continuation.
         self._start = 0
         feed.subscribe(self._on_changes, on_state=self._on_state, on_retry=self._on_retry)
 
     # -- looking up ----------------------------------------------------------------------
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Asking for tasks and taking them over with `merge` happens inside this.
+
+        The feed may tell of a task before the answer with it is here, and nobody would
+        listen then; so what it tells meanwhile is remembered.
+        """
+        with self._lock:
+            self._readers += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._readers -= 1
+                if not self._readers:
+                    self._heard.clear()
 
     def merge(self, data: dict[str, Any], make: Callable[[dict[str, Any]], Task]) -> Task:
         """The task that ``data`` is about, brought up to date with it."""
@@ -57,7 +79,11 @@ class KnownTasks:
             task = self._tasks.get(data["id"])
             if task is None:
                 task = self._tasks[data["id"]] = make(data)
-                return task
+                heard = self._heard.get(data["id"], data)
+                if heard is None:
+                    task._deleted = True
+                    return task
+                data = heard
             wakers = self._update(task, data)
         _call(wakers)
         return task
@@ -94,7 +120,7 @@ class KnownTasks:
         with self._lock:
             start = self._start
         ids = [task.id for task in tasks]
-        found = operations.get_many(self._transport, ids)
+        found = operations.get_many(self._transport, ids, operations.FEED)
         self.update(found)
         with self._lock:
             for task in tasks:
@@ -157,6 +183,10 @@ class KnownTasks:
     # -- the feed's thread ---------------------------------------------------------------
 
     def _on_changes(self, changes: Changes) -> None:
+        with self._lock:
+            if self._readers:
+                self._heard |= {data["id"]: data for data in changes.tasks}
+                self._heard |= dict.fromkeys(changes.deleted)
         self.update(changes.tasks)
         self.forget(changes.deleted)
         with self._lock:

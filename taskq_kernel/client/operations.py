@@ -21,9 +21,7 @@ ID_CHUNK = 1_000
 PAGE = 1_000
 
 #: What never changes in a task's life.
-FIXED = (
-    "id number name kind entry queue priority timeoutSeconds memoryLimit maxAttempts owner batch createdAt"
-)
+FIXED = "id number name kind entry queue priority timeoutSeconds memoryLimit maxAttempts owner batch createdAt"
 #: What changes, small enough to be sent with every change.
 LIVE = (
     "status attempt version progress progressMessage value valueKind valueType valueText valueNote valueRef "

@@ -129,9 +129,7 @@ def _text(text: str, what: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise InvalidTask(
-            f"{what} is not text: half of a surrogate pair at character {error.start}"
-        ) from None
+        raise InvalidTask(f"{what} is not text: half of a surrogate pair at character {error.start}") from None
     return text
 
 

@@ -137,7 +137,7 @@ class Notice:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._in_notebook:
-            self._output.show({"text/plain": ""})
+            self._output.clear()
         elif self._in_terminal:
             _say("\r\x1b[2K")
 
@@ -156,6 +156,10 @@ class _Output:
             self._handle = show(bundle, raw=True, display_id=True)
         else:
             self._handle.update(bundle, raw=True)
+
+    def clear(self) -> None:
+        if self._handle is not None:
+            self.show({"text/plain": ""})
 
 
 def _say(text: str) -> None:

@@ -164,9 +164,7 @@ class GraphQLTransport:
                 if response.status not in _NOT_THERE:
                     return response
                 if pause is None:
-                    raise ServiceUnreachable(
-                        f"the taskq service at {self.url} is not ready (HTTP {response.status})"
-                    )
+                    raise ServiceUnreachable(f"the taskq service at {self.url} is not ready (HTTP {response.status})")
             time.sleep(pause)
         raise AssertionError("the last round returns or raises")
 

@@ -19,6 +19,7 @@ from taskq_kernel.client.batch import Batch
 from taskq_kernel.client.client import Client
 from taskq_kernel.client.connection import configured
 from taskq_kernel.client.display import seconds_text, task_line
+from taskq_kernel.domain import FINAL
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -43,6 +44,8 @@ _ORDER = (
 #: The whole demonstration takes half a minute at most; this is for a machine in trouble.
 TIMEOUT_S = 600.0
 _REDRAWS_PER_SECOND = 10
+#: Lines of a terminal that the table's head and the cursor take.
+_FRAME_LINES = 3
 
 
 @dataclass(frozen=True)
@@ -133,41 +136,38 @@ def _watch(batch: Batch) -> None:
             output.line(f"{task_line(task._data)}{_took(task)}")
         return
 
+    from rich.console import Console
     from rich.live import Live
 
-    with Live(get_renderable=lambda: _table(batch), refresh_per_second=_REDRAWS_PER_SECOND) as live:
+    console = Console()
+    live = Live(
+        get_renderable=lambda: _table(batch, console.width, console.height),
+        console=console,
+        refresh_per_second=_REDRAWS_PER_SECOND,
+        transient=True,
+    )
+    with live:
         batch.wait(TIMEOUT_S, progress=False)
-        live.refresh()
+    console.print(_table(batch, console.width))
+
+
+def _table(batch: Batch, width: int, height: int | None = None) -> RenderableType:
+    """The tasks as a table; without the first that are done where there are too many for the height."""
+    rows = [task._data for task in batch]
+    surplus = 0 if height is None else len(rows) - max(height - _FRAME_LINES, 1)
+    shown = []
+    for row in rows:
+        if surplus > 0 and row["status"] in FINAL:
+            surplus -= 1
+        else:
+            shown.append(row)
+    table: RenderableType = output.rich_table(shown, width)
+    return table
 
 
 def _took(task: Task) -> str:
     seconds = task._data.get("seconds")
     return "" if seconds is None else f" ({seconds_text(seconds)})"
-
-
-def _table(batch: Batch) -> RenderableType:
-    from rich import box
-    from rich.progress_bar import ProgressBar
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    table.add_column("number", justify="right", no_wrap=True)
-    table.add_column("name", no_wrap=True, overflow="ellipsis", ratio=4)
-    table.add_column("status", no_wrap=True)
-    table.add_column("progress", width=12)
-    table.add_column("value", no_wrap=True, overflow="ellipsis", ratio=5)
-    table.add_column("seconds", justify="right", no_wrap=True)
-    table.add_column("worker", no_wrap=True, overflow="ellipsis", max_width=16)
-    for row in (task._data for task in batch):
-        number, name, status, _shown, value, seconds, worker = (
-            Text(text, style) for text, style in output.row_cells(row)
-        )
-        bar: RenderableType = ""
-        if row["status"] == "RUNNING":
-            bar = ProgressBar(total=1.0, completed=row.get("progress") or 0.0, width=12)
-        table.add_row(number, name, status, bar, value, seconds, worker)
-    return table
 
 
 # -- reporting -----------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from taskq_kernel.errors import TaskqError
 from taskq_kernel.local.julia import find_julia
+from taskq_kernel.local.julia_project import describe_juliacall
 from taskq_kernel.local.processes import free_port
 from taskq_kernel.local.rabbit_files import find_server
 from taskq_kernel.settings import Settings
@@ -97,6 +98,14 @@ def check_julia(settings: Settings) -> Check:
     return Check("Julia", True, f"{julia.version} at {julia.path} (from {julia.source})")
 
 
+def check_juliacall(settings: Settings) -> Check:
+    """juliacall, where workers are to use it; elsewhere what there is of it."""
+    ready, about = describe_juliacall(settings.home)
+    if ready or settings.runner != "juliacall":
+        return Check("juliacall", True, about if ready else f"not in use: {about}")
+    return Check("juliacall", False, about, "taskq julia install, or TASKQ_RUNNER=julia")
+
+
 def check_ports(_: Settings) -> Check:
     """The loopback address works, and has free ports."""
     try:
@@ -151,6 +160,7 @@ CHECKS: list[Checker] = [
     check_python,
     check_rabbitmq,
     check_julia,
+    check_juliacall,
     check_ports,
     check_data_folder,
     check_disk,

@@ -14,7 +14,7 @@ import resource
 import shutil
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from itertools import dropwhile, takewhile
 from pathlib import Path
 from urllib.parse import quote
@@ -22,6 +22,7 @@ from urllib.parse import quote
 import psutil
 
 from taskq_kernel.errors import StackError
+from taskq_kernel.local.amqp_login import LoginRefused, can_log_in
 from taskq_kernel.local.processes import Daemon, DaemonState, file_lock, port_is_free, wait_until
 from taskq_kernel.local.rabbit_files import USER, NodeFacts, NodeFiles, RabbitServer, find_server
 
@@ -98,7 +99,7 @@ class RabbitNode:
         """Whether a client can log in now."""
         facts = self.files.read_facts()
         with suppress(_BootError):
-            return facts is not None and _can_log_in(facts)
+            return facts is not None and _answers(facts)
         return False
 
     # -- starting ------------------------------------------------------------------------
@@ -120,10 +121,11 @@ class RabbitNode:
                 return
             self._halt()  # a node that hangs, and what a killed one left behind
             facts = self._choose_facts()
+            had_data = self.files.data.is_dir()
             try:
                 self._boot(server, facts, deadline)
             except _BootError as error:
-                self._start_again(server, facts, deadline, error)
+                self._start_again(server, facts, deadline, error, had_data)
 
     def _choose_facts(self) -> NodeFacts:
         facts = self.files.read_facts()
@@ -137,13 +139,13 @@ class RabbitNode:
         return facts
 
     def _start_again(
-        self, server: RabbitServer, facts: NodeFacts, deadline: float, first: _BootError
+        self, server: RabbitServer, facts: NodeFacts, deadline: float, first: _BootError, had_data: bool
     ) -> None:
         """Try once more, without what may have been in the way: a port, or the data."""
-        if first.killed:
-            raise StackError(f"RabbitMQ does not start: {first}") from None
         aside = self.home / "data.broken"
         data_is_suspect = all(port_is_free(port) for port in facts.ports)
+        if first.killed or (data_is_suspect and not had_data):
+            raise StackError(f"RabbitMQ does not start: {first}") from None
         if data_is_suspect:
             log.warning("RabbitMQ does not start with its data, trying without: %s", first)
             shutil.rmtree(aside, ignore_errors=True)
@@ -180,12 +182,10 @@ class RabbitNode:
         def ready() -> bool:
             if not self.alive:
                 raise _BootError(self._last_words(), killed=self._was_killed())
-            return not port_is_free(facts.amqp) and _can_log_in(facts)
+            return _answers(facts)
 
         if not wait_until(ready, deadline - time.monotonic()):
-            raise StackError(
-                f"RabbitMQ was not ready in time; its log is {self.files.log}:\n{self._last_words()}"
-            )
+            raise StackError(f"RabbitMQ was not ready in time; its log is {self.files.log}:\n{self._last_words()}")
 
     def _last_words(self) -> str:
         """What the node's output and log say about why it ended, in a line or a few."""
@@ -242,7 +242,7 @@ class RabbitNode:
         return facts
 
 
-def _can_log_in(facts: NodeFacts) -> bool:
+def _answers(facts: NodeFacts) -> bool:
     """Whether the node takes its password; False while it does not answer.
 
     Raises
@@ -250,39 +250,10 @@ def _can_log_in(facts: NodeFacts) -> bool:
     _BootError
         If it answers, and refuses the password: its data is another node's.
     """
-    # Here, because looking at a node and stopping it must be quick and do not need it.
-    import pika
-    import pika.exceptions
-    from pika.adapters.utils.connection_workflow import AMQPConnectorException
-
-    parameters = pika.ConnectionParameters(
-        host="127.0.0.1",
-        port=facts.amqp,
-        credentials=pika.PlainCredentials(USER, facts.password),
-        socket_timeout=3,
-        stack_timeout=3,
-        client_properties={"connection_name": "taskq start"},
-    )
-    with _silenced("pika"):
-        try:
-            pika.BlockingConnection(parameters).close()
-        except (pika.exceptions.AuthenticationError, pika.exceptions.ProbableAuthenticationError):
-            raise _BootError("its data has another password") from None
-        except (pika.exceptions.AMQPError, AMQPConnectorException, OSError):
-            return False
-    return True
-
-
-@contextmanager
-def _silenced(name: str) -> Iterator[None]:
-    """Without the log lines of a library whose failures are expected."""
-    logger = logging.getLogger(name)
-    level = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
     try:
-        yield
-    finally:
-        logger.setLevel(level)
+        return can_log_in(facts.amqp, USER, facts.password)
+    except LoginRefused as error:
+        raise _BootError(str(error)) from None
 
 
 def _with_file_limit(command: Sequence[str]) -> list[str]:

@@ -29,12 +29,12 @@ from getpass import getuser
 from pathlib import Path
 from typing import Any
 
-from taskq_kernel.local.processes import Daemon, file_lock, free_port, port_is_free, write_private
-from taskq_kernel.local.rabbitmq import RabbitNode
-
 from taskq_kernel.client.transport import GraphQLTransport
 from taskq_kernel.domain import Role
 from taskq_kernel.errors import ServiceError, ServiceUnreachable, StackError
+from taskq_kernel.local.folders import WORKER_FOLDERS, sweep_folders
+from taskq_kernel.local.processes import Daemon, file_lock, free_port, port_is_free, write_private
+from taskq_kernel.local.rabbitmq import RabbitNode
 from taskq_kernel.settings import Settings
 
 #: Started in this order, stopped in the reverse one.
@@ -149,6 +149,7 @@ class LocalStack:
             if self._broker.alive:
                 on_step("stopping RabbitMQ")
             self._broker.stop()
+            sweep_folders(WORKER_FOLDERS)
 
     # -- looking -------------------------------------------------------------------------
 

@@ -174,8 +174,8 @@ class OutcomeInput(graphene.InputObjectType):
     logs = List(NonNull(ChunkInput), default_value=[], description="What it printed and did not report yet.")
 
 
-def required_list(kind: Any) -> Any:
-    """The argument type ``[kind!]!``."""
-    return List(NonNull(kind), required=True)
+def required_list(kind: Any, description: str) -> Any:
+    """An argument of the type ``[kind!]!``."""
+    return List(NonNull(kind), required=True, description=description)
 
 

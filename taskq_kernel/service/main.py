@@ -16,7 +16,7 @@ from taskq_kernel.broker.names import Names
 from taskq_kernel.errors import SettingsError, TaskqError
 from taskq_kernel.service.app import build_app
 from taskq_kernel.service.runtime import Runtime, database_url
-from taskq_kernel.settings import Settings, read_broker_url, load_settings
+from taskq_kernel.settings import Settings, load_settings, read_broker_url
 from taskq_kernel.store import upgrade
 
 log = logging.getLogger("taskq_kernel.service.main")

@@ -48,7 +48,7 @@ class Mutation(ObjectType):
     create_tasks = List(
         NonNull(types.Task), required=True,
         description="Submit up to 10,000 tasks in one transaction: all of them, or none.",
-        inputs=required_list(inputs.TaskInput),
+        inputs=required_list(inputs.TaskInput, "The tasks."),
     )
     cancel_tasks = _selected("Cancel tasks that wait or run.")
     retry_tasks = _selected("Run tasks that ended once more.")
@@ -64,16 +64,18 @@ class Mutation(ObjectType):
     claim_tasks = List(
         NonNull(types.Claim), required=True,
         description="Take tasks. The answer has those granted; the messages of the others can be dropped.",
-        worker=_worker_argument(), ids=required_list(graphene.ID),
+        worker=_worker_argument(), ids=required_list(graphene.ID, "The tasks' UUIDs."),
     )
     heartbeat = Field(
         types.HeartbeatReply, required=True,
         description="Renew the lease of everything the worker holds, and report on it.",
-        worker=_worker_argument(), held=required_list(inputs.HeldTask), logs=required_list(inputs.LogInput),
+        worker=_worker_argument(),
+        held=required_list(inputs.HeldTask, "Everything that the worker holds."),
+        logs=required_list(inputs.LogInput, "What its tasks printed since the last report."),
     )
     release_tasks = Int(
         required=True, description="Give back tasks that were claimed and never started.",
-        worker=_worker_argument(), tasks=required_list(inputs.TaskAttempt),
+        worker=_worker_argument(), tasks=required_list(inputs.TaskAttempt, "The claims."),
     )
     leave_worker = Boolean(
         required=True, description="Leave the fleet; what the worker still holds goes back at once.",
@@ -81,7 +83,7 @@ class Mutation(ObjectType):
     )
     record_outcomes = List(
         NonNull(types.Verdict), required=True, description="Record how attempts ended; a verdict for each.",
-        outcomes=required_list(inputs.OutcomeInput),
+        outcomes=required_list(inputs.OutcomeInput, "The outcomes."),
     )
 
     @staticmethod

@@ -55,6 +55,7 @@ class Publisher:
         self._work = asyncio.Event()
         self._declared: set[str] = set()
         self._fresh: set[str] = set()
+        self._connections = 0
         self._reconnected = False
         self._away = False
         broker.on_connect.append(self._connected)
@@ -109,12 +110,12 @@ class Publisher:
         for queue in queues:
             if queue in self._declared:
                 continue
-            new = await self._broker.ensure_tasks_queue(queue)
-            names = set(self._names.all_tasks(queue))
-            if new or names & self._fresh:
+            connection = self._connections
+            if await self._broker.ensure_tasks_queue(queue) or queue in self._fresh:
                 await self._again(queue)
-            self._fresh -= names
-            self._declared.add(queue)
+            if connection == self._connections:  # else it is looked at again: it may be gone
+                self._fresh.discard(queue)
+                self._declared.add(queue)
 
     async def offer(self, queues: Iterable[str]) -> None:
         """Make queues for a worker that joins; if the broker is away, it makes them when it is back."""
@@ -149,6 +150,7 @@ class Publisher:
         # Kept until it has been dealt with: the next connection finds these queues in place.
         self._fresh |= self._broker.fresh
         self._declared.clear()
+        self._connections += 1
         self._reconnected = True
         self.wake()
 

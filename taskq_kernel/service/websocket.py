@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from contextlib import aclosing
 from typing import Any
 
@@ -23,17 +24,23 @@ from taskq_kernel.service.context import RequestContext
 from taskq_kernel.service.documents import InvalidDocument, Prepared
 from taskq_kernel.service.errors import format_errors
 from taskq_kernel.service.execution import SubscriptionRefused, run, subscribe
+from taskq_kernel.store.database import StoreUnavailable
 
 log = logging.getLogger(__name__)
 
 #: How many operations one connection may have at a time.
 MAX_OPERATIONS = 100
+#: How long a connection's token is believed while it is sent something, in seconds.
+IDENTIFY_S = 10.0
 #: A close frame holds no longer reason, in bytes.
 _REASON_BYTES = 120
 
 
 class GraphQLWebSocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
     """One connection."""
+
+    _authorization: str | None = None
+    _identified_at = 0.0
 
     async def handle(self) -> None:
         """Serve the connection until it ends."""
@@ -59,14 +66,24 @@ class GraphQLWebSocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
             await self._close(4400, "the payload of connection_init is not an object")
             return
         if not self.connection_init_received:
-            try:
-                authorization = _authorization(payload or {}, self.websocket)
-                identity = await self.view.runtime.tokens.identify(authorization)
-            except Unauthorized as error:
-                await self._close(4401, str(error))
+            self._authorization = _authorization(payload or {}, self.websocket)
+            if not await self._identify():
                 return
-            self.context = RequestContext(identity, self.view.runtime)
         await super().handle_connection_init(message)
+
+    async def _identify(self) -> bool:
+        """Find out whom the token stands for; if for nobody (any more), the connection ends."""
+        try:
+            identity = await self.view.runtime.tokens.identify(self._authorization)
+        except Unauthorized as error:
+            await self._close(4401, str(error))
+            return False
+        except StoreUnavailable as error:
+            await self._close(1013, str(error))
+            return False
+        self.context = RequestContext(identity, self.view.runtime)
+        self._identified_at = time.monotonic()
+        return True
 
     async def handle_subscribe(self, message: Any) -> None:
         """Start an operation."""
@@ -130,6 +147,9 @@ class GraphQLWebSocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
         await operation.send_operation_message({"id": operation.id, "type": "complete"})
 
     async def _send(self, operation: Any, result: ExecutionResult) -> None:
+        # A token that was revoked meanwhile sees nothing more.
+        if time.monotonic() - self._identified_at > IDENTIFY_S and not await self._identify():
+            raise WebSocketDisconnected
         payload: dict[str, Any] = {"data": result.data}
         if result.errors:
             payload["errors"] = format_errors(result.errors)

@@ -8,7 +8,7 @@ seen version *v* has seen every change up to *v*.
 
 from __future__ import annotations
 
-import sqlite3
+import logging
 import time
 from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -20,6 +20,8 @@ from sqlalchemy.exc import DBAPIError
 
 from taskq_kernel.errors import ServiceError
 from taskq_kernel.store.tables import counters
+
+log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -152,9 +154,12 @@ def current_version(conn: Connection) -> int:
 
 
 def _translated(error: DBAPIError) -> Exception:
-    broken = isinstance(error.orig, sqlite3.OperationalError) or error.connection_invalidated
-    psycopg_down = type(error.orig).__name__ in {"OperationalError", "AdminShutdown", "DiskFull"}
-    return StoreUnavailable(error) if broken or psycopg_down else error
+    """What a driver's error means. Every driver calls what is not our mistake by this name."""
+    kinds = {kind.__name__ for kind in type(error.orig).__mro__}
+    if "OperationalError" not in kinds and not error.connection_invalidated:
+        return error
+    log.error("task database: %s", error.orig)
+    return StoreUnavailable(error)
 
 
 def normal_url(url: str) -> sa.URL:

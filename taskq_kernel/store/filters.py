@@ -9,8 +9,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from taskq_kernel.domain import TaskStatus
+from taskq_kernel.errors import InvalidTask
 from taskq_kernel.store.ids import id_clause
 from taskq_kernel.store.tables import sources, tasks
+
+#: How long a text that is looked for may be.
+MAX_SEARCH = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,15 @@ class TaskFilter:
 
 
 def contains(column: sa.Column[Any], text: str, dialect: str) -> sa.ColumnElement[bool]:
-    """The condition that a text column contains ``text``, whatever the case."""
+    """The condition that a text column contains ``text``, whatever the case.
+
+    Raises
+    ------
+    InvalidTask
+        If the text is too long to be looked for.
+    """
+    if len(text) > MAX_SEARCH:
+        raise InvalidTask(f"the text to look for has {len(text)} characters: give at most {MAX_SEARCH}")
     text = text.replace("\0", "")
     pattern = "%" + text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_") + "%"
     if dialect != "sqlite":

@@ -52,8 +52,16 @@ def parse_ids(ids: Iterable[str]) -> tuple[list[str], list[int], list[str]]:
     return uuids, numbers, neither
 
 
-def id_clause(ids: Iterable[str]) -> sa.ColumnElement[bool]:
-    """The condition that a task is one of ``ids``."""
+def id_clause(ids: Sequence[str]) -> sa.ColumnElement[bool]:
+    """The condition that a task is one of ``ids``.
+
+    Raises
+    ------
+    InvalidTask
+        If they are too many for one statement.
+    """
+    if len(ids) > CHUNK:
+        raise InvalidTask(f"the filter has {len(ids)} ids: give at most {CHUNK}")
     uuids, numbers, _neither = parse_ids(ids)
     return sa.or_(tasks.c.id.in_(uuids), tasks.c.number.in_(numbers))
 

@@ -44,7 +44,10 @@ def read_statistics(conn: Connection, now: float) -> Statistics:
     ended = conn.execute(
         sa.select(sa.func.count())
         .select_from(tasks)
-        .where(tasks.c.finished_at >= now - 60, tasks.c.status.in_((TaskStatus.FINISHED, TaskStatus.FAILED)))
+        .where(
+            tasks.c.finished_at >= now - 60, tasks.c.deleted_at.is_(None),
+            tasks.c.status.in_((TaskStatus.FINISHED, TaskStatus.FAILED)),
+        )
     ).scalar_one()
     return Statistics(
         counts=counts,

@@ -134,9 +134,9 @@ tasks = sa.Table(
 )
 _present = tasks.c.deleted_at.is_(None)
 sa.Index(None, tasks.c.version, unique=True)
-sa.Index(None, tasks.c.status, tasks.c.number, sqlite_where=_present, postgresql_where=_present)
-sa.Index(None, tasks.c.name, tasks.c.number, sqlite_where=_present, postgresql_where=_present)
-sa.Index(None, tasks.c.finished_at, tasks.c.number)
+# Lists can be ordered by any of these; a page is read from its index, however many tasks there are.
+for _column in ("status", "name", "owner", "queue", "priority", "created_at", "started_at", "finished_at", "seconds"):
+    sa.Index(None, tasks.c[_column], tasks.c.number, sqlite_where=_present, postgresql_where=_present)
 sa.Index(
     None, tasks.c.batch,
     sqlite_where=tasks.c.batch.isnot(None), postgresql_where=tasks.c.batch.isnot(None),

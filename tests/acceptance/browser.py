@@ -93,7 +93,11 @@ class Site:
     """A notebook that is being served."""
 
     url: str
-    remote: Remote
+    address_file: Path
+
+    def kernel(self) -> Remote:
+        """Return a hand in the kernel of the page that was opened last, and keeps to that one."""
+        return Remote(self.address_file)
 
 
 def _chromium_path() -> str | None:
@@ -157,10 +161,12 @@ def notebook_site(kind: str, folder: Path, cells: list[str], dark: bool = False)
     port, token = free_port(), secrets.token_hex(16)
     command, url = _COMMANDS[kind](folder, port, token, dark)
     log = (folder / f"{kind}.log").open("wb")
-    process = subprocess.Popen(command, cwd=folder, env=_environment(folder), stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command, cwd=folder, env=_environment(folder), stdout=log, stderr=log, stdin=subprocess.DEVNULL
+    )
     try:
         _await_server(process, port, folder / f"{kind}.log")
-        yield Site(url, Remote(address))
+        yield Site(url, address)
     finally:
         process.terminate()
         try:
@@ -217,9 +223,8 @@ def _await_server(process: subprocess.Popen[bytes], port: int, log: Path, timeou
 
 
 def run_all_cells(page: Page) -> None:
-    """Run the notebook that JupyterLab has opened."""
+    """Run the notebook that JupyterLab has opened, as soon as its kernel listens."""
     page.locator(".jp-Notebook").wait_for()
-    page.locator(".jp-NotebookPanel-toolbar").wait_for()
-    page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(state="attached")
+    page.locator("#jp-main-statusbar").get_by_text("| Idle").wait_for(state="attached")
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()

@@ -58,17 +58,15 @@ def _evaluate(source: str, namespace: dict[str, Any]) -> dict[str, Any]:
 
 
 class Remote:
-    """The kernel of the notebook that was opened last."""
+    """A hand in the kernel whose address stands in a file now, or as soon as there is one."""
 
-    def __init__(self, address_file: Path) -> None:
-        self._file = address_file
+    def __init__(self, address_file: Path, timeout_s: float = 60) -> None:
+        self._address = _read(address_file, timeout_s)
 
     def __call__(self, source: str, timeout_s: float = 60) -> Any:
         """Run a statement, or return the value of an expression, which must be JSON."""
-        address = self._address(timeout_s)
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{address['port']}/", source.encode(), {"X-Token": address["token"]}
-        )
+        url = f"http://127.0.0.1:{self._address['port']}/"
+        request = urllib.request.Request(url, source.encode(), {"X-Token": self._address["token"]})
         with urllib.request.urlopen(request, timeout=timeout_s) as response:
             answer = json.load(response)
         if "error" in answer:
@@ -83,10 +81,11 @@ class Remote:
             time.sleep(0.02)
         return value
 
-    def _address(self, timeout_s: float) -> dict[str, Any]:
-        deadline = time.monotonic() + timeout_s
-        while not self._file.exists():
-            assert time.monotonic() < deadline, "the notebook did not start its remote"
-            time.sleep(0.02)
-        address: dict[str, Any] = json.loads(self._file.read_text())
-        return address
+
+def _read(address_file: Path, timeout_s: float) -> dict[str, Any]:
+    deadline = time.monotonic() + timeout_s
+    while not address_file.exists():
+        assert time.monotonic() < deadline, "the notebook did not start its remote"
+        time.sleep(0.02)
+    address: dict[str, Any] = json.loads(address_file.read_text())
+    return address

@@ -57,7 +57,12 @@ def outcome(status: str, rng: random.Random) -> dict[str, Any]:
     """Return value and error of a task in a status."""
     value = rng.choice((rng.random(), rng.random() * 10.0 ** rng.randrange(-9, 9), [0.1, 0.2, 0.3], 4711))
     text = "[0.1, 0.2, 0.3]" if isinstance(value, list) else repr(value)
-    error = {"name": "DomainError", "message": "sqrt was called with a negative real argument", "stacktrace": "", "line": 3}
+    error = {
+        "name": "DomainError",
+        "message": "sqrt was called with a negative real argument",
+        "stacktrace": "",
+        "line": 3,
+    }
     return {
         "value": value if status == "FINISHED" else None,
         "valueText": text if status == "FINISHED" else None,

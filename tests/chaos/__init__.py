@@ -9,6 +9,7 @@
 `checks`        what must hold afterwards
 `report`        the result as text and JSON
 `run`           all of it together
+`crowd`         many waiting tasks instead of faults
 ``hook/``       loaded into the stack's processes: messages twice and out of order
 ==============  ====================================================================
 """

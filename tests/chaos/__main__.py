@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from chaos import report
+from chaos.crowd import run_crowd
 from chaos.faults import ALL
 from chaos.run import Options, run
 
@@ -31,8 +32,18 @@ def main(argv: list[str] | None = None) -> int:
         choices=[one.kind for one in ALL],
         help="only this kind of fault",
     )
+    parser.add_argument(
+        "--long",
+        nargs="?",
+        type=int,
+        const=100_000,
+        metavar="TASKS",
+        help="no faults: 100,000 waiting tasks while workers join, leave and drain",
+    )
     parser.add_argument("--out", type=Path, default=Path("test-results/chaos"), help="folder for the report")
     arguments = parser.parse_args(argv)
+    if arguments.long:
+        return _crowd(arguments.long, arguments.seed, arguments.out)
     options = Options(
         seed=arguments.seed,
         seconds=60 * arguments.minutes,
@@ -46,6 +57,14 @@ def main(argv: list[str] | None = None) -> int:
     print(result.as_text())
     print("written: " + ", ".join(map(str, paths)))
     return 1 if result.failures else 0
+
+
+def _crowd(tasks: int, seed: int, out: Path) -> int:
+    crowd = run_crowd(tasks, seed, lambda line: print(line, flush=True), out / "logs")
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "crowd.md").write_text(crowd.as_text())
+    print(crowd.as_text())
+    return 1 if crowd.failures else 0
 
 
 if __name__ == "__main__":

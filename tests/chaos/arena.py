@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 
 import psutil
@@ -50,8 +51,10 @@ class Arena:
 
     def environment(self) -> dict[str, str]:
         """What the stack's processes are given beside their own."""
-        tests = Path(__file__).parent.parent
-        path = [str(tests / "chaos" / "hook"), str(tests.parent), os.environ.get("PYTHONPATH", "")]
+        # The stack runs the very code that this process would import.
+        code = [import_module(name).__path__[0] for name in ("taskq_kernel", "taskq_worker", "taskq_sink")]
+        path = [str(Path(__file__).parent / "hook"), *(str(Path(one).parent) for one in code)]
+        path.append(os.environ.get("PYTHONPATH", ""))
         return {
             "TASKQ_DATABASE": f"sqlite:///{self.tasks_database}",
             "TASKQ_RESULTS_DATABASE": f"sqlite:///{self.results_database}",
@@ -60,6 +63,13 @@ class Arena:
             "CHAOS_HOOK_FLAG": str(self.hook_flag),
             "CHAOS_HOOK_COUNTS": str(self.hook_counts),
         }
+
+    def keep(self, folder: Path) -> None:
+        """Copy the logs and the databases, for whoever wants to know what went wrong."""
+        shutil.copytree(self.home / "logs", folder, dirs_exist_ok=True)
+        for database in (self.tasks_database, self.results_database):
+            for path in database.parent.glob(f"{database.name}*"):
+                shutil.copy(path, folder)
 
     def __enter__(self) -> Arena:
         self._before = dict(os.environ)
@@ -111,7 +121,9 @@ class SmallDisk:
             return
         try:
             with self._filler.open("wb", buffering=0) as filler:
-                for size in (1 << 20, 4096, 1):
+                for size in (1 << 26, 1 << 22, 1 << 18):
+                    _reserve_until_full(filler.fileno(), size)
+                for size in (4096, 1):
                     _write_until_full(filler.fileno(), size)
             yield "disk"
         finally:
@@ -130,6 +142,17 @@ class SmallDisk:
             yield "chattr"
         finally:
             run_quietly("chattr", "-i", *files)
+
+
+def _reserve_until_full(descriptor: int, size: int) -> None:
+    """Take room without writing it, which is quick."""
+    end = os.lseek(descriptor, 0, os.SEEK_END)
+    try:
+        while True:
+            os.posix_fallocate(descriptor, end, size)
+            end = os.lseek(descriptor, 0, os.SEEK_END)
+    except OSError:
+        return
 
 
 def _write_until_full(descriptor: int, size: int) -> None:

@@ -158,9 +158,7 @@ def check_effects(
         if row["status"] == "FINISHED" and isinstance(row["value"], str):
             ends = [one for one in lines if one.word == "end" and one.nonce == row["value"]]
             if len(ends) != 1:
-                found.doubled.append(
-                    f"task {row['number']}: the effect of its outcome is there {len(ends)} times"
-                )
+                found.doubled.append(f"task {row['number']}: the effect of its outcome is there {len(ends)} times")
         _check_cancelled(found, row, lines)
 
 
@@ -174,9 +172,7 @@ def _check_cancelled(found: Findings, row: dict[str, Any], lines: Sequence[Effec
     # A run that a lost worker goes on with is not this attempt's: it may outlive its lease.
     lost = any("lost" in one["reason"] for one in row["history"])
     if late and not lost:
-        found.wrong.append(
-            f"task {row['number']}: {late[0].word} {late[0].at - at:.1f} s after it was cancelled"
-        )
+        found.wrong.append(f"task {row['number']}: {late[0].word} {late[0].at - at:.1f} s after it was cancelled")
 
 
 # -- outcomes ------------------------------------------------------------------------------------
@@ -187,8 +183,7 @@ def check_outcomes(found: Findings, tasks_db: Path, results_db: Path) -> None:
     with closing(_open(tasks_db)) as tasks, closing(_open(results_db)) as results:
         ended: Counter[tuple[str, int]] = Counter()
         for task_id, attempt in tasks.execute(
-            "SELECT t.id, e.attempt FROM task_events e JOIN tasks t ON t.number = e.task"
-            " WHERE e.cause = 'OUTCOME'"
+            "SELECT t.id, e.attempt FROM task_events e JOIN tasks t ON t.number = e.task WHERE e.cause = 'OUTCOME'"
         ):
             ended[task_id, attempt] += 1
         rows: dict[tuple[str, int], list[str | None]] = defaultdict(list)
@@ -240,9 +235,7 @@ def check_leftovers(found: Findings, root: Path, temporary: Path, ports: Iterabl
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 found.wrong.append(f"somebody still listens on port {port}")
-    sockets = [
-        line.split()[-1] for line in Path("/proc/net/unix").read_text().splitlines() if str(root) in line
-    ]
+    sockets = [line.split()[-1] for line in Path("/proc/net/unix").read_text().splitlines() if str(root) in line]
     found.wrong += [f"a socket is left: {path}" for path in sockets]
 
 

@@ -43,9 +43,7 @@ class Battlefield:
         self.service.create([{"id": one, "code": code, **options} for one in ids])
         return ids
 
-    def submit_traced(
-        self, plan: str = "ok", seconds: float = 0.0, count: int = 1, **options: Any
-    ) -> list[str]:
+    def submit_traced(self, plan: str = "ok", seconds: float = 0.0, count: int = 1, **options: Any) -> list[str]:
         """Submit tasks that leave a trace in the folder of effects (see `chaos.load`)."""
         ids = [str(uuid.uuid4()) for _ in range(count)]
         arguments = {"folder": str(self.arena.effects), "plan": plan, "seconds": seconds}
@@ -66,7 +64,11 @@ class Battlefield:
             rows = self.service.tasks(ids, "id status")
             return rows if len(rows) == len(ids) and all(row["status"] in FINAL for row in rows) else []
 
-        wait_for(all_final, f"{len(ids)} tasks are final", timeout_s)
+        try:
+            wait_for(all_final, f"{len(ids)} tasks are final", timeout_s)
+        except TimeoutError as error:
+            left = [row for row in self.tasks(ids) if row["status"] not in FINAL]
+            raise TimeoutError(f"{error}; {len(left)} are not, such as {left[0]['history']}") from None
         return self.tasks(ids)
 
     def running(self, ids: Sequence[str], timeout_s: float = 20.0) -> list[dict[str, Any]]:
@@ -95,7 +97,7 @@ class Battlefield:
 
         with sqlite3.connect(f"file:{self.arena.results_database}?mode=ro", uri=True) as database:
             marks = ",".join("?" * len(ids))
-            query = f"SELECT task_id, attempt, verdict FROM results WHERE task_id IN ({marks})"  # noqa: S608
+            query = f"SELECT task_id, attempt, verdict FROM results WHERE task_id IN ({marks})"
             return list(database.execute(query, list(ids)))
 
 

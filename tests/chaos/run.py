@@ -1,11 +1,8 @@
 """One run: stack up, load on, faults, load off, stack down, checks, report."""
 
-# ruff: noqa: S311  (the seed chooses; nothing here is secret)
-
 from __future__ import annotations
 
 import random
-import shutil
 import statistics
 import threading
 import time
@@ -21,7 +18,7 @@ from chaos import checks, faults, report
 from chaos.arena import Arena
 from chaos.checks import Findings
 from chaos.faults import Fault, Field
-from chaos.fleet import Fleet, wait_for
+from chaos.fleet import SLACK, Fleet, wait_for
 from chaos.load import Load
 from chaos.report import Inflicted, Report
 from chaos.service import HISTORY
@@ -83,9 +80,7 @@ class _Run:
             self.say(f"no disk of its own ({self.arena.disk.why_not}): a quota stands in for it")
         self.fleet.up()
         service = self.fleet.service
-        load = Load(
-            service, self.arena.effects, self.options.seed, self.options.waiting, self.options.most_tasks
-        )
+        load = Load(service, self.arena.effects, self.options.seed, self.options.waiting, self.options.most_tasks)
         memory = MemoryWatch(self.fleet)
         begun = time.monotonic()
         load.start()
@@ -100,7 +95,7 @@ class _Run:
         ports = self._ports()
         self._stop()
         self._check(load, rows, ports)
-        return Report(
+        result = Report(
             seed=self.options.seed,
             seconds=seconds,
             findings=self.findings,
@@ -111,6 +106,9 @@ class _Run:
             strange=[*service.strange, *load.errors],
             versions=report.versions(julia, find_server().version),
         )
+        if self.options.keep_logs and result.failures:
+            self.arena.keep(self.options.keep_logs)
+        return result
 
     # -- faults --------------------------------------------------------------------------
 
@@ -131,7 +129,8 @@ class _Run:
         while time.monotonic() - begun < self.options.seconds:
             time.sleep(rng.expovariate(1 / self.options.pause_s))
             fault = first.pop() if first else rng.choices(possible, [one.weight for one in possible])[0]
-            one = Inflicted(fault.kind, time.monotonic() - begun, 0.0, fault.limit_s)
+            limit_s = fault.limit_s and fault.limit_s * SLACK
+            one = Inflicted(fault.kind, time.monotonic() - begun, 0.0, limit_s)
             try:
                 one.recovery_s = fault.inflict(where)
             except Exception as error:  # whatever it is, it goes into the report
@@ -180,11 +179,6 @@ class _Run:
         checks.check_effects(found, load.promises, rows, effects)
         checks.check_outcomes(found, self.arena.tasks_database, self.arena.results_database)
         checks.check_leftovers(found, self.arena.root, self.arena.temporary, ports)
-        if self.options.keep_logs and not found.clean:
-            shutil.copytree(self.arena.home / "logs", self.options.keep_logs, dirs_exist_ok=True)
-            for database in (self.arena.tasks_database, self.arena.results_database):
-                for path in database.parent.glob(f"{database.name}*"):
-                    shutil.copy(path, self.options.keep_logs)
 
     def _doubled(self) -> int:
         if not self.arena.hook_counts.exists():

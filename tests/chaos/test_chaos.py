@@ -9,6 +9,7 @@ import pytest
 
 from chaos import report
 from chaos.conftest import missing
+from chaos.fleet import SLACK
 from chaos.run import Options, run
 from taskq_kernel.errors import SetupError
 
@@ -19,7 +20,7 @@ OUT = Path(os.environ.get("CHAOS_OUT", "test-results/chaos"))
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(SECONDS + 400)
+@pytest.mark.timeout(SECONDS + 400 * SLACK)
 def test_nothing_is_lost_and_nothing_doubled_whatever_is_killed() -> None:
     try:
         result = run(Options(seed=SEED, seconds=SECONDS, keep_logs=OUT / "logs"))

@@ -19,11 +19,11 @@ import pytest
 from chaos import checks
 from chaos.checks import Findings
 from chaos.conftest import CONSUMER_TIMEOUT_MS, Battlefield
-from chaos.fleet import Worker, wait_for
+from chaos.fleet import SLACK, Worker, wait_for
 from chaos.load import POISON
 from taskq_kernel.local.rabbit_files import NodeFiles
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180 * SLACK)]
 
 #: The lease of a local stack, in seconds.
 LEASE_S = 4.0
@@ -229,14 +229,11 @@ class Sitter(threading.Thread):
         channel.basic_publish("", "sitter", b"x")
         channel.basic_consume("sitter", lambda *_: None)
         since = time.monotonic()
-        try:
-            while time.monotonic() - since < 30:
-                connection.process_data_events(0.2)
-        except pika.exceptions.AMQPError:
+        while channel.is_open and time.monotonic() - since < 30:
+            connection.process_data_events(0.2)
+        if not channel.is_open:
             self.closed_after_s = time.monotonic() - since
-        finally:
-            if connection.is_open:
-                connection.close()
+        connection.close()
 
 
 def test_promise_07_a_long_task_outlives_the_consumer_timeout_on_a_full_worker(field: Battlefield) -> None:
@@ -267,7 +264,7 @@ def test_promise_01_an_acknowledged_task_is_never_lost(field: Battlefield, role:
     field.fleet.repair()
     after = field.submit_traced(count=5)
     rows = field.ended(before + after, 40)
-    assert time.monotonic() - since < 15
+    assert time.monotonic() - since < 15 * SLACK
     assert statuses(rows) == ["FINISHED"] * 25
     for row in rows:
         assert len(starts(field, row["id"])) <= walk(row).count("RUNNING")
@@ -309,4 +306,4 @@ def test_promise_10_a_wiped_broker_is_filled_again_from_the_database(field: Batt
     field.fleet.repair()
     rows = field.ended(ids, 40)
     assert statuses(rows) == ["FINISHED"] * 60
-    assert time.monotonic() - since < 25
+    assert time.monotonic() - since < 25 * SLACK

@@ -6,7 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -14,9 +14,9 @@ import pytest
 from websockets.sync.client import connect
 
 from chaos.conftest import Battlefield
-from chaos.fleet import Worker, wait_for
+from chaos.fleet import SLACK, Worker, wait_for
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240 * SLACK)]
 
 #: Waiting tasks in the test of joining and leaving workers.
 MANY = int(os.environ.get("CHAOS_MANY", "5000"))
@@ -95,17 +95,12 @@ def test_a_client_faster_than_the_broker_is_answered_and_memory_stays_bounded(fi
     field.fleet.local_broker().kill()
     with bounded_memory(field):
         ids = [one for _ in range(10) for one in field.submit("1 + 1", 1000, queue="nobody")]
-        queued = field.service.transport.execute("{ statistics { outboxLength } }")["statistics"][
-            "outboxLength"
-        ]
+        queued = field.service.transport.execute("{ statistics { outboxLength } }")["statistics"]["outboxLength"]
         assert queued >= 10_000
         field.fleet.repair()
         wait_for(
             lambda: (
-                field.service.transport.execute("{ statistics { outboxLength } }")["statistics"][
-                    "outboxLength"
-                ]
-                == 0
+                field.service.transport.execute("{ statistics { outboxLength } }")["statistics"]["outboxLength"] == 0
             ),
             "the broker has them all",
             40,
@@ -121,13 +116,12 @@ def test_a_subscriber_that_does_not_read_costs_the_service_little(field: Battlef
     query = "subscription { taskChanges { version tasks { id name code value status } } }"
     with (
         bounded_memory(field),
-        closing(
-            connect(
-                url,
-                subprotocols=["graphql-transport-ws"],  # type: ignore[list-item]
-                additional_headers={"authorization": f"Bearer {token}"},
-                max_queue=1,
-            )
+        connect(
+            url,
+            subprotocols=["graphql-transport-ws"],  # type: ignore[list-item]
+            additional_headers={"authorization": f"Bearer {token}"},
+            max_queue=1,
+            close_timeout=1,
         ) as deaf,
     ):
         deaf.send('{"type": "connection_init", "payload": {}}')

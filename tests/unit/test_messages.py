@@ -30,7 +30,9 @@ TASK = TaskMessage(
 OUTCOME = OutcomeMessage(
     schema=SCHEMA, id=TASK.id, attempt=2, worker="w1", name="a sum", status=TaskStatus.FINISHED,
     started_at=1.0, finished_at=2.0, seconds=0.25,
-    value=ValueInfo(kind=ValueKind.JSON, type="BigFloat", text="3.14", data=msgspec.Raw(b"3.14159265358979323846264338")),
+    value=ValueInfo(
+        kind=ValueKind.JSON, type="BigFloat", text="3.14", data=msgspec.Raw(b"3.14159265358979323846264338")
+    ),
     logs=[LogChunk(seq=1, stream="stdout", text="hello")],
     provenance=Provenance(
         code_sha256="0" * 64, julia_version="1.10.4", host="here", worker="w1", runner="julia",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from uuid import uuid4
 
 import pytest
@@ -171,5 +172,5 @@ def test_every_recorded_move_is_in_the_table_of_legal_moves(lab: Lab) -> None:
     for task in tasks:
         statuses = [TaskStatus(event.status) for event in lab.history(task)]
         assert statuses[0] is TaskStatus.QUEUEING
-        assert all(move in LEGAL_MOVES for move in zip(statuses, statuses[1:], strict=False))
+        assert all(move in LEGAL_MOVES for move in itertools.pairwise(statuses))
         assert statuses[-1] == lab.task(task).status

@@ -13,7 +13,6 @@ from uuid import UUID
 
 import numpy as np
 import pytest
-
 from taskq_widgets.heartbeat import FRESH_S, CellClock, is_fresh
 from taskq_widgets.table.cells import code_preview, cut, short_number, shown_value
 from taskq_widgets.table.columns import STATUSES, number_of
@@ -433,7 +432,9 @@ def test_a_screen_learns_what_is_selected_in_sight_and_beyond() -> None:
 
 def test_csv_holds_the_whole_texts_in_the_order_asked() -> None:
     model = model_of(made(1, code='println("a,b")\n2'), made(2, value=0.123456789, valueText="0.1235"))
-    rows = list(csv.DictReader(io.StringIO(as_csv(model, model.slots_of([made(2)["id"], made(1)["id"]])).decode(), newline="")))
+    rows = list(
+        csv.DictReader(io.StringIO(as_csv(model, model.slots_of([made(2)["id"], made(1)["id"]])).decode(), newline=""))
+    )
     assert [row["number"] for row in rows] == ["2", "1"]
     assert rows[0]["value"] == "0.123456789"
     assert rows[1]["code"] == 'println("a,b")\n2'

@@ -10,7 +10,6 @@ import traitlets
 from taskq_kernel.client import operations
 from taskq_kernel.client.transport import decode_json
 from taskq_kernel.errors import NotFound, TaskqError
-
 from taskq_widgets.assets import stylesheet
 from taskq_widgets.live import in_background, live_tasks
 from taskq_widgets.panels.assets import panel_script

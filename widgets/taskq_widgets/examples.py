@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.resources import files
+from itertools import takewhile
 
 
 @dataclass(frozen=True)
@@ -52,12 +54,12 @@ estimate(darts)
 
 ORBIT = Example(
     "Follow a planet around its sun",
-    "A Runge–Kutta orbit, drawn; the picture's title tells how well energy was conserved.",
+    "A Runge–Kutta orbit, drawn; the picture tells how well energy was conserved.",
     """\
 acceleration(x, y) = (-x, -y) ./ (x^2 + y^2)^1.5
 slope((x, y, u, v)) = (u, v, acceleration(x, y)...)
 
-function step(s, dt)                       # Runge and Kutta, fourth order
+function step(s, dt)  # Runge and Kutta, fourth order
     a = slope(s)
     b = slope(s .+ dt / 2 .* a)
     c = slope(s .+ dt / 2 .* b)
@@ -73,11 +75,15 @@ struct Picture
 end
 
 function Base.show(io::IO, ::MIME"image/svg+xml", p::Picture)
-    print(io, \"\"\"<svg xmlns="http://www.w3.org/2000/svg" width="440" height="330" viewBox="-2.4 -1.5 3.6 2.7">
-    <rect x="-2.4" y="-1.5" width="3.6" height="2.7" fill="white"/><g fill="none" stroke="#0b5cad" stroke-width="0.012">\"\"\")
-    print(io, "<polyline points=\\"", join(("$x,$y" for (x, y) in p.path), " "), "\\"/></g>")
-    print(io, "<circle r=\\"0.06\\" fill=\\"#e0a100\\"/><text x=\\"-2.3\\" y=\\"1.1\\" font-size=\\"0.11\\">")
-    print(io, "relative drift of energy: $(round(p.drift, sigdigits = 2))</text></svg>")
+    r = 1.15 * maximum(point -> maximum(abs, point), p.path)
+    points = join([string(x, ",", y) for (x, y) in p.path], " ")
+    drift = round(p.drift, sigdigits = 2)
+    print(io, "<svg xmlns='http://www.w3.org/2000/svg' width='340' height='340' viewBox='$(-r) $(-r) $(2 * r) $(2 * r)'>")
+    print(io, "<rect x='$(-r)' y='$(-r)' width='$(2 * r)' height='$(2 * r)' fill='white'/>")
+    print(io, "<polyline points='$points' fill='none' stroke='#0b5cad' stroke-width='$(r / 120)'/>")
+    print(io, "<circle r='$(r / 25)' fill='#e0a100'/>")
+    print(io, "<text x='$(-0.95 * r)' y='$(0.93 * r)' font-family='sans-serif' font-size='$(r / 13)'>")
+    print(io, "energy conserved to $drift</text></svg>")
 end
 
 function orbit(speed, turns)
@@ -155,5 +161,27 @@ speed_at(t) = sqrt(2 * 9.81 * height(t))
     {"seconds": 4},
 )
 
+#: Demonstration tasks that an example above does better, or that show what goes wrong.
+_LEFT_OUT = frozenset(
+    {"does_not_parse", "domain_error", "exits", "kepler_orbit", "logistic_map", "monte_carlo_pi", "wigner_semicircle"}
+)
+
+
+def demonstrations() -> tuple[Example, ...]:
+    """Return the tasks of ``taskq demo`` as examples, by title."""
+    sources = sorted(file for file in files("taskq_kernel").joinpath("demo", "tasks").iterdir() if file.name.endswith(".jl"))
+    found = (_read(file.read_text(encoding="utf-8")) for file in sources if file.name.removesuffix(".jl") not in _LEFT_OUT)
+    return tuple(sorted(found, key=lambda example: example.title))
+
+
+def _read(source: str) -> Example:
+    """Make an example of a file that begins with its title and a paragraph, as comments."""
+    lines = source.splitlines()
+    comments = [line.lstrip("# ").strip() for line in takewhile(lambda line: line.startswith("#"), lines)]
+    code = "\n".join(lines[len(comments) :]).strip() + "\n"
+    note = " ".join(comments[1:]).strip()
+    return Example(comments[0], note, code)
+
+
 #: In the order in which they are offered.
-EXAMPLES = (PI, ORBIT, EIGENVALUES, LOGISTIC, SLOW, FAILING)
+EXAMPLES = (PI, ORBIT, EIGENVALUES, LOGISTIC, SLOW, FAILING, *demonstrations())

@@ -11,7 +11,6 @@ import traitlets
 from ipywidgets import widget_serialization
 
 from taskq_kernel.errors import TaskqError
-
 from taskq_widgets.assets import stylesheet
 from taskq_widgets.editor.editor import JuliaEditor
 from taskq_widgets.examples import EXAMPLES, Example
@@ -106,8 +105,8 @@ class SubmitForm(Panel):
             value=code,
             placeholder="Julia code. Its last expression is the task's value.",
             label="Julia code",
-            min_height="180px",
-            max_height="320px",
+            min_height="200px",
+            max_height="208px",
             theme=traits.get("theme", "auto"),
         )
         offered = [{"title": one.title, "note": one.note} for one in self._examples]

@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING, Any
 from taskq_kernel.client import operations
 from taskq_kernel.client.transport import GraphQLTransport
 from taskq_kernel.errors import Forbidden, TaskqError, Unauthorized
-
 from taskq_widgets.table.model import TableModel
 
 if TYPE_CHECKING:

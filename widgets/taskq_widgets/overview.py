@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import traitlets
 
 from taskq_kernel.errors import TaskqError
-
 from taskq_widgets.assets import stylesheet
 from taskq_widgets.live import LiveState, live_tasks
 from taskq_widgets.panels.assets import panel_script
@@ -18,7 +17,6 @@ from taskq_widgets.table.columns import STATUSES
 
 if TYPE_CHECKING:
     from taskq_kernel.client.client import Client
-
     from taskq_widgets.task_table import TaskTable
 
 #: How often the service is asked for its statistics while somebody looks, in seconds.

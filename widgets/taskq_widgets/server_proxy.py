@@ -2,11 +2,17 @@
 
 jupyter-server-proxy calls `dashboard_server` by its entry point, starts the command when
 the tile is first opened, and hands requests on, below whatever prefix a hub gives the
-server. The dashboard is told that prefix, so that no page holds a link to anywhere else.
+server. Run as a program, this module is that command: it is told the prefix, so that no
+page holds a link to anywhere else.
+
+The Jupyter server has checked the user before a request comes here. Others on the machine
+can reach a port of the loopback address, too: the token that both sides know keeps them out.
 """
 
 from __future__ import annotations
 
+import os
+import secrets
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,6 +23,8 @@ ICON = Path(__file__).parent / "dashboard-icon.svg"
 #: The first start may have to start RabbitMQ, the service and Julia too, in seconds.
 START_TIMEOUT_S = 120.0
 
+_TOKEN = "TASKQ_DASHBOARD_TOKEN"  # noqa: S105  (the variable's name)
+
 
 def dashboard_server() -> dict[str, Any]:
     """What jupyter-server-proxy has to know about the dashboard.
@@ -26,9 +34,11 @@ def dashboard_server() -> dict[str, Any]:
     dict
         The arguments of its ``ServerProcess``.
     """
+    token = secrets.token_urlsafe(24)
     return {
-        "command": dashboard_command,
-        "absolute_url": True,
+        "command": [sys.executable, "-m", __name__, "{port}", f"{{base_url}}{NAME}/"],
+        "environment": {_TOKEN: token},
+        "request_headers_override": {"Authorization": f"token {token}"},
         "timeout": START_TIMEOUT_S,
         "new_browser_tab": True,
         # Opening a page counts as activity of the user's server. What runs to and fro on the
@@ -39,17 +49,25 @@ def dashboard_server() -> dict[str, Any]:
     }
 
 
-def dashboard_command(port: int, base_url: str) -> list[str]:
-    """The command that serves the dashboard on a port of the loopback address.
+def main(port: int, base_url: str) -> None:
+    """Serve the dashboard until this process is told to stop.
 
     Parameters
     ----------
     port : int
-        The port that jupyter-server-proxy chose.
+        The port of the loopback address that jupyter-server-proxy chose.
     base_url : str
-        The prefix of the Jupyter server, such as ``/user/ann/``.
+        Where the browser sees the dashboard, such as ``/user/ann/taskq-dashboard/``.
     """
-    return [
-        sys.executable, "-m", "taskq_kernel.cli", "dashboard", "--no-browser", "--port", str(port),
-        "--base-url", f"{base_url.rstrip('/')}/{NAME}/",
-    ]  # fmt: skip
+    from taskq_kernel.client.connection import connect
+    from taskq_widgets.dashboard.launch import serve
+
+    token = os.environ.pop(_TOKEN)  # the kernels that this process starts need not know it
+    connect().close()  # finds the service, or starts the local stack
+    # Its pages hold the prefix; requests come here without it, since a prefix with an escaped
+    # character (a user's @) would come in another form than it is configured.
+    serve(port=port, token=token, open_browser=False, Voila={"base_url": base_url, "server_url": "/"})
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2])

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from taskq_kernel.errors import InvalidTask, TaskqError
-
 from taskq_widgets.live import LiveState, in_background, live_tasks
 from taskq_widgets.table.columns import STATUSES
 from taskq_widgets.table.query import Query

@@ -82,8 +82,7 @@ def exited(code: int) -> ErrorInfo:
     call = "exit()" if code == 0 else f"exit({code})"
     return ErrorInfo(
         name="ProcessExited",
-        message=f"the task's code called {call}, which ends the whole Julia process; a task ends by "
-        "returning a value",
+        message=f"the task's code called {call}, which ends the whole Julia process; a task ends by returning a value",
     )
 
 

@@ -14,7 +14,7 @@ import time
 from collections import deque
 from dataclasses import dataclass
 
-from taskq_kernel.broker.client import Broker, Consumer, Delivery
+from taskq_kernel.broker.client import SETTLE_S, Broker, Consumer, Delivery
 from taskq_kernel.errors import BrokerUnreachable, MessageError, ServiceError, ServiceUnreachable
 from taskq_kernel.messages import TaskMessage, decode
 from taskq_worker.holding import Held, Holding, State
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 #: do so between short tasks, short enough that others get what it has in hand.
 FULL_S = 0.2
 #: A claimed task that has waited this long for a slot is given back, in seconds.
-STALE_S = 1.0
+STALE_S = 0.5
 #: Tasks claimed in one request at most.
 CLAIM_BATCH = 200
 #: Outcomes that the service has not got yet; above this nothing new is claimed.
@@ -59,6 +59,7 @@ class Intake:
         self._consumers: list[Consumer] = [
             broker.consumer(name, pace.prefetch, self._on_delivery) for name in names
         ]
+        self._took_at: dict[str, float] = {}
         self._last_room = time.monotonic()
         self._dead_letters: set[asyncio.Future[None]] = set()
         #: True once the worker drains: nothing more is taken.
@@ -86,6 +87,8 @@ class Intake:
             self.adjust()
             batch = self._take(min(self.room, CLAIM_BATCH))
             if not batch:
+                if any(self._in_hand.values()) and self.room:
+                    asyncio.get_running_loop().call_later(SETTLE_S, self.wake.set)
                 continue
             try:
                 await self._claim(batch)
@@ -110,8 +113,10 @@ class Intake:
             for consumer in self._consumers:
                 if consumer.active:
                     consumer.pause()
-            for waiting in self._take(sum(map(len, self._in_hand.values()))):
-                waiting.delivery.give_back()
+            for in_hand in self._in_hand.values():
+                for waiting in in_hand:
+                    waiting.delivery.give_back()
+                in_hand.clear()
 
     async def release_stale(self) -> None:
         """Give back claimed tasks that no slot will start soon."""
@@ -155,13 +160,23 @@ class Intake:
         task.add_done_callback(self._dead_letters.discard)
 
     def _take(self, count: int) -> list[_Waiting]:
-        """The first messages in hand, by priority; those of a lost channel are forgotten."""
+        """The first messages in hand, by priority; those of a lost channel are forgotten.
+
+        Right after it has subscribed to a queue, or taken what it had in hand of it, a
+        worker waits a moment for more before it turns to queues of a lower priority.
+        """
         taken: list[_Waiting] = []
-        for waiting in self._in_hand.values():
-            while waiting and len(taken) < count:
-                first = waiting.popleft()
+        now = time.monotonic()
+        for consumer, in_hand in zip(self._consumers, self._in_hand.values(), strict=True):
+            before = len(taken)
+            while in_hand and len(taken) < count:
+                first = in_hand.popleft()
                 if first.delivery.channel.is_open:
                     taken.append(first)
+            if len(taken) > before:
+                self._took_at[consumer.queue] = now
+            if not consumer.settled or now - self._took_at.get(consumer.queue, 0) < SETTLE_S:
+                break
         return taken
 
     async def _claim(self, batch: list[_Waiting]) -> None:

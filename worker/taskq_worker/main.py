@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-import tempfile
 from pathlib import Path
 
+from taskq_kernel import logs
 from taskq_kernel.broker.client import Broker
 from taskq_kernel.broker.names import Names
 from taskq_kernel.client.transport import GraphQLTransport
 from taskq_kernel.errors import SettingsError
+from taskq_kernel.local.folders import WORKER_FOLDERS, sweep_folders, temporary_folder
 from taskq_kernel.settings import Settings, read_broker_url, read_token
 from taskq_worker.runner import RunnerCommand, choose_runner
 from taskq_worker.supervisor import Supervisor
@@ -29,13 +30,15 @@ def run(settings: Settings) -> int:
     SetupError
         If Julia cannot be found or started.
     """
+    logs.configure(settings.log_level)
     if settings.url is None:
         raise SettingsError("set TASKQ_URL: a worker needs to know the service")
     transport = GraphQLTransport(settings.url, read_token(settings))
     runner = choose_runner(settings)
     names = Names(settings.broker_prefix)
-    with tempfile.TemporaryDirectory(prefix="taskq-worker-", ignore_cleanup_errors=True) as folder:
-        asyncio.run(_work(settings, names, transport, runner, Path(folder)))
+    sweep_folders(WORKER_FOLDERS)
+    with temporary_folder(WORKER_FOLDERS) as folder:
+        asyncio.run(_work(settings, names, transport, runner, folder))
     return 0
 
 

@@ -38,9 +38,7 @@ class MemoryWatch:
         Takes how much was in use when the limit was found exceeded.
     """
 
-    def __init__(
-        self, process: JuliaProcess, limit_bytes: int | None, on_exceeded: Callable[[int], None]
-    ) -> None:
+    def __init__(self, process: JuliaProcess, limit_bytes: int | None, on_exceeded: Callable[[int], None]) -> None:
         self.peak_bytes = 0
         self._process = process
         self._limit_bytes = limit_bytes

@@ -7,6 +7,8 @@ dominate, so it claims as many ahead as fit into `LOOKAHEAD_S`.
 
 from __future__ import annotations
 
+import time
+
 #: What a slot may have waiting, in seconds of work.
 LOOKAHEAD_S = 0.15
 #: The most that is claimed ahead, in tasks a slot.
@@ -19,16 +21,27 @@ class Pace:
     def __init__(self, slots: int) -> None:
         self._slots = slots
         self._estimate_s = 1.0
+        self._began: dict[object, float] = {}
 
-    def took(self, seconds: float) -> None:
-        """A task occupied a slot for this long. Slow ones count at once, fast ones by halves."""
+    def started(self, task: object) -> None:
+        """A task occupies a slot from now on."""
+        self._began[task] = time.monotonic()
+
+    def ended(self, task: object) -> None:
+        """It does no longer. Slow tasks count at once, fast ones by halves."""
+        seconds = time.monotonic() - self._began.pop(task)
         self._estimate_s = max(seconds, (self._estimate_s + seconds) / 2, 1e-5)
 
     @property
     def ahead(self) -> int:
         """How many claimed tasks may wait beyond the free slots."""
         each = int(LOOKAHEAD_S / self._estimate_s)
-        return self._slots * min(each, MOST_AHEAD) if each > 1 else 0
+        if each <= 1:
+            return 0
+        # A slot whose task has turned out to be a slow one takes no further part.
+        latest = time.monotonic() - LOOKAHEAD_S
+        flowing = self._slots - sum(began < latest for began in self._began.values())
+        return flowing * min(each, MOST_AHEAD)
 
     @property
     def prefetch(self) -> int:

@@ -185,9 +185,7 @@ class JuliaProcess:
         if self._hello in done:
             hello = self._hello.result()
             if hello.protocol != PROTOCOL_VERSION:
-                raise SetupError(
-                    f"the runner speaks protocol {hello.protocol}, and this worker {PROTOCOL_VERSION}"
-                )
+                raise SetupError(f"the runner speaks protocol {hello.protocol}, and this worker {PROTOCOL_VERSION}")
             self.julia_version = hello.julia
             return
         said = self.stderr_text().strip() or "it said nothing"

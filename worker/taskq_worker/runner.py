@@ -13,13 +13,16 @@ import re
 import shutil
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from taskq_kernel.errors import SetupError
 from taskq_kernel.local.julia import find_julia
+from taskq_kernel.local.julia_project import project_environment
 from taskq_kernel.settings import Settings
+from taskq_worker.juliacall_command import find_juliacall
 
 #: The folder with ``runner.jl``.
 JULIA_SOURCES = Path(__file__).parent / "julia"
@@ -62,10 +65,13 @@ class JuliaCommand:
         Path of ``julia``, or of a wrapper that executes it.
     threads : int
         Threads of each process. A slot is meant to be a core.
+    home : Path, optional
+        The data folder, whose Julia project the process uses once there is one.
     """
 
     executable: str
     threads: int = 1
+    home: Path | None = None
 
     @property
     def kind(self) -> str:
@@ -73,17 +79,23 @@ class JuliaCommand:
 
     def argv(self, requests_fd: int, frames_fd: int) -> list[str]:
         options = ["--startup-file=no", "--history-file=no", "--color=no"]
-        return [self.executable, *options, str(JULIA_SOURCES / "main.jl"), str(requests_fd), str(frames_fd)]
+        executable = shutil.which(self.executable) or self.executable
+        arguments = [str(requests_fd), str(frames_fd), str(Path(executable).absolute())]
+        return [executable, *options, str(JULIA_SOURCES / "main.jl"), *arguments]
 
     def environment(self) -> dict[str, str]:
         # From 1.12 on there is one more, "interactive", thread unless that is set to zero,
         # and what a task leaves running there would run on beside the next task.
         single = julia_version(self.executable) < (1, 9)
-        return {"JULIA_NUM_THREADS": str(self.threads) if single else f"{self.threads},0"}
+        project = project_environment(self.home) if self.home else {}
+        return {"JULIA_NUM_THREADS": str(self.threads) if single else f"{self.threads},0", **project}
 
 
 def choose_runner(settings: Settings) -> RunnerCommand:
     """The kind of Julia process that the settings ask for.
+
+    ``auto`` takes juliacall where it is ready to use, else the julia executable; with an
+    executable named in the settings it takes that.
 
     Raises
     ------
@@ -91,8 +103,11 @@ def choose_runner(settings: Settings) -> RunnerCommand:
         If there is no Julia, or none that taskq can use.
     """
     if settings.runner == "juliacall":
-        raise SetupError("this release runs the julia executable only; set TASKQ_RUNNER=julia")
-    return JuliaCommand(str(find_julia(settings).path))
+        return find_juliacall(settings.home)
+    if settings.runner == "auto" and settings.julia is None:
+        with suppress(SetupError):
+            return find_juliacall(settings.home)
+    return JuliaCommand(str(find_julia(settings).path), home=settings.home)
 
 
 @functools.lru_cache(maxsize=8)
@@ -105,9 +120,7 @@ def julia_version(executable: str) -> tuple[int, int]:
         If it cannot be run, does not answer as Julia does, or is older than 1.5.
     """
     try:
-        answer = subprocess.run(
-            [executable, "--version"], capture_output=True, text=True, timeout=60, check=False
-        )
+        answer = subprocess.run([executable, "--version"], capture_output=True, text=True, timeout=60, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise SetupError(f"Julia cannot be started as {executable!r}: {error}") from error
     said = (answer.stdout + answer.stderr).strip()

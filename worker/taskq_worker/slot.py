@@ -248,10 +248,7 @@ class Slot:
         trash = process.fresh_folder()
         if trash is not None:
             self._spawn(asyncio.to_thread(remove_folder, trash))
-        if (
-            process.used_bytes - process.idle_bytes > self._growth_bytes
-            or process.tasks >= self._tasks_per_process
-        ):
+        if process.used_bytes - process.idle_bytes > self._growth_bytes or process.tasks >= self._tasks_per_process:
             self._renew(process)
 
     def _why_not_keep(self, process: JuliaProcess, job: Job, ending: Ending) -> str:

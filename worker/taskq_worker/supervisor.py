@@ -16,7 +16,6 @@ import hashlib
 import logging
 import os
 import socket
-import time
 import uuid
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -25,6 +24,7 @@ from typing import Any
 from taskq_kernel.broker.client import Broker
 from taskq_kernel.client.transport import GraphQLTransport
 from taskq_kernel.errors import ServiceError, ServiceUnreachable
+from taskq_kernel.local.julia_project import manifest_sha256
 from taskq_kernel.messages import SCHEMA, ErrorInfo, OutcomeMessage, Provenance
 from taskq_kernel.settings import Settings
 from taskq_worker.holding import Held, Holding, State
@@ -42,6 +42,9 @@ log = logging.getLogger(__name__)
 TICK_S = 0.1
 #: How long a stopping worker waits for its published outcomes to be settled, in seconds.
 SETTLE_S = 5.0
+
+#: Codes of a service that is there and cannot serve: its database is locked, or its disk full.
+NOT_NOW = frozenset({"UNAVAILABLE", "INTERNAL"})
 
 STOPPED = ErrorInfo(name="Stopped", message="the task is no longer this worker's")
 
@@ -150,12 +153,12 @@ class Supervisor:
             held = self._holding.ready.popleft()
             held.state = State.RUNNING
             self._running[held] = slot
-            began = time.monotonic()
+            self._pace.started(held)
             try:
                 report = await slot.run(_job(held), held.set_progress, held.add_output)
             finally:
                 del self._running[held]
-            self._pace.took(time.monotonic() - began)
+                self._pace.ended(held)
             if self._holding.holds(held):
                 self._outcomes.add(held, self._outcome(held, report))
             self._changed.set()
@@ -186,6 +189,7 @@ class Supervisor:
                 worker=self._name,
                 runner=self._runner.kind,
                 peak_memory_bytes=report.peak_memory_bytes,
+                manifest_sha256=manifest_sha256(self._settings.home),
             ),
         )
 
@@ -196,7 +200,9 @@ class Supervisor:
         while True:
             try:
                 return await self._register()
-            except ServiceUnreachable as error:
+            except (ServiceUnreachable, ServiceError) as error:
+                if not _is_away(error):
+                    raise
                 if not said:
                     log.warning("the service is away, trying again until it is back: %s", error)
                 said = True
@@ -225,13 +231,14 @@ class Supervisor:
             await asyncio.sleep(self._lease.heartbeat_s)
             try:
                 await self._heartbeat()
-            except ServiceUnreachable as error:
+            except (ServiceUnreachable, ServiceError) as error:
+                if not _is_away(error):
+                    log.warning("the service does not know this worker, joining again: %s", error)
+                    await self._register_patiently()
+                    continue
                 if not away:
                     log.warning("the service is away; going on with what runs: %s", error)
                 away = True
-            except ServiceError as error:
-                log.warning("the service does not know this worker, joining again: %s", error)
-                await self._register_patiently()
             else:
                 if away:
                     log.info("the service is back")
@@ -299,6 +306,11 @@ class Supervisor:
                     await self._changed.wait()
         except TimeoutError:
             log.debug("drained for %g s, and not all is done", timeout_s)
+
+
+def _is_away(error: ServiceUnreachable | ServiceError) -> bool:
+    """Whether to ask again rather than give up."""
+    return isinstance(error, ServiceUnreachable) or error.code in NOT_NOW
 
 
 def _job(held: Held) -> Job:

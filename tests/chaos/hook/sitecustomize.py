@@ -8,8 +8,6 @@ messages for each batch, so that the run can tell that the hook was at work.
 The broker's client is not imported here, but changed as soon as the process imports it.
 """
 
-# ruff: noqa: S311  (disorder, no secrets)
-
 from __future__ import annotations
 
 import asyncio

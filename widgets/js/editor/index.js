@@ -76,7 +76,8 @@ class Editor {
     this.checkSoon = debounce(() => this.check(), CHECK_MS);
     this.root = document.createElement("div");
     this.root.className = "tq tq-editor";
-    this.root.setAttribute("data-lm-suppress-shortcuts", "true");
+    // JupyterLab asks the very element that has the focus whether its shortcuts are wanted.
+    this.root.addEventListener("focusin", (event) => /** @type {Element} */ (event.target).setAttribute("data-lm-suppress-shortcuts", "true"));
     // Pop-ups hang in the body: a notebook's output area would cut them off.
     this.overlay = document.createElement("div");
     this.overlay.className = "tq tq-editor tq-editor-overlay";

@@ -19,6 +19,8 @@ const blank = (/** @type {string} */ text) => text.replace(/[^\n]/gu, (c) => " "
  * @type {[RegExp, (match: string, ...groups: string[]) => string][]}
  */
 const FORMS = [
+  // a quote before an interpolation in a triple-quoted text: """ name = "$x" """
+  [/"""(?:[^"\\]|\\.|"(?!""))*"""/gsu, (all) => `"""${blank(all.slice(3, -3))}"""`],
   // one name from a tuple: Q, = qr(A)
   [/,(?=[ \t]*=(?![=>]))/gu, blank],
   // a typed loop variable: for i::Int in 1:10

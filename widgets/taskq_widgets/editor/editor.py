@@ -78,6 +78,8 @@ class JuliaEditor(anywidget.AnyWidget):
 
     def _on_message(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
         if content.get("type") == "submit":
-            self.value, self.syntax_error = str(content["value"]), content.get("syntax_error")
+            code = str(content["value"])
+            self.set_trait("value", code)
+            self.set_trait("syntax_error", content.get("syntax_error"))
             for handler in list(self._submit_handlers):
-                handler(self.value)
+                handler(code)

@@ -96,7 +96,6 @@ class DetailDisplay extends Display {
     const act = (/** @type {string} */ action) => () => this.send({ type: "act", action });
     const open = status === "QUEUEING" || status === "RUNNING";
     this.actions.replaceChildren(open ? button("cancel", "Cancel", { onclick: act("cancel") }) : button("retry", "Retry", { onclick: act("retry") }));
-    if (this.model.get("editable")) this.actions.append(button("edit", "Edit and resubmit", { onclick: act("edit") }));
   }
 
   showFacts() {
@@ -187,11 +186,12 @@ class DetailDisplay extends Display {
   code() {
     const pieces = this.model.get("code");
     const facts = this.model.get("facts");
-    const copy = button("copy", "Copy code", { class: "tqp-bare tqp-quiet tqp-copy", onclick: () => copyText(this.root, pieces.map((/** @type {string[]} */ piece) => piece[1]).join("")) });
+    const edit = this.model.get("editable") ? button("edit", "Edit and resubmit", { onclick: () => this.send({ type: "act", action: "edit" }) }) : null;
+    const copy = button("copy", "Copy", { onclick: () => copyText(this.root, pieces.map((/** @type {string[]} */ piece) => piece[1]).join("")) });
     const list = facts.length
       ? [h("dl", { class: "tqp-list" }, ...facts.flatMap((/** @type {string[]} */ [kind, name, text]) => [h("dt", { "data-kind": kind }, name), h("dd", {}, text)]))]
       : [];
-    return [...list, h("div", { class: "tqp-code-place" }, copy, h("pre", { class: "tqp-code" }, ...highlighted(pieces)))];
+    return [h("div", { class: "tqp-code-actions" }, edit, copy), ...list, h("pre", { class: "tqp-code" }, ...highlighted(pieces))];
   }
 
   // -- error
@@ -215,7 +215,7 @@ class DetailDisplay extends Display {
 
   history() {
     const rows = this.model.get("history").map((/** @type {any[]} */ [at, status, attempt, worker, reason]) => h("tr", {},
-      h("td", {}, localTime(at)), h("td", {}, statusChip(status)), h("td", { class: "tqp-end" }, attempt ? String(attempt) : ""), h("td", {}, worker), h("td", {}, reason)));
+      h("td", { title: localTime(at) }, clockTime(at)), h("td", {}, statusChip(status)), h("td", { class: "tqp-end" }, attempt ? String(attempt) : ""), h("td", {}, worker), h("td", { class: "tqp-wide" }, reason)));
     const head = h("tr", {}, ...["Time", "Status", "Attempt", "Worker", "What happened"].map((text) => h("th", { scope: "col", class: text === "Attempt" ? "tqp-end" : "" }, text)));
     return [h("div", { class: "tqp-grid-place" }, h("table", { class: "tqp-grid" }, h("thead", {}, head), h("tbody", {}, ...rows)))];
   }

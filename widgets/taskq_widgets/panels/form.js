@@ -115,7 +115,7 @@ class FormDisplay extends Display {
   argumentsGroup() {
     const add = button("add", "Add an argument", { class: "tqp-quiet", onclick: () => this.addArgument() });
     return h("div", { class: "tqp-field", role: "group", "aria-label": "Arguments" },
-      h("span", { class: "tqp-label" }, "Arguments"), this.rowsPlace, this.remark("arguments"), h("div", {}, add));
+      h("div", { class: "tqp-group-head" }, h("span", { class: "tqp-label" }, "Arguments"), add), this.rowsPlace, this.remark("arguments"));
   }
 
   disclosure() {
@@ -166,7 +166,7 @@ class FormDisplay extends Display {
     this.rows.splice(place, 1);
     made.row.remove();
     const next = this.rows[Math.min(place, this.rows.length - 1)];
-    /** @type {HTMLElement | null} */ (next ? next.name : this.root.querySelector(".tqp-rows ~ div button"))?.focus();
+    /** @type {HTMLElement | null} */ (next ? next.name : this.root.querySelector(".tqp-group-head button"))?.focus();
     this.set("arguments", this.typedArguments());
   }
 

@@ -90,7 +90,9 @@ class OverviewDisplay extends Display {
       svg("polygon", { points: `0,${height} ${ended} ${width},${height}`, class: "tqp-chart-area" }),
       svg("polyline", { points: ended, class: "tqp-chart-line" }),
     ];
-    if (hour.some(([, failed]) => failed)) marks.push(svg("polyline", { points: line(([, failed]) => failed), class: "tqp-chart-failed" }));
+    hour.forEach(([, failed], i) => {
+      if (failed) marks.push(svg("path", { d: `M${at(i).toFixed(1)},${height}V${Math.min(up(failed), height - 5).toFixed(1)}`, class: "tqp-chart-failed" }));
+    });
     this.chart.replaceChildren(...marks);
     const sum = (/** @type {0 | 1} */ i) => hour.reduce((total, minute) => total + minute[i], 0);
     this.chart.setAttribute("aria-label", `Last hour: ${amount(sum(0))} finished, ${amount(sum(1))} failed; at most ${most} a minute`);

@@ -7,7 +7,6 @@ that has passed since.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 from taskq_widgets.table.columns import STATUSES
@@ -122,7 +121,3 @@ def row(
 
 def _known(number: float, decimals: int) -> float | None:
     return None if math.isnan(number) else round(number, decimals)
-
-
-#: How a row is made; a name for the type checker's and the reader's sake.
-MakeRow = Callable[..., list[Any]]

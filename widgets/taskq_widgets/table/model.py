@@ -253,7 +253,7 @@ class TableModel:
             rows = np.flatnonzero(snap["alive"])
         data = {name: snap[source][rows] for name, source in _FRAME.items()}
         frame = pd.DataFrame(data)
-        frame["status"] = pd.Categorical.from_codes(data["status"], list(STATUSES), ordered=True)
+        frame["status"] = pd.Categorical.from_codes(data["status"].tolist(), pd.Index(STATUSES), ordered=True)
         frame["value"] = _values(snap["value_number"][rows], data["value"])
         for name in ("created_at", "started_at", "finished_at"):
             frame[name] = pd.to_datetime(data[name], unit="s", utc=True).round("us")
@@ -317,6 +317,6 @@ _EMPTY: dict[str, Any] = {
 def _values(numbers: Array, texts: Array) -> list[Any]:
     """Return values for a frame: the number, the text, or None."""
     return [
-        (text or None) if number != number else number  # noqa: PLR0124  # NaN alone differs from itself
+        (text or None) if number != number else number  # NaN alone differs from itself
         for number, text in zip(numbers.tolist(), texts.tolist(), strict=True)
     ]

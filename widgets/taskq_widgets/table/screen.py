@@ -120,12 +120,16 @@ _sentinel = object()
 def _figures(model: TableModel, projection: Projection, slots: Slots, ids: list[str]) -> dict[str, Any]:
     """Return what stands around the rows: how many there are, and what is selected."""
     chosen, order = model.selection(), projection.order
-    selected = model.selected() if chosen.count else slots[:0]
-    in_sight = np.isin(slots, selected)
+    in_sight = model.snapshot(("selected",), slots)["selected"].tolist()
     return {
         "total": len(order),
         "all": len(model),
         "counts": projection.facets,
-        "selection": [chosen.count, chosen.cancellable, chosen.running, int((~np.isin(selected, order)).sum())],
-        "selected": [task_id for task_id, chosen in zip(ids, in_sight.tolist(), strict=True) if chosen],
+        "selection": [chosen.count, chosen.cancellable, chosen.running, chosen.count - _selected_in(model, order)],
+        "selected": [task_id for task_id, selected in zip(ids, in_sight, strict=True) if selected],
     }
+
+
+def _selected_in(model: TableModel, order: Slots) -> int:
+    """Return how many of the slots in an order are selected."""
+    return int(np.count_nonzero(model.snapshot(("selected",), order)["selected"]))

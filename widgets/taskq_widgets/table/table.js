@@ -163,6 +163,14 @@ function localTime(instant) {
   return new Date(instant * 1000).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
 }
 
+/**
+ * Keep JupyterLab from taking a key as one of its shortcuts: it asks the very element that has
+ * the focus. @param {FocusEvent} event
+ */
+function keepKeys(event) {
+  /** @type {Element} */ (event.target).setAttribute("data-lm-suppress-shortcuts", "true");
+}
+
 /** Call once the burst of calls is over. @param {() => void} call @param {number} wait_ms */
 function debounce(call, wait_ms) {
   /** @type {number | undefined} */
@@ -448,6 +456,8 @@ class Grid {
     this.asked = { first: 0, count: 0 };
     /** @type {string} */
     this.anchor = "";
+    /** How far it is scrolled: a notebook that takes the element off the page forgets it. */
+    this.scrolled = 0;
     this.head = h("div", { role: "row", class: "tq-row tq-header", "aria-rowindex": 1 });
     this.body = h("div", { role: "rowgroup", class: "tq-body" });
     const head = h("div", { role: "rowgroup", class: "tq-head" }, this.head);
@@ -456,7 +466,7 @@ class Grid {
   }
 
   listen() {
-    this.element.addEventListener("scroll", () => this.schedule(), { passive: true });
+    this.element.addEventListener("scroll", () => this.onScroll(), { passive: true });
     this.element.addEventListener("keydown", (event) => this.onKey(event));
     this.element.addEventListener("click", (event) => this.onClick(event));
     this.element.addEventListener("dblclick", (event) => this.onDoubleClick(event));
@@ -582,6 +592,16 @@ class Grid {
     return { first, end: Math.min(this.total, Math.ceil(top + this.viewHeight / this.rowHeight)) };
   }
 
+  onScroll() {
+    this.scrolled = this.element.scrollTop;
+    this.schedule();
+  }
+
+  /** Scroll back to where it was before it was taken off the page. */
+  restore() {
+    if (this.element.scrollTop === 0 && this.scrolled > 0) this.element.scrollTop = this.scrolled;
+  }
+
   schedule() {
     if (!this.scheduled) this.scheduled = requestAnimationFrame(() => { this.scheduled = 0; this.draw(); });
   }
@@ -629,15 +649,12 @@ class Grid {
 
   /** Put elements in order without moving the one that holds the focus. @param {HTMLElement[]} elements */
   order(elements) {
-    const held = elements.findIndex((element) => element.contains(this.active()));
-    const pivot = held < 0 ? null : elements[held];
-    elements.forEach((element, i) => {
-      if (element === pivot) return;
-      const before = pivot && i < held ? pivot : null;
+    const held = elements.find((element) => element.contains(this.active()));
+    for (let i = elements.length - 1; i >= 0; i--) {
       const next = elements[i + 1] ?? null;
-      if (element.parentNode === this.body && element.nextSibling === next) return;
-      this.body.insertBefore(element, before);
-    });
+      if (elements[i] !== held && elements[i].nextSibling !== next) this.body.insertBefore(elements[i], next);
+      else if (!elements[i].parentNode) this.body.append(elements[i]);
+    }
   }
 
   /** Ask Python for rows that are in sight and not here. @param {number} first @param {number} end */
@@ -950,6 +967,10 @@ class Toolbar {
     this.table.ask({ within_s: null, after: instant(/** @type {any} */ (this.from)), before: instant(/** @type {any} */ (this.to)) });
   }
 
+  clear() {
+    for (const field of [this.search, this.time, this.from, this.to]) /** @type {HTMLInputElement} */ (field).value = "";
+  }
+
   /** Sorting without headers, on a narrow screen. */
   sortSelect() {
     const names = Object.keys(COLUMNS).filter((name) => name !== "code");
@@ -1008,7 +1029,6 @@ class Toolbar {
     for (const chip of /** @type {Iterable<HTMLElement>} */ (this.chips.children)) {
       const status = /** @type {string} */ (chip.dataset.status);
       setText(/** @type {HTMLElement} */ (chip.lastElementChild), amount(counts[status] ?? 0));
-      setAttr(chip, "aria-label", `${STATUSES[status]}, ${amount(counts[status] ?? 0)}`);
     }
   }
 
@@ -1255,12 +1275,14 @@ class Table {
     this.narrow = false;
     this.seen = false;
     this.opened = false;
+    /** What a screen reader hears before the number of tasks when a query is answered. */
+    this.said = "";
     /** @type {(() => void)[]} */
     this.ends = [];
     this.grid = new Grid(this);
     this.toolbar = new Toolbar(this);
     this.footer = new Footer(this);
-    this.root = h("div", { class: "tq tq-table", "data-lm-suppress-shortcuts": "true" });
+    this.root = h("div", { class: "tq tq-table", onfocusin: keepKeys });
     this.notice = new Notice(this);
     this.banner = h("div", { class: "tq-banner", role: "status", hidden: true }, icon("away"), h("span", {}));
     this.live = h("div", { class: "tq-visually-hidden", role: "status" });
@@ -1338,7 +1360,9 @@ class Table {
   onSight(seen) {
     const came = seen && !this.seen;
     this.seen = seen;
-    if (came) this.beat();
+    if (!came) return;
+    this.grid.restore();
+    this.beat();
   }
 
   sendWindow() {
@@ -1351,6 +1375,7 @@ class Table {
   ask(changes) {
     this.query = { ...this.query, ...changes };
     this.asked += 1;
+    this.said = "";
     this.grid.element.scrollTop = 0;
     this.grid.asked = this.grid.windowFor(0, Math.ceil(this.grid.viewHeight / this.grid.rowHeight));
     this.send({ type: "query", query: this.query, asked: this.asked, count: this.grid.asked.count });
@@ -1361,8 +1386,7 @@ class Table {
   }
 
   clearFilter() {
-    this.toolbar.search.value = "";
-    /** @type {HTMLSelectElement} */ (this.toolbar.time).value = "";
+    this.toolbar.clear();
     this.ask({ text: "", statuses: [], after: null, before: null, within_s: null });
     this.toolbar.search.focus();
   }
@@ -1372,7 +1396,7 @@ class Table {
     const fresh = ["number", "created", "started", "finished"].includes(sort); // newest first
     this.ask({ sort, descending: sort === this.query.sort ? !this.query.descending : fresh });
     const label = Object.values(COLUMNS).find((column) => column.sort === sort)?.label ?? sort;
-    this.announce(`Sorted by ${label.toLowerCase()}, ${this.query.descending ? "descending" : "ascending"}`);
+    this.said = `Sorted by ${label.toLowerCase()}, ${this.query.descending ? "descending" : "ascending"}: `;
   }
 
   /** @param {string} op @param {string[]} [ids] @param {boolean} [keep] */
@@ -1408,26 +1432,22 @@ class Table {
   /** @param {Patch} patch */
   apply(patch) {
     const head = patch.head ?? {};
-    if (head.asked !== undefined && head.asked < this.asked && !this.answered(patch)) delete head.query;
+    if ((head.asked ?? this.asked) < this.asked) delete head.query; // the user has asked for another since
     if (head.all !== undefined) this.all = head.all;
     if (head.selection) this.selection = head.selection;
-    if (head.asked === this.asked) this.onAnswer();
     if (head.query) this.query = head.query;
     this.toolbar.show(head);
     this.grid.apply(patch);
+    if (head.asked && head.asked === this.asked) this.onAnswer();
     if (head.selection) this.footer.show(this.selection);
     this.footer.showOffer();
     this.notice.show();
   }
 
-  /** Whether a patch answers the newest query. @param {Patch} patch */
-  answered(patch) {
-    return (patch.head?.asked ?? this.asked) >= this.asked;
-  }
-
   onAnswer() {
     clearTimeout(this.patience);
     this.root.toggleAttribute("data-waiting", false);
+    this.announce(`${this.said}${counted(this.grid.total, "task")}`);
   }
 
   /** @param {string[]} ids */

@@ -111,9 +111,7 @@ class TableView(anywidget.AnyWidget):
         "query": "_on_query", "select": "_on_select", "open_task": "_on_open_task", "action": "_on_action",
     }  # fmt: skip
 
-    def __init__(
-        self, model: TableModel | None = None, query: Query | None = None, **traits: Any
-    ) -> None:
+    def __init__(self, model: TableModel | None = None, query: Query | None = None, **traits: Any) -> None:
         self.model = TableModel() if model is None else model
         self._query = query or Query()
         self._screens: dict[str, Screen] = {}
@@ -271,12 +269,13 @@ class TableView(anywidget.AnyWidget):
             handler(str(content["id"]), str(content.get("part", "task")))
 
     def _on_action(self, content: dict[str, Any]) -> None:
-        action, slots = str(content["action"]), self.model.selected()
+        action, view, slots = str(content["action"]), str(content["view"]), self.model.selected()
         if action == "copy":
-            self.send({"type": "ids", "view": content["view"], "ids": self.model.ids_of(self._in_order(content, slots))})
+            ids = self.model.ids_of(self._in_order(view, slots))
+            self.send({"type": "ids", "view": view, "ids": ids})
         elif action == "csv":
-            self.send({"type": "csv", "view": content["view"], "count": len(slots)},
-                      buffers=[as_csv(self.model, self._in_order(content, slots))])  # fmt: skip
+            table = as_csv(self.model, self._in_order(view, slots))
+            self.send({"type": "csv", "view": view, "count": len(slots)}, buffers=[table])
         else:
             ids = [] if action == "reload" else self._applicable(action, slots)
             for handler in list(self._action_handlers):
@@ -290,10 +289,10 @@ class TableView(anywidget.AnyWidget):
         unended = ("QUEUEING", "RUNNING")
         return [i for i, status in zip(ids, statuses, strict=True) if (status in unended) == (action == "cancel")]
 
-    def _in_order(self, content: dict[str, Any], slots: Slots) -> Slots:
+    def _in_order(self, view: str, slots: Slots) -> Slots:
         """Return slots as the screen shows them, those that its filter hides at the end."""
         with self._guard:
-            screen = self._screens.get(str(content["view"]))
+            screen = self._screens.get(view)
         if screen is None:
             return slots
         order = self._order(screen.query)
@@ -336,7 +335,8 @@ class TableView(anywidget.AnyWidget):
         while screens := self._next_screens():
             began = time.monotonic()
             self._flush(screens)
-            time.sleep(max(0.0, FLUSH_S - (time.monotonic() - began)))
+            took = time.monotonic() - began
+            time.sleep(max(FLUSH_S - took, took))  # never more than half of one core
         self._tell_watch()
 
     def _next_screens(self) -> list[Screen]:

@@ -34,7 +34,11 @@ end
 live_bytes() = Int(ccall(:jl_gc_live_bytes, Int64, ()))
 
 function identity_of(fd::Int)
-    status = stat(RawFD(fd))
+    status = try
+        stat(RawFD(fd))
+    catch  # closed
+        return (UInt64(0), UInt64(0))
+    end
     return (UInt64(status.device), UInt64(status.inode))
 end
 

@@ -1,4 +1,5 @@
-# The julia executable starts here: `julia main.jl REQUESTS_FD FRAMES_FD`.
+# The julia executable starts here: `julia main.jl REQUESTS_FD FRAMES_FD EXECUTABLE`.
 # A host that loads Julia as a library includes runner.jl and calls `TaskqRunner.main` itself.
 include(joinpath(@__DIR__, "runner.jl"))
+TaskqRunner.use_host_libraries(ARGS[3])
 TaskqRunner.main(parse(Int32, ARGS[1]), parse(Int32, ARGS[2]))

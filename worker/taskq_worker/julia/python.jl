@@ -31,6 +31,7 @@ function TaskqRunner.write_value(w::TaskqRunner.Walk, x::Py)
 end
 
 TaskqRunner.put(w::TaskqRunner.Walk, x::Py) = TaskqRunner.put(w, to_julia(x))
+TaskqRunner.hopeless(::Type{Py}) = false
 
 """
     to_julia(x::Py)

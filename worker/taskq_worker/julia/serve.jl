@@ -11,9 +11,6 @@ function main(requests_fd::Integer, frames_fd::Integer)
     wire = Wire(Cint(requests_fd), Cint(frames_fd))
     close_on_exec(wire.requests)
     close_on_exec(wire.frames)
-    # Set by whoever started this julia with libraries of its own; programs that tasks
-    # start must see the system's. The loader read it long ago: later dlopens still work.
-    delete!(ENV, "LD_LIBRARY_PATH")
     tie_to_supervisor()
     atexit(end_children)
     RUNNER_WORLD[] = Base.get_world_counter()
@@ -24,6 +21,21 @@ function main(requests_fd::Integer, frames_fd::Integer)
     while serve_one(wire, baseline)
     end
     say(wire, FRAME_BYE)
+    return nothing
+end
+
+"""
+    use_host_libraries(executable)
+
+Forget the library path that a wrapper may have started this julia with: programs that
+tasks start must see the system's libraries. (The loader read it long ago, so later dlopens
+still work.) Other Julias, which precompile packages, are started by the wrapper then.
+"""
+function use_host_libraries(executable::String)
+    haskey(ENV, "LD_LIBRARY_PATH") || return nothing
+    delete!(ENV, "LD_LIBRARY_PATH")
+    # `Base.julia_cmd` joins this to the folder of the binary; an absolute path stays as it is.
+    isabspath(executable) && Core.eval(Base, :(julia_exename() = $executable))
     return nothing
 end
 

@@ -392,6 +392,7 @@ end
 
 "Whether an array of these has no form as JSON."
 function hopeless(@nospecialize(T))
+    T <: Union{Function,Type,Module,Task,Exception} && T !== Union{} && return true
     isconcretetype(T) || return false
     T <: Union{Nothing,Missing,Number,AbstractString,AbstractChar,Symbol,AbstractArray,AbstractDict,AbstractSet} &&
         return T <: Number && !is_number(T)

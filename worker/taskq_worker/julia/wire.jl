@@ -93,30 +93,41 @@ function send(wire::Wire, kind::UInt8, io::IOBuffer)
     end
     lock(wire.lock)
     try
-        write_all(wire.frames, bytes)
+        write_all(wire, bytes)
     finally
         unlock(wire.lock)
     end
 end
 
-function write_all(fd::Cint, bytes::Vector{UInt8})
+function write_all(wire::Wire, bytes::Vector{UInt8})
     done = 0
     GC.@preserve bytes while done < length(bytes)
-        put = ccall(:write, Cssize_t, (Cint, Ptr{UInt8}, Csize_t), fd, pointer(bytes, done + 1), length(bytes) - done)
+        put = ccall(:write, Cssize_t, (Cint, Ptr{UInt8}, Csize_t), wire.frames, pointer(bytes, done + 1), length(bytes) - done)
         if put >= 0
             done += Int(put)
         elseif Libc.errno() != Libc.EINTR
-            wait_for_the_end()
+            wait_for_the_end(wire)
         end
     end
 end
 
 # The task has closed the descriptor, or it has written to it what is no frame and the
 # supervisor has closed its end. Nobody can be told any more; the supervisor ends us.
-function wait_for_the_end()
+function wait_for_the_end(wire::Wire)
     supervisor = ccall(:getppid, Cint, ())
-    while ccall(:getppid, Cint, ()) == supervisor
+    # One that died before this process was tied to it is no parent any more, and so no sign
+    # of its end; but its end of the pipe is gone.
+    while ccall(:getppid, Cint, ()) == supervisor && !hung_up(wire.requests)
         ccall(:sleep, Cuint, (Cuint,), 1)
     end
     ccall(:_exit, Cvoid, (Cint,), 1)
+end
+
+const POLLHUP = Int16(0x10)
+
+"Whether nobody holds the other end of a pipe."
+function hung_up(fd::Cint)
+    watched = Ref((fd, Int16(0), Int16(0)))  # struct pollfd: fd, events, revents
+    ccall(:poll, Cint, (Ptr{Cvoid}, Culong, Cint), watched, 1, 0) > 0 || return false
+    return watched[][3] & POLLHUP != 0
 end

@@ -120,7 +120,22 @@ def upgrade() -> None:
         sqlite_where=sa.text("batch IS NOT NULL"),
         postgresql_where=sa.text("batch IS NOT NULL"),
     )
-    op.create_index("ix_tasks_finished_at_number", "tasks", ["finished_at", "number"], unique=False)
+    op.create_index(
+        "ix_tasks_created_at_number",
+        "tasks",
+        ["created_at", "number"],
+        unique=False,
+        sqlite_where=sa.text("deleted_at IS NULL"),
+        postgresql_where=sa.text("deleted_at IS NULL"),
+    )
+    op.create_index(
+        "ix_tasks_finished_at_number",
+        "tasks",
+        ["finished_at", "number"],
+        unique=False,
+        sqlite_where=sa.text("deleted_at IS NULL"),
+        postgresql_where=sa.text("deleted_at IS NULL"),
+    )
     op.create_index(
         "ix_tasks_name_number",
         "tasks",
@@ -129,7 +144,47 @@ def upgrade() -> None:
         sqlite_where=sa.text("deleted_at IS NULL"),
         postgresql_where=sa.text("deleted_at IS NULL"),
     )
+    op.create_index(
+        "ix_tasks_owner_number",
+        "tasks",
+        ["owner", "number"],
+        unique=False,
+        sqlite_where=sa.text("deleted_at IS NULL"),
+        postgresql_where=sa.text("deleted_at IS NULL"),
+    )
+    op.create_index(
+        "ix_tasks_priority_number",
+        "tasks",
+        ["priority", "number"],
+        unique=False,
+        sqlite_where=sa.text("deleted_at IS NULL"),
+        postgresql_where=sa.text("deleted_at IS NULL"),
+    )
+    op.create_index(
+        "ix_tasks_queue_number",
+        "tasks",
+        ["queue", "number"],
+        unique=False,
+        sqlite_where=sa.text("deleted_at IS NULL"),
+        postgresql_where=sa.text("deleted_at IS NULL"),
+    )
+    op.create_index(
+        "ix_tasks_seconds_number",
+        "tasks",
+        ["seconds", "number"],
+        unique=False,
+        sqlite_where=sa.text("deleted_at IS NULL"),
+        postgresql_where=sa.text("deleted_at IS NULL"),
+    )
     op.create_index("ix_tasks_source", "tasks", ["source"], unique=False)
+    op.create_index(
+        "ix_tasks_started_at_number",
+        "tasks",
+        ["started_at", "number"],
+        unique=False,
+        sqlite_where=sa.text("deleted_at IS NULL"),
+        postgresql_where=sa.text("deleted_at IS NULL"),
+    )
     op.create_index(
         "ix_tasks_status_number",
         "tasks",

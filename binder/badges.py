@@ -1,0 +1,79 @@
+"""Print the README's Binder badges for a repository: the quick start, and the dashboard.
+
+    python binder/badges.py                 # for the remote `origin` of this clone
+    python binder/badges.py REPOSITORY-URL
+
+A badge's address names the repository, so every fork has its own.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from urllib.parse import quote
+
+#: The public BinderHub; another one's address makes badges for that one.
+HUB = "https://mybinder.org"
+#: What each badge opens, as the path after the Jupyter server's prefix.
+PAGES = {
+    "Quick start": "lab/tree/notebooks/quickstart.ipynb",
+    "Dashboard": "voila/render/notebooks/dashboard.ipynb",
+}
+_PROVIDERS = {"github.com": "gh", "gitlab.com": "gl"}
+
+
+def launch_url(repository: str, page: str, ref: str = "HEAD", hub: str = HUB) -> str:
+    """The address that builds a repository on a hub and opens a page in it.
+
+    Parameters
+    ----------
+    repository : str
+        As git knows it: ``https://host/owner/name.git`` or ``git@host:owner/name.git``.
+    page : str
+        What to open, below the Jupyter server's prefix.
+    ref : str
+        Branch, tag or commit.
+    hub : str
+        Address of the BinderHub.
+    """
+    host, path = _parts(repository)
+    if host in _PROVIDERS:
+        owner_and_name = quote(path, safe="/" if host == "github.com" else "")
+        place = f"{_PROVIDERS[host]}/{owner_and_name}"
+    else:
+        place = f"git/{quote(f'https://{host}/{path}', safe='')}"
+    return f"{hub}/v2/{place}/{quote(ref, safe='')}?urlpath={quote(page, safe='')}"
+
+
+def badges(repository: str) -> str:
+    """Markdown for all badges, one a line."""
+    return "\n".join(
+        f"[![{title} on Binder]({HUB}/badge_logo.svg)]({launch_url(repository, page)})" for title, page in PAGES.items()
+    )
+
+
+def _parts(repository: str) -> tuple[str, str]:
+    """Host and path of a repository's address."""
+    found = re.fullmatch(r"(?:\w+://)?(?:[^@/]+@)?([^/:]+)(?::\d+)?[:/](.+?)(?:\.git)?/?", repository.strip())
+    if found is None:
+        raise ValueError(f"{repository!r} is no address of a repository, such as https://host/owner/name")
+    return found[1], found[2]
+
+
+def main(arguments: list[str]) -> int:
+    """Print the badges; the exit code."""
+    if arguments:
+        repository = arguments[0]
+    else:
+        origin = subprocess.run(["git", "remote", "get-url", "origin"], capture_output=True, text=True, check=False)
+        if origin.returncode:
+            sys.stderr.write("this clone has no remote `origin`: give the repository's address\n")
+            return 2
+        repository = origin.stdout
+    sys.stdout.write(badges(repository) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,192 @@
+"""The board on a page, as a test handles it: in a dashboard served by Voilà, or in JupyterLab."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from browser import ROOT, Pages, notebook_site, run_all_cells
+from playwright.sync_api import Locator, Page, TimeoutError, expect
+
+if TYPE_CHECKING:
+    from conftest import RunningStack  # the one beside the test folders
+
+AXE = ROOT / "widgets" / "js" / "node_modules" / "axe-core" / "axe.min.js"
+
+#: Keeps in `window.statuses` every status that each row has shown, and when, by the task's name.
+RECORD = """() => {
+  window.statuses = {};
+  const look = () => {
+    for (const row of document.querySelectorAll('.tq-body > .tq-row:not(.tq-pending)')) {
+      const name = row.querySelector('.tq-cell-name')?.textContent;
+      const status = row.querySelector('.tq-status')?.dataset.status;
+      if (!name || !status) continue;
+      const seen = (window.statuses[name] ??= []);
+      if (seen.at(-1)?.[0] !== status) seen.push([status, Date.now()]);
+    }
+  };
+  new MutationObserver(look).observe(document.body, {subtree: true, childList: true, attributes: true, characterData: true});
+  look();
+}"""
+
+
+@dataclass
+class Board:
+    """The board on a page."""
+
+    page: Page
+
+    @property
+    def root(self) -> Locator:
+        return self.page.locator(".tq-board")
+
+    @property
+    def form(self) -> Locator:
+        return self.root.locator(".tqp-form")
+
+    @property
+    def detail(self) -> Locator:
+        return self.root.locator(".tqp-detail")
+
+    @property
+    def overview(self) -> Locator:
+        return self.root.locator(".tqp-overview")
+
+    @property
+    def table(self) -> Locator:
+        return self.root.locator(".tq-table")
+
+    @property
+    def submit(self) -> Locator:
+        return self.form.locator(".tqp-primary")
+
+    def ready(self) -> Board:
+        """Wait until everything is there and the service is heard of."""
+        self.form.locator(".cm-content").wait_for(timeout=90_000)
+        expect(self.overview.locator(".tqp-part").first).to_have_attribute("data-state", "there", timeout=30_000)
+        return self
+
+    def row(self, name: str) -> Locator:
+        """Return the row of a task by its name."""
+        cell = self.page.locator(".tq-cell-name").get_by_text(name, exact=True)
+        return self.table.locator(".tq-body > .tq-row").filter(has=cell)
+
+    def chip(self, name: str) -> Locator:
+        """Return the status of the task with this name, in the table."""
+        return self.row(name).locator(".tq-status")
+
+    def write(self, code: str, name: str) -> None:
+        """Fill the form."""
+        self.form.get_by_label("Name", exact=True).fill(name)
+        self.form.locator(".cm-content").click()
+        self.page.keyboard.press("Control+a")
+        self.page.keyboard.press("Backspace")
+        if code:
+            self.page.keyboard.insert_text(code)
+
+    def clear_arguments(self) -> None:
+        """Remove every row of arguments."""
+        remove = self.form.get_by_role("button", name=re.compile("^Remove argument"))
+        while remove.count():
+            remove.first.click()
+
+    def submit_task(self, code: str, name: str) -> None:
+        """Fill the form and submit it."""
+        self.write(code, name)
+        expect(self.submit).to_have_attribute("aria-disabled", "false")
+        self.submit.click()
+        expect(self.form.locator(".tqp-reason")).to_contain_text("Submitted as number")
+
+    def search(self, text: str) -> None:
+        self.table.get_by_placeholder("Filter by name").fill(text)
+
+
+@dataclass
+class Dashboard:
+    """A dashboard that ``taskq dashboard`` serves."""
+
+    url: str
+    process: subprocess.Popen[str]
+
+
+@contextlib.contextmanager
+def dashboard(env: dict[str, str], *options: str) -> Iterator[Dashboard]:
+    """Run ``taskq dashboard`` until the block ends."""
+    program = "from taskq_kernel.cli.dashboard import dashboard; dashboard()"
+    command = [sys.executable, "-c", program, "--no-browser", *options]
+    paths = [str(ROOT), str(ROOT / "widgets"), os.environ.get("PYTHONPATH", "")]
+    process = subprocess.Popen(
+        command, env=env | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    try:
+        line = process.stdout.readline()
+        assert "http://" in line, f"the dashboard did not start: {line!r}"
+        yield Dashboard(line.split()[-1], process)
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(20)
+        process.stdout.close()
+
+
+@contextlib.contextmanager
+def lab_site(stack: RunningStack, folder: Path, dark: bool = False) -> Iterator[str]:
+    """Serve a notebook with the board in JupyterLab, and give its address."""
+    token_file = stack.home / "tokens" / "admin.token"
+    cells = [
+        "from pathlib import Path\nfrom taskq_kernel import connect\nfrom taskq_widgets import TaskBoard",
+        f"q = connect({stack.url!r}, token=Path({str(token_file)!r}).read_text())\nTaskBoard(q)",
+    ]
+    with notebook_site("lab", folder, cells, dark) as site:
+        yield site.url
+
+
+def run_notebook(page: Page) -> None:
+    """Run the notebook in JupyterLab; again, when its kernel was not ready for it."""
+    for _ in range(8):
+        run_all_cells(page)
+        with contextlib.suppress(TimeoutError):
+            page.locator(".jp-Dialog button.jp-mod-accept").click(timeout=1500)
+        with contextlib.suppress(TimeoutError):
+            page.locator(".tq-board").wait_for(timeout=10_000)
+            return
+    page.locator(".tq-board").wait_for()
+
+
+def open_board(pages: Pages, kind: str, url: str, **how: object) -> Board:
+    """Open a page with the board; ``kind`` is ``voila`` or ``lab``."""
+    page = pages(url, **how)  # type: ignore[arg-type]
+    if kind == "lab":
+        run_notebook(page)
+    return Board(page).ready()
+
+
+def violations(page: Page) -> list[str]:
+    """Return what axe-core finds serious or critical in the board."""
+    page.add_script_tag(content=AXE.read_text())
+    found = page.evaluate("axe.run('.tq-board', {resultTypes: ['violations']})")
+    return [
+        f"{one['id']}: {one['help']}: {[node['html'][:160] for node in one['nodes'][:3]]}"
+        for one in found["violations"]
+        if one["impact"] in ("serious", "critical")
+    ]
+
+
+def wait_until(probe: object, what: str, timeout_s: float = 15.0) -> None:
+    """Wait until ``probe()`` is true."""
+    deadline = time.monotonic() + timeout_s
+    while not probe():  # type: ignore[operator]
+        assert time.monotonic() < deadline, f"not within {timeout_s:g} s: {what}"
+        time.sleep(0.05)

@@ -1,0 +1,321 @@
+"""The board in a real browser, on a real stack: in the dashboard and in JupyterLab."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+from boards import RECORD, Board, dashboard, lab_site, open_board, violations
+from browser import Pages, pages_in
+from playwright.sync_api import Browser, expect
+
+from taskq_kernel import Client, connect
+
+if TYPE_CHECKING:
+    from conftest import RunningStack  # the one beside the test folders
+
+pytestmark = pytest.mark.timeout(300)
+expect.set_options(timeout=20_000)
+
+
+@pytest.fixture(scope="module")
+def client(stack: RunningStack) -> Iterator[Client]:
+    with connect(stack.url, token=stack.token()) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def voila(stack: RunningStack) -> Iterator[str]:
+    with dashboard(stack.env) as served:
+        yield served.url
+
+
+@pytest.fixture(scope="module")
+def lab(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with lab_site(stack, tmp_path_factory.mktemp("lab")) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def pages(chromium: Browser) -> Iterator[Pages]:
+    with pages_in(chromium) as pages:
+        yield pages
+    assert pages.refused == []  # not even what Voilà's and JupyterLab's own pages may ask for
+
+
+@pytest.fixture(scope="module")
+def voila_board(pages: Pages, voila: str) -> Board:
+    return open_board(pages, "voila", voila)
+
+
+@pytest.fixture(scope="module")
+def lab_board(pages: Pages, lab: str) -> Board:
+    return open_board(pages, "lab", lab)
+
+
+@pytest.fixture(params=["voila", "lab"])
+def board(request: pytest.FixtureRequest) -> Board:
+    """The shared page, with no filter set."""
+    board: Board = request.getfixturevalue(f"{request.param}_board")
+    board.page.keyboard.press("Escape")
+    board.search("")
+    board.overview.get_by_role("button", name=re.compile("^All")).click()
+    return board
+
+
+@pytest.fixture
+def name() -> str:
+    """A name that no other task has."""
+    return f"task {secrets.token_hex(4)}"
+
+
+# -- submitting
+
+
+def test_a_task_is_submitted_by_keyboard_and_watched_until_its_value_is_there(
+    board: Board, client: Client, name: str
+) -> None:
+    page = board.page
+    busy = client.submit_many(["sleep(2.5)"] * 2)  # both slots: the task waits first
+    page.evaluate(RECORD)
+
+    board.form.get_by_label("Name", exact=True).focus()
+    page.keyboard.press("Control+a")
+    page.keyboard.type(name)
+    page.keyboard.press("Tab")
+    expect(board.form.locator(".cm-content")).to_be_focused()
+    page.keyboard.press("Control+a")
+    page.keyboard.type("sleep(0.7); 6 * 7")
+    page.keyboard.press("Control+Enter")
+
+    expect(board.chip(name)).to_have_text("Finished")
+    seen = [status for status, _at in page.evaluate("window.statuses")[name]]
+    assert seen == ["QUEUEING", "RUNNING", "FINISHED"]
+    expect(board.row(name).locator(".tq-cell-value")).to_have_text("42")
+    expect(board.detail.locator("h2")).to_contain_text(name)
+    expect(board.detail.locator(".tqp-value")).to_have_text("42")
+    busy.delete()
+
+
+def test_submit_says_why_it_cannot_work(board: Board, name: str) -> None:
+    board.write("", name)
+    expect(board.submit).to_be_disabled()
+    expect(board.form.locator(".tqp-reason")).to_have_text("Write some code, or start from an example.")
+
+    board.write("x = 1\ny = (2,", name)
+    expect(board.form.locator(".tqp-reason")).to_contain_text("Line 2")
+    expect(board.submit).to_be_disabled()
+    board.page.keyboard.press("Control+Enter")
+    expect(board.row(name)).to_have_count(0)
+
+    board.write("x = 1", name)
+    expect(board.submit).to_be_enabled()
+
+
+def test_what_was_typed_survives_an_error_that_stands_beside_its_field(board: Board, name: str) -> None:
+    board.write("1 + 1", name)
+    if board.form.locator(".tqp-more:not([open])").count():
+        board.form.get_by_text("More options").click()
+    board.form.get_by_label("Timeout in seconds").fill("-3")
+    board.submit.click()
+    expect(
+        board.form.locator(".tqp-field", has=board.page.get_by_label("Timeout in seconds")).locator(".tqp-remark")
+    ).to_contain_text("above 0")
+    expect(board.form.get_by_label("Timeout in seconds")).to_have_value("-3")
+    expect(board.form.get_by_label("Name", exact=True)).to_have_value(name)
+    expect(board.form.locator(".cm-content")).to_contain_text("1 + 1")
+    board.form.get_by_label("Timeout in seconds").fill("")
+    board.submit.click()
+    expect(board.chip(name)).to_have_text("Finished")
+
+
+def test_arguments_are_values_where_they_can_be_and_strings_otherwise(board: Board, name: str) -> None:
+    board.clear_arguments()
+    board.write('string(typeof(n), " ", typeof(word), " ", n)', name)
+    board.form.get_by_role("button", name="Add an argument").click()
+    board.page.keyboard.type("n")
+    board.page.keyboard.press("Tab")
+    board.page.keyboard.type("12")
+    expect(board.form.locator(".tqp-kind").first).to_have_text("number")
+    board.form.get_by_role("button", name="Add an argument").click()
+    board.page.keyboard.type("word")
+    board.page.keyboard.press("Tab")
+    board.page.keyboard.type("twelve")
+    expect(board.form.locator(".tqp-kind").last).to_have_text("text")
+    board.submit.click()
+    expect(board.detail.locator("h2")).to_contain_text(name)
+    expect(board.detail.locator(".tqp-value")).to_have_text("Int64 String 12")
+    board.clear_arguments()
+
+
+def test_an_example_can_be_submitted_and_read_by_somebody_who_does_not_code(board: Board) -> None:
+    board.form.get_by_label("Start from an example").select_option(label="Follow a planet around its sun")
+    expect(board.form.locator(".tqp-note")).to_contain_text("Runge–Kutta")
+    board.submit.click()
+    image = board.detail.locator("img.tqp-image")
+    expect(image).to_be_visible()
+    assert image.get_attribute("src").startswith("data:image/svg+xml;base64,")  # type: ignore[union-attr]
+    board.clear_arguments()
+
+
+# -- reading
+
+
+def test_a_failing_task_shows_its_error_with_the_users_line_first(board: Board, name: str) -> None:
+    board.submit_task("half(x) = sqrt(x) / 2\nhalf(-1.0)", name)
+    expect(board.chip(name)).to_have_text("Failed")
+    expect(board.detail.get_by_role("tab", name="Error")).to_have_attribute("aria-selected", "true")
+    expect(board.detail.locator(".tqp-error-name")).to_contain_text("DomainError in line 1")
+    expect(board.detail.locator(".tqp-trace").first).to_contain_text("half(x) = sqrt(x) / 2")
+    expect(board.row(name).locator(".tq-cell-value")).to_contain_text("DomainError")
+
+
+def test_the_log_of_a_running_task_grows_while_it_is_read(board: Board, name: str) -> None:
+    board.submit_task('for i in 1:4\n    println("line ", i)\n    sleep(1)\nend', name)
+    expect(board.detail.locator("h2")).to_contain_text(name)
+    board.detail.get_by_role("tab", name="Log").click()
+    expect(board.detail.locator(".tqp-log")).to_contain_text("line 1")
+    expect(board.detail.locator(".tqp-status")).to_have_text("Running")
+    expect(board.detail.locator(".tqp-log")).to_contain_text("line 4")
+
+
+def test_a_task_is_opened_from_the_table_and_edited_and_resubmitted(board: Board, client: Client, name: str) -> None:
+    client.submit("a + 1", name=name, arguments={"a": 41}).result(60)
+    board.row(name).locator(".tq-open-task").click()
+    expect(board.detail.locator(".tqp-value")).to_have_text("42")
+    board.detail.get_by_role("tab", name="Code").click()
+    expect(board.detail.locator(".tqp-code")).to_have_text("a + 1")
+    board.detail.get_by_role("button", name="Edit and resubmit").click()
+    expect(board.form.get_by_label("Name", exact=True)).to_have_value(name)
+    board.form.get_by_label("Value of argument 1").fill("1")
+    board.submit.click()
+    expect(board.detail.locator(".tqp-value")).to_have_text("2")
+    board.clear_arguments()
+    board.detail.get_by_role("tab", name="History").click()
+    expect(board.detail.locator("tbody tr")).to_have_count(3)
+
+
+def test_what_a_task_says_is_text_and_never_html(board: Board, client: Client, name: str) -> None:
+    evil = f"{name}<img src=x onerror=window.bitten=1>"
+    code = (
+        'struct H end\nBase.show(io::IO, ::MIME"text/html", ::H) = '
+        'print(io, "<h1>shown</h1><script>parent.window.bitten = 1</script><img src=x onerror=parent.window.bitten=1>")\nH()'
+    )
+    client.submit(code, name=evil).result(60)
+    board.search(name)
+    board.table.locator(".tq-open-task").first.click()
+    frame = board.detail.frame_locator("iframe")
+    expect(frame.locator("h1")).to_have_text("shown")
+    expect(board.detail.locator("h2")).to_contain_text("<img src=x")
+    assert board.page.evaluate("window.bitten") is None
+
+
+# -- the table
+
+
+def test_tasks_are_filtered_selected_cancelled_retried_and_deleted(board: Board, client: Client, name: str) -> None:
+    tasks = client.submit_many([{"code": "sleep(120)", "name": f"{name} {place}"} for place in "abcd"])
+    board.search(name)
+    expect(board.chip(f"{name} d")).to_be_visible()
+
+    board.table.get_by_role("columnheader", name="Name").click()
+    expect(board.table.locator(".tq-row[aria-rowindex='2'] .tq-cell-name")).to_have_text(f"{name} a")
+
+    for place in "ab":
+        board.row(f"{name} {place}").locator("input").check()
+    board.table.locator("[data-action=cancel]").click()
+    board.page.get_by_role("dialog").get_by_role("button", name=re.compile("Cancel 2")).click()
+    expect(board.chip(f"{name} a")).to_have_text("Cancelled")
+    expect(board.chip(f"{name} b")).to_have_text("Cancelled")
+
+    board.overview.get_by_role("button", name=re.compile("^Cancelled")).click()
+    expect(board.row(f"{name} c")).to_have_count(0)
+    expect(board.row(f"{name} a")).to_have_count(1)
+    board.overview.get_by_role("button", name=re.compile("^All")).click()
+
+    board.table.locator("[data-action=retry]").click()
+    dialog = board.page.get_by_role("dialog")
+    if dialog.count():
+        dialog.get_by_role("button", name=re.compile("Retry")).click()
+    expect(board.chip(f"{name} a")).not_to_have_text("Cancelled")
+
+    board.table.get_by_role("checkbox", name=re.compile("all", re.I)).first.check()
+    board.table.locator("[data-action=delete]").click()
+    board.page.get_by_role("dialog").get_by_role("button", name=re.compile("Delete 4")).click()
+    expect(board.row(f"{name} a")).to_have_count(0)
+    assert len(client.frame(batch=tasks)) == 0
+    board.table.get_by_role("columnheader", name="Number").click()
+    board.table.get_by_role("columnheader", name="Number").click()
+
+
+# -- pages
+
+
+def test_two_browsers_see_each_others_tasks(voila_board: Board, lab_board: Board, name: str) -> None:
+    voila_board.search("")
+    lab_board.search("")
+    voila_board.submit_task("1 + 1", f"{name} from the dashboard")
+    expect(lab_board.chip(f"{name} from the dashboard")).to_have_text("Finished")
+    lab_board.submit_task("2 + 2", f"{name} from the notebook")
+    expect(voila_board.chip(f"{name} from the notebook")).to_have_text("Finished")
+
+
+def test_everything_is_there_again_after_the_page_is_reloaded(board: Board, name: str) -> None:
+    board.submit_task("3 + 4", name)
+    expect(board.chip(name)).to_have_text("Finished")
+    board.page.reload()
+    if board.page.locator("#jp-main-statusbar").count() or "/lab" in board.page.url:
+        board.page.locator(".tq-board .cm-content").wait_for(timeout=60_000)
+    board.ready()
+    expect(board.chip(name)).to_have_text("Finished")
+    board.row(name).locator(".tq-open-task").click()
+    expect(board.detail.locator(".tqp-value")).to_have_text("7")
+
+
+def test_the_board_catches_up_after_the_service_was_away(
+    voila_board: Board, lab_board: Board, stack: RunningStack, name: str
+) -> None:
+    stack.local._daemons["service"].stop(10)
+    try:
+        for board in (voila_board, lab_board):
+            expect(board.overview.locator(".tqp-banner")).to_contain_text("The service is away")
+            board.write("5 + 6", name)
+            expect(board.submit).to_be_disabled()
+            expect(board.form.locator(".tqp-reason")).to_contain_text("What you typed is kept")
+    finally:
+        stack.local.up()
+    for board in (voila_board, lab_board):
+        expect(board.overview.locator(".tqp-banner")).to_have_text("", timeout=30_000)
+        expect(board.form.get_by_label("Name", exact=True)).to_have_value(name)
+    expect(voila_board.submit).to_be_enabled()
+    voila_board.submit.click()
+    for board in (voila_board, lab_board):
+        board.search("")
+        expect(board.chip(name)).to_have_text("Finished")
+
+
+# -- how it looks, and who can use it
+
+
+def test_axe_finds_nothing_serious(board: Board, name: str) -> None:
+    board.submit_task("[1.0, 2.0, 5.0, 3.0, 4.0]", name)
+    expect(board.detail.locator(".tqp-plot")).to_be_visible()
+    assert violations(board.page) == []
+    for tab in ("Code", "Log", "History"):
+        board.detail.get_by_role("tab", name=tab).click()
+        assert violations(board.page) == []
+
+
+@pytest.mark.parametrize(("width", "height", "dark"), [(1280, 800, True), (390, 844, False), (390, 844, True)])
+def test_the_dashboard_fits_its_window_in_light_and_dark(
+    pages: Pages, voila: str, width: int, height: int, dark: bool
+) -> None:
+    board = open_board(pages, "voila", voila, width=width, height=height, dark=dark)
+    assert board.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert board.overview.get_attribute("data-theme") == ("dark" if dark else "light")
+    assert violations(board.page) == []
+    pages.shot(board.page, f"dashboard-{width}-{'dark' if dark else 'light'}")
+    board.page.context.close()

@@ -1,0 +1,223 @@
+"""Slots for tests: real Julia processes, driven from ordinary test functions.
+
+Import `bench` and `slots` into a test module to use them as fixtures. Both are shared by
+the tests of a module: starting Julia takes seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import os
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from taskq_worker.job import Job, Report
+from taskq_worker.juliacall_command import find_juliacall
+from taskq_worker.runner import JuliaCommand, RunnerCommand
+from taskq_worker.slot import Slot
+
+from taskq_kernel.domain import TaskKind, TaskStatus
+from taskq_kernel.errors import SetupError
+from taskq_kernel.messages import ErrorInfo, ValueInfo
+from taskq_kernel.settings import default_home
+
+T = TypeVar("T")
+
+#: Every kind of Julia process: the contract is one.
+RUNNER_KINDS = ("julia", "juliacall")
+
+#: Generous: a slot may wait for its Julia to start on a machine that does much else.
+PATIENCE_S = 100.0
+
+
+@dataclass
+class Ran:
+    """A job that has been run, and all that came of it."""
+
+    report: Report
+    progress: list[tuple[float, str]] = field(default_factory=list)
+    chunks: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def info(self) -> ValueInfo:
+        """The value; fails where there is none, with the reason."""
+        assert self.report.status is TaskStatus.FINISHED, self.report.error
+        assert self.report.value is not None
+        return self.report.value
+
+    @property
+    def value(self) -> Any:
+        """The value's JSON, decoded."""
+        assert self.info.data is not None
+        return json.loads(bytes(self.info.data))
+
+    @property
+    def error(self) -> ErrorInfo:
+        """Why it failed."""
+        assert self.report.status is TaskStatus.FAILED, self.report.value
+        assert self.report.error is not None
+        return self.report.error
+
+    def output(self, *streams: str) -> str:
+        """What was printed, on all streams or on these."""
+        return "".join(text for stream, text in self.chunks if not streams or stream in streams)
+
+
+class Bench:
+    """Some slots on an event loop of their own, in a thread of its own."""
+
+    def __init__(self, runner: RunnerCommand, count: int = 1, **options: Any) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="taskq-slots-"))
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        self._number = itertools.count(1)
+        options = {
+            "max_log_bytes": 1 << 20,
+            "max_value_bytes": 1 << 20,
+            "default_memory_limit_bytes": 4 << 30,
+            "show_timeout_s": 60.0,
+        } | options
+        self.slots = [Slot(runner, index=index, folder=self.folder, **options) for index in range(count)]
+        self._turn = itertools.cycle(self.slots)
+        self._to_check: set[Slot] = set()
+
+    @property
+    def slot(self) -> Slot:
+        """The first slot."""
+        return self.slots[0]
+
+    def start(self) -> None:
+        """Start every slot."""
+        self.wait(*(slot.start() for slot in self.slots))
+
+    def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        """Run a coroutine on the slots' loop."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    def wait(self, *work: Coroutine[Any, Any, T]) -> list[T]:
+        """Run coroutines on the slots' loop, all at once, and wait for them."""
+        return [future.result(PATIENCE_S) for future in [self.submit(one) for one in work]]
+
+    def begin(self, code: str, *, slot: Slot | None = None, ran: Ran | None = None, **job: Any) -> Future[Ran]:
+        """Start to run a job in a slot."""
+        ran = ran or Ran(report=None)  # type: ignore[arg-type]  # set before anyone may look
+        one = Job(
+            task_id=f"task-{next(self._number)}",
+            attempt=1,
+            name=job.pop("name", "a test"),
+            kind=job.pop("kind", TaskKind.SCRIPT),
+            code=code,
+            **job,
+        )
+
+        async def run() -> Ran:
+            ran.report = await (slot or self.slot).run(
+                one,
+                lambda fraction, message: ran.progress.append((fraction, message)),
+                lambda stream, text: ran.chunks.append((stream, text)),
+            )
+            return ran
+
+        return self.submit(run())
+
+    def run(self, code: str, **job: Any) -> Ran:
+        """Run a job in the first slot."""
+        return self.begin(code, **job).result(PATIENCE_S)
+
+    def misbehave(self, code: str, **job: Any) -> Ran:
+        """Run a job that the next one in its slot must not suffer from, which is checked.
+
+        The slots take turns, and each is checked before its next job, so that a slot can
+        start another Julia while the others are used.
+        """
+        slot = next(self._turn)
+        self.check(slot)
+        self._to_check.add(slot)
+        return self.begin(code, slot=slot, **job).result(PATIENCE_S)
+
+    def check(self, *slots: Slot) -> None:
+        """Check that slots work that had a misbehaving job."""
+        for slot in slots or tuple(self._to_check):
+            if slot in self._to_check:
+                assert self.begin("6 * 7", slot=slot).result(PATIENCE_S).value == 42
+                self._to_check.discard(slot)
+
+    def close(self) -> None:
+        """Close the slots; nothing of them may stay."""
+        try:
+            self.wait(*(slot.close() for slot in self.slots))
+            left = list(self.folder.iterdir())
+        finally:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(10)
+            self._loop.close()
+            shutil.rmtree(self.folder, ignore_errors=True)
+        assert not left, "folders of Julia processes are left behind"
+
+
+def julia() -> str:
+    """The Julia to test with; a test that needs one is skipped without, and fails under CI."""
+    executable = os.environ.get("TASKQ_JULIA") or shutil.which("julia")
+    if executable is None:
+        reason = "there is no Julia: set TASKQ_JULIA to the executable"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return executable
+
+
+def runner(kind: str) -> RunnerCommand:
+    """The command that starts a process of this kind.
+
+    juliacall needs a Julia that no distribution has; where it cannot start, under CI too,
+    its tests are skipped with the reason.
+    """
+    if kind == "julia":
+        return JuliaCommand(julia())
+    try:
+        return find_juliacall(default_home())
+    except SetupError as error:
+        pytest.skip(str(error))
+
+
+def eventually(probe: Callable[[], T], what: str, timeout_s: float = 15.0) -> T:
+    """The first true value of ``probe``, or a failure that says ``what`` did not happen."""
+    deadline = time.monotonic() + timeout_s
+    while not (value := probe()):
+        assert time.monotonic() < deadline, f"not within {timeout_s:g} s: {what}"
+        time.sleep(0.01)
+    return value
+
+
+@pytest.fixture(scope="module", params=RUNNER_KINDS)
+def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
+    """One warm slot."""
+    made = Bench(runner(request.param))
+    try:
+        made.start()
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture(scope="module", params=RUNNER_KINDS)
+def slots(request: pytest.FixtureRequest) -> Iterator[Bench]:
+    """Three warm slots that take turns, for jobs that ruin their process."""
+    made = Bench(runner(request.param), count=3, show_timeout_s=3.0)
+    try:
+        made.start()
+        yield made
+        made.check()
+    finally:
+        made.close()

@@ -1,0 +1,258 @@
+"""The Python client on a real stack: connecting, the live feed, batches, frames, a notebook's cell."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import threading
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from conftest import RunningStack, eventually
+
+from taskq_kernel import RichValue, TaskDeleted, TaskFailed, TaskTimeout, Unauthorized, connect
+from taskq_kernel.client import connection
+from taskq_kernel.client.client import Client
+from taskq_kernel.client.feed import Changes
+from taskq_kernel.domain import TaskStatus
+
+
+@pytest.fixture
+def q(stack: RunningStack) -> Iterator[Client]:
+    with connect(stack.url, token=stack.token()) as client:
+        yield client
+
+
+@pytest.fixture
+def at_home(stack: RunningStack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> RunningStack:
+    """A program that knows no more than where the stack's data folder is."""
+    for name in ("TASKQ_URL", "TASKQ_TOKEN", "TASKQ_TOKEN_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TASKQ_HOME", str(stack.home))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(connection, "_default", None)
+    return stack
+
+
+# -- connecting ------------------------------------------------------------------------------
+
+
+def test_connect_finds_the_stack_that_runs(at_home: RunningStack) -> None:
+    with connect() as q:
+        assert q.url == at_home.url
+        assert q.submit("1 + 1").result(timeout=30) == 2
+
+
+def test_taskq_url_and_a_token_file_are_enough(
+    at_home: RunningStack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TASKQ_HOME", str(tmp_path / "another"))
+    monkeypatch.setenv("TASKQ_URL", at_home.url)
+    monkeypatch.setenv("TASKQ_TOKEN_FILE", str(at_home.home / "tokens" / "admin.token"))
+    with connect() as q:
+        assert q.submit("2 + 2").result(timeout=30) == 4
+
+
+def test_a_wrong_token_is_refused_at_once_and_not_repeated(stack: RunningStack) -> None:
+    with pytest.raises(Unauthorized) as caught:
+        connect(stack.url, token="a-wrong-token")
+    assert "a-wrong-token" not in str(caught.value)
+
+
+# -- the live feed ---------------------------------------------------------------------------
+
+
+def test_waiting_asks_nothing_of_the_service(q: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    q.submit("1").result(timeout=30)  # the feed runs now
+    task = q.submit("sleep(0.5); 8")
+    asked: list[str] = []
+    execute = q._transport.execute
+
+    def counted(query: str, *args: Any, **kwargs: Any) -> Any:
+        asked.append(query)
+        return execute(query, *args, **kwargs)
+
+    monkeypatch.setattr(q._transport, "execute", counted)
+    assert task.result(timeout=30) == 8
+    assert task.status == TaskStatus.FINISHED
+    assert task.worker
+    assert asked == []
+
+
+def test_listeners_hear_of_every_change_in_order_and_of_deletions(q: Client, stack: RunningStack) -> None:
+    heard: list[Changes] = []
+    unsubscribe = q.feed.subscribe(heard.append)
+    task = q.submit('progress(0.5, "half"); sleep(1.5); 1', name="heard of")
+    task.result(timeout=30)
+    with connect(stack.url, token=stack.token()) as other:
+        other.delete(task.id)
+    eventually(lambda: any(task.id in changes.deleted for changes in heard), "the deletion is told")
+    unsubscribe()
+    told = [one for changes in heard for one in changes.tasks if one["id"] == task.id]
+    assert told[-1]["status"] == "FINISHED"
+    assert 0.5 in [one["progress"] for one in told]
+    assert [one["version"] for one in told] == sorted(one["version"] for one in told)
+    versions = [changes.version for changes in heard]
+    assert versions == sorted(versions)
+    with pytest.raises(TaskDeleted):
+        task.result()
+
+
+def test_a_cut_connection_is_resumed_and_nothing_is_missed(q: Client) -> None:
+    q.submit("1").result(timeout=30)
+    states: list[str] = []
+    q.feed.subscribe(lambda _: None, on_state=lambda state: states.append(state.name))
+    task = q.submit("sleep(1); 9")
+    socket = q.feed._socket
+    assert socket is not None
+    socket.socket.close()
+    assert task.result(timeout=30) == 9
+    eventually(lambda: q.feed.state.connected, "the feed is back")
+    assert states[:2] == ["away", "connected"]
+
+
+def test_a_task_that_another_client_submitted_can_be_waited_for(q: Client, stack: RunningStack) -> None:
+    with connect(stack.url, token=stack.token()) as other:
+        theirs = other.submit("sleep(0.5); 3")
+        mine = q.task(theirs.number)
+        assert mine.result(timeout=30) == 3
+        assert mine.id == theirs.id
+
+
+# -- awaiting --------------------------------------------------------------------------------
+
+
+def test_tasks_can_be_awaited_together_while_the_loop_goes_on(q: Client) -> None:
+    async def main() -> tuple[list[Any], float]:
+        longest = 0.0
+
+        async def watch() -> None:
+            nonlocal longest
+            while True:
+                began = time.monotonic()
+                await asyncio.sleep(0.01)
+                longest = max(longest, time.monotonic() - began)
+
+        watching = asyncio.create_task(watch())
+        values = await asyncio.gather(*(q.submit(f"sleep(0.2); {n}") for n in range(4)))
+        watching.cancel()
+        return values, longest
+
+    values, longest = asyncio.run(main())
+    assert values == [0, 1, 2, 3]
+    assert longest < 2.0  # a blocked loop would have stood still until the last task ended
+
+
+def test_await_carries_julias_error(q: Client) -> None:
+    async def main() -> Any:
+        return await q.submit("log(-1.0)")
+
+    with pytest.raises(TaskFailed) as caught:
+        asyncio.run(main())
+    assert caught.value.name == "DomainError"
+
+
+# -- batches and frames ----------------------------------------------------------------------
+
+
+def test_a_batch_comes_in_the_order_of_completion(q: Client) -> None:
+    batch = q.submit_many(["sleep(2); :slow", 'error("no")', ":quick"])
+    ends = list(batch.as_completed(timeout=60, progress=False))
+    assert {task.number for task in ends} == {task.number for task in batch}
+    assert ends[-1] is batch[0]
+    assert batch.counts()[TaskStatus.FAILED] == 1
+    frame = batch.frame()
+    assert frame.value.tolist() == ["slow", None, "quick"]
+    assert frame.status.tolist() == ["FINISHED", "FAILED", "FINISHED"]
+    assert frame.error.iloc[1] == "ErrorException: no"
+    assert (frame.finished_at >= frame.started_at).all()
+    assert frame.seconds.iloc[0] > 1.9
+    pd.testing.assert_frame_equal(q.frame(batch=batch), frame)
+
+
+def test_tasks_are_selected_by_status_name_search_batch_and_time(q: Client) -> None:
+    batch = q.submit_many(["sqrt(16)", "sqrt(-16)"], name="selected αβ")
+    batch.wait(30, progress=False)
+    assert len(q.tasks(name="SELECTED αβ", batch=batch)) == 2
+    assert [task.number for task in q.tasks(batch=batch.id, status="failed")] == [batch[1].number]
+    assert [task.number for task in q.tasks(batch=batch, search="sqrt(16)")] == [batch[0].number]
+    assert len(q.tasks(batch=batch, finished_after=batch[0].created_at)) == 2
+    assert len(q.tasks(batch=batch, created_before=batch[0].created_at - timedelta(seconds=1))) == 0
+    assert [task.number for task in q.tasks(batch=batch, newest_first=True, limit=1)] == [batch[1].number]
+    assert q.frame(batch=batch, status=["FAILED", "CANCELLED"]).index.tolist() == [batch[1].number]
+
+
+def test_a_selection_can_be_cancelled_retried_and_deleted(q: Client) -> None:
+    batch = q.submit_many(["sleep(60)"] * 5, name="to be cancelled")
+    assert q.cancel(batch=batch.id) == 5
+    assert batch.counts()[TaskStatus.CANCELLED] == 5
+    assert q.retry(batch[0], batch[1].number) == 2
+    assert q.delete(batch) == 5
+    eventually(lambda: all(task.deleted for task in batch), "the tasks are gone")
+    assert q.tasks(batch=batch).results() == []
+
+
+def test_deleted_by_the_feed_wakes_whoever_waits(q: Client) -> None:
+    task = q.submit("sleep(60)")
+    threading.Timer(0.3, lambda: q.delete(task)).start()
+    with pytest.raises(TaskDeleted):
+        task.result(timeout=10)
+
+
+def test_workers_and_statistics_tell_where_everything_stands(q: Client) -> None:
+    q.submit("1").result(timeout=30)
+    (worker,) = q.workers()
+    assert (worker.state, worker.slots, worker.queues) == ("ONLINE", 2, ["default"])
+    assert worker.julia_version[0].isdigit()
+    statistics = q.statistics()
+    assert statistics.slots == 2
+    assert statistics.broker_connected
+    assert statistics.total == sum(statistics.counts.values())
+    assert len(statistics.last_hour) == 60
+
+
+# -- values ----------------------------------------------------------------------------------
+
+
+def test_an_image_a_table_and_many_digits_arrive_as_what_they_are(q: Client) -> None:
+    drawing = q.submit(
+        "struct Dot end\n"
+        'Base.show(io::IO, ::MIME"image/svg+xml", ::Dot) = print(io, "<svg><circle r=\'1\'/></svg>")\n'
+        "Dot()"
+    ).result(timeout=60)
+    assert isinstance(drawing, RichValue)
+    assert drawing.data("image/svg+xml") == b"<svg><circle r='1'/></svg>"
+    table = q.submit("(x = [1, missing, 3], y = [0.5, NaN, Inf])").result(timeout=30)
+    assert table.x.dtype == "Int64"
+    assert table.y[2] == math.inf
+    digits = q.submit("BigFloat(2; precision = 300)^(big(1) / 2)").result(timeout=30)
+    assert str(digits).startswith("1.4142135623730950488016887242096980785696718753769480731766797379907324784621")
+
+
+def test_arguments_arrive_in_julia_as_what_they_were(q: Client) -> None:
+    arguments = {"z": 1 + 2j, "nan": math.nan, "xs": [1, 2.5], "d": {"k": [True, None]}, "s": 'π\n"q"'}
+    task = q.submit('(real(z), isnan(nan), sum(xs), d["k"][1], s)', arguments=arguments)
+    assert task.result(timeout=30) == [1, True, 3.5, True, 'π\n"q"']
+    assert task.refresh().arguments["z"] == 1 + 2j
+
+
+# -- a notebook's cell -----------------------------------------------------------------------
+
+
+def test_a_cell_is_a_task(at_home: RunningStack) -> None:
+    pytest.importorskip("IPython", reason="IPython is part of the extra `lab`")
+    from taskq_kernel.magic import julia
+
+    assert julia("--wait --arg n=4 --name 'a cell'", "sum(1:n)") == 10
+    with pytest.raises(TaskFailed):
+        julia("--wait", "undefined_variable")
+    task = julia("", "sleep(0.2); 5")
+    with pytest.raises(TaskTimeout):
+        task.result(timeout=0.01)
+    assert task.result(timeout=30) == 5
+    connection.default_client().close()

@@ -1,0 +1,358 @@
+"""User code cannot take the supervisor down, and the next task in the slot works.
+
+Each of these leaves its slot with a Julia that is gone or not to be trusted; `misbehave`
+checks the slot with an ordinary task before it gives it the next bad one.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+from julia_fixtures import Bench, Ran, eventually, slots
+
+from taskq_kernel.domain import TaskKind, ValueKind
+from taskq_kernel.messages import ErrorInfo
+
+__all__ = ["slots"]
+
+
+def processes_with(mark: str) -> list[int]:
+    """The processes whose command line has this mark."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                command = (entry / "cmdline").read_bytes()
+            except OSError:
+                continue
+            if mark.encode() in command:
+                found.append(int(entry.name))
+    return found
+
+
+# -- the process ends --------------------------------------------------------------------
+
+DEATHS = [
+    ("exit()", "ProcessExited", "the task's code called exit()"),
+    ("println(3); exit(3)", "ProcessExited", "the task's code called exit(3), which ends the whole Julia process"),
+    ("ccall(:abort, Cvoid, ())", "ProcessCrashed", "SIGABRT, signal 6"),
+    ("x = 1\nunsafe_load(Ptr{Int}(0))", "ProcessCrashed", "segmentation fault"),
+    ("ccall(:kill, Cint, (Cint, Cint), getpid(), 9)", "ProcessCrashed", "ran out of memory"),
+    ("ccall(:_exit, Cvoid, (Cint,), 0)", "ProcessExited", "called exit()"),
+    ("atexit(() -> error(\"no\")); atexit(() -> println(\"hook\")); exit(7)", "ProcessExited", "called exit(7)"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("code", "name", "message"), DEATHS, ids=[code for code, *_ in DEATHS])
+def test_a_task_that_ends_its_process_fails_with_the_reason(slots: Bench, code: str, name: str, message: str) -> None:
+    ran = slots.misbehave(code)
+
+    assert ran.error.name == name
+    assert message in ran.error.message
+    assert ran.report.retryable is True
+    assert ran.report.peak_memory_bytes > 0
+
+
+def test_a_crash_names_the_tasks_line_and_has_julias_report(slots: Bench) -> None:
+    error = slots.misbehave("f(p) = unsafe_load(p)\n\nf(Ptr{Int}(0))").error
+
+    assert error.line in (1, 3)
+    assert "signal (11" in error.stacktrace
+    assert "taskq" not in error.stacktrace
+
+
+def test_what_was_printed_before_the_end_is_there(slots: Bench) -> None:
+    ran = slots.misbehave(
+        'print("x"^100_000); ccall(:puts, Cint, (Cstring,), "from C"); println(stderr, "last"); exit(1)'
+    )
+
+    assert ran.output("stdout") == "x" * 100_000 + "from C\n"
+    assert ran.output("stderr") == "last\n"
+
+
+# -- limits ------------------------------------------------------------------------------
+
+
+def test_a_loop_without_end_is_stopped_at_the_time_limit(slots: Bench) -> None:
+    ran = slots.misbehave("while true end", timeout_s=0.5)
+
+    assert ran.error.name == "TimeoutExceeded"
+    assert "time limit of 0.5 s" in ran.error.message
+    assert 0.5 <= ran.report.seconds < 5
+
+
+def test_a_sleeper_is_stopped_at_the_time_limit(slots: Bench) -> None:
+    assert slots.misbehave("sleep(1000)", timeout_s=0.3).error.name == "TimeoutExceeded"
+
+
+def test_a_value_whose_show_never_ends_is_given_up(slots: Bench) -> None:
+    ran = slots.misbehave("struct S end\nBase.show(io::IO, ::S) = while true end\nS()")
+
+    assert ran.error.name == "TimeoutExceeded"
+    assert "reading its value, a S, took longer than 3 s" in ran.error.message
+
+
+def test_memory_is_limited_on_what_is_resident(slots: Bench) -> None:
+    ran = slots.misbehave(
+        "a = Vector{UInt8}[]\nwhile true\n    push!(a, ones(UInt8, 10^7))\nend", memory_limit_bytes=900 << 20
+    )
+
+    assert ran.error.name == "MemoryLimitExceeded"
+    assert "of memory and its limit is 900 MiB; raise the limit" in ran.error.message
+    assert 900 << 20 < ran.report.peak_memory_bytes < 2 << 30
+
+
+def test_memory_that_is_only_reserved_does_not_count(slots: Bench) -> None:
+    ran = slots.misbehave("x = Vector{UInt8}(undef, 8 << 30); length(x)", memory_limit_bytes=900 << 20)
+
+    assert ran.value == 8 << 30
+
+
+def test_the_memory_of_programs_that_a_task_starts_counts(slots: Bench) -> None:
+    ran = slots.misbehave("run(`perl -e 'my $x = \"x\" x 1_000_000_000; sleep 60'`)", memory_limit_bytes=900 << 20)
+
+    assert ran.error.name == "MemoryLimitExceeded"
+
+
+def test_a_limit_that_julia_alone_exceeds_says_so(slots: Bench) -> None:
+    ran = slots.misbehave("1", memory_limit_bytes=64 << 20)
+
+    assert ran.error.name == "MemoryLimitExceeded"
+    assert "the memory limit of 64 MiB is less than Julia itself needs" in ran.error.message
+    assert ran.report.retryable is False
+
+
+def test_memory_that_was_asked_for_but_is_not_there_is_julias_error(slots: Bench) -> None:
+    error = slots.misbehave("zeros(10^15)").error
+
+    assert error.name == "OutOfMemoryError"
+    assert "more memory than the machine has" in error.message
+
+
+def test_a_recursion_without_end_is_julias_error_with_a_short_trace(slots: Bench) -> None:
+    error = slots.misbehave("f(x) = f(x + 1) + 1\n\nf(1)").error
+
+    assert error.name == "StackOverflowError"
+    assert "call one another without end" in error.message
+    assert error.line == 1
+    assert len(error.stacktrace.splitlines()) < 20
+
+
+def test_a_flood_of_output_is_cut_and_harms_nobody(slots: Bench) -> None:
+    ran = slots.misbehave('line = "x"^999 * "\\n"\nfor i in 1:100_000; write(stdout, line); end; println("the end"); 1')
+
+    assert ran.value == 1
+    text = ran.output()
+    assert len(text) < (1 << 20) + 200
+    assert "bytes of output are left out here]" in text
+    assert text.endswith("the end\n")
+
+
+def test_standard_input_is_empty(slots: Bench) -> None:
+    assert slots.misbehave("(readline(), read(stdin, String), eof(stdin))").value == ["", "", True]
+
+
+# -- what is left behind -----------------------------------------------------------------
+
+BACKGROUND = [
+    "run(`sleep MARK`, wait=false); 1",
+    "run(`setsid sleep MARK`, wait=false); sleep(0.1); 1",
+    "run(`sh -c 'sleep MARK & exit'`); 1",
+    "run(`sh -c 'env -i setsid sleep MARK </dev/null >/dev/null 2>&1 &'`); 1",
+    "run(`sh -c '(cd /; env -i setsid sh -c \"setsid sleep MARK & setsid sleep MARK\" >/dev/null 2>&1 &) &'`);"
+    " sleep(0.2); 1",
+    "run(`sh -c 'trap \"\" TERM HUP; sleep MARK & sleep MARK & wait'`, wait=false); sleep(0.1); exit()",
+    "run(`sh -c '(cd /; env -i setsid sleep MARK >/dev/null 2>&1 </dev/null &) &'`); sleep(0.3);"
+    " ccall(:abort, Cvoid, ())",
+    "run(`sh -c '(env -i setsid sleep MARK >/dev/null 2>&1 </dev/null &) &'`); sleep(0.2); while true end",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("number", range(len(BACKGROUND)), ids=BACKGROUND)
+def test_no_process_outlives_its_task(slots: Bench, number: int) -> None:
+    mark = str(100_000 + 1000 * number + os.getpid() % 1000)
+
+    slots.misbehave(BACKGROUND[number].replace("MARK", mark), timeout_s=2.0 if "while" in BACKGROUND[number] else None)
+
+    eventually(lambda: not processes_with(f"sleep\0{mark}"), f"the end of {BACKGROUND[number]}", timeout_s=3)
+
+
+def test_a_fork_of_julia_itself_does_no_harm(slots: Bench) -> None:
+    ran = slots.misbehave("pid = ccall(:fork, Cint, ()); pid == 0 || sleep(0.2); 5")
+
+    assert ran.value == 5
+
+
+LEFT = [
+    "@async (sleep(0.1); exit()); 1",
+    "@async while true; yield(); end; 1",
+    "Timer(t -> exit(), 0.1); 1",
+    "Timer(t -> exit(), 0.1, interval=0.1); 1",
+    "Threads.@spawn (sleep(0.1); exit()); 1",
+    "using Sockets; listen(0); 1",
+    'redirect_stdout(open("x", "w")); 1',
+    "ccall(:close, Cint, (Cint,), 1); 1",
+    "ccall(:dup2, Cint, (Cint, Cint), 0, 1); 1",
+]
+
+
+@pytest.mark.parametrize("code", LEFT)
+def test_what_a_task_leaves_running_or_open_is_gone_with_its_process(slots: Bench, code: str) -> None:
+    assert slots.misbehave(code).value == 1
+
+
+PIRATES = [
+    "Base.show(io::IO, x::Int) = print(io, \"no\")",
+    "Base.show(io::IO, ::MIME\"text/plain\", x::Int) = error(\"no\")",
+    "import Base: gcd\ngcd(a::Int, b::Int) = 5",
+    "import Base.length\nlength(x::String) = error(\"no\")",
+    "Base.print(io::IO, x::Int) = error(\"no\")\nBase.print(io::IO, x::String) = error(\"no\")",
+    "Base.write(io::IOBuffer, x::UInt8) = error(\"no\")",
+    "Base.isvalid(x::String) = error(\"no\")",
+    "Base.string(x...) = error(\"no\")",
+    "@eval Base sin(x::Float64) = 7.0",
+    "Core.eval(Base, :(cos(x::Float64) = 7.0))",
+    "eval(:(Base.tan(x::Float64) = 7.0))",
+    "for f in (:exp, :log); @eval Base.$f(x::Float64) = 7.0; end",
+    "Base.convert(::Type{Int}, x::String) = 1",
+    "Base.getindex(x::Int, s::String) = 1",
+    "Main.eval(:(x = 1))",
+    "Base.exit(n) = nothing",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("code", PIRATES)
+def test_redefining_what_belongs_to_julia_ends_with_the_task(slots: Bench, code: str) -> None:
+    ran = slots.misbehave(f"{code}\n[1, 2]")
+
+    assert ran.info.kind is ValueKind.JSON
+    assert ran.value == [1, 2]
+
+
+def test_breaking_julias_arithmetic_is_stopped_by_the_time_limit_at_the_latest(slots: Bench) -> None:
+    ran = slots.misbehave("import Base: +\n+(a::Int, b::Int) = 5\n[1, 2]", timeout_s=5.0)
+
+    assert ran.report.error is None or ran.error.name in ("TimeoutExceeded", "ProcessCrashed")
+
+
+def test_breaking_julia_from_inside_is_not_taken_for_an_exit(slots: Bench) -> None:
+    error = slots.misbehave('Base.length(x::Array) = error("no")\n[1.5]').error
+
+    assert error.name in ("ProcessCrashed", "ErrorException")
+
+
+# -- the channel -------------------------------------------------------------------------
+
+FRAMES = "Main.TaskqRunner.RUNNING.wire.frames"
+
+
+def writing(data: str, fds: str = FRAMES) -> str:
+    """Julia code that writes bytes to file descriptors."""
+    return (
+        f"d = {data}\nfor fd in {fds}; ccall(:write, Cssize_t, (Cint, Ptr{{UInt8}}, Csize_t), fd, d, sizeof(d)); end; 1"
+    )
+
+
+CHANNEL = [
+    ("for fd in 3:40; ccall(:close, Cint, (Cint,), fd); end; 1", "it closed its pipe"),
+    (writing('"garbage, garbage"', "3:40"), "bytes that are no frame"),
+    (writing('"T"'), "bytes that are no frame"),
+    (writing("UInt8[0x54, 0x51, 0x14, 0, 0xff, 0xff, 0xff, 0x7f]"), "is the limit"),
+    (writing("UInt8[0x54, 0x51, 0x99, 0, 0, 0, 0, 0]"), "unknown type 0x99"),
+    (writing("UInt8[0x54, 0x51, 0x14, 0, 2, 0, 0, 0, 0x7b, 0x7d]"), "type 0x14 that cannot be read"),
+    (writing("UInt8[0x54, 0x51, 0x14, 0, 9, 0, 0, 0]"), "cannot be read: "),
+]
+
+
+@pytest.mark.parametrize(("code", "message"), CHANNEL, ids=[message for _, message in CHANNEL])
+def test_disturbing_the_channel_fails_the_task_only(slots: Bench, code: str, message: str) -> None:
+    error = slots.misbehave(code).error
+
+    assert error.name == "ProcessCrashed"
+    assert "disturbed the channel between Julia and taskq" in error.message
+    assert message in error.message
+
+
+def test_closing_the_requests_fails_no_other_task(slots: Bench) -> None:
+    ran = slots.misbehave("ccall(:close, Cint, (Cint,), Main.TaskqRunner.RUNNING.wire.requests); 1")
+
+    assert ran.value == 1
+
+
+def test_a_process_killed_between_two_tasks_is_replaced_unnoticed(slots: Bench) -> None:
+    slots.check()
+    pid = slots.slot.pid
+    assert pid is not None
+
+    os.kill(pid, 9)
+    eventually(lambda: slots.slot.pid not in (None, pid), "another Julia", timeout_s=60)
+
+    assert slots.run("6 * 7").value == 42
+
+
+# -- sources -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", ["", " \n\t"])
+def test_an_empty_source_is_refused(slots: Bench, code: str) -> None:
+    ran = slots.misbehave(code)
+
+    assert ran.error.name == "InvalidSource"
+    assert ran.report.retryable is False
+
+
+def test_a_source_with_a_lone_surrogate_is_refused_with_its_line(slots: Bench) -> None:
+    assert slots.misbehave('x = 1\ny = "\udcff"').error.line == 2
+
+
+def test_a_source_of_a_megabyte_runs(slots: Bench) -> None:
+    code = "x = 0\n" + 'x = "' + "é" * 500_000 + '"\n' + "# comment\n" * 5000 + "length(x)"
+
+    assert slots.misbehave(code).value == 500_000
+
+
+def test_a_source_that_is_deeply_nested_does_no_harm(slots: Bench) -> None:
+    ran = slots.misbehave("(" * 20_000 + "1" + ")" * 20_000)
+
+    assert ran.report.error is None or ran.error.name in ("ParseError", "StackOverflowError", "ProcessCrashed")
+
+
+# -- stopping ----------------------------------------------------------------------------
+
+
+def test_a_task_can_be_stopped_and_has_ended_when_its_run_returns(slots: Bench) -> None:
+    slots.check()
+    ran = Ran(report=None)  # type: ignore[arg-type]  # nothing has been reported yet
+    future = slots.begin('println("up"); while true end', ran=ran, timeout_s=60.0)
+    eventually(lambda: "up" in ran.output(), "the task's beginning", timeout_s=30)
+    pid = slots.slot.pid
+    began = time.monotonic()
+
+    slots.wait(slots.slot.stop_task(ErrorInfo(name="Cancelled", message="by its owner")))
+    future.result(30)
+
+    assert ran.error.name == "Cancelled"
+    assert time.monotonic() - began < 5
+    assert not Path(f"/proc/{pid}").exists()
+    assert slots.run("6 * 7").value == 42
+
+
+def test_stopping_where_nothing_runs_does_nothing(slots: Bench) -> None:
+    slots.wait(slots.slot.stop_task(ErrorInfo(name="Cancelled", message="by its owner")))
+
+    assert slots.run("6 * 7").value == 42
+
+
+def test_a_definition_that_changes_julia_serves_its_own_calls_only(slots: Bench) -> None:
+    definition = "Base.sin(x::String) = 1\nconst made = Ref(0)\nf() = (made[] += 1)"
+
+    first = [slots.run(definition, kind=TaskKind.CALL).value for _ in range(3)]
+    pid = slots.slot.pid
+    other = slots.run('try; sin("x"); catch e; string(typeof(e)); end')
+
+    assert first == [1, 2, 3]
+    assert other.value == "MethodError"
+    assert slots.slot.pid != pid

@@ -1,0 +1,48 @@
+"""A stand-in for the module `juliacall`: no Julia in it.
+
+It lets the Python side of the child be tested where no Julia 1.10 can be had. It checks
+what the real one would find when it is imported, writes down the calls that are made, and
+then hands the two file descriptors to a `julia` executable, if it is given one, which
+serves them as the real one would.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+_seen: dict[str, Any] = {
+    "environment": {name: value for name, value in os.environ.items() if name.startswith("PYTHON_JULIACALL_")},
+    "included": [],
+}
+
+
+class _Runner:
+    """Stands for the Julia module `TaskqRunner`."""
+
+    @staticmethod
+    def main(requests_fd: int, frames_fd: int) -> None:
+        _seen["main"] = [requests_fd, frames_fd]
+        Path(os.environ["STAND_IN_REPORT"]).write_text(json.dumps(_seen))
+        julia = os.environ.get("STAND_IN_JULIA")
+        if julia:
+            sources = Path(_seen["included"][0]).parent
+            command = [julia, "--startup-file=no", str(sources / "main.jl"), str(requests_fd), str(frames_fd)]
+            subprocess.run(command, pass_fds=(requests_fd, frames_fd), check=True)
+
+
+class _Main:
+    """Stands for Julia's `Main`."""
+
+    TaskqRunner = _Runner
+
+    @staticmethod
+    def include(path: str) -> None:
+        assert Path(path).is_file()
+        _seen["included"].append(path)
+
+
+Main = _Main

@@ -1,0 +1,263 @@
+"""The command line, as far as it needs no stack: usage, help, exit codes, what is written."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner
+from client_lab import TOKEN, HttpStub, data, errors, http_stub
+
+from taskq_kernel import errors as taskq_errors
+from taskq_kernel.cli import _COMMANDS, cli, exit_code, main
+from taskq_kernel.cli.options import settings_options
+from taskq_kernel.settings import Settings
+
+Done = tuple[int, str, str]
+
+TASK = {
+    "id": "u-1", "number": 7, "name": "sum", "status": "FINISHED", "attempt": 1, "version": 9, "progress": 1.0,
+    "progressMessage": None, "value": 55, "valueKind": "JSON", "valueType": "Int64", "valueText": "55",
+    "valueNote": "", "valueRef": None, "error": None, "worker": "w1", "seconds": 0.25, "lost": 0,
+}  # fmt: skip
+
+
+@pytest.fixture
+def taskq(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Any:
+    """Run a command: exit code, standard output, standard error."""
+    for name in ("TASKQ_URL", "TASKQ_TOKEN_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TASKQ_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("TASKQ_TOKEN", TOKEN)
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str, stdin: bytes = b"", url: str | None = None) -> Done:
+        if url is not None:
+            monkeypatch.setenv("TASKQ_URL", url)
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        code = main(list(arguments))
+        out, err = capfd.readouterr()
+        return code, out, err
+
+    return run
+
+
+@pytest.fixture
+def service() -> Iterator[HttpStub]:
+    with http_stub(data(task=TASK)) as stub:
+        yield stub
+
+
+# -- usage -----------------------------------------------------------------------------------
+
+
+def test_help_lists_every_command() -> None:
+    text = CliRunner().invoke(cli, ["--help"]).output
+    for name in _COMMANDS:
+        assert f"  {name} " in text
+
+
+@pytest.mark.parametrize("command", list(_COMMANDS))
+def test_the_help_of_each_command_ends_with_examples_of_it(command: str) -> None:
+    result = CliRunner().invoke(cli, [command, "--help"])
+    assert result.exit_code == 0
+    examples = result.output.partition("Examples:\n")[2].splitlines()
+    assert examples
+    assert all(f"taskq {command}" in line for line in examples)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["sumbit"], "No such command 'sumbit'"),
+        (["submit"], "Missing argument 'FILE'"),
+        (["submit", "nowhere.jl"], "'nowhere.jl' does not exist"),
+        (["submit", "-", "--timeout", "soon"], "'soon' is not a valid float"),
+        (["submit", "-", "--timeout", "-1"], "timeout -1.0: give a number of seconds above 0"),
+        (["submit", "-", "--memory-limit", "lots"], "memory size 'lots'"),
+        (["submit", "-", "--priority", "urgent"], "priority 'urgent'"),
+        (["submit", "-", "--arg", "n"], "argument 'n': write it as name=value"),
+        (["wait"], "Missing argument 'ID...'"),
+        (["ls", "--status", "done"], "status 'done': use QUEUEING, RUNNING"),
+        (["ls", "--limit", "0"], "0 is not in the range"),
+        (["up", "--workers", "0"], "workers"),
+    ],
+)
+def test_wrong_usage_is_exit_code_2_and_says_what_was_wrong(taskq: Any, arguments: list[str], says: str) -> None:
+    code, out, err = taskq(*arguments)
+    assert (code, out) == (2, "")
+    assert says in err
+
+
+@pytest.mark.parametrize("where", ["-", "bad.jl"])
+def test_a_source_that_is_not_utf8_is_refused_with_the_offset(taskq: Any, tmp_path: Path, where: str) -> None:
+    source = "π = 3\nx = ".encode() + b"\xff\n"
+    (tmp_path / "bad.jl").write_bytes(source)
+    code, out, err = taskq("submit", where, stdin=source)
+    assert (code, out) == (2, "")
+    assert "is not UTF-8: byte 0xff at offset 11; nothing was submitted" in err
+
+
+@pytest.mark.parametrize(
+    "arguments", [["submit", "-"], ["ls"], ["show", "1"], ["wait", "1"], ["cancel", "1"], ["logs", "1"]]
+)
+def test_without_a_stack_the_exit_code_is_3_and_the_hint_taskq_up(taskq: Any, arguments: list[str]) -> None:
+    code, out, err = taskq(*arguments, stdin=b"1")
+    assert (code, out) == (3, "")
+    assert "taskq up" in err
+
+
+def test_a_service_that_does_not_answer_is_exit_code_3_without_a_trace_or_a_token(taskq: Any) -> None:
+    code, out, err = taskq("ls", url="http://127.0.0.1:1/graphql")
+    assert (code, out) == (3, "")
+    assert "no taskq service at http://127.0.0.1:1/graphql: Connection refused" in err
+    assert "Traceback" not in err
+    assert TOKEN not in err
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (taskq_errors.TaskqError("x"), 1),
+        (taskq_errors.NotFound("x", "NOT_FOUND"), 1),
+        (taskq_errors.SetupError("x"), 1),
+        (taskq_errors.InvalidTask("x"), 2),
+        (taskq_errors.SettingsError("x"), 2),
+        (taskq_errors.ServiceUnreachable("x"), 3),
+        (taskq_errors.BrokerUnreachable("x"), 3),
+    ],
+)
+def test_errors_have_exit_codes(error: taskq_errors.TaskqError, code: int) -> None:
+    assert exit_code(error) == code
+
+
+def test_the_version_is_told(taskq: Any) -> None:
+    code, out, _err = taskq("--version")
+    assert code == 0
+    assert out.startswith("taskq ")
+
+
+# -- what is sent and what is written --------------------------------------------------------
+
+
+def test_submit_sends_the_code_and_writes_the_number(taskq: Any, tmp_path: Path) -> None:
+    (tmp_path / "pi.jl").write_bytes(b"\xef\xbb\xbf# \xcf\x80\n1\0\n")
+    with http_stub(data(createTasks=[{"number": 7}])) as stub:
+        done = taskq("submit", "pi.jl", "--arg", "n=3", "--memory-limit", "1 GiB", "--priority", "low", url=stub.url)
+        named = taskq("submit", "-", "--name", "it", stdin=b"2")
+    assert done == named == (0, "7\n", "")
+    first, second = (json.loads(request[3])["variables"]["inputs"][0] for request in stub.requests)
+    assert first.pop("id") != second.pop("id")
+    assert first == {
+        "code": "# π\n1\0\n", "name": "pi.jl", "kind": "SCRIPT", "queue": "default", "priority": 0,
+        "maxAttempts": 1, "arguments": {"n": 3}, "memoryLimit": 1 << 30,
+    }  # fmt: skip
+    assert (second["code"], second["name"]) == ("2", "it")
+
+
+def test_submit_with_json_writes_the_task_with_graphqls_names(taskq: Any) -> None:
+    with http_stub(data(createTasks=[TASK])) as stub:
+        code, out, _err = taskq("submit", "-", "--json", stdin=b"1", url=stub.url)
+    assert code == 0
+    assert json.loads(out) == TASK
+
+
+def test_ls_writes_columns_for_people_and_json_for_programs(taskq: Any) -> None:
+    failed = TASK | {"number": 8, "status": "FAILED", "error": {"name": "DomainError", "message": "with\n-1"}}
+    page = {"nodes": [failed, TASK], "pageInfo": {"hasNextPage": False, "endCursor": None}}
+    with http_stub(data(tasks=page)) as stub:
+        code, out, _err = taskq("ls", "--status", "failed", "--name", "s", "--limit", "5", url=stub.url)
+        assert code == 0
+        header, first, second = out.splitlines()
+        assert header.split() == ["number", "name", "status", "progress", "value", "seconds", "worker"]
+        assert first.split() == ["8", "sum", "FAILED", "DomainError:", "with", "-1", "250", "ms", "w1"]
+        assert second.split() == ["7", "sum", "FINISHED", "55", "250", "ms", "w1"]
+        assert json.loads(taskq("ls", "--json")[1]) == [failed, TASK]
+    asked = json.loads(stub.requests[0][3])["variables"]
+    assert asked["filter"] == {"status": ["FAILED"], "name": "s"}
+    assert asked["first"] == 5
+    assert asked["order"] == [{"field": "NUMBER", "direction": "DESC"}]
+
+
+def test_an_unknown_id_is_exit_code_1(taskq: Any) -> None:
+    with http_stub(errors("NOT_FOUND", "no task has the id 9")) as stub:
+        assert taskq("show", "9", url=stub.url) == (1, "", "taskq: no task has the id 9\n")
+        assert taskq("cancel", "9") == (1, "", "taskq: no task has the id 9\n")
+
+
+def test_changes_say_what_they_changed(taskq: Any) -> None:
+    two = [{"number": 1}, {"number": 2}]
+    with http_stub(data(cancelTasks={"tasks": two, "changed": 2})) as stub:
+        assert taskq("cancel", "1", "2", "1", url=stub.url) == (0, "cancelled: 1, 2\n", "")
+    assert json.loads(stub.requests[0][3])["variables"] == {"ids": ["1", "2"]}
+    with http_stub(data(retryTasks={"tasks": two, "changed": 1})) as stub:
+        done = taskq("retry", "1", "2", url=stub.url)
+    assert done == (0, "queued again: 1 of 1, 2; the others are not done yet\n", "")
+
+
+def test_numbers_are_written_with_all_their_digits(taskq: Any) -> None:
+    digits = "3.14159265358979323846264338327950288"
+    answer = b'{"data": {"task": {"value": ' + digits.encode() + b', "big": 1' + b"0" * 30 + b"}}}"
+    with http_stub((200, answer)) as stub:
+        out = taskq("show", "1", "--json", url=stub.url)[1]
+    assert digits in out
+    assert "1" + "0" * 30 in out
+
+
+def test_logs_are_written_as_they_were_printed(taskq: Any) -> None:
+    chunks = [
+        {"seq": 1, "attempt": 1, "stream": "stdout", "text": "a\nb"},
+        {"seq": 2, "attempt": 1, "stream": "stderr", "text": "c\n"},
+    ]
+    with http_stub(data(task=TASK | {"logs": chunks})) as stub:
+        assert taskq("logs", "7", url=stub.url) == (0, "a\nbc\n", "")
+        out = taskq("logs", "7", "--json")[1]
+    assert [json.loads(line) for line in out.splitlines()] == chunks
+
+
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    # Given: a command that writes far more than a pipe holds.
+    code = (
+        "import sys, click\n"
+        "from taskq_kernel.cli import cli, main, output\n"
+        "@click.command()\n"
+        "def flood():\n"
+        "    for _ in range(100_000): output.line('x' * 80)\n"
+        "cli.get_command = lambda ctx, name: flood\n"
+        "sys.exit(main(['flood']))"
+    )
+    pipe = '"$0" -c "$1" | head -1; echo "${PIPESTATUS[0]}"'
+    done = subprocess.run(["bash", "-c", pipe, sys.executable, code], capture_output=True, text=True)
+    assert done.stdout.splitlines() == ["x" * 80, "141"]
+    assert done.stderr == ""
+
+
+# -- options that are settings ---------------------------------------------------------------
+
+
+def test_a_flag_is_declared_by_its_setting() -> None:
+    seen: dict[str, Any] = {}
+
+    @click.command()
+    @settings_options("port", "queue_type", "queues", "memory_limit", "home")
+    def command(**flags: Any) -> None:
+        seen.update(flags)
+
+    text = CliRunner().invoke(command, ["--help"]).output
+    assert "--queue-type [quorum|classic]" in text
+    assert "TASKQ_PORT" in text
+    assert str(Settings.model_fields["queue_type"].default) in text
+    CliRunner().invoke(command, ["--queues", "a, b", "--memory-limit", "1 GiB"])
+    assert seen == {"port": None, "queue_type": None, "queues": ["a", "b"], "memory_limit": 1 << 30, "home": None}
+
+
+def test_a_secret_is_no_flag() -> None:
+    with pytest.raises(ValueError, match="broker is a secret, and no flag: use broker_file"):
+        settings_options("broker")(lambda: None)

@@ -1,0 +1,146 @@
+"""Where the client finds the service, and what importing it costs."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from client_lab import TOKEN, data, errors, http_stub
+
+import taskq_kernel
+from taskq_kernel.client import connection
+from taskq_kernel.client.connection import configured, connect, existing, quick_look
+from taskq_kernel.errors import ServiceUnreachable, SettingsError, Unauthorized
+from taskq_kernel.settings import load_settings, read_token
+
+VARIABLES = ("TASKQ_HOME", "TASKQ_URL", "TASKQ_TOKEN", "TASKQ_TOKEN_FILE")
+
+
+@pytest.fixture(autouse=True)
+def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No settings but a data folder of the test's own."""
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TASKQ_HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+
+
+def stack_file(home: Path, graphql: str = "http://127.0.0.1:5/graphql") -> None:
+    (home / "token").write_text(f"{TOKEN}\n")
+    (home / "stack.json").write_text(json.dumps({"graphql": graphql, "token_file": str(home / "token")}))
+
+
+def test_an_address_that_is_given_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TASKQ_URL", "http://127.0.0.1:1/graphql")
+    with http_stub(data(me={"name": "ann"})) as stub:
+        assert connect(stub.url, token="mine").url == stub.url
+        assert stub.requests[0][2]["authorization"] == "Bearer mine"
+        monkeypatch.setenv("TASKQ_TOKEN", "theirs")
+        connect(stub.url).close()
+        assert stub.requests[1][2]["authorization"] == "Bearer theirs"
+
+
+def test_taskq_url_wins_over_a_local_stack(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    stack_file(tmp_path)
+    assert existing().url == "http://127.0.0.1:5/graphql"
+    assert existing().token == TOKEN
+    monkeypatch.setenv("TASKQ_URL", "http://h/graphql")
+    monkeypatch.setenv("TASKQ_TOKEN_FILE", str(tmp_path / "token"))
+    assert existing().url == "http://h/graphql"
+    assert existing().token == TOKEN
+    assert configured() == existing()
+
+
+def test_without_any_stack_the_hint_is_taskq_up() -> None:
+    assert configured() is None
+    with pytest.raises(ServiceUnreachable, match="taskq up"):
+        existing()
+
+
+def test_a_broken_stack_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "stack.json").write_text("{")
+    with pytest.raises(ServiceUnreachable, match=r"stack\.json cannot be read"):
+        existing()
+
+
+def test_an_address_without_a_token_says_which_variable_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SettingsError, match="set TASKQ_TOKEN or TASKQ_TOKEN_FILE"):
+        connect("http://h/graphql")
+    monkeypatch.setenv("TASKQ_TOKEN_FILE", "/nowhere/token")
+    with pytest.raises(SettingsError, match="TASKQ_TOKEN_FILE '/nowhere/token': No such file"):
+        connect("http://h/graphql")
+
+
+def test_connect_says_at_once_that_nobody_is_there_or_the_token_is_wrong() -> None:
+    with http_stub(errors("UNAUTHORIZED", "the token is not known", 401)) as stub, pytest.raises(Unauthorized):
+        connect(stub.url, token="wrong")
+    with pytest.raises(ServiceUnreachable):
+        connect(stub.url, token="right")
+
+
+def test_an_address_shows_no_token(tmp_path: Path) -> None:
+    stack_file(tmp_path)
+    assert TOKEN not in repr(existing())
+    assert TOKEN not in repr(quick_look())
+
+
+@pytest.mark.parametrize("toml", [None, "", 'url = "http://toml/graphql"', 'token = "from the file"'])
+@pytest.mark.parametrize("chosen", list(itertools.product([False, True], repeat=3)))
+def test_the_quick_look_agrees_with_the_settings(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, chosen: tuple[bool, ...], toml: str | None
+) -> None:
+    (tmp_path / "token").write_text(f" {TOKEN}\n")
+    values = ("http://h/graphql", "t0ken", str(tmp_path / "token"))
+    for name, value, is_set in zip(VARIABLES[1:], values, chosen, strict=True):
+        if is_set:
+            monkeypatch.setenv(name, value)
+    if toml is not None:
+        (tmp_path / "taskq.toml").write_text(toml)
+    settings, look = load_settings(), quick_look()
+    assert (look.home, look.url) == (settings.home, settings.url)
+    has_token = settings.token is not None or settings.token_file is not None
+    assert look.token() == (read_token(settings) if has_token else None)
+
+
+def test_the_default_client_is_made_once_and_again_when_it_was_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "_default", None)
+    with http_stub(data(me={"name": "ann"})) as stub:
+        monkeypatch.setenv("TASKQ_URL", stub.url)
+        monkeypatch.setenv("TASKQ_TOKEN", "t")
+        first = connection.default_client()
+        assert connection.default_client() is first
+        first.close()
+        assert connection.default_client() is not first
+
+
+HEAVY = ("pandas", "numpy", "pydantic", "sqlalchemy", "graphene", "uvicorn", "urllib3", "websockets", "rich", "pika")
+
+
+@pytest.mark.parametrize(
+    ("statement", "allowed"),
+    [
+        ("import taskq_kernel", ()),
+        ("import taskq_kernel.cli", ()),
+        ("from taskq_kernel.client.transport import GraphQLTransport", ("urllib3",)),
+        ("from taskq_kernel import connect, Client, Task, Batch, TaskFailed", ("urllib3",)),
+        ("import taskq_kernel.cli.submit, taskq_kernel.cli.look, taskq_kernel.cli.change", ("urllib3",)),
+    ],
+)
+def test_nothing_heavy_is_imported_before_it_is_needed(statement: str, allowed: tuple[str, ...]) -> None:
+    code = f"{statement}\nimport sys\nprint([name for name in {HEAVY!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert set(ast.literal_eval(done.stdout)) <= set(allowed)
+
+
+def test_every_public_name_is_there() -> None:
+    for name in taskq_kernel.__all__:
+        assert getattr(taskq_kernel, name) is not None
+        assert name in dir(taskq_kernel)
+    with pytest.raises(AttributeError, match="no attribute 'connekt'"):
+        _ = taskq_kernel.connekt  # type: ignore[attr-defined]
+    assert taskq_kernel.__version__

@@ -1,0 +1,101 @@
+"""What is shown while somebody waits: in a notebook, in a terminal, or nowhere."""
+
+from __future__ import annotations
+
+import io
+from contextlib import redirect_stderr
+
+import pytest
+from client_lab import FakeService
+
+from taskq_kernel.client import progress
+from taskq_kernel.client.progress import Notice, ProgressBar
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def notebook(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
+    """A notebook: what its one output shows, one after the other."""
+    display = pytest.importorskip("IPython.display", reason="IPython is part of the extra `lab`")
+    shown: list[dict[str, str]] = []
+
+    class Handle:
+        def update(self, bundle: dict[str, str], raw: bool) -> None:
+            shown.append(bundle)
+
+    def show(bundle: dict[str, str], raw: bool, display_id: bool) -> Handle:
+        shown.append(bundle)
+        return Handle()
+
+    monkeypatch.setattr(progress, "in_notebook", lambda: True)
+    monkeypatch.setattr(display, "display", show)
+    return shown
+
+
+def test_without_a_terminal_nothing_is_drawn(capfd: pytest.CaptureFixture[str]) -> None:
+    bar = ProgressBar(2)
+    bar.advance("FINISHED")
+    bar.close()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_in_a_terminal_a_line_counts_the_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    terminal = Terminal()
+    service = FakeService()
+    q = service.client()
+    service.connect_feed()
+    batch = q.submit_many(["1", "2"])
+    service.finish(batch[0].id)
+    service.fail(batch[1].id)
+    with redirect_stderr(terminal):
+        batch.wait(5)
+    assert "2 of 2 done, 1 without a value" in terminal.getvalue()
+
+
+def test_in_a_notebook_one_output_changes_in_place(notebook: list[dict[str, str]]) -> None:
+    bar = ProgressBar(2)
+    bar.advance("FINISHED")
+    bar.advance("FAILED")
+    bar.close()
+    assert notebook[0]["text/plain"].startswith("0 of 2 done")
+    assert notebook[-1]["text/plain"].startswith("2 of 2 done, 1 without a value")
+    assert '<progress value="2" max="2"' in notebook[-1]["text/html"]
+
+
+def test_a_bar_of_no_tasks_can_be_drawn(notebook: list[dict[str, str]]) -> None:
+    ProgressBar(0).close()
+    assert 'max="1"' in notebook[-1]["text/html"]
+
+
+def test_a_notice_is_gone_in_the_end() -> None:
+    terminal = Terminal()
+    with redirect_stderr(terminal), Notice() as notice:
+        notice("starting RabbitMQ")
+        notice("starting the service")
+    assert "starting RabbitMQ ..." in terminal.getvalue()
+    assert terminal.getvalue().endswith("\r\x1b[2K")
+
+
+def test_a_notice_in_a_notebook_changes_in_place_and_is_emptied(notebook: list[dict[str, str]]) -> None:
+    with Notice() as notice:
+        notice("starting RabbitMQ")
+    assert notebook == [{"text/plain": "starting RabbitMQ"}, {"text/plain": ""}]
+
+
+def test_elsewhere_a_notice_is_plain_lines() -> None:
+    plain = io.StringIO()
+    with redirect_stderr(plain), Notice() as notice:
+        notice("one")
+        notice("two")
+    assert plain.getvalue() == "one\ntwo\n"
+
+
+def test_a_notice_that_said_nothing_shows_nothing(notebook: list[dict[str, str]]) -> None:
+    with Notice():
+        pass
+    assert notebook == []

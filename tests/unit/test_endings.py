@@ -1,0 +1,115 @@
+"""Why a task has no value, in words that its author understands."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+from taskq_worker import endings
+from taskq_worker.slot import check_code
+
+SEGFAULT = """
+something the task printed
+
+signal (11): Segmentation fault
+in expression starting at task:3
+unsafe_load at ./pointer.jl:105 [inlined]
+f at ./task:2
+unknown function (ip: 0x7f56)
+jl_toplevel_eval_in at /usr/lib/libjulia.so.1 (unknown line)
+evaluate at /site-packages/taskq_worker/julia/evaluate.jl:147
+__libc_start_main at /lib/x86_64-linux-gnu/libc.so.6 (unknown line)
+Allocations: 12 (Pool: 10; Big: 2); GC: 13
+"""
+
+
+@pytest.mark.parametrize(("code", "call"), [(0, "exit()"), (3, "exit(3)")])
+def test_an_exit_is_named_as_the_code_has_it(code: int, call: str) -> None:
+    error = endings.died(code, "")
+
+    assert error.name == "ProcessExited"
+    assert f"called {call}," in error.message
+    assert "a task ends by returning a value" in error.message
+
+
+def test_a_crash_names_its_signal_and_keeps_the_tasks_frames() -> None:
+    error = endings.died(-signal.SIGSEGV, SEGFAULT)
+
+    assert error.name == "ProcessCrashed"
+    assert "segmentation fault" in error.message
+    assert "SIGSEGV, signal 11" in error.message
+    assert error.line == 3
+    assert error.stacktrace.splitlines() == [
+        "signal (11): Segmentation fault",
+        "in expression starting at task:3",
+        "unsafe_load at ./pointer.jl:105 [inlined]",
+        "f at ./task:2",
+    ]
+
+
+def test_a_signal_without_a_story_is_named_at_least() -> None:
+    assert "SIGTERM, signal 15" in endings.died(-signal.SIGTERM, "").message
+    assert "signal 64" in endings.died(-64, "").message
+
+
+def test_a_kill_from_outside_points_at_memory() -> None:
+    assert "ran out of memory" in endings.died(-signal.SIGKILL, "").message
+
+
+def test_a_stack_overflow_that_julia_could_not_catch_is_named_as_one() -> None:
+    error = endings.died(-signal.SIGSEGV, "Warning: detected a stack overflow; program state may be corrupted")
+
+    assert error.name == "StackOverflowError"
+
+
+def test_a_julia_that_was_broken_from_inside_did_not_exit() -> None:
+    error = endings.died(1, "fatal: error thrown and no exception handler available.\nlength at ./task:2\n")
+
+    assert error.name == "ProcessCrashed"
+    assert error.line == 2
+
+
+def test_limits_are_said_in_human_units() -> None:
+    assert "used 1.5 GiB of memory and its limit is 1 GiB" in endings.memory_exceeded(3 << 29, 1 << 30).message
+    assert (
+        "limit of 64 MiB is less than Julia itself needs, 290 MiB"
+        in endings.memory_too_small(290 << 20, 64 << 20).message
+    )
+    assert "time limit of 0.5 s" in endings.timed_out(0.5).message
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (0, "0 bytes"),
+        (1023, "1023 bytes"),
+        (1024, "1 KiB"),
+        (1536, "1.5 KiB"),
+        (250 << 20, "250 MiB"),
+        (5 << 40, "5 TiB"),
+    ],
+)
+def test_sizes_read_well(size: int, text: str) -> None:
+    assert endings.size_text(size) == text
+
+
+@pytest.mark.parametrize("code", ["", " ", "\n\t \n"])
+def test_empty_code_is_refused(code: str) -> None:
+    error = check_code(code)
+
+    assert error is not None
+    assert error.name == "InvalidSource"
+    assert "the code is empty" in error.message
+
+
+def test_half_a_character_is_refused_with_its_line() -> None:
+    error = check_code("x = 1\ny = '\ud83d'")
+
+    assert error is not None
+    assert error.name == "InvalidSource"
+    assert error.line == 2
+    assert "U+D83D" in error.message
+
+
+def test_other_code_is_for_julia_to_judge() -> None:
+    assert check_code("x = )\0é") is None

@@ -1,0 +1,176 @@
+"""The Python side of juliacall: when it counts as ready, and how its child starts.
+
+The child is run with a stand-in for the module `juliacall`. That Julia itself behaves is
+what the contract tests of tests/integration show, over both kinds of process.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from taskq_worker.juliacall_command import CHILD, JuliacallCommand, find_juliacall
+from taskq_worker.runner import JuliaCommand, choose_runner
+
+from taskq_kernel.errors import SetupError
+from taskq_kernel.local import julia_project
+from taskq_kernel.local.julia_project import Juliacall
+from taskq_kernel.settings import load_settings
+
+STAND_IN = Path(__file__).parent / "juliacall_stand_in"
+VERSION = "0.9.37"
+
+
+@pytest.fixture(autouse=True)
+def package(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether juliacall is installed is for each test to say."""
+    monkeypatch.setattr(julia_project, "_juliacall_version", lambda: VERSION)
+
+
+@pytest.fixture
+def ready(tmp_path: Path) -> Path:
+    """A data folder after `taskq julia install`."""
+    for name in ("julia", "libjulia.so"):
+        (tmp_path / name).touch()
+    folder = julia_project.project_folder(tmp_path)
+    folder.mkdir()
+    found = Juliacall(str(tmp_path / "julia"), str(tmp_path / "libjulia.so"), str(tmp_path), "1.11.1", VERSION)
+    (folder / julia_project.RECORD).write_text(json.dumps(vars(found)))
+    (folder / "Project.toml").write_text('[deps]\nPythonCall = "6099a3de"\n')
+    (folder / "Manifest.toml").write_text(f'[[deps.PythonCall]]\nversion = "{VERSION}"\n')
+    return tmp_path
+
+
+def test_what_install_found_is_used_as_it_is(ready: Path) -> None:
+    command = find_juliacall(ready)
+    assert command.kind == "juliacall"
+    environment = command.environment()
+    assert environment["PYTHON_JULIACALL_HANDLE_SIGNALS"] == "yes"
+    assert environment["PYTHON_JULIACALL_EXE"] == str(ready / "julia")
+    assert environment["PYTHON_JULIACALL_PROJECT"] == str(julia_project.project_folder(ready))
+    assert environment["JULIA_PROJECT"] == str(julia_project.project_folder(ready))
+
+
+def test_it_is_not_ready_where_juliacall_is_not_installed(ready: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(julia_project, "_juliacall_version", lambda: None)
+    with pytest.raises(SetupError, match=r"pip install 'taskq-kernel\[worker\]'"):
+        find_juliacall(ready)
+
+
+def test_it_is_not_ready_before_it_was_set_up(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match=r"no Julia yet: run `taskq julia install`.*1\.10\.3"):
+        find_juliacall(tmp_path)
+
+
+def test_it_is_not_ready_after_juliacall_was_upgraded(ready: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(julia_project, "_juliacall_version", lambda: "0.9.40")
+    with pytest.raises(SetupError, match=r"set up for juliacall 0\.9\.37, and this is 0\.9\.40"):
+        find_juliacall(ready)
+
+
+def test_it_is_not_ready_when_its_julia_has_gone(ready: Path) -> None:
+    (ready / "libjulia.so").unlink()
+    with pytest.raises(SetupError, match=r"libjulia\.so is not there"):
+        find_juliacall(ready)
+
+
+def test_it_is_not_ready_without_python_call_in_the_project(ready: Path) -> None:
+    (julia_project.project_folder(ready) / "Manifest.toml").write_text("")
+    with pytest.raises(SetupError, match=r"PythonCall 0\.9\.37 is not in"):
+        find_juliacall(ready)
+
+
+def test_a_record_that_cannot_be_read_says_how_to_mend_it(ready: Path) -> None:
+    (julia_project.project_folder(ready) / julia_project.RECORD).write_text("{")
+    ok, about = julia_project.describe_juliacall(ready)
+    assert not ok
+    assert "run `taskq julia install`" in about
+
+
+def test_auto_takes_juliacall_where_it_is_ready(ready: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TASKQ_JULIA", raising=False)
+    assert isinstance(choose_runner(load_settings(home=ready)), JuliacallCommand)
+
+
+def test_auto_takes_the_executable_that_the_settings_name(ready: Path) -> None:
+    julia = ready / "julia"
+    julia.write_text("#!/bin/sh\necho julia version 1.6.7\n")
+    julia.chmod(0o755)
+    command = choose_runner(load_settings(home=ready, julia=str(julia)))
+    # Both kinds use the same project.
+    assert isinstance(command, JuliaCommand)
+    assert command.environment()["JULIA_PROJECT"] == str(julia_project.project_folder(ready))
+
+
+def test_who_asks_for_juliacall_is_told_why_it_cannot_be_had(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match="taskq julia install"):
+        choose_runner(load_settings(home=tmp_path, runner="juliacall"))
+
+
+def test_a_name_that_cannot_be_a_package_never_reaches_julia(tmp_path: Path) -> None:
+    for name in ("a; rm -rf", "../Evil", "--eval", "Name@", "Näme"):
+        with pytest.raises(SetupError, match="no name of a Julia package"):
+            julia_project.add(tmp_path, [name], "/nonexistent/julia")
+
+
+def test_no_network_is_said_in_the_first_line(tmp_path: Path) -> None:
+    julia = tmp_path / "julia"
+    julia.write_text("#!/bin/sh\necho 'Could not resolve host: pkg'\nexit 1\n")
+    julia.chmod(0o755)
+    said: list[str] = []
+    with pytest.raises(SetupError, match=r"\AJulia could not add DataFrames, for want of a network: connect"):
+        julia_project.add(tmp_path, ["DataFrames"], str(julia), said.append)
+    assert said == ["Could not resolve host: pkg"]
+
+
+def test_the_projects_packages_and_manifest_are_known(ready: Path) -> None:
+    assert julia_project.packages(ready) == {"PythonCall": VERSION}
+    first = julia_project.manifest_sha256(ready)
+    with (julia_project.project_folder(ready) / "Manifest.toml").open("a") as manifest:
+        manifest.write("# another\n")
+    assert first is not None
+    assert julia_project.manifest_sha256(ready) != first
+
+
+# -- the child, with a stand-in for juliacall -------------------------------------------------
+
+
+def start_child(ready: Path, report: Path, **environment: str) -> tuple[subprocess.Popen[bytes], int, int]:
+    """Start the child as a slot does; the process, and our ends of its two pipes."""
+    their_requests, our_requests = os.pipe()
+    our_frames, their_frames = os.pipe()
+    command = find_juliacall(ready)
+    argv = command.argv(their_requests, their_frames)
+    paths = {"PYTHONPATH": str(STAND_IN), "STAND_IN_REPORT": str(report), "PATH": os.environ["PATH"]}
+    process = subprocess.Popen(
+        argv, env=command.environment() | paths | environment, pass_fds=(their_requests, their_frames)
+    )
+    os.close(their_requests)
+    os.close(their_frames)
+    return process, our_requests, our_frames
+
+
+def test_the_child_makes_few_calls_and_in_this_order(ready: Path, tmp_path: Path) -> None:
+    # Given: a stand-in for juliacall. When: the child runs.
+    report = tmp_path / "report.json"
+    process, requests, frames = start_child(ready, report)
+    assert process.wait(30) == 0
+    os.close(requests)
+    os.close(frames)
+    # Then: it was imported with its signals handled and nothing to resolve, and given these calls.
+    seen = json.loads(report.read_text())
+    assert seen["environment"]["PYTHON_JULIACALL_HANDLE_SIGNALS"] == "yes"
+    assert {"PYTHON_JULIACALL_EXE", "PYTHON_JULIACALL_PROJECT"} <= seen["environment"].keys()
+    assert [Path(path).name for path in seen["included"]] == ["runner.jl", "python.jl"]
+    assert len(seen["main"]) == 2
+
+
+def test_signals_are_handled_even_if_nobody_asked_for_it(tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    env = {"PYTHONPATH": str(STAND_IN), "STAND_IN_REPORT": str(report), "PYTHON_JULIACALL_HANDLE_SIGNALS": "no"}
+    subprocess.run([sys.executable, "-P", str(CHILD), "3", "4"], env=env, check=True, timeout=30)
+    assert json.loads(report.read_text())["environment"]["PYTHON_JULIACALL_HANDLE_SIGNALS"] == "yes"

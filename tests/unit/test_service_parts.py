@@ -1,0 +1,278 @@
+"""The service's parts by themselves: limits, documents, errors, media types, numbers, execution."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any
+
+import msgspec
+import pytest
+from graphql import GraphQLError, parse
+from store_lab import Lab
+
+from taskq_kernel.domain import Role
+from taskq_kernel.errors import Forbidden, InvalidTask, NotFound, Unauthorized
+from taskq_kernel.service import codec
+from taskq_kernel.service.async_store import AsyncStore
+from taskq_kernel.service.auth import Tokens
+from taskq_kernel.service.context import RequestContext
+from taskq_kernel.service.documents import KEPT, Documents, InvalidDocument
+from taskq_kernel.service.errors import format_error
+from taskq_kernel.service.execution import run
+from taskq_kernel.service.limits import MAX_COST, TooComplex, count_fields
+from taskq_kernel.service.negotiation import JSON_TYPE, STRICT_TYPE, is_json, response_type, wants_page
+from taskq_kernel.service.scalars import DateTime, exact_number, iso
+from taskq_kernel.service.schema import build_schema
+from taskq_kernel.store import create
+from taskq_kernel.store.tokens import Identity, hash_token
+
+pytest_plugins = ["store_fixtures"]
+
+
+@pytest.fixture
+def documents() -> Documents:
+    return Documents(build_schema())
+
+
+def refused(documents: Documents, query: str, **variables: Any) -> tuple[str, str]:
+    with pytest.raises(InvalidDocument) as error:
+        documents.prepare(query, variables, None)
+    [first, *_] = error.value.errors
+    assert first.extensions is not None
+    return first.extensions["code"], first.message
+
+
+def test_a_page_may_be_large_and_its_fields_few_or_the_other_way_round(documents: Documents) -> None:
+    documents.prepare("{ tasks(first: 1000) { nodes { id name status } } }", None, None)
+    documents.prepare("{ tasks(first: 5) { nodes { id logs { text } history { at } } } }", None, None)
+    code, message = refused(documents, "{ tasks(first: 1000) { nodes { logs { text } } } }")
+    assert code == "TOO_COMPLEX"
+    assert f"more than the {MAX_COST} allowed" in message
+
+
+def test_the_size_of_a_page_counts_when_it_is_a_variable_too(documents: Documents) -> None:
+    query = "query($n: Int) { tasks(first: $n) { nodes { logs { text } } } }"
+    documents.prepare(query, {"n": 5}, None)
+    assert refused(documents, query, n=1000)[0] == "TOO_COMPLEX"
+    documents.prepare(query, {}, None)
+
+
+def test_a_query_may_be_twelve_levels_deep(documents: Documents) -> None:
+    def nested(levels: int) -> str:
+        # No type of the schema is that deep, so fragments cannot either: measured without validation.
+        return "{ " + "a { " * (levels - 1) + "a" + " }" * levels
+
+    from taskq_kernel.service.limits import check_limits
+
+    for levels, fits in ((12, True), (13, False)):
+        document = parse(nested(levels))
+        if fits:
+            check_limits(document, document.definitions[0], {})  # type: ignore[arg-type]  # an operation
+        else:
+            with pytest.raises(TooComplex, match="13 levels deep"):
+                check_limits(document, document.definitions[0], {})  # type: ignore[arg-type]  # an operation
+
+
+def test_fragments_that_contain_fragments_are_measured_once(documents: Documents) -> None:
+    doubling = " ".join(
+        f"fragment f{place} on Task {{ ...f{place + 1} ...f{place + 1} }}" for place in range(40)
+    )
+    query = f'{{ task(id: "1") {{ ...f0 }} }} {doubling} fragment f40 on Task {{ id }}'
+    assert refused(documents, query)[0] == "TOO_COMPLEX"
+
+
+def test_a_document_with_very_many_fields_is_refused_before_it_is_validated() -> None:
+    with pytest.raises(TooComplex, match="501 fields"):
+        count_fields(parse("{ " + "a " * 501 + "}"))
+
+
+def test_a_document_nested_beyond_reason_is_refused(documents: Documents) -> None:
+    assert refused(documents, "{ a" * 5000)[0] == "GRAPHQL_PARSE_FAILED"
+    assert refused(documents, "{ tasks(filter: {ids: " + "[" * 4000 + "]" * 4000 + "}) { totalCount } }")[0] in {
+        "GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED",
+    }
+
+
+def test_the_documents_used_last_are_kept_and_no_more(documents: Documents) -> None:
+    first = documents.prepare("{ me { name } }", None, None).document
+    assert documents.prepare("{ me { name } }", None, None).document is first
+    for place in range(KEPT):
+        documents.prepare(f"{{ me {{ a{place}: name }} }}", None, None)
+    assert len(documents._kept) == KEPT
+    assert documents.prepare("{ me { name } }", None, None).document is not first
+
+
+def test_an_internal_error_shows_a_reference_and_nothing_else(caplog: pytest.LogCaptureFixture) -> None:
+    secret = GraphQLError("password=x", original_error=RuntimeError("password=x"))
+    with caplog.at_level(logging.ERROR):
+        formatted = format_error(secret)
+    reference = formatted["extensions"]["reference"]
+    assert formatted["extensions"] == {"code": "INTERNAL", "reference": reference}
+    assert "password" not in formatted["message"]
+    assert reference in formatted["message"]
+    assert reference in caplog.text
+    assert "RuntimeError" in caplog.text
+
+
+@pytest.mark.parametrize(("cause", "code"), [
+    (NotFound("no task", "NOT_FOUND", {"ids": ["1"]}), "NOT_FOUND"), (Forbidden("no", "FORBIDDEN"), "FORBIDDEN"),
+    (InvalidTask("bad"), "BAD_INPUT"), (GraphQLError("deep", original_error=InvalidTask("bad")), "BAD_INPUT"),
+])
+def test_our_own_errors_keep_their_message_and_code(cause: Exception, code: str) -> None:
+    formatted = format_error(GraphQLError("shown elsewhere", original_error=cause))
+    assert formatted["extensions"]["code"] == code
+    assert formatted["message"] in {"no task", "no", "bad"}
+
+
+@pytest.mark.parametrize(("text", "value"), [
+    ("1.5", 1.5), ("0.1", 0.1), ("1e5", 1e5), ("1e400", Decimal("1e400")), ("2.50", 2.5),
+    ("3.14159265358979323846264338", Decimal("3.14159265358979323846264338")), ("0.30000000000000004", 0.1 + 0.2),
+])
+def test_a_number_keeps_its_digits(text: str, value: float | Decimal) -> None:
+    assert exact_number(text) == value
+    assert type(exact_number(text)) is type(value)
+    assert float(codec.encode(codec.decode(text))) == float(text)
+
+
+@pytest.mark.parametrize(("text", "words"), [
+    (b"{", "JSON"), (b"NaN", "NaN is not JSON"), (b'"\\ud800"', "surrogate"), (b"[" * 100_000, "nested"),
+    (b"\xff", "JSON"), (b"", "JSON"),
+])
+def test_what_is_not_json_is_refused_with_a_reason(text: bytes, words: str) -> None:
+    with pytest.raises(InvalidTask, match=words):
+        codec.decode(text)
+
+
+def test_times_are_written_in_utc_and_read_in_any_zone() -> None:
+    assert iso(0.25) == "1970-01-01T00:00:00.250000Z"
+    assert iso(None) is None
+    for text in ("1970-01-01T00:00:01Z", "1970-01-01T01:00:01+01:00", "1970-01-01T00:00:01"):
+        assert DateTime.parse_value(text) == 1.0
+    for wrong in ("noon", 7, None, "", "9999999-01-01"):
+        with pytest.raises(GraphQLError, match="give a time such as"):
+            DateTime.parse_value(wrong)
+
+
+@pytest.mark.parametrize(("accept", "expected"), [
+    (STRICT_TYPE, STRICT_TYPE), ("text/html", None), (f"{JSON_TYPE};q=0, */*;q=0", None), ("", JSON_TYPE),
+    (f"{JSON_TYPE};q=x", None), (f"*/*;q=0.1,{STRICT_TYPE};q=0.2", STRICT_TYPE),
+])
+def test_media_types_are_chosen_by_weight(accept: str, expected: str | None) -> None:
+    assert response_type(accept) == expected
+
+
+def test_a_browser_gets_the_page_and_a_client_does_not() -> None:
+    assert wants_page("text/html,application/xhtml+xml,*/*;q=0.8")
+    assert not wants_page(f"{JSON_TYPE}, text/html;q=0.5")
+    assert not wants_page("*/*")
+
+
+def test_a_body_is_json_in_utf_8() -> None:
+    assert is_json("application/json")
+    assert is_json('Application/JSON; charset="UTF-8"')
+    assert not is_json("application/json; charset=latin-1")
+    assert not is_json("text/json")
+
+
+FIELDS = """id number name kind code entry arguments queue priority timeoutSeconds memoryLimit maxAttempts attempt
+    status progress progressMessage value valueKind valueType valueText valueNote valueRef valueSize
+    error { name message stacktrace line __typename } worker owner batch seconds lost createdAt startedAt
+    finishedAt version"""
+
+
+@pytest.mark.parametrize("lab", ["sqlite"], indirect=True)
+def test_rows_written_at_once_and_field_by_field_are_the_same(lab: Lab) -> None:
+    """``history`` is loaded, so a selection with it takes the long way."""
+    failed, finished, _waiting = lab.submit("1", "2", "3", arguments={"x": 1.5})
+    worker = lab.join()
+    lab.claim(worker, failed, finished)
+    lab.fail(failed, worker)
+    lab.finish(finished, worker)
+
+    async def both() -> tuple[Any, Any]:
+        store = AsyncStore(lab.store)
+        runtime: Any = SimpleNamespace(store=store)
+        context = RequestContext(Identity("ann", Role.USER), runtime)
+        documents, answers = Documents(build_schema()), []
+        for extra in ("", "history { status }"):
+            query = (
+                "{ t: tasks { nodes { ...f } edges { node { a: id ...f } } } }"
+                f"fragment f on Task {{ {FIELDS} {extra} __typename }}"
+            )
+            result = await run(build_schema(), documents.prepare(query, None, None), None, context)
+            assert result.errors is None
+            answers.append(msgspec.json.decode(codec.encode(result.data)))
+        return answers[0], answers[1]
+
+    short, long = asyncio.run(both())
+    for node in [*long["t"]["nodes"], *(edge["node"] for edge in long["t"]["edges"])]:
+        assert node.pop("history")
+    assert short == long
+    assert short["t"]["nodes"][0]["error"]["__typename"] == "TaskError"
+    assert short["t"]["nodes"][1]["error"] is None
+
+
+@pytest.mark.parametrize("lab", ["sqlite"], indirect=True)
+def test_many_histories_are_one_query(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab.submit(*"12345")
+    calls: list[Any] = []
+    from taskq_kernel.store import records
+
+    known = records.histories
+    monkeypatch.setattr(records, "histories", lambda conn, numbers: calls.append(numbers) or known(conn, numbers))
+
+    async def ask() -> None:
+        runtime: Any = SimpleNamespace(store=AsyncStore(lab.store))
+        context = RequestContext(Identity("ann", Role.USER), runtime)
+        query = "{ tasks { nodes { history { status } } } }"
+        result = await run(build_schema(), Documents(build_schema()).prepare(query, None, None), None, context)
+        assert result.errors is None
+
+    asyncio.run(ask())
+    assert [sorted(numbers) for numbers in calls] == [[1, 2, 3, 4, 5]]
+
+
+@pytest.mark.parametrize("lab", ["sqlite"], indirect=True)
+def test_what_is_not_asked_for_is_not_read(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[frozenset[str]] = []
+    known = create.create_tasks
+
+    def spy(write: Any, new: Any, owner: str, wants: frozenset[str]) -> Any:
+        seen.append(wants)
+        return known(write, new, owner, wants)
+
+    monkeypatch.setattr(create, "create_tasks", spy)
+
+    async def submit() -> None:
+        runtime: Any = SimpleNamespace(
+            store=AsyncStore(lab.store), metrics=SimpleNamespace(submitted=SimpleNamespace(inc=lambda _n: None))
+        )
+        context = RequestContext(Identity("ann", Role.USER), runtime)
+        for selection in ("id", "id ...f"):
+            query = f'mutation {{ createTask(input: {{code: "1"}}) {{ {selection} }} }} fragment f on Task {{ code }}'
+            if selection == "id":
+                query = query.split("fragment")[0]
+            await run(build_schema(), Documents(build_schema()).prepare(query, None, None), None, context)
+
+    asyncio.run(submit())
+    assert seen == [frozenset(), frozenset({"code"})]
+
+
+@pytest.mark.parametrize("lab", ["sqlite"], indirect=True)
+def test_a_token_of_the_file_stands_for_its_identity(lab: Lab, tmp_path: Any) -> None:
+    file = tmp_path / "tokens.json"
+    file.write_bytes(msgspec.json.encode([{"name": "ann", "role": "user", "sha256": hash_token("secret").upper()}]))
+
+    async def identify() -> None:
+        tokens = Tokens(file, AsyncStore(lab.store))
+        assert await tokens.identify("Bearer secret") == Identity("ann", Role.USER)
+        assert await tokens.identify("bearer  secret ") == Identity("ann", Role.USER)
+        for wrong in ("Bearer secret2", "Basic secret", "secret", "", None, "Bearer é\x00"):
+            with pytest.raises(Unauthorized) as refused:
+                await tokens.identify(wrong)
+            assert "secret" not in str(refused.value)
+
+    asyncio.run(identify())

@@ -1,0 +1,91 @@
+"""What can be said of ``scripts/setup`` without changing this machine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SCRIPTS = [ROOT / "scripts" / "setup", ROOT / ".ci" / "run", *sorted((ROOT / "scripts").glob("*.sh"))]
+PROGRAMS = [script for script in SCRIPTS if script.name not in ("python.sh", "julia.sh")]
+
+
+def set_up(*options: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [ROOT / "scripts" / "setup", *options],
+        env=os.environ | variables,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def needs_own_environment() -> None:
+    if Path(sys.prefix) != ROOT / ".venv":
+        pytest.skip("these tests run in an environment that scripts/setup did not make")
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_every_script_is_valid_bash(script: Path) -> None:
+    subprocess.run(["bash", "-n", script], check=True)
+    assert os.access(script, os.X_OK) == (script in PROGRAMS)
+
+
+def test_shellcheck_finds_nothing() -> None:
+    if shutil.which("shellcheck") is None:
+        pytest.skip("shellcheck is not installed")
+    subprocess.run(["shellcheck", "-x", *map(str, PROGRAMS)], cwd=ROOT, check=True)
+
+
+def test_a_second_run_is_silent_and_quick() -> None:
+    needs_own_environment()
+    assert set_up().returncode == 0
+    start = time.monotonic()
+    again = set_up()
+    assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
+    assert time.monotonic() - start < 2
+
+
+def test_a_julia_that_is_asked_for_and_cannot_be_used_is_one_clear_line() -> None:
+    needs_own_environment()
+    answer = set_up(TASKQ_JULIA="/nowhere/julia")
+    assert answer.returncode == 1
+    assert answer.stderr == "set-up: no Julia: TASKQ_JULIA is '/nowhere/julia': not there\n"
+
+
+def test_an_unknown_option_changes_nothing() -> None:
+    answer = set_up("--tset")
+    assert (answer.returncode, answer.stderr) == (
+        2,
+        "set-up: there is no option '--tset'; see scripts/setup --help\n",
+    )
+
+
+def test_help_tells_what_it_does() -> None:
+    answer = set_up("--help")
+    assert answer.returncode == 0
+    assert answer.stdout.startswith("Get everything that taskq needs")
+    assert "TASKQ_DEBIAN_MIRROR" in answer.stdout
+
+
+def test_without_a_debian_mirror_the_way_out_is_named(tmp_path: Path) -> None:
+    # A mirror of which nothing can be fetched, on the machine's own address.
+    answer = subprocess.run(
+        [ROOT / "scripts" / "debian-julia.sh", tmp_path / "julia"],
+        env=os.environ | {"TASKQ_DEBIAN_MIRROR": "http://127.0.0.1:9/debian"},
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    if "there is no apt-get here" in answer.stderr:
+        pytest.skip("this machine has no apt")
+    assert answer.returncode == 1
+    assert "cannot be fetched from http://127.0.0.1:9/debian; set TASKQ_DEBIAN_MIRROR" in answer.stderr
+    assert list(tmp_path.iterdir()) == []

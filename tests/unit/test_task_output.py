@@ -1,0 +1,74 @@
+"""What a task prints is decoded, bounded and handed on in order."""
+
+from __future__ import annotations
+
+import pytest
+from taskq_worker.output import TaskOutput
+
+
+class Taken:
+    """Keeps what a `TaskOutput` hands on."""
+
+    def __init__(self, limit_bytes: int = 1 << 20) -> None:
+        self.chunks: list[tuple[str, str]] = []
+        self.output = TaskOutput(limit_bytes, lambda stream, text: self.chunks.append((stream, text)))
+
+    @property
+    def text(self) -> str:
+        return "".join(text for _, text in self.chunks)
+
+
+def test_text_is_handed_on_at_once_with_its_stream() -> None:
+    taken = Taken()
+
+    taken.output.feed("stdout", b"one\n")
+    taken.output.feed("stderr", b"two\n")
+
+    assert taken.chunks == [("stdout", "one\n"), ("stderr", "two\n")]
+
+
+def test_a_character_cut_in_two_comes_out_whole() -> None:
+    taken = Taken()
+    for byte in "é😀".encode():
+        taken.output.feed("stdout", bytes([byte]))
+
+    assert taken.text == "é😀"
+
+
+def test_bytes_that_are_no_utf8_are_replaced_and_nul_too() -> None:
+    taken = Taken()
+
+    taken.output.feed("stdout", b"a\xffb\0c\xc3")
+    taken.output.finish()
+
+    assert taken.text == "a\ufffdb\ufffdc\ufffd"
+
+
+@pytest.mark.parametrize("step", [1, 64, 10_000])
+def test_beyond_the_limit_the_beginning_and_the_end_stay(step: int) -> None:
+    taken = Taken(limit_bytes=800)
+    flood = b"".join(b"%09d\n" % number for number in range(1000))
+    for start in range(0, len(flood), step):
+        taken.output.feed("stdout", flood[start : start + step])
+
+    taken.output.finish()
+
+    text = flood.decode()
+    assert taken.text == text[:700] + "\n[taskq: 9,200 bytes of output are left out here]\n" + text[-100:]
+
+
+def test_what_just_fits_is_whole() -> None:
+    taken = Taken(limit_bytes=800)
+
+    taken.output.feed("stdout", b"x" * 800)
+    taken.output.finish()
+
+    assert taken.text == "x" * 800
+
+
+def test_no_more_than_the_limit_is_held() -> None:
+    taken = Taken(limit_bytes=800)
+    for _ in range(1000):
+        taken.output.feed("stderr", b"x" * 1000)
+
+    assert len(taken.output._tail) <= 100

@@ -1,0 +1,175 @@
+"""Julia values as Python objects, and arguments as JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from taskq_kernel.domain import ValueKind
+from taskq_kernel.errors import InvalidTask
+from taskq_kernel.values import RichValue, decode, encode_arguments
+
+PNG = "iVBORw0KGgo="
+
+
+@pytest.mark.parametrize(
+    ("data", "value"),
+    [
+        (None, None),
+        (True, True),
+        (2**100, 2**100),
+        (0.1, 0.1),
+        ("αβ", "αβ"),
+        ([], []),
+        ([1, [2, {"$float": "Infinity"}]], [1, [2, math.inf]]),
+        ({"$float": "-Infinity"}, -math.inf),
+        ({"$complex": [1, -2.5]}, 1 - 2.5j),
+        ({"$complex": [{"$float": "Infinity"}, 0]}, complex(math.inf, 0)),
+        ({"$rational": [2, 3]}, Fraction(2, 3)),
+        ({"$rational": [10**40, 3]}, Fraction(10**40, 3)),
+        ({"$rational": [-1, 0]}, -math.inf),
+        ({"a": {"$rational": [1, 2]}, "b": []}, {"a": Fraction(1, 2), "b": []}),
+        ({"$dict": [["$x", 1], [2, [3]]]}, {"$x": 1, 2: [3]}),
+        ({"$dict": [[[1, 2], "a"], [{"$complex": [0, 1]}, "b"]]}, {(1, 2): "a", 1j: "b"}),
+        ({"$float": "NaN", "other": 1}, {"$float": "NaN", "other": 1}),
+    ],
+)
+def test_json_values_become_what_they_are_in_python(data: Any, value: Any) -> None:
+    decoded = decode(ValueKind.JSON, data)
+    assert decoded == value
+    assert type(decoded) is type(value)
+
+
+def test_nan_stays_nan() -> None:
+    assert math.isnan(decode("JSON", {"$float": "NaN"}))
+
+
+def test_a_table_becomes_a_data_frame_with_its_columns_in_order() -> None:
+    columns = {"z": [1, 2], "a": [0.5, {"$float": "NaN"}], "when": ["2026", None], "c": [{"$complex": [0, 1]}, 2]}
+    frame = decode("TABLE", {"columns": columns})
+    assert list(frame.columns) == ["z", "a", "when", "c"]
+    assert frame.z.dtype == "int64"
+    assert frame.a.dtype == "float64"
+    assert frame.c[0] == 1j
+
+
+def test_missing_numbers_of_a_table_leave_the_others_what_they_are() -> None:
+    frame = decode("TABLE", {"columns": {"n": [1, None], "x": [1.5, None], "b": [True, None], "big": [2**80, None]}})
+    assert frame.dtypes.astype(str).to_dict() == {"n": "Int64", "x": "float64", "b": "boolean", "big": "object"}
+    assert frame.n[0] == 1
+    assert frame.n.isna().tolist() == [False, True]
+
+
+def test_a_table_may_have_no_rows() -> None:
+    assert decode("TABLE", {"columns": {"a": [], "b": []}}).shape == (0, 2)
+
+
+def test_what_has_no_other_form_is_its_text() -> None:
+    assert decode("REPR", {"repr": "sin (generic function)"}) == "sin (generic function)"
+
+
+def test_a_rich_value_shows_itself_and_can_be_saved(tmp_path: Path) -> None:
+    value = decode("MIME", {"image/png": PNG, "text/plain": "a plot"})
+    assert isinstance(value, RichValue)
+    assert repr(value) == "a plot"
+    assert value._repr_mimebundle_() == {"image/png": PNG, "text/plain": "a plot"}
+    assert value.mime == "image/png"
+    value.save(tmp_path / "plot.png")
+    assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
+    value.save(str(tmp_path / "plot"))
+    assert (tmp_path / "plot").read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(ValueError, match=r"has no image/svg\+xml, only image/png, text/plain"):
+        value.save(tmp_path / "plot.svg")
+    svg = RichValue({"image/svg+xml": "<svg/>"})
+    assert svg.data() == b"<svg/>"
+    assert repr(svg) == "<RichValue: image/svg+xml>"
+    assert svg != value
+
+
+@pytest.mark.parametrize(
+    ("value", "data"),
+    [
+        (np.float64(1.5), 1.5),
+        (np.int32(7), 7),
+        (np.bool_(True), True),
+        (np.array([[1, 2], [3, 4]]), [[1, 2], [3, 4]]),
+        (np.array([1j]), [{"$complex": [0.0, 1.0]}]),
+        (pd.Series([1, 2]), [1, 2]),
+        (pd.DataFrame({"a": [1], "b": ["x"]}), {"a": [1], "b": ["x"]}),
+        (pd.Timestamp("2026-01-02T03:04:05"), "2026-01-02T03:04:05"),
+        (date(2026, 1, 2), "2026-01-02"),
+        (datetime(2026, 1, 2, tzinfo=UTC), "2026-01-02T00:00:00+00:00"),
+        ((1, 2), [1, 2]),
+        ({3}, [3]),
+        (range(3), [0, 1, 2]),
+        (Fraction(6, 3), 2),
+        (Fraction(2, 3), {"$rational": [2, 3]}),
+        (math.inf, {"$float": "Infinity"}),
+        (-math.inf, {"$float": "-Infinity"}),
+        (math.nan, {"$float": "NaN"}),
+        ({"deep": [{"er": (1j,)}]}, {"deep": [{"er": [{"$complex": [0.0, 1.0]}]}]}),
+    ],
+)
+def test_arguments_may_be_what_a_scientist_has_at_hand(value: Any, data: Any) -> None:
+    encoded = encode_arguments({"x": value})["x"]
+    assert encoded == data
+    assert json.loads(json.dumps(encoded, allow_nan=False)) == data
+
+
+def test_what_cannot_be_an_argument_is_named_with_its_place() -> None:
+    with pytest.raises(InvalidTask, match=r"argument model\['f'\]\[1\] is function"):
+        encode_arguments({"model": {"f": [1, lambda: 0]}})
+    with pytest.raises(InvalidTask, match="argument x is bytes"):
+        encode_arguments({"x": b"1"})
+    with pytest.raises(InvalidTask, match="keys of a dict are strings, and 1 is not one"):
+        encode_arguments({"x": {1: 2}})
+    with pytest.raises(InvalidTask, match="half of a surrogate pair"):
+        encode_arguments({"x": "\ud800"})
+    circular: list[Any] = []
+    circular.append(circular)
+    with pytest.raises(InvalidTask, match="more than 200 levels deep"):
+        encode_arguments({"x": circular})
+
+
+JSON_LIKE = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.complex_numbers()
+    | st.fractions()
+    | st.text(st.characters(exclude_categories=["Cs"])),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text("abc", min_size=1), inner),
+    max_leaves=20,
+)
+
+
+@given(JSON_LIKE)
+def test_an_argument_that_comes_back_as_a_value_is_what_it_was(value: Any) -> None:
+    encoded = encode_arguments({"x": value})["x"]
+    decoded = decode("JSON", json.loads(json.dumps(encoded, allow_nan=False)))
+    assert repr(decoded) == repr(_whole(value))
+
+
+def _whole(value: Any) -> Any:
+    """A fraction that is a whole number is one."""
+    if isinstance(value, Fraction) and value.denominator == 1:
+        return int(value)
+    if isinstance(value, list):
+        return [_whole(item) for item in value]
+    return {key: _whole(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+
+def test_decimals_are_no_arguments_but_values() -> None:
+    assert decode("JSON", Decimal("3.14159265358979323846")) == Decimal("3.14159265358979323846")

@@ -1,0 +1,72 @@
+"""What is typed into the form becomes a task, or a remark beside the field it belongs to."""
+
+from __future__ import annotations
+
+import pytest
+from taskq_widgets.examples import EXAMPLES
+from taskq_widgets.form import field_of, parsed, read_arguments, readable, typed
+
+from taskq_kernel.errors import TaskqError
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("12", 12), ("2.5e3", 2500.0), ("true", True), ("null", None), ("[1, 2]", [1, 2]), ('"12"', "12"),
+        ("twelve", "twelve"), ("NaN", "NaN"), ("", ""), ("1,5", "1,5"), ('{"a": 1}', {"a": 1}),
+    ],
+)  # fmt: skip
+def test_a_typed_value_is_what_it_says_as_json_and_else_a_string(text: str, value: object) -> None:
+    assert parsed(text) == value
+    assert type(parsed(text)) is type(value)
+
+
+@pytest.mark.parametrize("value", [12, 2.5, True, None, "word", "12", "true", "", [1, "a"], {"a": None}, "α = 'β'"])
+def test_a_value_that_is_put_into_the_form_comes_out_the_same(value: object) -> None:
+    assert parsed(typed(value)) == value
+
+
+def test_rows_without_name_and_value_are_left_out() -> None:
+    assert read_arguments([["n", "3"], ["", " "], [" β ", "x"]]) == {"n": 3, "β": "x"}
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [([["", "3"]], "no name"), ([["a b", "3"]], "'a b'"), ([["1n", "3"]], "'1n'"), ([["n", "1"], ["n", "2"]], "two")],
+)
+def test_an_argument_that_cannot_be_used_is_named(rows: list[list[str]], said: str) -> None:
+    with pytest.raises(TaskqError, match=said):
+        read_arguments(rows)
+
+
+@pytest.mark.parametrize(
+    ("message", "field"),
+    [
+        ("timeout '-3': give a number of seconds above 0", "timeout"),
+        ("inputs[0].timeoutSeconds is 1e9: give more than 0", "timeout"),
+        ("memory size 'much': give bytes, or a text such as '2 GiB'", "memory"),
+        ("inputs[0].memoryLimit is 3: give a number of bytes", "memory"),
+        ("inputs[0].queue: a queue's name has letters", "queue"),
+        ("inputs[0].maxAttempts is 0: give at least 1", "attempts"),
+        ("inputs[0].arguments has 9999999 bytes", "arguments"),
+        ("inputs[0].name has 900 characters", "name"),
+        ("inputs[0].code has 2000000 bytes", "code"),
+        ("no taskq service at http://127.0.0.1:1/graphql: Connection refused", "form"),
+    ],
+)
+def test_an_error_is_shown_beside_the_field_that_it_is_about(message: str, field: str) -> None:
+    assert field_of(message) == field
+
+
+def test_an_error_of_the_service_is_shown_without_its_place_in_the_request() -> None:
+    assert readable("inputs[0].timeoutSeconds is 0: give more") == "Timeout seconds is 0: give more."
+
+
+def test_examples_have_titles_notes_and_arguments_that_their_code_uses() -> None:
+    assert len(EXAMPLES) >= 6
+    assert len({example.title for example in EXAMPLES}) == len(EXAMPLES)
+    for example in EXAMPLES:
+        assert example.title
+        assert example.note
+        assert example.code.strip()
+        assert all(name in example.code for name in example.arguments)

@@ -1,0 +1,86 @@
+"""Panels send what has changed, while somebody looks, and nothing else."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+import traitlets
+from taskq_widgets.panels import panel as module
+from taskq_widgets.panels.panel import Panel
+
+
+class Counter(Panel):
+    """A panel that counts how often it was refreshed, and shows a number."""
+
+    shown = traitlets.Int().tag(sync=True)
+
+    def __init__(self) -> None:
+        self.refreshed = 0
+        self.sent: list[dict[str, Any]] = []
+        super().__init__()
+
+    def _refresh(self) -> None:
+        self.refreshed += 1
+
+    def send_state(self, key: Any = None) -> None:
+        self.sent.append({"key": key})
+
+
+@pytest.fixture(autouse=True)
+def quiet_cells(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No cell runs, and a heartbeat is fresh for a moment only."""
+    monkeypatch.setattr(module._cells, "began", float("-inf"))
+    monkeypatch.setattr(module._cells, "ended", float("-inf"))
+    monkeypatch.setattr("taskq_widgets.heartbeat.FRESH_S", 0.4)
+
+
+def say(panel: Panel, kind: str) -> None:
+    panel._on_message(panel, {"type": kind, "view": "v"}, [])
+
+
+def test_nobody_looks_and_nothing_is_done() -> None:
+    panel = Counter()
+    panel._refresh_soon()
+    time.sleep(0.2)
+    assert not panel.watched
+    assert panel.refreshed == 0
+
+
+def test_a_heartbeat_wakes_it_and_silence_puts_it_to_sleep() -> None:
+    panel = Counter()
+    panel._pause_s = 0.05  # type: ignore[misc]
+    say(panel, "alive")
+    assert panel.watched
+    deadline = time.monotonic() + 5
+    while panel._refresher is not None:
+        assert time.monotonic() < deadline, "it does not go to sleep"
+        time.sleep(0.02)
+    assert panel.refreshed > 0
+    refreshed = panel.refreshed
+    panel._refresh_soon()
+    time.sleep(0.2)
+    assert panel.refreshed == refreshed
+
+
+def test_a_display_that_is_closed_is_not_waited_for() -> None:
+    panel = Counter()
+    say(panel, "alive")
+    say(panel, "close")
+    assert not panel.watched
+
+
+def test_a_message_of_unknown_type_is_left_aside() -> None:
+    panel = Counter()
+    say(panel, "message")
+    say(panel, "close")
+
+
+def test_a_trait_that_stays_the_same_sends_nothing() -> None:
+    panel = Counter()
+    panel.shown = 3
+    panel.sent.clear()
+    with panel._together():
+        panel.shown = 3
+    assert [one for one in panel.sent if one["key"]] == []
