@@ -90,7 +90,7 @@ class Broker:
     on_connect : list of coroutine functions
         Called with the broker after each (re)connection.
     fresh : set of str
-        Names of the task queues that did not exist when this connection came up.
+        Queues of tasks that did not exist when this connection came up (``default``, ...).
     """
 
     def __init__(
@@ -166,11 +166,8 @@ class Broker:
         They are declared again by each later connection.
         """
         self._tasks_queues.add(queue)
-        return bool(await self._make_tasks_queue(queue))
-
-    async def _make_tasks_queue(self, queue: str) -> list[str]:
-        """Those of the queues of ``queue`` that had to be made."""
-        return [name for name in self.names.all_tasks(queue) if await self.declare(name)]
+        made = [await self.declare(name) for name in self.names.all_tasks(queue)]
+        return any(made)
 
     async def declare(self, queue: str) -> bool:
         """Declare a queue with taskq's settings; True if it did not exist."""

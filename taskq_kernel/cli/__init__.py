@@ -26,6 +26,8 @@ _COMMANDS = {
     "status": "stack",
     "doctor": "stack",
     "demo": "demo",
+    "dashboard": "dashboard",
+    "julia": "julia",
     "service": "roles",
     "worker": "roles",
     "sink": "roles",

@@ -10,7 +10,10 @@ from taskq_kernel.errors import SetupError
 
 
 @click.command(
-    epilog="\b\nExamples:\n  taskq dashboard\n  taskq dashboard --port 8866 --no-browser\n  taskq dashboard --theme dark"
+    epilog=(
+        "\b\nExamples:\n  taskq dashboard\n  taskq dashboard --port 8866 --no-browser\n"
+        "  taskq dashboard --theme dark"
+    )
 )
 @click.option("--ip", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port to listen on; 0: a free one.")

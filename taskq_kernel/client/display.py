@@ -130,7 +130,7 @@ def batch_table(rows: Sequence[Mapping[str, Any]]) -> str:
     )
     more = f'<div style="{_FAINT}">and {len(rows) - _ROWS} more</div>' if len(rows) > _ROWS else ""
     table = (
-        f'<table style="border-collapse:collapse;{_FONT};margin:6px 0"><thead>'
+        f'<table style="border-collapse:collapse;color:inherit;{_FONT};margin:6px 0"><thead>'
         f'<tr style="background:none">{head}</tr></thead><tbody>{body}</tbody></table>'
     )
     return (
@@ -154,7 +154,12 @@ def _dot(status: str, text: str | None = None) -> str:
 
 
 def _bar(done: float, total: float) -> str:
+    percent = 100 * done / total if total else 100
+    track = (
+        "height:6px;max-width:24em;margin:4px 0;border-radius:3px;overflow:hidden;"
+        "background:color-mix(in srgb,currentColor 18%,transparent)"
+    )
     return (
-        f'<progress value="{done:g}" max="{max(total, 1):g}" style="width:100%;max-width:24em;height:8px;'
-        f'accent-color:{DOTS["RUNNING"]}"></progress>'
+        f'<div role="progressbar" aria-valuemin="0" aria-valuemax="100" aria-valuenow="{percent:.0f}" '
+        f'style="{track}"><div style="width:{percent:.1f}%;height:100%;background:{DOTS["RUNNING"]}"></div></div>'
     )

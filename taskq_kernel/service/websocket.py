@@ -120,6 +120,10 @@ class GraphQLWebSocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
             if self.operations.get(operation.id) is operation:
                 del self.operations[operation.id]
 
+    def forget_id(self, id: str) -> None:
+        """Make an operation's id free again, if it is not already."""
+        self.operations.pop(id, None)
+
     async def _execute(self, operation: Any) -> None:
         request = operation.request_data
         try:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from taskq_kernel.domain import TaskStatus
 from taskq_kernel.errors import listed
 from taskq_kernel.store.database import Write
-from taskq_kernel.store.moves import Move, move, requeue
+from taskq_kernel.store.moves import Move, enqueue, move, requeue
 from taskq_kernel.store.policy import Policy
 from taskq_kernel.store.tables import Cause, task_events, workers
 from taskq_kernel.store.workers import LOST, PRESENT, held_by
@@ -20,6 +20,10 @@ def expired_workers(conn: sa.Connection, now: float) -> list[str]:
     """The ids of workers whose lease ran out."""
     query = sa.select(workers.c.id).where(workers.c.state.in_(PRESENT), workers.c.lease_until < now)
     return list(conn.execute(query).scalars())
+
+#: When tasks of a lost worker are handed to the broker once more, in seconds after the
+#: first time. Claims make a message that comes twice harmless.
+AGAIN_S = (0.2, 0.5, 1.0, 2.0)
 
 
 def renew_all_leases(write: Write, policy: Policy) -> None:
@@ -55,6 +59,10 @@ def _take(write: Write, held: Sequence[Any], worker: Any, policy: Policy) -> Non
     requeue(write, Cause.LOST, [
         Move(task.number, task.attempt, task.worker, reason, {"lost": task.lost + 1}) for task in again
     ])
+    # The broker may hand the first messages to the very worker that is silent: it sees a
+    # connection that broke without a word only after two heartbeats.
+    for delay_s in AGAIN_S:
+        enqueue(write, [task.number for task in again], write.now + delay_s)
     fail = [task for task in held if task.lost + 1 >= policy.max_lost]
     move(write, TaskStatus.FAILED, Cause.LOST, [
         Move(task.number, task.attempt, task.worker, f"{reason}, and it was the last one tried", {

@@ -33,7 +33,8 @@ RECORD = """() => {
       if (seen.at(-1)?.[0] !== status) seen.push([status, Date.now()]);
     }
   };
-  new MutationObserver(look).observe(document.body, {subtree: true, childList: true, attributes: true, characterData: true});
+  const all = {subtree: true, childList: true, attributes: true, characterData: true};
+  new MutationObserver(look).observe(document.body, all);
   look();
 }"""
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from conftest import RunningStack  # the one beside the test folders
 
 pytestmark = pytest.mark.timeout(300)
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=30_000)
 
 
 @pytest.fixture(scope="module")
@@ -202,7 +202,8 @@ def test_what_a_task_says_is_text_and_never_html(board: Board, client: Client, n
     evil = f"{name}<img src=x onerror=window.bitten=1>"
     code = (
         'struct H end\nBase.show(io::IO, ::MIME"text/html", ::H) = '
-        'print(io, "<h1>shown</h1><script>parent.window.bitten = 1</script><img src=x onerror=parent.window.bitten=1>")\nH()'
+        'print(io, "<h1>shown</h1><script>parent.window.bitten = 1</script>",\n'
+        '    "<img src=x onerror=parent.window.bitten=1>")\nH()'
     )
     client.submit(code, name=evil).result(60)
     board.search(name)

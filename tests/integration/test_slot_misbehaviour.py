@@ -7,11 +7,12 @@ checks the slot with an ordinary task before it gives it the next bad one.
 from __future__ import annotations
 
 import os
+import signal
 import time
 from pathlib import Path
 
 import pytest
-from julia_fixtures import Bench, Ran, eventually, slots
+from julia_fixtures import PATIENCE_S, Bench, Ran, eventually, slots
 
 from taskq_kernel.domain import TaskKind, ValueKind
 from taskq_kernel.messages import ErrorInfo
@@ -274,6 +275,27 @@ def test_disturbing_the_channel_fails_the_task_only(slots: Bench, code: str, mes
     assert error.name == "ProcessCrashed"
     assert "disturbed the channel between Julia and taskq" in error.message
     assert message in error.message
+
+
+def test_half_a_frame_is_noticed_when_its_rest_does_not_come(slots: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("taskq_worker.process._FRAME_PATIENCE_S", 0.5)
+
+    error = slots.misbehave(writing("UInt8[0x54, 0x51, 0x14, 0, 0xff, 0xff, 0, 0]")).error
+
+    assert "it sent part of a frame" in error.message
+
+
+def test_a_task_that_was_not_taken_up_goes_to_another_process(slots: Bench) -> None:
+    slots.check()
+    pid = slots.slot.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    future = slots.begin("6 * 7")
+    time.sleep(0.2)  # it is in the pipe of a process that will never read it
+
+    os.kill(pid, signal.SIGKILL)
+
+    assert future.result(PATIENCE_S).value == 42
 
 
 def test_closing_the_requests_fails_no_other_task(slots: Bench) -> None:

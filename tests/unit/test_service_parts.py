@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from decimal import Decimal
 from types import SimpleNamespace
@@ -15,19 +16,21 @@ from store_lab import Lab
 
 from taskq_kernel.domain import Role
 from taskq_kernel.errors import Forbidden, InvalidTask, NotFound, Unauthorized
-from taskq_kernel.service import codec
+from taskq_kernel.service import codec, websocket
 from taskq_kernel.service.async_store import AsyncStore
 from taskq_kernel.service.auth import Tokens
 from taskq_kernel.service.context import RequestContext
 from taskq_kernel.service.documents import KEPT, Documents, InvalidDocument
 from taskq_kernel.service.errors import format_error
 from taskq_kernel.service.execution import run
+from taskq_kernel.service.feed import Feed
 from taskq_kernel.service.limits import MAX_COST, TooComplex, count_fields
 from taskq_kernel.service.negotiation import JSON_TYPE, STRICT_TYPE, is_json, response_type, wants_page
 from taskq_kernel.service.scalars import DateTime, exact_number, iso
 from taskq_kernel.service.schema import build_schema
+from taskq_kernel.service.view import GraphQLView
 from taskq_kernel.store import create
-from taskq_kernel.store.tokens import Identity, hash_token
+from taskq_kernel.store.tokens import Identity, create_token, hash_token, revoke_token
 
 pytest_plugins = ["store_fixtures"]
 
@@ -276,3 +279,54 @@ def test_a_token_of_the_file_stands_for_its_identity(lab: Lab, tmp_path: Any) ->
             assert "secret" not in str(refused.value)
 
     asyncio.run(identify())
+
+
+@pytest.mark.parametrize("lab", ["sqlite"], indirect=True)
+def test_a_connection_whose_token_was_revoked_is_closed_before_it_is_sent_anything(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(websocket, "IDENTIFY_S", 0.0)
+    token_id, secret = lab.store.write(create_token, "ann", Role.USER)
+
+    async def scene() -> list[Any]:
+        store = AsyncStore(lab.store)
+        tokens = Tokens(None, store)
+        monkeypatch.setattr("taskq_kernel.service.auth.BELIEVED_S", 0.0)
+        monkeypatch.setattr("taskq_kernel.service.auth.time", SimpleNamespace(time=lab.clock, monotonic=lab.clock))
+        feed = Feed(store)
+        lab.store.on_commit.append(lambda version, *_: loop.call_soon_threadsafe(feed.advance, version))
+        loop = asyncio.get_running_loop()
+        incoming: asyncio.Queue[Any] = asyncio.Queue()
+        sent: list[Any] = []
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+            if message["type"] == "websocket.close":
+                incoming.put_nowait({"type": "websocket.disconnect", "code": message["code"]})
+
+        def say(message: Any) -> None:
+            incoming.put_nowait({"type": "websocket.receive", "text": json.dumps(message)})
+
+        async def until(count: int) -> None:
+            async with asyncio.timeout(10):
+                while len(sent) < count:
+                    await asyncio.sleep(0.005)
+
+        view = GraphQLView(build_schema(), SimpleNamespace(tokens=tokens, feed=feed, store=store))  # type: ignore[arg-type]  # what it uses
+        scope = {"type": "websocket", "path": "/graphql", "headers": [], "subprotocols": ["graphql-transport-ws"]}
+        served = asyncio.create_task(view(scope, incoming.get, send))  # type: ignore[arg-type]  # a queue will do
+        incoming.put_nowait({"type": "websocket.connect"})
+        say({"type": "connection_init", "payload": {"authorization": f"Bearer {secret}"}})
+        say({"id": "1", "type": "subscribe", "payload": {"query": "subscription { taskChanges { tasks { name } } }"}})
+        await until(3)  # accepted, acknowledged, the first event
+        await asyncio.to_thread(lab.store.write, revoke_token, token_id)
+        lab.clock.advance(1)
+        await asyncio.to_thread(lab.submit, name="secret")
+        async with asyncio.timeout(10):
+            await served
+        return sent
+
+    sent = asyncio.run(scene())
+    assert sent[-1]["type"] == "websocket.close"
+    assert sent[-1]["code"] == 4401
+    assert "secret" not in str(sent)

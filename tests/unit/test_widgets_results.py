@@ -61,9 +61,9 @@ def test_html_is_kept_apart_for_its_frame() -> None:
 
 
 def test_a_trace_is_cut_into_its_sections() -> None:
-    text = "In the task's code, innermost first:\n  task:1  f\n      f(x)\nInside Julia and its packages, innermost first:\n  math.jl:2  sqrt"
-    sections = trace_sections(text)
-    assert [section["heading"] for section in sections] == ["In the task's code, innermost first", "Inside Julia and its packages, innermost first"]
+    mine, inside = "In the task's code, innermost first", "Inside Julia and its packages, innermost first"
+    sections = trace_sections(f"{mine}:\n  task:1  f\n      f(x)\n{inside}:\n  math.jl:2  sqrt")
+    assert [section["heading"] for section in sections] == [mine, inside]
     assert sections[0]["lines"] == ["  task:1  f", "      f(x)"]
 
 

@@ -64,11 +64,11 @@ class TaskDetail(Panel):
     height = traitlets.Unicode("").tag(sync=True)
     editable = traitlets.Bool(False).tag(sync=True)
     head = traitlets.Dict().tag(sync=True)
-    facts = traitlets.List().tag(sync=True)
-    code = traitlets.List().tag(sync=True)
+    facts: traitlets.List[list[Any]] = traitlets.List().tag(sync=True)
+    code: traitlets.List[list[str]] = traitlets.List().tag(sync=True)
     result = traitlets.Dict().tag(sync=True)
     problem = traitlets.Dict().tag(sync=True)
-    history = traitlets.List().tag(sync=True)
+    history: traitlets.List[list[Any]] = traitlets.List().tag(sync=True)
 
     def __init__(self, client: Client | None = None, task: Any = None, **traits: Any) -> None:
         self._live = live_tasks(client)

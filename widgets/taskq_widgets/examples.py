@@ -78,7 +78,8 @@ function Base.show(io::IO, ::MIME"image/svg+xml", p::Picture)
     r = 1.15 * maximum(point -> maximum(abs, point), p.path)
     points = join([string(x, ",", y) for (x, y) in p.path], " ")
     drift = round(p.drift, sigdigits = 2)
-    print(io, "<svg xmlns='http://www.w3.org/2000/svg' width='340' height='340' viewBox='$(-r) $(-r) $(2 * r) $(2 * r)'>")
+    print(io, "<svg xmlns='http://www.w3.org/2000/svg' width='340' height='340' ")
+    print(io, "viewBox='$(-r) $(-r) $(2 * r) $(2 * r)'>")
     print(io, "<rect x='$(-r)' y='$(-r)' width='$(2 * r)' height='$(2 * r)' fill='white'/>")
     print(io, "<polyline points='$points' fill='none' stroke='#0b5cad' stroke-width='$(r / 120)'/>")
     print(io, "<circle r='$(r / 25)' fill='#e0a100'/>")
@@ -169,8 +170,11 @@ _LEFT_OUT = frozenset(
 
 def demonstrations() -> tuple[Example, ...]:
     """Return the tasks of ``taskq demo`` as examples, by title."""
-    sources = sorted(file for file in files("taskq_kernel").joinpath("demo", "tasks").iterdir() if file.name.endswith(".jl"))
-    found = (_read(file.read_text(encoding="utf-8")) for file in sources if file.name.removesuffix(".jl") not in _LEFT_OUT)
+    found = [
+        _read(file.read_text(encoding="utf-8"))
+        for file in files("taskq_kernel").joinpath("demo", "tasks").iterdir()
+        if file.name.endswith(".jl") and file.name.removesuffix(".jl") not in _LEFT_OUT
+    ]
     return tuple(sorted(found, key=lambda example: example.title))
 
 

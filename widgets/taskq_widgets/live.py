@@ -104,11 +104,8 @@ class LiveTasks:
                 return
             self._started = True
         # The feed outlives nobody: it holds this weakly, and the client holds this.
-        me = weakref.ref(self)
         self.client.feed.subscribe(
-            lambda changes: (live := me()) and live._on_changes(changes),
-            on_state=lambda state: (live := me()) and live._on_feed_state(state),
-            on_retry=lambda: (live := me()) and live._on_retry(),
+            _weakly(self._on_changes), on_state=_weakly(self._on_feed_state), on_retry=_weakly(self._on_retry)
         )
         self.client.feed.start()
         if self.client.feed.state.connected:  # it ran before: no event will say that it starts
@@ -332,6 +329,18 @@ def live_tasks(client: Client | None = None) -> LiveTasks:
 def in_background(call: Callable[..., None], *arguments: Any) -> None:
     """Run something that waits for the service on a thread of its own, so that no message waits for it."""
     threading.Thread(target=call, args=arguments, name="taskq action", daemon=True).start()
+
+
+def _weakly(method: Callable[..., None]) -> Callable[..., None]:
+    """Return a function that calls a method as long as its object is there."""
+    reference = weakref.WeakMethod(method)
+
+    def call(*arguments: Any) -> None:
+        found = reference()
+        if found is not None:
+            found(*arguments)
+
+    return call
 
 
 def _join(listeners: list[Any], listener: Any, *present: Any) -> Callable[[], None]:

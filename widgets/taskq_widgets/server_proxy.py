@@ -66,7 +66,12 @@ def main(port: int, base_url: str) -> None:
     connect().close()  # finds the service, or starts the local stack
     # Its pages hold the prefix; requests come here without it, since a prefix with an escaped
     # character (a user's @) would come in another form than it is configured.
-    serve(port=port, token=token, open_browser=False, Voila={"base_url": base_url, "server_url": "/"})
+    voila = {
+        "base_url": base_url,
+        "server_url": "/",
+        "identity_provider_class": "taskq_widgets.proxied_identity.ProxiedIdentity",
+    }
+    serve(port=port, token=token, open_browser=False, Voila=voila)
 
 
 if __name__ == "__main__":

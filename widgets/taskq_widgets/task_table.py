@@ -75,7 +75,10 @@ class TaskTable(TableView):
                 self.away = away_text(state)
 
     def _act(self, action: str, ids: list[str]) -> None:
-        in_background(self._reload if action == "reload" else self._change, *([] if action == "reload" else [action, ids]))
+        if action == "reload":
+            in_background(self._reload)
+        else:
+            in_background(self._change, action, ids)
 
     def _reload(self) -> None:
         self.state = "loading"

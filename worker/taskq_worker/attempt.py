@@ -79,8 +79,7 @@ class Attempt:
             for timer in self._timers:
                 timer.cancel()
             self.memory.stop()
-            if self._process.alive:
-                self._process.drain_output()
+            self._process.drain_output()
             self._process.listener = None
             self._output.finish()
 
@@ -113,7 +112,10 @@ class Attempt:
         self.end(endings.broken_frames(reason))
 
     def on_exit(self, status: int) -> None:
-        self.end(endings.died(status, self._process.stderr_text()))
+        if self._process.has_unread_request():
+            self.end(NeverStarted.NEVER_STARTED)
+        else:
+            self.end(endings.died(status, self._process.stderr_text()))
 
     # -- its limits ----------------------------------------------------------------------
 

@@ -49,7 +49,7 @@ class MemoryWatch:
 
     def start(self, used_bytes: int) -> None:
         """Begin to look, the task starting with this much in use."""
-        reset_peak(self._process.pid)
+        reset_peak(self._process.julia_pid)
         self.peak_bytes = used_bytes
         self._began = self._loop.time()
         self._timer = self._loop.call_later(self._interval(used_bytes), self._look)
@@ -61,7 +61,7 @@ class MemoryWatch:
             self._timer = None
         used = self._process.resident_bytes()
         if used and self._loop.time() - self._began > _WORTH_A_LOOK_S:
-            used = max(used, peak_of(self._process.pid))
+            used = max(used, peak_of(self._process.julia_pid))
         self.peak_bytes = max(self.peak_bytes, used)
 
     def _look(self) -> None:

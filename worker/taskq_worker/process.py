@@ -7,11 +7,13 @@ and the output of a hundred slots are a few system calls each.
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import logging
 import os
 import resource
 import shutil
 import subprocess
+import termios
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -64,8 +66,8 @@ class JuliaProcess:
 
     Attributes
     ----------
-    pid : int
-        Its process id.
+    pid, julia_pid : int
+        Its process id; and Julia's own, which differs where a launcher stays between.
     julia_version : str
         As Julia says it.
     idle_bytes : int
@@ -84,6 +86,7 @@ class JuliaProcess:
         self.folder = folder
         self.work = folder / "work"
         self.pid = 0
+        self.julia_pid = 0
         self.julia_version = ""
         self.idle_bytes = 0
         self.used_bytes = 0
@@ -186,7 +189,7 @@ class JuliaProcess:
             hello = self._hello.result()
             if hello.protocol != PROTOCOL_VERSION:
                 raise SetupError(f"the runner speaks protocol {hello.protocol}, and this worker {PROTOCOL_VERSION}")
-            self.julia_version = hello.julia
+            self.julia_version, self.julia_pid = hello.julia, hello.pid
             return
         said = self.stderr_text().strip() or "it said nothing"
         if self._exited in done:
@@ -219,6 +222,14 @@ class JuliaProcess:
         except OSError as error:
             self._break(f"its end of the request pipe is closed: {error.strerror}")
         self._loop.remove_writer(fd)
+
+    def has_unread_request(self) -> bool:
+        """Whether Julia has not read all that was sent: then it has not begun the task."""
+        fd = self._fds.get("requests")
+        if self._unsent or fd is None:
+            return bool(self._unsent)
+        waiting = fcntl.ioctl(fd, termios.FIONREAD, b"\0" * 4)  # either end of a pipe can tell
+        return any(waiting)
 
     def _read_frames(self) -> None:
         data = self._read("frames")
@@ -303,7 +314,7 @@ class JuliaProcess:
 
     def resident_bytes(self) -> int:
         """Resident memory of the process itself."""
-        self.used_bytes = descendants.resident_bytes(self.pid)
+        self.used_bytes = descendants.resident_bytes(self.julia_pid)
         return self.used_bytes
 
     def tree_resident_bytes(self) -> int:

@@ -23,7 +23,7 @@ HERE = Path(__file__).parent
 #: The page.
 NOTEBOOK = HERE / "dashboard.ipynb"
 
-_REDIRECT = '<!doctype html><meta charset="utf-8"><title>taskq</title><meta http-equiv="refresh" content="0; url={url}">'
+_REDIRECT = '<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0; url={url}">'
 
 
 def serve(
@@ -65,7 +65,9 @@ def serve(
         from traitlets.config import Config
         from voila.app import Voila
     except ImportError as error:
-        raise SetupError(f"the dashboard needs Voilà ({error}); install it with: pip install 'taskq-kernel[lab]'") from error
+        raise SetupError(
+            f"the dashboard needs Voilà ({error}); install it with: pip install 'taskq-kernel[lab]'"
+        ) from error
 
     port = port or _free_port(ip)
     _check_port(ip, port)
@@ -78,7 +80,14 @@ def serve(
     settings.merge(Config(config))
     settings.merge(
         Config(
-            Voila={"ip": ip, "port": port, "port_retries": 0, "token": token, "open_browser": False, "log_level": "WARN"},
+            Voila={
+                "ip": ip,
+                "port": port,
+                "port_retries": 0,
+                "token": token,
+                "open_browser": False,
+                "log_level": "WARN",
+            },
             VoilaConfiguration={
                 "theme": "dark" if theme == "dark" else "light",
                 "resources": {"taskq_theme": theme},
@@ -93,7 +102,7 @@ def serve(
 def _application(voila: type[Any], on_listening: Callable[[], None]) -> type[Any]:
     """Return Voilà as a class that says when it listens, and looks for no configuration of the user's."""
 
-    class Dashboard(voila):  # type: ignore[misc]  # Any to mypy
+    class Dashboard(voila):
         def load_config_file(self, *_args: Any, **_options: Any) -> None:
             pass
 
@@ -148,4 +157,6 @@ def _check_port(ip: str, port: int) -> None:
         try:
             probe.bind((ip, port))
         except OSError as error:
-            raise SetupError(f"the dashboard cannot listen on {ip}:{port}: {error.strerror}; give another --port") from error
+            raise SetupError(
+                f"the dashboard cannot listen on {ip}:{port}: {error.strerror}; give another --port"
+            ) from error

@@ -62,7 +62,8 @@ def _json(data: Any, text: str) -> Shown:
         return _array(data)
     if isinstance(data, dict) and not _is_tagged(data) and data:
         rows = [[str(key), cell(value)] for key, value in list(data.items())[:MOST_ROWS]]
-        return {"form": "grid", "head": None, "rows": rows, "named": True, "note": _more(len(data), len(rows), "entries")}
+        note = _more(len(data), len(rows), "entries")
+        return {"form": "grid", "head": None, "rows": rows, "named": True, "note": note}
     if data is None:
         return {"form": "value", "text": "nothing" if text in ("", "nothing", "null") else text}
     shown = data if isinstance(data, str) else cell(data)

@@ -64,8 +64,9 @@ function present(@nospecialize(x), m::Module, limit::Int)
     return as_text(x, m, type, text, note)
 end
 
-"Values that need no walk through foreign methods."
-is_plain(@nospecialize(x)) = x isa Union{Nothing,Missing,Bool,Int,Float64,String,Symbol,Char}
+"Values that need no methods but ours to become JSON."
+is_plain(@nospecialize(x)) = x isa Union{Nothing,Missing,Bool,Int,Float64,String,Symbol,Char} ||
+    x isa Array{Float64} || x isa Array{Int} || x isa Array{String}
 
 function as_text(@nospecialize(x), m::Module, type::String, text::String, note::String)
     full = shown(x, m)

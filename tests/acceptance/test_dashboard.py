@@ -1,0 +1,89 @@
+"""``taskq dashboard``: a page of its own for people who do not code."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+from boards import dashboard, open_board
+from browser import ROOT, Pages
+from playwright.sync_api import expect
+from taskq_widgets.dashboard.launch import HERE, NOTEBOOK
+
+if TYPE_CHECKING:
+    from conftest import RunningStack  # the one beside the test folders
+
+pytestmark = pytest.mark.timeout(300)
+
+
+def test_the_notebook_in_the_repository_is_the_one_that_is_installed() -> None:
+    assert (ROOT / "notebooks" / "dashboard.ipynb").read_bytes() == NOTEBOOK.read_bytes()
+
+
+def test_the_configuration_culls_kernels_and_shows_no_tracebacks() -> None:
+    settings = json.loads((HERE / "voila.json").read_text())
+    assert settings["VoilaConfiguration"]["show_tracebacks"] is False
+    assert settings["MappingKernelManager"]["cull_idle_timeout"] > 0
+
+
+def test_its_own_pages_name_no_host_to_fetch_from() -> None:
+    for file in (HERE / "voila").rglob("*"):
+        if file.is_file():
+            assert re.findall(r"(?:https?:)?//[a-z0-9-]+\.[a-z]", file.read_text()) == [], file
+
+
+def test_a_colleague_submits_an_example_and_reads_the_result(stack: RunningStack, open_page: Pages) -> None:
+    with dashboard(stack.env) as served:
+        token = served.url.partition("token=")[2]
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(served.url.partition("?")[0] + "api/kernels", timeout=10)
+        assert refused.value.code in (401, 403)
+        for process in psutil.process_iter(["cmdline"]):
+            assert token not in " ".join(process.info["cmdline"] or []), "the token is in a process list"
+
+        board = open_board(open_page, "voila", served.url)
+        board.form.get_by_label("Start from an example").select_option(label="From order to chaos: the logistic map")
+        board.submit.click()
+        expect(board.detail.locator(".tqp-status")).to_have_text("Finished", timeout=30_000)
+        expect(board.detail.get_by_role("columnheader", name="growth")).to_be_visible()
+        open_page.shot(board.page, "dashboard")
+        assert open_page.refused == []
+
+
+def test_a_kernel_whose_page_was_left_is_stopped(stack: RunningStack, open_page: Pages, tmp_path: Path) -> None:
+    """The page is left while tasks run: what still changes must not keep its kernel alive."""
+    program = (
+        "import sys; from taskq_widgets.dashboard.launch import serve\n"
+        "serve(open_browser=False, on_ready=lambda url: print(url, flush=True),"
+        " MappingKernelManager={'cull_idle_timeout': 4, 'cull_interval': 1, 'cull_connected': False})"
+    )
+    process = subprocess.Popen([sys.executable, "-c", program], env=stack.env, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        url = process.stdout.readline().strip()
+        board = open_board(open_page, "voila", url)
+        children = psutil.Process(process.pid).children(recursive=True)
+        kernels = [child for child in children if "ipykernel" in " ".join(child.cmdline())]
+        assert len(kernels) == 1
+        board.page.wait_for_timeout(7000)
+        assert kernels[0].is_running(), "the kernel of a page that is looked at was stopped"
+        board.submit_task("for i in 1:200; progress(i / 200); sleep(0.2) end", "while nobody looks")
+        board.page.context.close()
+        open_page.contexts.clear()
+        deadline = time.monotonic() + 60
+        while kernels[0].is_running() and kernels[0].status() != psutil.STATUS_ZOMBIE:
+            assert time.monotonic() < deadline, "the kernel of the page that was left still runs"
+            time.sleep(0.2)
+    finally:
+        process.terminate()
+        process.wait(20)
+        process.stdout.close()
