@@ -3,7 +3,7 @@
 venv := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test setup lint clean
+.PHONY: help demo dashboard test chaos setup lint clean
 
 help:  ## show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -11,11 +11,17 @@ help:  ## show this
 demo: setup  ## set up, then run about twenty Julia tasks on a local stack and show them live
 	@$(venv)/taskq demo
 
+dashboard: setup  ## open the dashboard in the browser
+	@$(venv)/taskq dashboard
+
 test:  ## set up, then check the code and run the whole test suite
 	@scripts/setup --test
 	$(venv)/ruff check
 	$(venv)/mypy --strict
 	$(venv)/python -m pytest
+
+chaos: setup  ## ten minutes of faults on a local stack, and a report (SEED=1, MINUTES=10)
+	PYTHONPATH=tests $(venv)/python -m chaos --seed $(or $(SEED),1) --minutes $(or $(MINUTES),10)
 
 setup:  ## get what taskq needs: .venv, RabbitMQ, Julia
 	@scripts/setup

@@ -76,10 +76,15 @@ mirrors() {
     fi
     # shellcheck disable=SC1091
     [[ $(. /etc/os-release && printf %s "$ID") == debian ]] || return 0
-    # The security archive has updates only. "Origin" is known once the lists were fetched.
+    # The security archive has updates only. Who a mirror says it is ("Origin") is known for
+    # the lists that were fetched; on a machine that has fetched none, it is worth trying.
+    { index_targets && index_targets --no-release-info; } |
+        awk '!seen[$1]++ && ($2 == "Debian" || $2 ~ /^\$/) && $1 !~ /security/ {print $1}'
+}
+
+index_targets() {
     # shellcheck disable=SC2016
-    apt-get indextargets --format '$(REPO_URI) $(ORIGIN)' 'Created-By: Packages' 2>/dev/null |
-        awk '($2 == "" || $2 == "Debian" || $2 ~ /^\$/) && $1 !~ /security/ && !seen[$1]++ {print $1}'
+    apt-get indextargets "$@" --format '$(REPO_URI) $(ORIGIN)' 'Created-By: Packages' 2>/dev/null
 }
 
 configure_apt() {

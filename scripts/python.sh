@@ -14,6 +14,10 @@ set_up_python() {
         say 'no Python packages: see above; pip can be helped by its own variables, such as PIP_INDEX_URL'
         return 1
     }
+    # An editable install leaves data files out, and JupyterLab looks for extensions there.
+    mkdir -p -- "$venv/share/jupyter/labextensions"
+    ln -sfn -- "$root/widgets/taskq_widgets/launcher/labextensions/taskq-launcher" \
+        "$venv/share/jupyter/labextensions/taskq-launcher"
     printf '%s\n' "$want" >"$venv/.taskq"
 }
 

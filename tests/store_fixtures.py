@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import missing
 from postgres_fixture import PostgresMissing, postgres_server
+from stacks import missing
 from store_lab import Clock, Lab, empty
 
 from taskq_kernel.store import Store, upgrade

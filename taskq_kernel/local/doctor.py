@@ -113,9 +113,7 @@ def check_ports(_: Settings) -> Check:
         with socket.create_server(("127.0.0.1", port)) as server:
             socket.create_connection(server.getsockname(), timeout=2).close()
     except (TaskqError, OSError) as error:
-        return Check(
-            "ports", False, f"127.0.0.1: {error}", "bring up the loopback interface: ip link set lo up"
-        )
+        return Check("ports", False, f"127.0.0.1: {error}", "bring up the loopback interface: ip link set lo up")
     return Check("ports", True, f"127.0.0.1 takes connections; {port} is free, for example")
 
 

@@ -142,9 +142,7 @@ def read_juliacall(home: Path) -> Juliacall:
     try:
         found = Juliacall(**json.loads((project_folder(home) / RECORD).read_text()))
     except FileNotFoundError:
-        raise SetupError(
-            f"juliacall has no Julia yet: {_INSTALL} (it needs {OLDEST_JULIA} or newer)"
-        ) from None
+        raise SetupError(f"juliacall has no Julia yet: {_INSTALL} (it needs {OLDEST_JULIA} or newer)") from None
     except (OSError, TypeError, ValueError) as error:
         raise SetupError(f"{project_folder(home) / RECORD} cannot be read ({error}): {_INSTALL}") from error
     if found.package != package:
@@ -273,9 +271,7 @@ def add(home: Path, names: Sequence[str], julia: str, on_line: OnLine = lambda _
     return packages(home)
 
 
-def _follow(
-    command: list[str], environment: Mapping[str, str], on_line: OnLine, failure: str, remedy: str
-) -> None:
+def _follow(command: list[str], environment: Mapping[str, str], on_line: OnLine, failure: str, remedy: str) -> None:
     """Run a program, hand on what it prints, and say well why it failed."""
     said: list[str] = []
     try:

@@ -188,9 +188,7 @@ class NodeFiles:
         write_private(self.home / "rabbitmq.conf", _configuration(facts))
         write_private(self.home / "enabled_plugins", "[].\n")
         # 127.0.0.1 whatever the machine's own resolver thinks of "localhost".
-        write_private(
-            self.home / "inetrc", '{host, {127,0,0,1}, ["localhost"]}.\n{lookup, [file, native]}.\n'
-        )
+        write_private(self.home / "inetrc", '{host, {127,0,0,1}, ["localhost"]}.\n{lookup, [file, native]}.\n')
         cookie = self.home / ".erlang.cookie"
         if not cookie.exists():
             write_private(cookie, secrets.token_hex(20), mode=0o400)

@@ -23,7 +23,9 @@ log = logging.getLogger(__name__)
 
 #: How often the counter is looked at, for changes that another process made.
 POLL_S = 0.5
-#: The least time between two events of live changes.
+#: How long an event is held back after one with many changes, so that a busy feed settles
+#: at few large events: so much for each change in the last one, and so much at most.
+SPACING_PER_CHANGE_S = 0.002
 SPACING_S = 0.05
 
 
@@ -80,25 +82,26 @@ class Feed:
             cursor = since if since is not None else await self._store.read(current_version)
             if cursor < 0:
                 raise ServiceError(f"sinceVersion is {cursor}: give 0 or more", "BAD_INPUT")
-            first, sent_at = True, 0.0
+            first, next_at = True, 0.0
             while not self._closing:
                 changes = await self._read(cursor, task_filter, wants)
                 if first or changes.tasks or changes.deleted:
-                    sent_at = 0.0 if first else time.monotonic()
+                    spacing = SPACING_PER_CHANGE_S * (len(changes.tasks) + len(changes.deleted))
+                    next_at = 0.0 if first else time.monotonic() + min(SPACING_S, spacing)
                     yield changes
                     first = False
                 cursor = changes.version
                 # Who is behind catches up as fast as it can read.
                 if not changes.more:
-                    await self._news(cursor, sent_at)
+                    await self._news(cursor, next_at)
         finally:
             self._subscribers -= 1
 
-    async def _news(self, cursor: int, sent_at: float) -> None:
+    async def _news(self, cursor: int, next_at: float) -> None:
         """Wait for a later version, and until the next event may be sent."""
         while self._version <= cursor and not self._closing:
             await self._changed.wait()
-        pause = sent_at + SPACING_S - time.monotonic()
+        pause = next_at - time.monotonic()
         if pause > 0 and not self._closing:
             await asyncio.sleep(pause)
 

@@ -17,7 +17,7 @@ from browser import ROOT, Pages, notebook_site, run_all_cells
 from playwright.sync_api import Locator, Page, TimeoutError, expect
 
 if TYPE_CHECKING:
-    from conftest import RunningStack  # the one beside the test folders
+    from stacks import RunningStack  # the one beside the test folders
 
 AXE = ROOT / "widgets" / "js" / "node_modules" / "axe-core" / "axe.min.js"
 
@@ -105,6 +105,16 @@ class Board:
         expect(self.submit).to_have_attribute("aria-disabled", "false")
         self.submit.click()
         expect(self.form.locator(".tqp-reason")).to_contain_text("Submitted as number")
+
+    def newest_first(self) -> None:
+        """Sort by falling number."""
+        head = self.table.get_by_role("columnheader", name="Number")
+        for _ in range(3):
+            if head.get_attribute("aria-sort") == "descending":
+                return
+            head.click()
+            expect(head).to_have_attribute("aria-sort", re.compile("ascending|descending"))
+        expect(head).to_have_attribute("aria-sort", "descending")
 
     def search(self, text: str) -> None:
         self.table.get_by_placeholder("Filter by name").fill(text)

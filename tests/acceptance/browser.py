@@ -68,7 +68,7 @@ class Pages:
             permissions=["clipboard-read", "clipboard-write"],
         )
         self.contexts.append(context)
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(60_000)
         context.route("**/*", self._guard)
         page = context.new_page()
         page.on("pageerror", lambda error: self.errors.append(str(error)))

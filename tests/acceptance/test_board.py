@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, expect
 from taskq_kernel import Client, connect
 
 if TYPE_CHECKING:
-    from conftest import RunningStack  # the one beside the test folders
+    from stacks import RunningStack  # the one beside the test folders
 
 pytestmark = pytest.mark.timeout(300)
 expect.set_options(timeout=30_000)
@@ -217,39 +217,47 @@ def test_what_a_task_says_is_text_and_never_html(board: Board, client: Client, n
 # -- the table
 
 
+def confirm(board: Board, action: str, count: int) -> None:
+    """Act on the selection, and confirm that so many are meant."""
+    expect(board.table.locator(".tq-chosen-count")).to_contain_text("selected")
+    board.table.locator(f"[data-action={action}]").click()
+    board.page.get_by_role("dialog").get_by_role("button", name=re.compile(f"{action} {count} task", re.I)).click()
+
+
 def test_tasks_are_filtered_selected_cancelled_retried_and_deleted(board: Board, client: Client, name: str) -> None:
     tasks = client.submit_many([{"code": "sleep(120)", "name": f"{name} {place}"} for place in "abcd"])
-    board.search(name)
-    expect(board.chip(f"{name} d")).to_be_visible()
+    try:
+        board.search(name)
+        expect(board.chip(f"{name} d")).to_be_visible()
 
-    board.table.get_by_role("columnheader", name="Name").click()
-    expect(board.table.locator(".tq-row[aria-rowindex='2'] .tq-cell-name")).to_have_text(f"{name} a")
+        board.table.get_by_role("columnheader", name="Name").click()
+        expect(board.table.locator(".tq-row[aria-rowindex='2'] .tq-cell-name")).to_have_text(f"{name} a")
 
-    for place in "ab":
-        board.row(f"{name} {place}").locator("input").check()
-    board.table.locator("[data-action=cancel]").click()
-    board.page.get_by_role("dialog").get_by_role("button", name=re.compile("Cancel 2")).click()
-    expect(board.chip(f"{name} a")).to_have_text("Cancelled")
-    expect(board.chip(f"{name} b")).to_have_text("Cancelled")
+        for place in "ab":
+            board.row(f"{name} {place}").locator("input").check()
+        expect(board.table.locator(".tq-chosen-count")).to_have_text("2 selected")
+        confirm(board, "cancel", 2)
+        for place in "ab":
+            expect(board.chip(f"{name} {place}")).to_have_text("Cancelled")
 
-    board.overview.get_by_role("button", name=re.compile("^Cancelled")).click()
-    expect(board.row(f"{name} c")).to_have_count(0)
-    expect(board.row(f"{name} a")).to_have_count(1)
-    board.overview.get_by_role("button", name=re.compile("^All")).click()
+        board.overview.get_by_role("button", name=re.compile("^Cancelled")).click()
+        expect(board.row(f"{name} c")).to_have_count(0)
+        expect(board.row(f"{name} a")).to_have_count(1)
+        board.overview.get_by_role("button", name=re.compile("^All")).click()
+        expect(board.row(f"{name} c")).to_have_count(1)
 
-    board.table.locator("[data-action=retry]").click()
-    dialog = board.page.get_by_role("dialog")
-    if dialog.count():
-        dialog.get_by_role("button", name=re.compile("Retry")).click()
-    expect(board.chip(f"{name} a")).not_to_have_text("Cancelled")
+        confirm(board, "retry", 2)
+        expect(board.chip(f"{name} a")).not_to_have_text("Cancelled")
 
-    board.table.get_by_role("checkbox", name=re.compile("all", re.I)).first.check()
-    board.table.locator("[data-action=delete]").click()
-    board.page.get_by_role("dialog").get_by_role("button", name=re.compile("Delete 4")).click()
-    expect(board.row(f"{name} a")).to_have_count(0)
-    assert len(client.frame(batch=tasks)) == 0
-    board.table.get_by_role("columnheader", name="Number").click()
-    board.table.get_by_role("columnheader", name="Number").click()
+        board.table.get_by_role("checkbox", name="Select the rows on this screen").check()
+        expect(board.table.locator(".tq-chosen-count")).to_have_text("4 selected")
+        confirm(board, "delete", 4)
+        expect(board.row(f"{name} a")).to_have_count(0)
+        assert len(client.frame(batch=tasks)) == 0
+    finally:
+        client.delete(batch=tasks)
+        board.search("")
+        board.newest_first()
 
 
 # -- pages

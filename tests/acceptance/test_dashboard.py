@@ -20,7 +20,7 @@ from playwright.sync_api import expect
 from taskq_widgets.dashboard.launch import HERE, NOTEBOOK
 
 if TYPE_CHECKING:
-    from conftest import RunningStack  # the one beside the test folders
+    from stacks import RunningStack  # the one beside the test folders
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -31,7 +31,7 @@ CELLS = [
 AXE = ROOT / "widgets" / "js" / "node_modules" / "axe-core" / "axe.min.js"
 
 pytestmark = pytest.mark.timeout(240)
-expect.set_options(timeout=15_000)
+expect.set_options(timeout=30_000)
 
 
 class Editor:
@@ -46,7 +46,7 @@ class Editor:
         self.press = page.keyboard.press
         self.type = page.keyboard.type
 
-    def eventually(self, seen: Callable[[], Any], wanted: Any, timeout_s: float = 10) -> None:
+    def eventually(self, seen: Callable[[], Any], wanted: Any, timeout_s: float = 30) -> None:
         """Wait until something is as wanted."""
         deadline = time.monotonic() + timeout_s
         while (now := seen()) != wanted:

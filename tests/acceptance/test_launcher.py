@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import urllib3
 from browser import ROOT, Pages, _await_server, _environment, free_port
-from dashboard_page import links_to_this_machine, submit_example, wait_for_dashboard, wait_for_status
+from dashboard_page import PATIENCE_MS, links_to_this_machine, submit_example, wait_for_dashboard, wait_for_status
 from playwright.sync_api import Page
 from taskq_widgets import server_proxy
 
 if TYPE_CHECKING:
-    from conftest import RunningStack
+    from stacks import RunningStack
 
 pytest.importorskip("jupyter_server_proxy")
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -81,7 +81,7 @@ def launcher(lab: Lab, open_page: Pages) -> Page:
 
 def test_the_tile_opens_a_dashboard_that_runs_tasks(lab: Lab, launcher: Page, open_page: Pages) -> None:
     # Given: JupyterLab's launcher. When: the tile is pressed.
-    with launcher.context.expect_page() as opened:
+    with launcher.context.expect_page(timeout=PATIENCE_MS) as opened:
         launcher.locator(".jp-LauncherCard", has_text="taskq dashboard").click()
     page = opened.value
     page.on("pageerror", lambda error: open_page.errors.append(str(error)))
@@ -97,7 +97,7 @@ def test_the_tile_opens_a_dashboard_that_runs_tasks(lab: Lab, launcher: Page, op
 def test_file_new_opens_it_too(lab: Lab, launcher: Page) -> None:
     launcher.get_by_role("menuitem", name="File", exact=True).click()
     launcher.locator(".lm-Menu-item[data-type=submenu]").filter(has_text=re.compile(r"^New$")).click()
-    with launcher.context.expect_page() as opened:
+    with launcher.context.expect_page(timeout=PATIENCE_MS) as opened:
         launcher.locator(".lm-Menu-item", has_text="taskq dashboard").click()
     wait_for_dashboard(opened.value)
     assert opened.value.url.startswith(lab.url(server_proxy.NAME))
@@ -136,7 +136,7 @@ def test_an_open_dashboard_on_which_nothing_happens_is_no_activity(lab: Lab, ope
     # Given: an open dashboard that has settled.
     page = open_page(f"{lab.url(server_proxy.NAME)}/?token={lab.token}")
     wait_for_dashboard(page)
-    page.wait_for_timeout(3_000)
+    page.wait_for_timeout(5_000)
     before = json.loads(lab.get("api/status"))["last_activity"]
     # When: it stays open, with its heartbeats, and nobody touches it.
     page.wait_for_timeout(12_000)

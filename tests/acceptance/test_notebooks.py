@@ -14,7 +14,7 @@ import pytest
 from browser import ROOT
 
 if TYPE_CHECKING:
-    from conftest import RunningStack  # the one beside the test folders
+    from stacks import RunningStack  # the one beside the test folders
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 

@@ -20,7 +20,7 @@ from fresh import ROOT
 from taskq_kernel.cli import cli
 
 if TYPE_CHECKING:
-    from conftest import RunningStack
+    from stacks import RunningStack
 
 #: Commands that are not run here, and why.
 EXCEPTED = {

@@ -33,7 +33,7 @@ RECORD = (
 AXE = ROOT / "widgets" / "js" / "node_modules" / "axe-core" / "axe.min.js"
 
 pytestmark = pytest.mark.timeout(240)
-expect.set_options(timeout=15_000)
+expect.set_options(timeout=30_000)
 
 
 class Table:
@@ -69,7 +69,7 @@ class Table:
         """Wait until the table shows so many rows in all."""
         expect(self.grid).to_have_attribute("aria-rowcount", str(total + 1))
 
-    def eventually(self, seen: Callable[[], Any], wanted: Any, timeout_s: float = 10) -> None:
+    def eventually(self, seen: Callable[[], Any], wanted: Any, timeout_s: float = 30) -> None:
         """Wait until something is as wanted."""
         deadline = time.monotonic() + timeout_s
         while (now := seen()) != wanted:

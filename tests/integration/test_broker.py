@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
-from conftest import RunningStack
+from stacks import RunningStack
 
 from taskq_kernel.broker.client import Broker, Delivery, QueueMissing
 from taskq_kernel.broker.names import Names

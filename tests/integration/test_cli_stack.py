@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import RunningStack, eventually
+from stacks import RunningStack, eventually
 
 Done = subprocess.CompletedProcess[str]
 Run = Callable[..., Done]

@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from conftest import RunningStack, eventually
+from stacks import RunningStack, eventually
 
 from taskq_kernel import RichValue, TaskDeleted, TaskFailed, TaskTimeout, Unauthorized, connect
 from taskq_kernel.client import connection

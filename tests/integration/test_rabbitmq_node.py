@@ -15,7 +15,7 @@ import pika
 import pika.exceptions
 import psutil
 import pytest
-from conftest import eventually, missing
+from stacks import eventually, missing
 
 from taskq_kernel.errors import SetupError, StackError
 from taskq_kernel.local.amqp_login import LoginRefused, can_log_in

@@ -10,8 +10,8 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from conftest import eventually
 from service_process import JSON, ServiceProcess, service_process
+from stacks import eventually
 
 REGISTER = "mutation($i: WorkerInput!) { registerWorker(input: $i) { id leaseSeconds heartbeatSeconds } }"
 CREATE = "mutation($i: [TaskInput!]!) { createTasks(inputs: $i) { id number status attempt name } }"

@@ -11,8 +11,8 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from conftest import eventually
 from service_process import ServiceProcess, service_process, token
+from stacks import eventually
 
 LIMIT = 3 << 20
 

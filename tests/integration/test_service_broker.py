@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Any, TypeVar
 
 import pytest
-from conftest import RunningStack, eventually
 from service_process import ServiceProcess, service_process
+from stacks import RunningStack, eventually
 
 from taskq_kernel.broker.client import Broker, Delivery
 from taskq_kernel.broker.names import Names

@@ -7,8 +7,8 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from conftest import eventually
 from service_process import ServiceProcess, service_process
+from stacks import eventually
 
 LEASE_S = 2.0
 

@@ -8,8 +8,8 @@ from hashlib import sha256
 from uuid import uuid4
 
 import pytest
-from conftest import eventually
 from service_process import TOKENS, ServiceProcess, receive, service_process, subscribe, token
+from stacks import eventually
 
 from taskq_kernel.domain import Role
 from taskq_kernel.service.access import ALLOWED

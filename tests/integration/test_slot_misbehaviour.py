@@ -38,11 +38,9 @@ def processes_with(mark: str) -> list[int]:
 
 DEATHS = [
     ("exit()", "ProcessExited", "the task's code called exit()"),
-    ("println(3); exit(3)", "ProcessExited", "the task's code called exit(3), which ends the whole Julia process"),
+    ("exit(3)", "ProcessExited", "the task's code called exit(3), which ends the whole Julia process"),
     ("ccall(:abort, Cvoid, ())", "ProcessCrashed", "SIGABRT, signal 6"),
-    ("x = 1\nunsafe_load(Ptr{Int}(0))", "ProcessCrashed", "segmentation fault"),
     ("ccall(:kill, Cint, (Cint, Cint), getpid(), 9)", "ProcessCrashed", "ran out of memory"),
-    ("ccall(:_exit, Cvoid, (Cint,), 0)", "ProcessExited", "called exit()"),
     ("atexit(() -> error(\"no\")); atexit(() -> println(\"hook\")); exit(7)", "ProcessExited", "called exit(7)"),
 ]  # fmt: skip
 
@@ -57,10 +55,12 @@ def test_a_task_that_ends_its_process_fails_with_the_reason(slots: Bench, code: 
     assert ran.report.peak_memory_bytes > 0
 
 
-def test_a_crash_names_the_tasks_line_and_has_julias_report(slots: Bench) -> None:
-    error = slots.misbehave("f(p) = unsafe_load(p)\n\nf(Ptr{Int}(0))").error
+def test_reading_a_null_pointer_is_named_with_the_tasks_line(slots: Bench) -> None:
+    error = slots.misbehave("x = 1\nunsafe_load(Ptr{Int}(0))").error
 
-    assert error.line in (1, 3)
+    assert error.name == "ProcessCrashed"
+    assert "segmentation fault" in error.message
+    assert error.line == 2
     assert "signal (11" in error.stacktrace
     assert "taskq" not in error.stacktrace
 
@@ -83,10 +83,6 @@ def test_a_loop_without_end_is_stopped_at_the_time_limit(slots: Bench) -> None:
     assert ran.error.name == "TimeoutExceeded"
     assert "time limit of 0.5 s" in ran.error.message
     assert 0.5 <= ran.report.seconds < 5
-
-
-def test_a_sleeper_is_stopped_at_the_time_limit(slots: Bench) -> None:
-    assert slots.misbehave("sleep(1000)", timeout_s=0.3).error.name == "TimeoutExceeded"
 
 
 def test_a_value_whose_show_never_ends_is_given_up(slots: Bench) -> None:
@@ -160,9 +156,6 @@ def test_standard_input_is_empty(slots: Bench) -> None:
 
 BACKGROUND = [
     "run(`sleep MARK`, wait=false); 1",
-    "run(`setsid sleep MARK`, wait=false); sleep(0.1); 1",
-    "run(`sh -c 'sleep MARK & exit'`); 1",
-    "run(`sh -c 'env -i setsid sleep MARK </dev/null >/dev/null 2>&1 &'`); 1",
     "run(`sh -c '(cd /; env -i setsid sh -c \"setsid sleep MARK & setsid sleep MARK\" >/dev/null 2>&1 &) &'`);"
     " sleep(0.2); 1",
     "run(`sh -c 'trap \"\" TERM HUP; sleep MARK & sleep MARK & wait'`, wait=false); sleep(0.1); exit()",
@@ -190,13 +183,9 @@ def test_a_fork_of_julia_itself_does_no_harm(slots: Bench) -> None:
 LEFT = [
     "@async (sleep(0.1); exit()); 1",
     "@async while true; yield(); end; 1",
-    "Timer(t -> exit(), 0.1); 1",
     "Timer(t -> exit(), 0.1, interval=0.1); 1",
-    "Threads.@spawn (sleep(0.1); exit()); 1",
-    "using Sockets; listen(0); 1",
     'redirect_stdout(open("x", "w")); 1',
     "ccall(:close, Cint, (Cint,), 1); 1",
-    "ccall(:dup2, Cint, (Cint, Cint), 0, 1); 1",
 ]
 
 
@@ -206,23 +195,11 @@ def test_what_a_task_leaves_running_or_open_is_gone_with_its_process(slots: Benc
 
 
 PIRATES = [
-    "Base.show(io::IO, x::Int) = print(io, \"no\")",
-    "Base.show(io::IO, ::MIME\"text/plain\", x::Int) = error(\"no\")",
-    "import Base: gcd\ngcd(a::Int, b::Int) = 5",
-    "import Base.length\nlength(x::String) = error(\"no\")",
-    "Base.print(io::IO, x::Int) = error(\"no\")\nBase.print(io::IO, x::String) = error(\"no\")",
-    "Base.write(io::IOBuffer, x::UInt8) = error(\"no\")",
-    "Base.isvalid(x::String) = error(\"no\")",
-    "Base.string(x...) = error(\"no\")",
+    'Base.show(io::IO, x::Int) = print(io, "no")',
+    'Base.write(io::IOBuffer, x::UInt8) = error("no")\nBase.print(io::IO, x::Int) = error("no")\n'
+    'Base.isvalid(x::String) = error("no")\nBase.string(x...) = error("no")',
     "@eval Base sin(x::Float64) = 7.0",
-    "Core.eval(Base, :(cos(x::Float64) = 7.0))",
-    "eval(:(Base.tan(x::Float64) = 7.0))",
-    "for f in (:exp, :log); @eval Base.$f(x::Float64) = 7.0; end",
-    "Base.convert(::Type{Int}, x::String) = 1",
-    "Base.getindex(x::Int, s::String) = 1",
-    "Main.eval(:(x = 1))",
-    "Base.exit(n) = nothing",
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("code", PIRATES)
@@ -260,11 +237,8 @@ def writing(data: str, fds: str = FRAMES) -> str:
 CHANNEL = [
     ("for fd in 3:40; ccall(:close, Cint, (Cint,), fd); end; 1", "it closed its pipe"),
     (writing('"garbage, garbage"', "3:40"), "bytes that are no frame"),
-    (writing('"T"'), "bytes that are no frame"),
     (writing("UInt8[0x54, 0x51, 0x14, 0, 0xff, 0xff, 0xff, 0x7f]"), "is the limit"),
-    (writing("UInt8[0x54, 0x51, 0x99, 0, 0, 0, 0, 0]"), "unknown type 0x99"),
     (writing("UInt8[0x54, 0x51, 0x14, 0, 2, 0, 0, 0, 0x7b, 0x7d]"), "type 0x14 that cannot be read"),
-    (writing("UInt8[0x54, 0x51, 0x14, 0, 9, 0, 0, 0]"), "cannot be read: "),
 ]
 
 

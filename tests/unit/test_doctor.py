@@ -31,9 +31,7 @@ def test_a_check_that_breaks_is_a_failed_check(tmp_path: Path) -> None:
     assert (last.name, last.ok, last.detail) == ("nothing", False, "ZeroDivisionError: division by zero")
 
 
-def test_whatever_is_wrong_comes_with_a_way_to_mend_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_whatever_is_wrong_comes_with_a_way_to_mend_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TASKQ_RABBITMQ", "/nowhere/rabbitmq-server")
     monkeypatch.setattr(doctor, "DISK_NEEDED_BYTES", 1 << 60)
     (tmp_path / "file").write_text("")

@@ -117,9 +117,7 @@ def test_the_fetched_julia_is_found_from_a_data_folder_of_another_name(
     assert find_julia(settings).path == fetched
 
 
-def test_without_any_julia_the_error_names_every_place_and_what_to_do(
-    settings: Settings, tmp_path: Path
-) -> None:
+def test_without_any_julia_the_error_names_every_place_and_what_to_do(settings: Settings, tmp_path: Path) -> None:
     with pytest.raises(SetupError) as caught:
         find_julia(settings)
     said = str(caught.value)

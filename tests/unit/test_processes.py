@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import eventually
+from stacks import eventually
 
 from taskq_kernel.errors import StackError
 from taskq_kernel.local.identity import identify, is_running
@@ -130,9 +130,7 @@ def test_a_pid_file_that_a_full_disk_cut_short_counts_as_dead(daemon: Daemon, co
     assert daemon.state == "stopped"
 
 
-def test_a_daemon_that_ignores_sigterm_is_killed_with_all_it_has_started(
-    daemon: Daemon, tmp_path: Path
-) -> None:
+def test_a_daemon_that_ignores_sigterm_is_killed_with_all_it_has_started(daemon: Daemon, tmp_path: Path) -> None:
     session = start_stubborn(daemon, tmp_path)
     assert len(processes_of_session(session)) >= 2
     assert not daemon.stop(timeout_s=0.1)
@@ -178,9 +176,7 @@ def test_a_daemon_reads_nothing_from_the_terminal(daemon: Daemon, tmp_path: Path
     eventually(lambda: daemon.state == "dead", "cat reads the end of its input")
 
 
-def test_a_log_that_grew_long_is_set_aside(
-    daemon: Daemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_log_that_grew_long_is_set_aside(daemon: Daemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("taskq_kernel.local.processes.MAX_LOG_BYTES", 4)
     log = tmp_path / "daemon.log"
     log.write_text("old and long")

@@ -103,7 +103,7 @@ class SubmitForm(Panel):
         self._submit_handlers: list[SubmitHandler] = []
         editor = JuliaEditor(
             value=code,
-            placeholder="Julia code. Its last expression is the task's value.",
+            placeholder="The last expression is the value.",
             label="Julia code",
             min_height="200px",
             max_height="208px",

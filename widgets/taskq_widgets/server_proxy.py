@@ -44,7 +44,7 @@ def dashboard_server() -> dict[str, Any]:
         # Opening a page counts as activity of the user's server. What runs to and fro on the
         # socket of an open one does not: a table that is left open, on which nothing
         # happens, must not keep a hub from culling the server.
-        "exclude_last_activity_patterns": [r"/api/kernels/[^/]+/channels"],
+        "exclude_last_activity_patterns": [r".*/api/kernels/[^/]+/channels"],
         "launcher_entry": {"title": "taskq dashboard", "icon_path": str(ICON), "category": "Other"},
     }
 

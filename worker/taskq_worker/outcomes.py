@@ -105,6 +105,8 @@ class Outcomes:
         except ServiceUnreachable:
             raise
         except ServiceError as error:
+            if error.code in ("UNAVAILABLE", "INTERNAL"):
+                raise ServiceUnreachable(str(error)) from error
             # It will be refused again: keep what there is rather than no outcome at all.
             log.warning("task %s: its value could not be stored: %s", outcome.id, error)
             shown = msgspec.Raw(msgspec.json.encode({"repr": value.text}))

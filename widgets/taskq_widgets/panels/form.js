@@ -69,6 +69,8 @@ class FormDisplay extends Display {
       return;
     }
     this.editorPlace.append(view.el);
+    // Without it checkers, and some assistive technology, take the scrolling editor for out of a keyboard's reach.
+    view.el.querySelector(".cm-content")?.setAttribute("tabindex", "0");
     this.ends.push(() => view.remove());
     const judged = () => this.showReason();
     this.editor.on("change:value change:syntax_error", judged);

@@ -205,14 +205,22 @@ function place_text(frame, source::Source)
     return string(file, ":", frame.line)
 end
 
+# As Julia shows it, without what `StackTraces.show_spec_linfo` would have to compile.
 function call_text(frame, m::Module)
+    name = String(frame.func)
+    info = frame.linfo
+    info isa Core.MethodInstance || return name
+    signature = Base.unwrap_unionall(info.specTypes)
+    signature isa DataType && signature <: Tuple || return name
     io = IOBuffer(maxsize = 400)
-    try
-        StackTraces.show_spec_linfo(IOContext(io, :module => m), frame)
-    catch
-        io = IOBuffer()
-        print(io, frame.func)
+    write(io, name, "(")
+    parameters = signature.parameters
+    for i in 2:length(parameters)
+        i > 2 && write(io, ", ")
+        text = shown(parameters[i], m, bytes = 200, compact = true)
+        write(io, "::", text === nothing ? "?" : text)
     end
+    write(io, ")")
     return replace(whole_characters(String(take!(io))), '\n' => ' ')
 end
 

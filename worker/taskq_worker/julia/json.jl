@@ -9,7 +9,13 @@ whether there was any.
 function put_string(io::IOBuffer, text::String)
     write(io, UInt8('"'))
     clean = isvalid(text)
-    clean ? put_valid(io, text) : foreach(c -> put_char(io, c), text)
+    if clean
+        put_valid(io, text)
+    else
+        for c in text
+            put_char(io, c)
+        end
+    end
     write(io, UInt8('"'))
     return !clean
 end
@@ -34,6 +40,8 @@ function put_run(io::IOBuffer, text::String, from::Int, to::Int)
     return nothing
 end
 
+const HEX = codeunits("0123456789abcdef")
+
 function put_escaped(io::IOBuffer, byte::UInt8)
     write(io, UInt8('\\'))
     if byte == UInt8('\n')
@@ -41,7 +49,9 @@ function put_escaped(io::IOBuffer, byte::UInt8)
     elseif byte == UInt8('"') || byte == UInt8('\\')
         write(io, byte)
     else
-        write(io, "u00", string(byte, base = 16, pad = 2))
+        write(io, "u00")
+        write(io, HEX[byte>>4+1])
+        write(io, HEX[byte&0x0f+1])
     end
 end
 
@@ -84,7 +94,9 @@ end
 peek(r::Reader) = r.at <= length(r.bytes) ? @inbounds(r.bytes[r.at]) : 0x00
 
 function skip_space(r::Reader)
-    while peek(r) in (0x20, 0x09, 0x0a, 0x0d)
+    while true
+        byte = peek(r)
+        (byte == 0x20 || byte == 0x0a || byte == 0x0d || byte == 0x09) || break
         r.at += 1
     end
 end
@@ -156,14 +168,14 @@ function read_number(r::Reader)
     peek(r) == UInt8('I') && return expect_word(r, "Infinity", -Inf)
     while true
         byte = peek(r)
-        if byte in (UInt8('.'), UInt8('e'), UInt8('E'), UInt8('+'), UInt8('-'))
+        if byte == UInt8('.') || byte == UInt8('e') || byte == UInt8('E') || byte == UInt8('+') || byte == UInt8('-')
             whole = false
         elseif !(UInt8('0') <= byte <= UInt8('9'))
             break
         end
         r.at += 1
     end
-    text = String(r.bytes[start:r.at-1])
+    text = text_of(r, start, r.at - 1)
     whole || return something(tryparse(Float64, text), NaN)
     small = tryparse(Int, text)
     small === nothing || return small
@@ -180,13 +192,18 @@ function read_string(r::Reader)
         r.at > length(r.bytes) && throw(JSONError(r.at))
         byte == UInt8('\\') && return read_escaped(r, start)
         r.at += 1
-        byte == UInt8('"') && return String(r.bytes[start:r.at-2])
+        byte == UInt8('"') && return text_of(r, start, r.at - 2)
     end
+end
+
+function text_of(r::Reader, from::Int, to::Int)
+    bytes = r.bytes
+    return GC.@preserve bytes unsafe_string(pointer(bytes, from), to - from + 1)
 end
 
 function read_escaped(r::Reader, start::Int)
     io = IOBuffer()
-    write(io, @view r.bytes[start:r.at-1])
+    write(io, text_of(r, start, r.at - 1))
     while true
         r.at > length(r.bytes) && throw(JSONError(r.at))
         byte = peek(r)
@@ -200,9 +217,21 @@ function read_escape(r::Reader, io::IOBuffer)
     byte = peek(r)
     r.at += 1
     byte == UInt8('u') && return read_unicode(r, io)
-    place = findfirst(isequal(Char(byte)), "bfnrt\"\\/")
-    place === nothing && throw(JSONError(r.at))
-    write(io, "\b\f\n\r\t\"\\/"[place])
+    if byte == UInt8('n')
+        write(io, 0x0a)
+    elseif byte == UInt8('"') || byte == UInt8('\\') || byte == UInt8('/')
+        write(io, byte)
+    elseif byte == UInt8('t')
+        write(io, 0x09)
+    elseif byte == UInt8('r')
+        write(io, 0x0d)
+    elseif byte == UInt8('b')
+        write(io, 0x08)
+    elseif byte == UInt8('f')
+        write(io, 0x0c)
+    else
+        throw(JSONError(r.at))
+    end
 end
 
 function read_unicode(r::Reader, io::IOBuffer)
@@ -222,7 +251,7 @@ end
 
 function read_hex(r::Reader)
     r.at + 3 <= length(r.bytes) || throw(JSONError(r.at))
-    code = tryparse(UInt32, String(r.bytes[r.at:r.at+3]), base = 16)
+    code = tryparse(UInt32, text_of(r, r.at, r.at + 3), base = 16)
     code === nothing && throw(JSONError(r.at))
     r.at += 4
     return code
@@ -230,12 +259,26 @@ end
 
 function narrowed(items::Vector{Any})
     isempty(items) && return items
-    all(x -> x isa Int, items) && return Vector{Int}(items)
-    all(x -> x isa Float64 || x isa Int, items) && return Vector{Float64}(items)
-    all(x -> x isa String, items) && return Vector{String}(items)
-    all(x -> x isa Bool, items) && return Vector{Bool}(items)
-    all(x -> x isa ComplexF64, items) && return Vector{ComplexF64}(items)
+    T = typeof(items[1])
+    for item in items
+        typeof(item) === T && continue
+        item isa Union{Int,Float64} && (T === Int || T === Float64) || return items
+        T = Float64
+    end
+    T === Int && return filled(Vector{Int}(undef, length(items)), items)
+    T === Float64 && return filled(Vector{Float64}(undef, length(items)), items)
+    T === String && return filled(Vector{String}(undef, length(items)), items)
+    T === Bool && return filled(Vector{Bool}(undef, length(items)), items)
+    T === ComplexF64 && return filled(Vector{ComplexF64}(undef, length(items)), items)
     return items
+end
+
+function filled(vector::Vector{T}, items::Vector{Any}) where {T}
+    for i in 1:length(items)
+        item = items[i]
+        vector[i] = item isa T ? item : T(item::Int)::T
+    end
+    return vector
 end
 
 function untagged(object::Dict{String,Any})

@@ -11,9 +11,10 @@ Standard library only, Julia 1.5 to 1.12. Where versions differ, an `isdefined` 
 """
 module TaskqRunner
 
-# Latency counts here, not speed: this code handles one short message at a time.
+# Every new process compiles all of this before its first task: what counts is how long
+# that takes. Hence also plain loops here, where a generic function would read better.
 if isdefined(Base, :Experimental) && isdefined(Base.Experimental, Symbol("@optlevel"))
-    Core.eval(@__MODULE__, :(Base.Experimental.@optlevel 1))
+    Core.eval(@__MODULE__, :(Base.Experimental.@optlevel 0))
 end
 
 import Random

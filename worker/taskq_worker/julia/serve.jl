@@ -179,8 +179,8 @@ warm_request(kind, code, arguments) = string("{\"job\":1,\"kind\":\"", kind, "\"
 
 const WARM_UP = [
     warm_request("SCRIPT", "sum(1:10)", "{}"),
-    warm_request("SCRIPT", "progress(0.5, \\\"half\\\")\\nprintln(stderr)\\ntotal = 0.5\\nfor i in 1:3\\n total += i\\nend\\n(a = [1.0, total], b = [\\\"x\\\", s])", "{\"s\":\"\\u00e9\",\"v\":[1,2.5]}"),
-    warm_request("SCRIPT", "Dict(\\\"a\\\" => 1, \\\"b\\\" => [1 2; 3 4], \\\"c\\\" => (1.5, nothing, :x))", "{}"),
+    warm_request("SCRIPT", "progress(0.5, \\\"half\\\")\\nprintln(stderr)\\ntotal = 0.5\\nfor i in 1:3\\n total += i\\nend\\n(a = v, b = total, c = d, d = s)", "{\"s\":\"\\u00e9\",\"v\":[1,2.5],\"d\":{\"a\":[1]}}"),
+    warm_request("SCRIPT", "(a = v, b = s)", "{\"s\":[\"x\"],\"v\":[1,2.5]}"),
     warm_request("SCRIPT", "f(x) = sqrt(x)\\nf(-1.0)", "{}"),
     warm_request("SCRIPT", "f(x) = x.a\\nf(rand(3))\\n", "{}"),
     warm_request("SCRIPT", "sin", "{}"),

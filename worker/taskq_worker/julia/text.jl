@@ -51,13 +51,13 @@ const BRIEF_DEPTH = 4
 # array and named tuple, and a task may have changed it.
 function brief(io::IOBuffer, @nospecialize(x), m::Module, depth::Int)
     if x isa Union{Nothing,Missing,Bool,Signed,Unsigned,BigInt} && is_builtin(x)
-        print(io, x)
+        print_any(io, x)
     elseif x isa Union{Float16,Float32,Float64}
-        print(IOContext(io, :compact => true), x)
+        print_any(IOContext(io, :compact => true), x)
     elseif x isa String
-        print(io, repr(String(first(x, LINE_LENGTH))))
+        print_any(io, repr(String(first(x, LINE_LENGTH))))
     elseif x isa Symbol
-        print(io, ":", x)
+        write(io, ":", String(x))
     elseif position(io) > 4 * LINE_LENGTH || depth > BRIEF_DEPTH
         write(io, "…")
     elseif x isa Vector
@@ -78,7 +78,13 @@ function brief(io::IOBuffer, @nospecialize(x), m::Module, depth::Int)
     return nothing
 end
 
-is_builtin(@nospecialize(x)) = parentmodule(typeof(x)) in (Core, Base, Base.GMP)
+# So that the compiler does not prepare for every kind of value.
+@noinline print_any(@nospecialize(io), @nospecialize(x)) = print(io, x)
+
+function is_builtin(@nospecialize(x))
+    home = parentmodule(typeof(x))
+    return home === Core || home === Base || home === Base.GMP
+end
 
 function brief_items(io::IOBuffer, before::String, @nospecialize(x::Vector), after::String, m::Module, depth::Int)
     write(io, before)
@@ -86,14 +92,14 @@ function brief_items(io::IOBuffer, before::String, @nospecialize(x::Vector), aft
         i > 1 && write(io, ", ")
         isassigned(x, i) ? brief(io, x[i], m, depth + 1) : write(io, "#undef")
     end
-    length(x) > BRIEF_ITEMS && print(io, ", … ", length(x) - BRIEF_ITEMS, " more")
+    length(x) > BRIEF_ITEMS && write(io, ", … ", string(length(x) - BRIEF_ITEMS), " more")
     write(io, after)
     return nothing
 end
 
 function brief_rows(io::IOBuffer, @nospecialize(x::Matrix), m::Module, depth::Int)
     rows, columns = size(x)
-    (rows > BRIEF_ITEMS || columns > BRIEF_ITEMS) && print(io, rows, "×", columns, " ")
+    (rows > BRIEF_ITEMS || columns > BRIEF_ITEMS) && write(io, string(rows), "×", string(columns), " ")
     write(io, "[")
     for i in 1:min(rows, BRIEF_ITEMS)
         i > 1 && write(io, "; ")
@@ -127,7 +133,7 @@ function brief_pairs(
     for i in 1:min(length(names), BRIEF_ITEMS)
         i > 1 && write(io, ", ")
         name = names[i]
-        name isa Symbol && between == " = " ? print(io, name) : brief(io, name, m, depth + 1)
+        name isa Symbol && between == " = " ? write(io, String(name)) : brief(io, name, m, depth + 1)
         write(io, between)
         brief(io, values[i], m, depth + 1)
     end
@@ -139,12 +145,18 @@ end
 plain_name(@nospecialize(x)) = string("<", nameof(typeof(x)), ">")
 
 function cut_line(text::String)
-    any(c -> !isvalid(c) || iscntrl(c), text) && (text = join(Iterators.map(flat, text)))
-    length(text) <= LINE_LENGTH && return text
-    return string(first(text, LINE_LENGTH - 1), "…")
+    io = IOBuffer()
+    written = 0
+    for c in text
+        if written == LINE_LENGTH - 1 && length(text) > LINE_LENGTH
+            write(io, "…")
+            break
+        end
+        write(io, !isvalid(c) ? '\ufffd' : iscntrl(c) ? ' ' : c)
+        written += 1
+    end
+    return String(take!(io))
 end
-
-flat(c::Char) = !isvalid(c) ? '\ufffd' : iscntrl(c) ? ' ' : c
 
 "The name of `x`'s type, as the task's author would write it."
 function type_name(@nospecialize(x), m::Module)

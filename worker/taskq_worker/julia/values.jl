@@ -402,7 +402,8 @@ function hopeless(@nospecialize(T))
 end
 
 function is_number(@nospecialize(T))
-    return parentmodule(T) in (Core, Base, Base.GMP, Base.MPFR, Base.MathConstants)
+    home = parentmodule(T)
+    return home === Core || home === Base || home === Base.GMP || home === Base.MPFR
 end
 
 # Pictures and pages
