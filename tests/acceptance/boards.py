@@ -176,6 +176,13 @@ def run_notebook(page: Page) -> None:
     page.locator(".tq-board").wait_for()
 
 
+def save_notebook(page: Page) -> None:
+    """Save the notebook that JupyterLab shows: it finds the widgets of a kernel again by what is saved."""
+    page.get_by_role("menuitem", name="File", exact=True).click()
+    page.get_by_role("menuitem", name=re.compile("^Save Notebook(?! As)")).click()
+    page.locator(".jp-mod-current.lm-TabBar-tab:not(.jp-mod-dirty)").first.wait_for()
+
+
 def open_board(pages: Pages, kind: str, url: str, **how: object) -> Board:
     """Open a page with the board; ``kind`` is ``voila`` or ``lab``."""
     page = pages(url, **how)  # type: ignore[arg-type]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
-from boards import RECORD, Board, dashboard, lab_site, open_board, violations
+from boards import RECORD, Board, dashboard, lab_site, open_board, save_notebook, violations
 from browser import Pages, pages_in
 from playwright.sync_api import Browser, expect
 
@@ -275,9 +275,9 @@ def test_two_browsers_see_each_others_tasks(voila_board: Board, lab_board: Board
 def test_everything_is_there_again_after_the_page_is_reloaded(board: Board, name: str) -> None:
     board.submit_task("3 + 4", name)
     expect(board.chip(name)).to_have_text("Finished")
+    if "/lab" in board.page.url:
+        save_notebook(board.page)
     board.page.reload()
-    if board.page.locator("#jp-main-statusbar").count() or "/lab" in board.page.url:
-        board.page.locator(".tq-board .cm-content").wait_for(timeout=60_000)
     board.ready()
     expect(board.chip(name)).to_have_text("Finished")
     board.row(name).locator(".tq-open-task").click()
@@ -290,6 +290,7 @@ def test_the_board_catches_up_after_the_service_was_away(
     stack.local._daemons["service"].stop(10)
     try:
         for board in (voila_board, lab_board):
+            board.overview.scroll_into_view_if_needed()
             expect(board.overview.locator(".tqp-banner")).to_contain_text("The service is away")
             board.write("5 + 6", name)
             expect(board.submit).to_be_disabled()
@@ -297,7 +298,8 @@ def test_the_board_catches_up_after_the_service_was_away(
     finally:
         stack.local.up()
     for board in (voila_board, lab_board):
-        expect(board.overview.locator(".tqp-banner")).to_have_text("", timeout=30_000)
+        board.overview.scroll_into_view_if_needed()
+        expect(board.overview.locator(".tqp-banner")).to_have_text("")
         expect(board.form.get_by_label("Name", exact=True)).to_have_value(name)
     expect(voila_board.submit).to_be_enabled()
     voila_board.submit.click()

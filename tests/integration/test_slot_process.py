@@ -60,7 +60,7 @@ class Program:
         (Program("sh", "-c", "echo 'cannot open libjulia.so' >&2; exit 3"),
          r"did not start \(exit code 3\): cannot open libjulia"),
         (Program("sh", "-c", "kill -11 $$"), r"did not start \(signal 11\): it said nothing"),
-        (Program("sh", "-c", "echo hello >&{frames}; sleep 60"), "was not ready after 2 s"),
+        (Program("sh", "-c", "echo hello > /proc/self/fd/{frames}; sleep 60"), "was not ready after 2 s"),
         (Program("sleep", "60"), "was not ready after 2 s: it said nothing"),
         (JuliaCommand("/nonexistent/julia"), "cannot be started as '/nonexistent/julia'"),
     ],

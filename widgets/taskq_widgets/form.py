@@ -113,7 +113,8 @@ class SubmitForm(Panel):
         super().__init__(editor=editor, name=name, offered=offered, **traits)
         editor.observe(lambda _: self._judge(), ["value", "syntax_error"])
         editor.on_submit(lambda code: self._submit(code, editor.syntax_error))
-        self._leave: Callable[[], None] = self._live.on_state(lambda _: self._judge())
+        self._judge()
+        self._leave: Callable[[], None] = self._live.on_state(lambda _: self._refresh_soon())
 
     def on_submit(self, handler: SubmitHandler) -> None:
         """Call ``handler(task)`` for each task submitted, on a thread of its own."""
@@ -163,6 +164,9 @@ class SubmitForm(Panel):
             self.note, self.said, self.problems = fields.get("note", ""), "", {}
         self.editor.diagnostics = []
         self.editor.value = code
+        self._judge()
+
+    def _refresh(self) -> None:
         self._judge()
 
     def _judge(self) -> None:

@@ -64,6 +64,8 @@ class Intake:
         self._dead_letters: set[asyncio.Future[None]] = set()
         #: True once the worker drains: nothing more is taken.
         self.paused = False
+        #: Slots whose Julia is being replaced.
+        self.replacing = 0
         #: True from a claim that failed until the next heartbeat that was answered.
         self.service_away = False
         #: Set whenever a message came or room was made.
@@ -77,7 +79,7 @@ class Intake:
         waiting, running = len(self._holding.ready), self._holding.count(State.RUNNING)
         if self.paused or self.service_away or len(self._holding) >= MOST_UNSETTLED:
             return 0
-        return max(0, self._slots - running + self._pace.ahead - waiting)
+        return max(0, self._slots - self.replacing - running + self._pace.ahead - waiting)
 
     async def run(self) -> None:
         """Claim for ever."""

@@ -214,11 +214,11 @@ class Slot:
         while not stop.done():
             process = self._process
             if process is not None and process.alive:
+                if limit is not None and limit <= process.idle_bytes:
+                    return endings.memory_too_small(process.idle_bytes, limit), 0
                 fits = limit is None or process.used_bytes < limit or process.resident_bytes() < limit
                 if fits and process.tainted_by in (None, job.code_sha256):
                     return process, process.used_bytes
-                if process.tasks == 0 and limit is not None and not fits:
-                    return endings.memory_too_small(process.used_bytes, limit), 0
                 self._discard(process, "it may not run the next task, or holds too much memory for it")
             starting = asyncio.ensure_future(self._start_process())
             first: set[asyncio.Future[Any]] = {starting, stop}

@@ -23,7 +23,7 @@ from typing import Any
 
 from taskq_kernel.broker.client import Broker
 from taskq_kernel.client.transport import GraphQLTransport
-from taskq_kernel.errors import ServiceError, ServiceUnreachable
+from taskq_kernel.errors import ServiceError, ServiceUnreachable, SetupError
 from taskq_kernel.local.julia_project import manifest_sha256
 from taskq_kernel.messages import SCHEMA, ErrorInfo, OutcomeMessage, Provenance
 from taskq_kernel.settings import Settings
@@ -40,6 +40,8 @@ log = logging.getLogger(__name__)
 
 #: How often room, stale claims and unsettled outcomes are looked at, in seconds.
 TICK_S = 0.1
+#: How long to wait before Julia is started again that did not start, in seconds.
+RESTART_S = 2.0
 #: How long a stopping worker waits for its published outcomes to be settled, in seconds.
 SETTLE_S = 5.0
 
@@ -147,6 +149,7 @@ class Supervisor:
     async def _serve(self, slot: Slot) -> None:
         """Run one claimed task after another in this slot."""
         while True:
+            await self._julia_of(slot)
             while not self._holding.ready:
                 self._intake.ready.clear()
                 await self._intake.ready.wait()
@@ -162,6 +165,22 @@ class Supervisor:
             if self._holding.holds(held):
                 self._outcomes.add(held, self._outcome(held, report))
             self._changed.set()
+            self._intake.wake.set()
+
+    async def _julia_of(self, slot: Slot) -> None:
+        """Wait for the slot's Julia if it is being replaced; nothing is claimed for it meanwhile."""
+        if slot.pid is not None:
+            return
+        self._intake.replacing += 1
+        try:
+            while slot.pid is None:
+                try:
+                    await slot.start()
+                except SetupError as error:
+                    log.error("Julia does not start, trying again: %s", error)
+                    await asyncio.sleep(RESTART_S)
+        finally:
+            self._intake.replacing -= 1
             self._intake.wake.set()
 
     def _outcome(self, held: Held, report: Report) -> OutcomeMessage:

@@ -219,7 +219,7 @@ class Display {
         beat();
       }
       this.seen = seen;
-    });
+    }, /** @type {IntersectionObserverInit} */ ({ rootMargin: "600px 0px", scrollMargin: "600px 0px" })); // just out of sight counts as in sight
     eye.observe(this.root);
     const timer = setInterval(beat, BEAT_MS);
     document.addEventListener("visibilitychange", beat);

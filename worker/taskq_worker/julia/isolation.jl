@@ -51,7 +51,7 @@ function enter(b::Baseline)
     storage = current_task().storage
     storage === nothing || empty!(storage)
     isempty(ARGS) || empty!(ARGS)
-    Random.seed!()
+    RANDOM === nothing || RANDOM.seed!()
     return nothing
 end
 

@@ -17,7 +17,12 @@ if isdefined(Base, :Experimental) && isdefined(Base.Experimental, Symbol("@optle
     Core.eval(@__MODULE__, :(Base.Experimental.@optlevel 0))
 end
 
-import Random
+# By its identity: a load path without the standard library must not matter.
+const RANDOM = try
+    Base.require(Base.PkgId(Base.UUID("9a3f8284-a2c9-5f02-9a11-845980a1fd5c"), "Random"))
+catch
+    nothing
+end
 
 const RUNNER_FOLDER = @__DIR__
 
