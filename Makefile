@@ -18,7 +18,7 @@ test:  ## set up, then check the code and run the whole test suite
 	@scripts/setup --test
 	$(venv)/ruff check
 	$(venv)/mypy --strict
-	$(venv)/python -m pytest
+	$(venv)/python -m pytest -n 2 --dist loadfile
 
 chaos: setup  ## ten minutes of faults on a local stack, and a report (SEED=1, MINUTES=10)
 	PYTHONPATH=tests $(venv)/python -m chaos --seed $(or $(SEED),1) --minutes $(or $(MINUTES),10)
