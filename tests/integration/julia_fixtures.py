@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-import os
 import shutil
 import tempfile
 import threading
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from stacks import missing
 from taskq_worker.job import Job, Report
 from taskq_worker.juliacall_command import find_juliacall
 from taskq_worker.runner import JuliaCommand, RunnerCommand
@@ -28,8 +28,9 @@ from taskq_worker.slot import Slot
 
 from taskq_kernel.domain import TaskKind, TaskStatus
 from taskq_kernel.errors import SetupError
+from taskq_kernel.local.julia import find_julia
 from taskq_kernel.messages import ErrorInfo, ValueInfo
-from taskq_kernel.settings import default_home
+from taskq_kernel.settings import default_home, load_settings
 
 T = TypeVar("T")
 
@@ -135,8 +136,10 @@ class Bench:
         """Run a job in the first slot."""
         return self.begin(code, **job).result(PATIENCE_S)
 
-    def misbehave(self, code: str, **job: Any) -> Ran:
+    def misbehave(self, code: str, *, replaced: bool = False, **job: Any) -> Ran:
         """Run a job that the next one in its slot must not suffer from, which is checked.
+
+        Where it has to be, that is by another process, which is checked too.
 
         The slots take turns, and each is checked before its next job, so that a slot can
         start another Julia while the others are used.
@@ -144,7 +147,10 @@ class Bench:
         slot = next(self._turn)
         self.check(slot)
         self._to_check.add(slot)
-        return self.begin(code, slot=slot, **job).result(PATIENCE_S)
+        pid = slot.pid
+        ran = self.begin(code, slot=slot, **job).result(PATIENCE_S)
+        assert slot.pid != pid or not replaced, "its process serves on"
+        return ran
 
     def check(self, *slots: Slot) -> None:
         """Check that slots work that had a misbehaving job."""
@@ -168,13 +174,11 @@ class Bench:
 
 def julia() -> str:
     """The Julia to test with; a test that needs one is skipped without, and fails under CI."""
-    executable = os.environ.get("TASKQ_JULIA") or shutil.which("julia")
-    if executable is None:
-        reason = "there is no Julia: set TASKQ_JULIA to the executable"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return executable
+    try:
+        return str(find_julia(load_settings()).path)
+    except SetupError as error:
+        missing(str(error))
+        raise
 
 
 def runner(kind: str) -> RunnerCommand:
