@@ -117,7 +117,9 @@ class Board:
         expect(head).to_have_attribute("aria-sort", "descending")
 
     def search(self, text: str) -> None:
+        """Filter the table by text, and wait until the field takes the typing for finished."""
         self.table.get_by_placeholder("Filter by name").fill(text)
+        self.page.wait_for_timeout(200)
 
 
 @dataclass
@@ -131,8 +133,7 @@ class Dashboard:
 @contextlib.contextmanager
 def dashboard(env: dict[str, str], *options: str) -> Iterator[Dashboard]:
     """Run ``taskq dashboard`` until the block ends."""
-    program = "from taskq_kernel.cli.dashboard import dashboard; dashboard()"
-    command = [sys.executable, "-c", program, "--no-browser", *options]
+    command = [sys.executable, "-m", "taskq_kernel.cli", "dashboard", "--no-browser", *options]
     paths = [str(ROOT), str(ROOT / "widgets"), os.environ.get("PYTHONPATH", "")]
     process = subprocess.Popen(
         command, env=env | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}, stdout=subprocess.PIPE, text=True

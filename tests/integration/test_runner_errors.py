@@ -91,6 +91,14 @@ def test_the_trace_begins_with_the_tasks_lines_and_hides_the_runners(bench: Benc
         assert hidden not in trace
 
 
+def test_the_trace_through_an_included_file_hides_the_runners_frames(bench: Bench) -> None:
+    trace = bench.run('write("part.jl", "1\\nerror(\\"in part\\")"); include("part.jl")').error.stacktrace
+
+    assert "  part.jl:2  top-level scope" in trace.splitlines()
+    for hidden in ("taskq_worker", "prelude.jl", "Includer", "include_string", "boot.jl"):
+        assert hidden not in trace
+
+
 def test_the_trace_of_a_call_begins_with_the_definitions_lines(bench: Bench) -> None:
     trace = bench.run("f(; n) = sqrt(n)", kind=TaskKind.CALL, arguments={"n": -1.0}).error.stacktrace
 

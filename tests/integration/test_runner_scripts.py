@@ -41,6 +41,7 @@ SCRIPTS = [
     ("x = 3;", 3),
     ("f(x::T) where {T} = T; string(f(1))", "Int64"),
     ("\ufeffbom = 1", 1),
+    ('length("a\0b")', 3),
     ("x = 1\r\ny = 2\r\nx + y", 3),
     ("using Base.Threads; nthreads()", 1),
     ("d = @__DIR__; d == pwd()", True),

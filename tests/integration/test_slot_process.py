@@ -159,7 +159,7 @@ def test_closing_ends_what_runs_and_leaves_nothing(kind: str) -> None:
 
     made.close()
 
-    assert future.result(5).error.name
+    assert future.result(5).error.name == "Stopped"
     assert not Path(f"/proc/{pid}").exists()
     assert not descendants.is_alive(child)
 
@@ -176,12 +176,28 @@ SUPERVISOR = """
         slot = Slot(JuliaCommand(sys.argv[1]), index=0, folder=Path(sys.argv[2]), max_log_bytes=1 << 20,
                     max_value_bytes=1 << 20, default_memory_limit_bytes=None)
         await slot.start()
-        print(slot.pid, flush=True)
-        job = Job("id", 1, "name", TaskKind.SCRIPT, "while true end")
-        await slot.run(job, lambda *_: None, lambda *_: None)
+        job = Job("id", 1, "name", TaskKind.SCRIPT, "progress(0.5); while true end")
+        await slot.run(job, lambda *_: print(slot.pid, flush=True), lambda *_: None)
 
     asyncio.run(main())
 """
+
+
+def test_a_julia_whose_supervisor_died_while_it_started_ends(tmp_path: Path) -> None:
+    """Its first frame finds nobody; nothing else would ever end it."""
+    command = runner("julia")
+    requests, frames = os.pipe(), os.pipe()
+    julia = subprocess.Popen(
+        ["sh", "-c", 'setsid "$@" >/dev/null 2>&1 & echo $!', "sh", *command.argv(requests[0], frames[1])],
+        stdout=subprocess.PIPE,
+        pass_fds=(requests[0], frames[1]),
+        cwd=tmp_path,
+    )
+    for fd in (*requests, *frames):
+        os.close(fd)
+    pid = int(julia.communicate()[0])
+
+    eventually(lambda: not descendants.is_alive(pid), "Julia's end", timeout_s=90)
 
 
 def test_julia_dies_with_its_supervisor(tmp_path: Path) -> None:

@@ -68,9 +68,13 @@ class TaskBoard(VBox):
         work.add_class("tq-board-work")
         super().__init__([self.overview, work, self.table], **traits)
         self.add_class("tq-board")
-        self.table.on_open(lambda task, part: self.detail.show(task, "code" if part == "code" else None))
+        self.table.on_open(self._open)
         self.form.on_submit(self.detail.show)
         self.detail.on_edit(self.form.load)
+
+    def _open(self, task_id: str, part: str) -> None:
+        self.detail.show(task_id, "code" if part == "code" else None)
+        self.detail.reveal()
 
     def close(self) -> None:
         """Take the board and its parts off every screen."""

@@ -137,6 +137,11 @@ def broken_frames(reason: str) -> ErrorInfo:
     )
 
 
+def worker_stops() -> ErrorInfo:
+    """The worker ends before the task does."""
+    return ErrorInfo(name="Stopped", message="the worker that ran the task was stopped")
+
+
 def cannot_start(reason: str) -> ErrorInfo:
     """There is no Julia process to run the task in."""
     return ErrorInfo(name="ProcessCrashed", message=f"Julia could not be started again: {reason}")

@@ -11,7 +11,6 @@ import fcntl
 import logging
 import os
 import resource
-import shutil
 import subprocess
 import termios
 import time
@@ -22,6 +21,7 @@ from typing import Any, Protocol
 
 from taskq_kernel.errors import SetupError
 from taskq_worker import descendants
+from taskq_worker.folder import WorkFolder, remove_folder
 from taskq_worker.frames import (
     HELLO,
     PROTOCOL_VERSION,
@@ -84,7 +84,7 @@ class JuliaProcess:
 
     def __init__(self, folder: Path, max_value_bytes: int) -> None:
         self.folder = folder
-        self.work = folder / "work"
+        self.work = WorkFolder(folder / "work")
         self.pid = 0
         self.julia_pid = 0
         self.julia_version = ""
@@ -104,7 +104,6 @@ class JuliaProcess:
         self._stderr = bytearray()
         self._last_frame_byte = 0.0
         self._process: subprocess.Popen[bytes] | None = None
-        self._pristine: tuple[int, int] | None = None
         self._poll: asyncio.TimerHandle | None = None
 
     # -- starting ------------------------------------------------------------------------
@@ -123,8 +122,8 @@ class JuliaProcess:
         own = await asyncio.to_thread(runner.environment)
         self = cls(folder, max_value_bytes)
         try:
-            self._make_folder()
-            self._spawn(runner, task_environment(self.work, own, os.environ))
+            self.work.make()
+            self._spawn(runner, task_environment(self.work.path, own, os.environ))
             await self._greet(timeout_s)
         except OSError as error:
             await self.end()
@@ -147,7 +146,7 @@ class JuliaProcess:
             for fd in self._fds.values():
                 os.set_blocking(fd, False)
             self._process = subprocess.Popen(
-                runner.argv(requests, frames), env=environment, cwd=self.work, stdin=subprocess.DEVNULL,
+                runner.argv(requests, frames), env=environment, cwd=self.work.path, stdin=subprocess.DEVNULL,
                 stdout=stdout, stderr=stderr, pass_fds=(requests, frames), start_new_session=True,
             )  # fmt: skip
         finally:
@@ -161,11 +160,6 @@ class JuliaProcess:
         self._loop.add_reader(self._fds["frames"], self._read_frames)
         for stream in ("stdout", "stderr"):
             self._loop.add_reader(self._fds[stream], self._read_output, stream)
-
-    def _make_folder(self) -> None:
-        self.folder.mkdir(mode=0o700, parents=True)
-        self.work.mkdir(mode=0o700)
-        self._pristine = self._folder_state()
 
     def _watch_exit(self) -> None:
         try:
@@ -372,56 +366,6 @@ class JuliaProcess:
             self._loop.remove_reader(fd)
             self._loop.remove_writer(fd)
             os.close(fd)
-
-    # -- the task's folder ---------------------------------------------------------------
-
-    def fresh_folder(self) -> Path | None:
-        """Make the tasks' folder empty; the folder to remove, where it was not."""
-        if self._folder_state() == self._pristine:
-            return None
-        trash = self._new_folder()
-        self._pristine = self._folder_state()
-        return trash
-
-    def _folder_state(self) -> tuple[int, int] | None:
-        """Changes with every file that is made in the folder, and every change of its mode."""
-        try:
-            state = self.work.lstat()
-        except OSError:
-            return None
-        return state.st_ino, state.st_ctime_ns
-
-    def _new_folder(self) -> Path | None:
-        try:
-            self.work.rmdir()
-        except FileNotFoundError:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError:
-            trash = self.folder / f"trash-{self.tasks}-{time.monotonic_ns()}"
-            self.work.rename(trash)
-            self.work.mkdir(mode=0o700)
-            return trash
-        self.work.mkdir(mode=0o700)
-        return None
-
-
-def remove_folder(folder: Path) -> None:
-    """Remove a folder that a task may have made hard to remove, or replaced by something else."""
-    if not folder.exists() and not folder.is_symlink():
-        return
-    with suppress(OSError):
-        if folder.is_symlink() or folder.is_file():
-            folder.unlink()
-            return
-    shutil.rmtree(folder, ignore_errors=True)
-    if not folder.exists():
-        return
-    for path, _, _ in os.walk(folder):
-        with suppress(OSError):
-            Path(path).chmod(0o700)
-    shutil.rmtree(folder, ignore_errors=True)
-    if folder.exists():
-        log.warning("cannot remove %s", folder)
 
 
 def _how(status: int) -> str:

@@ -15,10 +15,11 @@ from taskq_kernel.errors import SetupError
 from taskq_kernel.messages import ErrorInfo, ValueInfo
 from taskq_worker import descendants, endings
 from taskq_worker.attempt import Attempt, Ending, NeverStarted
+from taskq_worker.folder import remove_folder
 from taskq_worker.frames import End, Value, run_frame
 from taskq_worker.job import Job, Report
 from taskq_worker.output import TaskOutput
-from taskq_worker.process import JuliaProcess, remove_folder
+from taskq_worker.process import JuliaProcess
 from taskq_worker.runner import RunnerCommand
 
 log = logging.getLogger(__name__)
@@ -94,6 +95,9 @@ class Slot:
         self._attempt: Attempt | None = None
         self._stop: asyncio.Future[ErrorInfo] | None = None
         self._closed = False
+        #: Set while no task runs.
+        self._free = asyncio.Event()
+        self._free.set()
 
     @property
     def pid(self) -> int | None:
@@ -130,6 +134,7 @@ class Slot:
         if self._stop is not None:
             raise RuntimeError(f"slot {self._index} runs a task already")
         self._stop = asyncio.get_running_loop().create_future()
+        self._free.clear()
         try:
             return await self._run(job, self._stop, on_progress, on_log)
         except asyncio.CancelledError:
@@ -138,6 +143,7 @@ class Slot:
             raise
         finally:
             self._stop = None
+            self._free.set()
 
     async def stop_task(self, error: ErrorInfo) -> None:
         """End the running task: its `run` reports FAILED with this error.
@@ -150,8 +156,10 @@ class Slot:
             self._attempt.end(error)
 
     async def close(self) -> None:
-        """End the slot's processes and remove their folders."""
+        """End the slot's processes, with the task that runs, and remove their folders."""
         self._closed = True
+        await self.stop_task(endings.worker_stops())
+        await self._free.wait()
         starting, self._starting = self._starting, None
         if starting is not None:
             starting.cancel()
@@ -245,7 +253,7 @@ class Slot:
             # Ended before the task counts as ended: nothing that it left running goes on.
             await asyncio.shield(self._discard(process, reason, job))
             return
-        trash = process.fresh_folder()
+        trash = process.work.renew()
         if trash is not None:
             self._spawn(asyncio.to_thread(remove_folder, trash))
         if process.used_bytes - process.idle_bytes > self._growth_bytes or process.tasks >= self._tasks_per_process:

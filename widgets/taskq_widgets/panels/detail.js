@@ -22,6 +22,8 @@ class DetailDisplay extends Display {
   /** @param {Model} model @param {HTMLElement} place */
   constructor(model, place) {
     super(model, place, "detail", "Task");
+    /** @type {string | undefined} */
+    this.shownPanel = undefined;
     this.title = h("h2", {});
     this.status = h("span", { class: "tqp-status-place", role: "status" });
     this.facts = h("p", { class: "tqp-facts" });
@@ -220,6 +222,14 @@ class DetailDisplay extends Display {
     return [h("div", { class: "tqp-grid-place" }, h("table", { class: "tqp-grid" }, h("thead", {}, head), h("tbody", {}, ...rows)))];
   }
 
+  /** Scroll to it, when it is out of sight. */
+  reveal() {
+    const { top, bottom } = this.root.getBoundingClientRect();
+    if (bottom > 80 && top < innerHeight - 80) return;
+    const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    this.root.scrollIntoView({ block: "start", behavior: still ? "auto" : "smooth" });
+  }
+
   // -- log
 
   forgetLog() {
@@ -235,6 +245,10 @@ class DetailDisplay extends Display {
 
   /** @param {any} message */
   receive(message) {
+    if (message.type === "reveal") {
+      this.reveal();
+      return;
+    }
     if (message.type === "say") {
       setText(this.toast, message.text);
       clearTimeout(this.hush);

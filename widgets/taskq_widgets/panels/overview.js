@@ -6,6 +6,8 @@ class OverviewDisplay extends Display {
   /** @param {Model} model @param {HTMLElement} place */
   constructor(model, place) {
     super(model, place, "overview", "Overview");
+    /** @type {string | undefined} */
+    this.said = undefined;
     this.chips = h("div", { class: "tqp-chips", role: "group", "aria-label": "Tasks by status" });
     this.slots = this.figure("Slots busy");
     this.meter = h("span", { class: "tqp-meter", "aria-hidden": "true" }, h("i"));

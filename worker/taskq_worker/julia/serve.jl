@@ -18,9 +18,16 @@ function main(requests_fd::Integer, frames_fd::Integer)
     warm_up(folder)
     baseline = Baseline(folder)
     say_hello(wire)
-    while serve_one(wire, baseline)
+    try
+        while serve_one(wire, baseline)
+        end
+        say(wire, FRAME_BYE)
+    catch problem
+        # A task has broken what this module stands on. That must not look like its exit.
+        ccall(:close, Cint, (Cint,), wire.frames)
+        showerror(stderr, problem, catch_backtrace())
+        wait_for_the_end(wire)
     end
-    say(wire, FRAME_BYE)
     return nothing
 end
 
@@ -81,8 +88,12 @@ function run_one(wire::Wire, baseline::Baseline, request::Dict{String,Any})
         value = present_safely(done.value, done.home, limit)
     end
     RUNNING.job = 0
-    restore(baseline)
-    left = leftovers(baseline)
+    left = try
+        restore(baseline)
+        leftovers(baseline)
+    catch
+        "left the process in disorder"
+    end
     done.failure !== nothing && !done.failure.process_is_sound && (left = "overflowed the stack or ran out of memory")
     Libc.flush_cstdio()
     say_end(wire, job, done, value, left)

@@ -1,0 +1,74 @@
+"""The folder that a task works in: its home, its temporary folder, its working directory."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import time
+from contextlib import suppress
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+
+class WorkFolder:
+    """An empty folder for each task, always under the same path.
+
+    Parameters
+    ----------
+    path : Path
+        Where it is to be. Its parent belongs to this object too.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._pristine: tuple[int, int] | None = None
+
+    def make(self) -> None:
+        """Make it, and its parent; both for their owner only."""
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.path.mkdir(mode=0o700)
+        self._pristine = self._state()
+
+    def renew(self) -> Path | None:
+        """Make it empty for the next task; what is to be removed, where there was anything."""
+        if self._state() == self._pristine:
+            return None
+        trash = None
+        try:
+            self.path.rmdir()
+        except FileNotFoundError:
+            pass
+        except OSError:  # not empty, or no folder any more
+            trash = self.path.with_name(f"trash-{time.monotonic_ns()}")
+            self.path.rename(trash)
+        self.make()
+        return trash
+
+    def _state(self) -> tuple[int, int] | None:
+        """Changes with every file that is made in it, and every change of its mode."""
+        try:
+            state = self.path.lstat()
+        except OSError:
+            return None
+        return state.st_ino, state.st_ctime_ns
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder that a task may have made hard to remove, or replaced by something else."""
+    if not folder.exists() and not folder.is_symlink():
+        return
+    with suppress(OSError):
+        if folder.is_symlink() or folder.is_file():
+            folder.unlink()
+            return
+    shutil.rmtree(folder, ignore_errors=True)
+    if not folder.exists():
+        return
+    for path, _, _ in os.walk(folder):
+        with suppress(OSError):
+            Path(path).chmod(0o700)
+    shutil.rmtree(folder, ignore_errors=True)
+    if folder.exists():
+        log.warning("cannot remove %s", folder)

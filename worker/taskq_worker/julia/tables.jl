@@ -1,0 +1,71 @@
+# Values that are tables: columns of equal length, rows with the same names, data frames.
+
+function write_value(w::Walk, @nospecialize(x))
+    if x isa NamedTuple && is_table(fields(x))
+        write_table(w, names_of(x), fields(x))
+    elseif (x isa Dict{String} || x isa Dict{Symbol}) && is_table(collect(Any, values(x)))
+        names = sort!(collect(Any, keys(x)))
+        write_table(w, names, Any[x[name] for name in names])
+    elseif x isa Vector && is_table_of_rows(x)
+        names = names_of(x[1])
+        write_table(w, names, Any[Any[getfield(row, i) for row in x] for i in 1:length(names)])
+    elseif tables_know(x)
+        columns = Base.invokelatest(columns_of, x)
+        write_table(w, names_of(columns), fields(columns))
+    else
+        put(w, x)
+        return "JSON"
+    end
+    return "TABLE"
+end
+
+# Without `keys` and `values`, which Julia would compile anew for each kind of named tuple.
+fields(@nospecialize(x)) = Any[getfield(x, i) for i in 1:nfields(x)]
+names_of(@nospecialize(x)) = Any[name for name in fieldnames(typeof(x))]
+
+function is_table(columns::Vector{Any})
+    isempty(columns) && return false
+    rows = -1
+    for column in columns
+        column isa AbstractVector || return false
+        size = (column isa Vector ? length(column) : Base.invokelatest(length, column))::Int
+        rows == -1 && (rows = size)
+        size == rows || return false
+    end
+    return true
+end
+
+function is_table_of_rows(@nospecialize(x::Vector))
+    (isempty(x) || !(eltype(x) <: NamedTuple || eltype(x) === Any)) && return false
+    names = nothing
+    for i in 1:length(x)
+        isassigned(x, i) || return false
+        row = x[i]
+        row isa NamedTuple && nfields(row) > 0 || return false
+        names === nothing && (names = fieldnames(typeof(row)))
+        fieldnames(typeof(row)) == names || return false
+    end
+    return true
+end
+
+# Whatever a package presents as a table by way of Tables.jl: data frames, query results.
+function tables_know(@nospecialize(x))
+    (x isa Union{AbstractArray,AbstractDict,NamedTuple,Tuple,Number,AbstractString,Nothing,Missing,Symbol,Function}) &&
+        return false
+    tables = loaded(:Tables)
+    return tables !== nothing && Base.invokelatest(value_of(tables, :istable), x) === true
+end
+
+columns_of(@nospecialize(x)) = value_of(loaded(:Tables), :columntable)(x)
+
+function write_table(w::Walk, names::Vector{Any}, columns::Vector{Any})
+    write(w.io, "{\"columns\":{")
+    for i in 1:length(names)
+        i > 1 && write(w.io, ",")
+        put_text(w, string(names[i]))
+        write(w.io, ":")
+        put(w, columns[i])
+    end
+    write(w.io, "}}")
+    return nothing
+end
