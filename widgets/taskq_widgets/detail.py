@@ -75,6 +75,8 @@ class TaskDetail(Panel):
         self._id: str | None = None
         self._data: dict[str, Any] = {}
         self._stale = False
+        #: What the feed tells while a task is read; None while none is.
+        self._meanwhile: dict[str, dict[str, Any]] | None = None
         self._log: list[dict[str, Any]] = []
         self._log_attempt = -1
         self._log_complete = False
@@ -143,6 +145,8 @@ class TaskDetail(Panel):
 
     def _on_changes(self, changes: Changes) -> None:
         with self._guard:
+            if self._meanwhile is not None:
+                self._meanwhile |= {task["id"]: task for task in changes.tasks}
             task_id = self._data.get("id")
             if task_id is None:
                 return
@@ -185,6 +189,8 @@ class TaskDetail(Panel):
                 self._read_log(data)
 
     def _read(self, task_id: str) -> None:
+        with self._guard:
+            self._meanwhile = {}
         try:
             data = operations.get(self._live.transport, task_id, operations.ALL)
         except NotFound:
@@ -198,10 +204,13 @@ class TaskDetail(Panel):
                 self.state, self.message = "error", str(error)
             return  # asked again in a moment
         with self._guard:
+            told, self._meanwhile = (self._meanwhile or {}).get(data["id"], {}), None
             if self._id == task_id:
-                newer = int(self._data.get("version", -1)) > int(data["version"])
-                self._data = data | (self._data if newer else {})
-                self._stale = newer
+                # What the feed told since may be newer than what was read, and the history longer.
+                self._stale = int(told.get("version", -1)) > int(data["version"])
+                self._data = data | (told if self._stale else {})
+                if self._stale:
+                    self._wake.set()
 
     def _show(self, data: dict[str, Any]) -> None:
         error = data.get("error")

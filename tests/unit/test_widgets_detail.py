@@ -1,0 +1,70 @@
+"""The task that is shown is the newest there is, whatever comes first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from taskq_widgets.detail import TaskDetail
+from test_widgets_live import ScriptedService, row
+
+from taskq_kernel.client import operations
+from taskq_kernel.client.feed import Changes
+
+
+def whole(status: str, version: int) -> dict[str, Any]:
+    """A task with all its fields."""
+    fields = (
+        "valueKind valueType valueText valueNote valueRef valueSize value error worker seconds startedAt finishedAt"
+    )
+    rest = dict.fromkeys([*fields.split(), "progress", "progressMessage", "timeoutSeconds", "memoryLimit", "entry"])
+    return rest | row(1, status, version) | {"arguments": {}, "attempt": int(version > 1), "lost": 0, "history": []}
+
+
+@pytest.fixture
+def detail(monkeypatch: pytest.MonkeyPatch) -> TaskDetail:
+    shown = TaskDetail(ScriptedService([]))  # type: ignore[arg-type]
+    monkeypatch.setattr(shown, "_refresh_soon", lambda: None)  # the test refreshes it by itself
+    return shown
+
+
+def answers(monkeypatch: pytest.MonkeyPatch, answer: Callable[[], dict[str, Any]]) -> None:
+    monkeypatch.setattr(operations, "get", lambda *_: answer())
+
+
+def test_a_change_that_is_told_while_the_task_is_read_is_not_lost(
+    detail: TaskDetail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read() -> dict[str, Any]:
+        detail._on_changes(Changes(5, [{"id": "id-1", "status": "RUNNING", "attempt": 1, "version": 5}]))
+        return whole("QUEUEING", 1)
+
+    answers(monkeypatch, read)
+    detail.show("id-1")
+    detail._refresh()
+    assert detail.head["status"] == "RUNNING"
+    answers(monkeypatch, lambda: whole("RUNNING", 5))
+    detail._refresh()
+    assert not detail._stale
+
+
+def test_progress_is_taken_over_without_reading_again(detail: TaskDetail, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers(monkeypatch, lambda: whole("RUNNING", 5))
+    detail.show("id-1")
+    detail._refresh()
+    detail._on_changes(
+        Changes(6, [{"id": "id-1", "status": "RUNNING", "attempt": 1, "version": 6, "progress": 0.5}])
+    )
+    assert not detail._stale
+    detail._refresh()
+    assert detail.head["progress"] == 0.5
+
+
+def test_a_failed_task_opens_at_its_error(detail: TaskDetail, monkeypatch: pytest.MonkeyPatch) -> None:
+    error = {"name": "DomainError", "message": "with -1.0", "stacktrace": "In the task's code:\n  task:1  f", "line": 1}
+    answers(monkeypatch, lambda: whole("FAILED", 9) | {"error": error})
+    detail.show("id-1")
+    detail._refresh()
+    assert detail.tab == "error"
+    assert detail.problem["trace"][0]["heading"] == "In the task's code"
