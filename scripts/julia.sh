@@ -3,20 +3,30 @@
 
 set_up_julia() {
     local found
-    if found=$(julia_there 2>&1); then return 0; fi
+    if found=$(julia_there 2>&1); then
+        remember_julia "$found"
+        return 0
+    fi
     if [[ -n ${TASKQ_JULIA-} ]]; then
         say "no Julia: $found"
         return 1
     fi
     official_julia && return
     scripts/debian-julia.sh "$data_home/julia" 9<&- || return 1
-    # Other data folders, such as the tests' own, find it through this.
-    mkdir -p -- "$venv/share/taskq"
-    (cd -- "$data_home" && printf '%s\n' "$PWD/julia/bin/julia") >"$venv/share/taskq/julia"
     if ! found=$(julia_there 2>&1); then
         say "no Julia: $found"
         return 1
     fi
+    remember_julia "$found"
+}
+
+# A Julia in a data folder, whoever put it there, is also for stacks with other data folders,
+# such as the tests' own: this environment keeps where it is.
+remember_julia() {
+    local pointer=$venv/share/taskq/julia
+    [[ $1 == "$data_home"/julia/bin/julia && ! -s $pointer ]] || return 0
+    mkdir -p -- "${pointer%/*}"
+    (cd -- "$data_home" && printf '%s\n' "$PWD/julia/bin/julia") >"$pointer"
 }
 
 # taskq looks for Julia itself, so that it finds later what set-up finds now.

@@ -27,8 +27,13 @@ from taskq_kernel.errors import SettingsError
 
 
 def default_home() -> Path:
-    """The data folder of this user: ``TASKQ_HOME``, or where the platform keeps such data."""
-    return Path(os.environ.get("TASKQ_HOME") or user_data_path("taskq"))
+    """The data folder: ``TASKQ_HOME``, or the user's."""
+    return Path(os.environ.get("TASKQ_HOME") or user_home())
+
+
+def user_home() -> Path:
+    """The data folder of this user, where the platform keeps such data."""
+    return Path(user_data_path("taskq"))
 
 
 class Settings(BaseSettings):

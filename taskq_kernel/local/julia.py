@@ -5,7 +5,7 @@ The first of these that is Julia 1.5 or newer:
 1. the setting ``julia`` (``TASKQ_JULIA``); if it is set, nothing else is looked at,
 2. ``julia`` on ``PATH``,
 3. the official release, if juliapkg has installed one into this Python environment,
-4. the one that ``scripts/setup`` unpacked into the data folder.
+4. the one that ``scripts/setup`` unpacked into a data folder: the one in use, or the user's.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from taskq_kernel.errors import SetupError
-from taskq_kernel.settings import Settings, default_home
+from taskq_kernel.settings import Settings, default_home, user_home
 
 #: The runner uses nothing newer.
 OLDEST_VERSION = (1, 5)
@@ -89,7 +89,7 @@ def _candidates(home: Path) -> Iterator[tuple[str, str]]:
     yield _recorded(juliapkg) or str(juliapkg / "install" / "bin" / "julia"), "juliapkg"
     if (environment / POINTER).is_file():
         yield (environment / POINTER).read_text().strip(), "set-up"
-    for folder in dict.fromkeys((home, default_home())):
+    for folder in dict.fromkeys((home, default_home(), user_home())):
         yield str(folder / "julia" / "bin" / "julia"), "set-up"
 
 

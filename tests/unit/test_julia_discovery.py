@@ -37,6 +37,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
         (tmp_path / "path" / tool).symlink_to(f"/bin/{tool}")
     monkeypatch.setenv("PATH", str(tmp_path / "path"))
     monkeypatch.setenv("TASKQ_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     monkeypatch.delenv("TASKQ_JULIA", raising=False)
     monkeypatch.setattr("sys.prefix", str(tmp_path / "venv"))
     return Settings(home=tmp_path / "home")
@@ -115,6 +116,12 @@ def test_the_fetched_julia_is_found_from_a_data_folder_of_another_name(
     pointer.parent.mkdir(parents=True)
     pointer.write_text(f"{fetched}\n")
     assert find_julia(settings).path == fetched
+
+
+def test_the_users_fetched_julia_is_found_from_any_data_folder(settings: Settings, julia: MakeJulia) -> None:
+    fetched = julia("data/taskq/julia/bin/julia", "julia version 1.5.3")
+    found = find_julia(settings)
+    assert (found.path, found.source) == (fetched, "set-up")
 
 
 def test_without_any_julia_the_error_names_every_place_and_what_to_do(settings: Settings, tmp_path: Path) -> None:
