@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 from taskq_widgets.examples import EXAMPLES
-from taskq_widgets.form import field_of, parsed, read_arguments, readable, typed
+from taskq_widgets.form import SubmitForm, field_of, parsed, read_arguments, readable, typed
+from test_widgets_live import ScriptedService
 
 from taskq_kernel.errors import TaskqError
 
@@ -70,3 +71,12 @@ def test_examples_have_titles_notes_and_arguments_that_their_code_uses() -> None
         assert example.note
         assert example.code.strip()
         assert all(name in example.code for name in example.arguments)
+
+
+def test_what_stands_in_the_fields_goes_ahead_of_a_submission() -> None:
+    service = ScriptedService([])
+    form = SubmitForm(service)  # type: ignore[arg-type]
+    fields = {"name": "all of it", "queue": "", "priority": "high", "timeout": "3", "memory": "", "attempts": ""}
+    form._on_message(form, {"type": "fields", "view": "v", "form": {**fields, "arguments": [["n", "2"]]}}, [])
+    assert form._options() == {"name": "all of it", "priority": "high", "timeout": "3", "arguments": {"n": 2}}
+    form.close()

@@ -70,7 +70,7 @@ class SubmitForm(Panel):
 
     _esm = panel_script("form.js")
     _css = stylesheet("board.css")
-    _handlers: ClassVar[dict[str, str]] = {"example": "_on_example", "submit": "_on_submit"}
+    _handlers: ClassVar[dict[str, str]] = {"example": "_on_example", "fields": "_on_fields", "submit": "_on_submit"}
 
     editor = traitlets.Instance(JuliaEditor).tag(sync=True, **widget_serialization)
     name = traitlets.Unicode().tag(sync=True)
@@ -145,11 +145,14 @@ class SubmitForm(Panel):
         example = self._examples[int(content["index"])]
         self._fill(example.code, example.title, example.arguments, note=example.note)
 
-    def _on_submit(self, content: dict[str, Any]) -> None:
+    def _on_fields(self, content: dict[str, Any]) -> None:
         with self.hold_trait_notifications():
             for field in FIELDS:
                 self.set_trait(field, str(content["form"][field]))
             self.arguments = [[str(name), str(value)] for name, value in content["form"]["arguments"]]
+
+    def _on_submit(self, content: dict[str, Any]) -> None:
+        self._on_fields(content)
         self._submit(str(content["code"]), content.get("syntax_error"), insist=bool(content.get("insist")))
 
     # -- inside

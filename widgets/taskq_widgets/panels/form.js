@@ -52,6 +52,7 @@ class FormDisplay extends Display {
       h("footer", { class: "tqp-footer" }, this.submit, h("span", { class: "tqp-outcome" }, this.reason, this.insist, this.remark("form"))),
     );
     this.root.addEventListener("keydown", (event) => this.onKey(event));
+    this.root.addEventListener("keydown", (event) => this.beforeEditor(event), { capture: true });
     for (const field of ["name", ...OPTIONS.map(([name]) => name)]) this.on([field], () => this.showField(field));
     this.on(["arguments"], () => this.showArguments());
     this.on(["note"], () => this.showNote());
@@ -194,12 +195,25 @@ class FormDisplay extends Display {
     this.send_(false);
   }
 
+  /**
+   * The editor submits by itself. What stands in the fields goes ahead of it: traits that change while
+   * the kernel is busy are held back, messages are not. @param {KeyboardEvent} event
+   */
+  beforeEditor(event) {
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+    if (/** @type {Element} */ (event.target).closest(".cm-editor")) this.send({ type: "fields", form: this.typed() });
+  }
+
+  /** What stands in the fields. */
+  typed() {
+    const form = Object.fromEntries(Object.entries(this.fields).map(([name, input]) => [name, input.value]));
+    return { ...form, arguments: this.typedArguments() };
+  }
+
   /** @param {boolean} insist */
   send_(insist) {
     if (!this.editor || (this.submit.getAttribute("aria-disabled") === "true" && !insist)) return;
-    const form = Object.fromEntries(Object.entries(this.fields).map(([name, input]) => [name, input.value]));
-    this.send({ type: "submit", form: { ...form, arguments: this.typedArguments() }, code: this.editor.get("value"),
-      syntax_error: this.editor.get("syntax_error"), insist });
+    this.send({ type: "submit", form: this.typed(), code: this.editor.get("value"), syntax_error: this.editor.get("syntax_error"), insist });
   }
 
   // -- from Python
