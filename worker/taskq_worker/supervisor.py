@@ -32,6 +32,7 @@ from taskq_worker.intake import Intake
 from taskq_worker.job import Job, Report
 from taskq_worker.outcomes import Outcomes
 from taskq_worker.pace import Pace
+from taskq_worker.pulse import Pulse
 from taskq_worker.runner import RunnerCommand
 from taskq_worker.service_api import Lease, ServiceApi
 from taskq_worker.slot import Slot
@@ -91,7 +92,8 @@ class Supervisor:
         self._outcomes = Outcomes(broker, self._api, self._holding)
         self._running: dict[Held, Slot] = {}
         self._slots: list[Slot] = []
-        self._lease: Lease | None = None
+        #: Replaced when the service has named its interval.
+        self._pulse = Pulse(settings.heartbeat)
         self._stop = asyncio.Event()
         #: Set whenever a task ended here or was settled.
         self._changed = asyncio.Event()
@@ -102,9 +104,10 @@ class Supervisor:
 
     async def run(self) -> None:
         """Work until `stop` is called, or the service asks this worker to drain."""
-        self._lease = await self._register_patiently()
+        lease = await self._register_patiently()
+        self._pulse = Pulse(lease.heartbeat_s)
         loops = [asyncio.create_task(self._beat())]
-        self._slots = [self._slot(index, self._lease) for index in range(self._count)]
+        self._slots = [self._slot(index, lease) for index in range(self._count)]
         await asyncio.gather(*(slot.start() for slot in self._slots))
         await self._register_patiently()
         log.info("worker %s takes tasks: %d slots, Julia %s", self._name, self._count, self._julia_version)
@@ -158,7 +161,7 @@ class Supervisor:
             self._running[held] = slot
             self._pace.started(held)
             try:
-                report = await slot.run(_job(held), held.set_progress, held.add_output)
+                report = await slot.run(_job(held), *self._listeners(held))
             finally:
                 del self._running[held]
                 self._pace.ended(held)
@@ -166,6 +169,19 @@ class Supervisor:
                 self._outcomes.add(held, self._outcome(held, report))
             self._changed.set()
             self._intake.wake.set()
+
+    def _listeners(self, held: Held) -> tuple[Callable[[float, str], None], Callable[[str, str], None]]:
+        """What takes a running task's progress and output, and has the service told soon."""
+
+        def progress(fraction: float, message: str) -> None:
+            held.set_progress(fraction, message)
+            self._pulse.news()
+
+        def output(stream: str, text: str) -> None:
+            held.add_output(stream, text)
+            self._pulse.news()
+
+        return progress, output
 
     async def _julia_of(self, slot: Slot) -> None:
         """Wait for the slot's Julia if it is being replaced; nothing is claimed for it meanwhile."""
@@ -243,11 +259,9 @@ class Supervisor:
 
     async def _beat(self) -> None:
         """Heartbeat for ever."""
-        if self._lease is None:
-            raise AssertionError("a worker has a lease before its first heartbeat")
         away = False
         while True:
-            await asyncio.sleep(self._lease.heartbeat_s)
+            await self._pulse.next()
             try:
                 await self._heartbeat()
             except (ServiceUnreachable, ServiceError) as error:

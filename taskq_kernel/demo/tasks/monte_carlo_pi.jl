@@ -16,5 +16,5 @@ function estimate(rng, chunks, points_per_chunk)
     return 4p, 4sqrt(p * (1 - p) / (chunks * points_per_chunk))
 end
 
-value, standard_error = estimate(MersenneTwister(2024), 40, 2_000_000)
+value, standard_error = estimate(MersenneTwister(2024), 100, 5_000_000)
 (pi = value, standard_error = standard_error)
