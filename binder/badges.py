@@ -1,7 +1,8 @@
-"""Print the README's Binder badges for a repository: the quick start, and the dashboard.
+"""The README's Binder badges for a repository: the quick start, and the dashboard.
 
-    python binder/badges.py                 # for the remote `origin` of this clone
-    python binder/badges.py REPOSITORY-URL
+    python binder/badges.py                           # print them for the remote `origin` of this clone
+    python binder/badges.py REPOSITORY-URL            # or for another repository
+    python binder/badges.py --update [REPOSITORY-URL] # put them into the README
 
 A badge's address names the repository, so every fork has its own.
 """
@@ -11,8 +12,10 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from pathlib import Path
 from urllib.parse import quote
 
+README = Path(__file__).parents[1] / "README.md"
 #: The public BinderHub; another one's address makes badges for that one.
 HUB = "https://mybinder.org"
 #: What each badge opens, as the path after the Jupyter server's prefix.
@@ -61,17 +64,31 @@ def _parts(repository: str) -> tuple[str, str]:
     return found[1], found[2]
 
 
+def update(readme: str, repository: str) -> str:
+    """The README's text with this repository's badges in place of those it has."""
+    pattern = re.compile(r"(?:^\[!\[[^\]]+ on Binder\]\(\S+\)\]\(\S+\)\n)+", re.MULTILINE)
+    changed, count = pattern.subn(lambda _: badges(repository) + "\n", readme, count=1)
+    if not count:
+        raise ValueError("the README has no badges to replace")
+    return changed
+
+
 def main(arguments: list[str]) -> int:
-    """Print the badges; the exit code."""
-    if arguments:
-        repository = arguments[0]
+    """Print the badges or put them into the README; the exit code."""
+    into_readme = arguments[:1] == ["--update"]
+    addresses = arguments[into_readme:]
+    if addresses:
+        repository = addresses[0]
     else:
         origin = subprocess.run(["git", "remote", "get-url", "origin"], capture_output=True, text=True, check=False)
         if origin.returncode:
             sys.stderr.write("this clone has no remote `origin`: give the repository's address\n")
             return 2
         repository = origin.stdout
-    sys.stdout.write(badges(repository) + "\n")
+    if into_readme:
+        README.write_text(update(README.read_text(), repository))
+    else:
+        sys.stdout.write(badges(repository) + "\n")
     return 0
 
 

@@ -326,3 +326,26 @@ def test_the_badges_pages_are_in_the_repository() -> None:
     said = run([sys.executable, str(ROOT / "binder" / "badges.py"), "https://github.com/ann/taskq"])
     for path in re.findall(r"notebooks%2F(\w+\.ipynb)", said):
         assert (ROOT / "notebooks" / path).is_file()
+
+
+def test_the_readmes_badges_are_those_of_the_repository_they_name() -> None:
+    readme = (ROOT / "README.md").read_text()
+    [owner] = set(re.findall(r"mybinder\.org/v2/gh/([^/]+)/taskq/HEAD", readme))
+    made = run([sys.executable, str(ROOT / "binder" / "badges.py"), f"https://github.com/{owner}/taskq"])
+    assert made.strip() in readme
+
+
+def test_a_fork_puts_its_own_badges_into_its_readme(tmp_path: Path) -> None:
+    # Given: a fork.
+    (tmp_path / "binder").mkdir()
+    script = shutil.copy(ROOT / "binder" / "badges.py", tmp_path / "binder")
+    shutil.copy(ROOT / "README.md", tmp_path)
+    # When: its badges are put in.
+    run([sys.executable, script, "--update", "git@github.com:ann/fork.git"])
+    # Then: they are there, once, and nothing else has changed.
+    readme = (tmp_path / "README.md").read_text()
+    made = run([sys.executable, script, "https://github.com/ann/fork"])
+    assert readme.count("mybinder.org/v2/") == 2
+    without = re.compile(r"^\[!\[.* on Binder\].*\n", re.MULTILINE)
+    assert made.strip() in readme
+    assert without.sub("", readme) == without.sub("", (ROOT / "README.md").read_text())
