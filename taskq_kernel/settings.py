@@ -80,7 +80,7 @@ class Settings(BaseSettings):
     grace: float = Field(10.0, ge=0, description="how long a stopping worker lets its tasks finish")
 
     heartbeat: float = Field(1.0, gt=0, description="how often a worker reports to the service")
-    lease: float = Field(4.0, gt=0, description="how long a worker may be silent before it counts as lost")
+    lease: float = Field(3.0, gt=0, description="how long a worker may be silent before it counts as lost")
     max_lost: int = Field(3, ge=1, description="workers a task may lose before it is FAILED")
     max_log_bytes: int = Field(1 << 20, ge=1024, description="what is kept of the output of one attempt")
     max_value_bytes: int = Field(64 << 20, ge=1024, description="largest value kept whole, as JSON")

@@ -15,7 +15,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from taskq_kernel.domain import TaskStatus
+from taskq_kernel.domain import PRIORITIES, TaskStatus
 from taskq_kernel.messages import SCHEMA, TaskMessage, encode
 from taskq_kernel.store.database import Write
 from taskq_kernel.store.ids import chunks
@@ -57,7 +57,7 @@ _DUE = (
     sa.select(
         outbox.c.id.label("outbox_id"), tasks.c.number, tasks.c.id, tasks.c.name, tasks.c.kind, tasks.c.entry,
         tasks.c.queue, tasks.c.priority, tasks.c.timeout_s, tasks.c.memory_limit, tasks.c.status,
-        tasks.c.deleted_at, tasks.c.arguments, sources.c.code,
+        tasks.c.deleted_at, tasks.c.lost, tasks.c.arguments, sources.c.code,
     )
     .select_from(
         outbox.join(tasks, tasks.c.number == outbox.c.task)
@@ -83,7 +83,7 @@ def read_due(conn: Connection, now: float) -> Due:
                 continue
             seen.add(row.number)
             body = encode(_message(row))
-            messages.setdefault((row.queue, row.priority), []).append(body)
+            messages.setdefault((row.queue, _urgency(row)), []).append(body)
             numbers.append(row.number)
             size += len(body)
             if size >= BATCH_BYTES:
@@ -94,6 +94,11 @@ def read_due(conn: Connection, now: float) -> Due:
         later = sa.select(sa.func.min(outbox.c.available_at)).where(outbox.c.available_at > now)
         next_at = conn.execute(later).scalar_one()
     return Due(entries, messages, numbers, more, next_at)
+
+
+def _urgency(row: Any) -> int:
+    """The priority that a task is handed over with: one that lost its worker has had its turn."""
+    return PRIORITIES[0] if row.lost else int(row.priority)
 
 
 def _message(row: Any) -> TaskMessage:

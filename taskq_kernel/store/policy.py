@@ -14,7 +14,7 @@ class Policy:
     #: How often a worker reports.
     heartbeat_s: float = 1.0
     #: How long a worker may be silent before it counts as lost.
-    lease_s: float = 4.0
+    lease_s: float = 3.0
     #: How long a worker may need to find a service that came back, on top of a lease.
     return_s: float = 5.0
     #: How many workers a task may lose.

@@ -26,7 +26,7 @@ from taskq_kernel.errors import StackError
 #: How long a recovery is waited for; more is reported as a failure, whatever the limit.
 PATIENCE_S = 90.0
 #: The lease of a local stack, in seconds.
-LEASE_S = 4.0
+LEASE_S = 3.0
 
 
 @dataclass

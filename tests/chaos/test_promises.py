@@ -26,7 +26,7 @@ from taskq_kernel.local.rabbit_files import NodeFiles
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180 * SLACK)]
 
 #: The lease of a local stack, in seconds.
-LEASE_S = 4.0
+LEASE_S = 3.0
 
 
 def statuses(rows: list[dict[str, Any]]) -> list[str]:

@@ -46,6 +46,21 @@ def test_messages_are_grouped_by_queue_and_priority_oldest_first(lab: Lab) -> No
     }
 
 
+def test_a_task_that_lost_its_worker_goes_ahead_of_those_that_wait(lab: Lab) -> None:
+    # Given: a worker with a task of the lowest priority, and others that wait.
+    [task] = lab.submit(queue="a", priority=0)
+    worker = lab.join(queues=["a"])
+    lab.publish()
+    lab.claim(worker, task)
+    # When: the worker is lost.
+    lab.clock.advance(lab.policy.lease_s + 1)
+    lab.reap()
+    lab.submit(queue="a", priority=2)
+    # Then: its task is in the first of the queue's queues, and keeps its own priority.
+    assert {key: [message.number for message in found] for key, found in messages(lab).items()} == {("a", 2): [1, 2]}
+    assert lab.task(task).priority == 0
+
+
 def test_what_is_confirmed_is_not_handed_over_again(lab: Lab) -> None:
     lab.submit("1", "2")
     assert lab.publish() == [1, 2]
