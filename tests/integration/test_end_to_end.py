@@ -198,6 +198,27 @@ def test_a_cancelled_task_can_be_retried(q: Client) -> None:
     assert task.result(timeout=30) == 5
 
 
+def test_a_task_that_has_just_finished_can_be_retried_at_once(q: Client) -> None:
+    task = q.submit("6")
+    for attempt in (1, 2, 3):
+        # The worker that has it learns with its next heartbeat only that it is settled.
+        assert task.result(timeout=10) == 6
+        assert task.attempt == attempt
+        task.retry()
+    assert task.result(timeout=10) == 6
+
+
+def test_a_running_task_that_is_cancelled_can_be_retried_at_once(q: Client) -> None:
+    task = q.submit("sleep(60)")
+    eventually(lambda: task.refresh().status == "RUNNING", "the task runs")
+    # Its worker hears of the one and the other with its next heartbeat only.
+    task.cancel()
+    task.retry()
+    eventually(lambda: task.refresh().status == "RUNNING", "the task runs again", timeout_s=10)
+    assert task.attempt == 2
+    task.cancel()
+
+
 def test_a_deleted_task_is_gone_for_everybody(q: Client, stack: RunningStack) -> None:
     task = q.submit("1")
     task.result(timeout=30)

@@ -12,6 +12,7 @@ import asyncio
 import logging
 import time
 from collections import deque
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from taskq_kernel.broker.client import SETTLE_S, Broker, Consumer, Delivery
@@ -43,16 +44,38 @@ class _Waiting:
 
 
 class Intake:
-    """Takes tasks for as long as there is room for them."""
+    """Takes tasks for as long as there is room for them.
+
+    Parameters
+    ----------
+    broker, api, holding, pace
+        The worker's own.
+    slots : int
+        How many tasks the worker runs at once.
+    queues : list of str
+        The users' names of the queues it serves.
+    let_go : callable
+        Called with an attempt that is still held when a later one of the same task is
+        granted: it must run no longer.
+    """
 
     def __init__(
-        self, broker: Broker, api: ServiceApi, holding: Holding, pace: Pace, *, slots: int, queues: list[str]
+        self,
+        broker: Broker,
+        api: ServiceApi,
+        holding: Holding,
+        pace: Pace,
+        *,
+        slots: int,
+        queues: list[str],
+        let_go: Callable[[Held], Awaitable[None]],
     ) -> None:
         self._broker = broker
         self._api = api
         self._holding = holding
         self._pace = pace
         self._slots = slots
+        self._let_go = let_go
         # All queues of the first priority, then all of the second, ...
         names = [name for level in zip(*map(broker.names.all_tasks, queues), strict=True) for name in level]
         self._in_hand: dict[str, deque[_Waiting]] = {name: deque() for name in names}
@@ -182,10 +205,13 @@ class Intake:
         return taken
 
     async def _claim(self, batch: list[_Waiting]) -> None:
-        # A message that comes twice: this worker holds the task, the claim would be refused.
-        wanted = {waiting.task.id: waiting for waiting in batch if waiting.task.id not in self._holding}
-        granted = await self._api.claim(list(wanted)) if wanted else {}
+        wanted = {waiting.task.id: waiting for waiting in batch}
+        granted = await self._api.claim(list(wanted))
         for task_id, attempt in granted.items():
+            older = self._holding.get(task_id)
+            if older is not None:
+                # Retried, or taken from this worker, before the next heartbeat could say so.
+                await self._let_go(older)
             self._holding.add(Held(wanted[task_id].task, attempt))
         for waiting in batch:
             waiting.delivery.ack()

@@ -87,7 +87,13 @@ class Supervisor:
         self._holding = Holding()
         self._pace = Pace(self._count)
         self._intake = Intake(
-            broker, self._api, self._holding, self._pace, slots=self._count, queues=settings.queues
+            broker,
+            self._api,
+            self._holding,
+            self._pace,
+            slots=self._count,
+            queues=settings.queues,
+            let_go=self._let_go,
         )
         self._outcomes = Outcomes(broker, self._api, self._holding)
         self._running: dict[Held, Slot] = {}
