@@ -45,14 +45,30 @@ class Settings(BaseSettings):
     url: str | None = Field(None, description="the service's GraphQL URL; unset: the local stack")
     token: SecretStr | None = Field(None, description="bearer token for the service")
     token_file: Path | None = Field(None, description="file that holds the bearer token")
+    ca_file: Path | None = Field(
+        None, description="PEM file of the authorities to trust for https and amqps; unset: the system's"
+    )
 
     host: str = Field("127.0.0.1", description="address the service listens on")
     port: int = Field(0, ge=0, le=65535, description="port the service listens on; 0: a free one")
+    tls_cert: Path | None = Field(None, description="PEM file of the service's certificate, with its chain")
+    tls_key: Path | None = Field(None, description="PEM file of that certificate's private key")
+    insecure: bool = Field(False, description="let the service listen beyond loopback without TLS")
+    trusted_proxies: list[str] = Field(
+        [], description="addresses of proxies whose X-Forwarded-For the service believes"
+    )
+    auth_failures: int = Field(
+        20, ge=1, description="wrong tokens a minute that one address may send before it has to wait"
+    )
+    private_tasks: bool = Field(False, description="show each user only the user's own tasks")
+    graphiql: bool = Field(True, description="serve GraphiQL, the page to try queries in")
+    introspection: bool = Field(True, description="let queries ask for the schema")
+    # The URLs of databases may have passwords in them, so no repr shows them.
     database: str | None = Field(
-        None, description="task database, an SQLAlchemy URL; unset: SQLite in the data folder"
+        None, repr=False, description="task database, an SQLAlchemy URL; unset: SQLite in the data folder"
     )
     results_database: str | None = Field(
-        None, description="results database, an SQLAlchemy URL; unset: SQLite in the data folder"
+        None, repr=False, description="results database, an SQLAlchemy URL; unset: SQLite in the data folder"
     )
     blobs: Path | None = Field(None, description="folder for large values; unset: in the data folder")
     tokens_file: Path | None = Field(
@@ -145,7 +161,7 @@ def load_settings(**flags: Any) -> Settings:
 
 def _explain(item: Any) -> str:
     name = ".".join(str(part) for part in item["loc"])
-    secret = "token" in name or name == "broker"
+    secret = "token" in name or name.endswith(("broker", "database"))
     value = "" if secret or item["type"] == "missing" else f" is {item['input']!r}"
     if item["type"] == "extra_forbidden":
         return f"there is no setting named {name!r}"

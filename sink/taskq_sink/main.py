@@ -23,7 +23,7 @@ def run(settings: Settings) -> int:
     logs.configure(settings.log_level)
     if settings.url is None:
         raise SettingsError("set TASKQ_URL: the sink needs to know the service")
-    transport = GraphQLTransport(settings.url, read_token(settings))
+    transport = GraphQLTransport(settings.url, read_token(settings), ca_file=settings.ca_file)
     database = ResultsDatabase(settings.results_database or f"sqlite:///{settings.home / 'results.db'}")
     try:
         asyncio.run(_sink(settings, database, transport))
@@ -33,7 +33,9 @@ def run(settings: Settings) -> int:
 
 
 async def _sink(settings: Settings, database: ResultsDatabase, transport: GraphQLTransport) -> None:
-    broker = Broker(read_broker_url(settings), Names(settings.broker_prefix), settings.queue_type, "sink")
+    broker = Broker(
+        read_broker_url(settings), Names(settings.broker_prefix), settings.queue_type, "sink", settings.ca_file
+    )
     task = asyncio.create_task(Sink(broker, database, transport).run())
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -20,6 +20,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
+from pathlib import Path
 from typing import Any, Literal
 
 import pika
@@ -27,7 +28,8 @@ from pika.exceptions import AMQPError
 
 from taskq_kernel.broker.names import Names
 from taskq_kernel.broker.session import NOT_FOUND, PRECONDITION_FAILED, Channel, ChannelRefused, Session
-from taskq_kernel.errors import BrokerUnreachable
+from taskq_kernel.errors import BrokerUnreachable, SettingsError
+from taskq_kernel.tls import trusting
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +86,13 @@ class Broker:
         Type of the queues that this side declares.
     client_name : str
         Name of the connection, as RabbitMQ's tools show it.
+    ca_file : Path, optional
+        PEM file of the authorities to trust where the URL is amqps. Default: the system's.
+
+    Raises
+    ------
+    SettingsError
+        If the URL is no AMQP URL, or the PEM file cannot be used.
 
     Attributes
     ----------
@@ -94,8 +103,13 @@ class Broker:
     """
 
     def __init__(
-        self, url: str, names: Names, queue_type: Literal["quorum", "classic"], client_name: str
+        self, url: str, names: Names, queue_type: Literal["quorum", "classic"], client_name: str,
+        ca_file: Path | None = None,
     ) -> None:
+        scheme = url.partition("://")[0]
+        if scheme not in ("amqp", "amqps"):
+            raise SettingsError("RabbitMQ's URL must look like amqps://user:password@host:5671/%2F")
+        self._tls = trusting(ca_file) if scheme == "amqps" else None
         self.names = names
         self.on_connect: list[Callable[[Broker], Awaitable[None]]] = []
         self.fresh: set[str] = set()
@@ -244,7 +258,7 @@ class Broker:
 
     async def _connect_and_wait(self) -> str:
         """Hold one connection; return why it was lost."""
-        session = await Session.open(self._url, self._client_name)
+        session = await Session.open(self._url, self._client_name, self._tls)
         self._session = session
         try:
             self._publisher = await _Publisher.open(session)

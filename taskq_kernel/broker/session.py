@@ -7,6 +7,7 @@ opens the next one. pika is not thread-safe: nothing here may be called from ano
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,7 @@ from pika.adapters.asyncio_connection import AsyncioConnection
 from pika.exceptions import AMQPError, ChannelClosed, ChannelClosedByBroker, ConnectionClosed
 
 from taskq_kernel.errors import BrokerUnreachable
+from taskq_kernel.tls import explain
 
 #: How long to wait for the broker's answer to anything but a publish, in seconds.
 ANSWER_TIMEOUT_S = 10.0
@@ -40,12 +42,14 @@ class Session:
         self.closed = closed
 
     @classmethod
-    async def open(cls, url: str, client_name: str) -> Session:
-        """Connect to the broker at ``url``, or raise `BrokerUnreachable`."""
+    async def open(cls, url: str, client_name: str, tls: ssl.SSLContext | None = None) -> Session:
+        """Connect to the broker at ``url``, with ``tls`` if it is given, or raise `BrokerUnreachable`."""
         loop = asyncio.get_running_loop()
         opened: asyncio.Future[Any] = loop.create_future()
         closed: asyncio.Future[str] = loop.create_future()
         parameters = pika.URLParameters(url)
+        # Whatever the URL says: an ssl_options in its query could switch the checks off.
+        parameters.ssl_options = None if tls is None else pika.SSLOptions(tls, parameters.host)
         parameters.heartbeat = HEARTBEAT_S
         parameters.blocked_connection_timeout = None
         parameters.connection_attempts = 1
@@ -187,5 +191,6 @@ def _reason(error: BaseException | str) -> str:
     """pika's errors as one line, without the URL (it holds the password)."""
     if isinstance(error, ChannelClosed | ConnectionClosed):
         return f"{error.reply_code} {error.reply_text}"
-    text = str(error) or type(error).__name__
+    untrusted = explain(error) if isinstance(error, BaseException) else None
+    text = untrusted or str(error) or type(error).__name__
     return text.splitlines()[0]

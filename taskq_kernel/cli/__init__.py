@@ -28,6 +28,7 @@ _COMMANDS = {
     "demo": "demo",
     "dashboard": "dashboard",
     "julia": "julia",
+    "token": "token",
     "service": "roles",
     "worker": "roles",
     "sink": "roles",

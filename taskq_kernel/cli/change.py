@@ -48,10 +48,8 @@ def delete(ids: Sequence[str], as_json: bool) -> int:
 def _change(verb: str, ids: Sequence[str], as_json: bool) -> int:
     from taskq_kernel.client import operations
     from taskq_kernel.client.connection import existing
-    from taskq_kernel.client.transport import GraphQLTransport
 
-    address = existing()
-    transport = GraphQLTransport(address.url, address.token)
+    transport = existing().transport()
     fields = operations.TASK if as_json else "number"
     tasks, changed = operations.change(transport, verb, list(dict.fromkeys(ids)), fields=fields)
     if as_json:

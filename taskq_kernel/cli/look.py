@@ -160,7 +160,5 @@ def logs(task_id: str, follow: bool, as_json: bool) -> int:
 
 def _transport() -> GraphQLTransport:
     from taskq_kernel.client.connection import existing
-    from taskq_kernel.client.transport import GraphQLTransport
 
-    address = existing()
-    return GraphQLTransport(address.url, address.token)
+    return existing().transport()

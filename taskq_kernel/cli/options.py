@@ -7,6 +7,7 @@ machine can read a process's arguments.
 
 from __future__ import annotations
 
+import re
 import types
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,8 @@ from taskq_kernel.client.options import parse_size
 
 #: Settings that are numbers of bytes.
 _SIZES = frozenset({"memory_limit", "max_value_bytes", "max_log_bytes"})
+#: Settings that are URLs of databases.
+_URLS = frozenset({"database", "results_database"})
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -43,9 +46,10 @@ def settings_options(*names: str) -> Callable[[Command], Command]:
             kind = _plain(field.annotation)
             if kind is SecretStr:
                 raise ValueError(f"{name} is a secret, and no flag: use {name}_file")
-            default = "" if field.default is None or field.default_factory else f", default {_shown(field)}"
+            default = "" if field.default in (None, []) or field.default_factory else f", default {_shown(field)}"
+            flag = f"--{name.replace('_', '-')}"
             command = click.option(
-                f"--{name.replace('_', '-')}",
+                f"{flag}/--no-{flag[2:]}" if kind is bool else flag,
                 name,
                 default=None,
                 help=f"{_sentence(field.description)} [TASKQ_{name.upper()}{default}]",
@@ -68,6 +72,8 @@ def _click_type(name: str, kind: Any) -> dict[str, Any]:
         return {"type": click.Choice(get_args(kind))}
     if get_origin(kind) is list:
         return {"metavar": "NAME,NAME", "callback": _names}
+    if name in _URLS:
+        return {"metavar": "URL", "callback": _url}
     if name in _SIZES:
         return {"metavar": "SIZE", "callback": size}
     return {"type": {Path: click.Path(path_type=Path)}.get(kind, kind)}
@@ -84,6 +90,17 @@ def _sentence(text: str | None) -> str:
 def size(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> int | None:
     """Click's callback for an option that is a number of bytes, such as ``2 GiB``."""
     return None if value is None else parse_size(value)
+
+
+def _url(_ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """Click's callback for an option that is the URL of a database."""
+    if value is not None and re.search(r"://[^/@]*:[^/@]*@|password=", value):
+        variable = f"TASKQ_{str(parameter.name).upper()}"
+        raise click.UsageError(
+            f"the URL has a password in it, and everybody on this machine can read a process's arguments: "
+            f"set {variable}, or have the password in ~/.pgpass"
+        )
+    return value
 
 
 def _names(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> list[str] | None:

@@ -80,8 +80,12 @@ def table(rows: Sequence[Mapping[str, Any]]) -> None:
         except BrokenPipeError:
             pipe_closed()
         return
-    cells = [list(COLUMNS), *([text for text, _style in row_cells(row)] for row in rows)]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(COLUMNS))]
+    columns([list(COLUMNS), *([text for text, _style in row_cells(row)] for row in rows)])
+
+
+def columns(cells: Sequence[Sequence[str]]) -> None:
+    """Write rows of texts as plain columns."""
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     write("".join("  ".join(map(str.ljust, row, widths)).rstrip() + "\n" for row in cells))
 
 

@@ -10,15 +10,19 @@ import click
 from taskq_kernel.cli.options import examples, settings_options
 
 _BROKER = ("broker_file", "broker_prefix", "queue_type")
-_SERVICE = ("url", "token_file")
+_SERVICE = ("url", "token_file", "ca_file")
 
 
 @click.command(
     short_help="Run the GraphQL service.",
-    epilog=examples("taskq service --port 8000 --tokens-file tokens.json --broker-file broker.url"),
+    epilog=examples(
+        "taskq service --port 8000 --tokens-file tokens.json --broker-file broker.url",
+        "taskq service --host 0.0.0.0 --port 443 --tls-cert fullchain.pem --tls-key key.pem --tokens-file tokens.json",
+    ),
 )
 @settings_options(
-    "host", "port", "tokens_file", "database", "blobs", *_BROKER,
+    "host", "port", "tls_cert", "tls_key", "insecure", "trusted_proxies", "tokens_file", "auth_failures",
+    "private_tasks", "graphiql", "introspection", "database", "blobs", *_BROKER, "ca_file",
     "heartbeat", "lease", "max_lost", "max_log_bytes", "max_value_bytes", "home", "log_level",
 )  # fmt: skip
 def service(**flags: Any) -> int:

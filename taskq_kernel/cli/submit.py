@@ -65,9 +65,8 @@ def submit(file: Path, name: str | None, wait: bool, arguments: Sequence[str], a
         return _submit_and_wait(address, given, as_json)
 
     from taskq_kernel.client import operations
-    from taskq_kernel.client.transport import GraphQLTransport
 
-    transport = GraphQLTransport(address.url, address.token)
+    transport = address.transport()
     fields = operations.ALL if as_json else "number"
     task = operations.create(transport, [given | {"id": operations.new_id()}], fields)[0]
     if as_json:
@@ -89,9 +88,8 @@ def _read(file: Path) -> str:
 
 def _submit_and_wait(address: Any, given: dict[str, Any], as_json: bool) -> int:
     from taskq_kernel.client import operations
-    from taskq_kernel.client.client import Client
 
-    client = Client(address.url, address.token)
+    client = address.client()
     task = client._create([given])[0]
     for _ in ended(client, [task], None):
         pass
@@ -139,12 +137,10 @@ def wait(ids: Sequence[str], timeout: float | None, as_json: bool) -> int:
 
     Exit code 0 if all are FINISHED, 1 if one is not, or not within --timeout.
     """
-    from taskq_kernel.client.client import Client
     from taskq_kernel.client.connection import existing
     from taskq_kernel.client.display import task_line
 
-    address = existing()
-    client = Client(address.url, address.token)
+    client = existing().client()
     tasks = list({task.id: task for task in map(client.task, ids)}.values())
     done = sorted((task for task in tasks if task._is_done), key=lambda task: task._data["finishedAt"] or "")
     codes = []

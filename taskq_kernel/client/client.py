@@ -6,6 +6,7 @@ import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -82,11 +83,15 @@ class Client:
         The bearer token.
     timeout_s : float
         How long one answer of the service may take.
+    ca_file : Path, optional
+        PEM file of the authorities to trust where the URL is https. Default: the system's.
     """
 
-    def __init__(self, url: str, token: str | None, *, timeout_s: float = 30.0) -> None:
-        self._transport = GraphQLTransport(url, token, timeout_s)
-        self.feed = Feed(self._transport.url, self._transport.authorization)
+    def __init__(
+        self, url: str, token: str | None, *, timeout_s: float = 30.0, ca_file: Path | None = None
+    ) -> None:
+        self._transport = GraphQLTransport(url, token, timeout_s, ca_file=ca_file)
+        self.feed = Feed(self._transport.url, self._transport.authorization, self._transport.tls)
         self._known = KnownTasks(self._transport, self.feed)
         self._closed = False
         # The feed's thread does not hold the client: one that nobody uses ends its feed.

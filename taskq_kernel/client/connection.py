@@ -6,7 +6,7 @@ import json
 import os
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,20 +14,36 @@ from taskq_kernel.errors import ServiceUnreachable, SettingsError
 
 if TYPE_CHECKING:
     from taskq_kernel.client.client import Client
+    from taskq_kernel.client.transport import GraphQLTransport
 
 
 @dataclass(frozen=True, repr=False)
 class Address:
-    """A service's URL and the token for it."""
+    """A service's URL, the token for it, and whom to trust where the URL is https."""
 
     url: str
     token: str | None
+    ca_file: Path | None = None
+
+    def transport(self) -> GraphQLTransport:
+        """What single requests are made with."""
+        from taskq_kernel.client.transport import GraphQLTransport
+
+        return GraphQLTransport(self.url, self.token, ca_file=self.ca_file)
+
+    def client(self, timeout_s: float = 30.0) -> Client:
+        """A client; nothing is asked of the service yet."""
+        from taskq_kernel.client.client import Client
+
+        return Client(self.url, self.token, timeout_s=timeout_s, ca_file=self.ca_file)
 
     def __repr__(self) -> str:
         return f"Address({self.url!r})"
 
 
-def connect(url: str | None = None, token: str | None = None, *, timeout_s: float = 30.0) -> Client:
+def connect(
+    url: str | None = None, token: str | None = None, *, ca_file: str | Path | None = None, timeout_s: float = 30.0
+) -> Client:
     """Connect to a taskq service.
 
     Without a URL: to ``TASKQ_URL`` where that is set, else to the local stack, which is
@@ -40,13 +56,16 @@ def connect(url: str | None = None, token: str | None = None, *, timeout_s: floa
     token : str, optional
         The bearer token. Default: ``TASKQ_TOKEN``, or what the file ``TASKQ_TOKEN_FILE``
         holds; for a local stack, the stack's own.
+    ca_file : str or Path, optional
+        PEM file of the authorities to trust where the URL is https. Default:
+        ``TASKQ_CA_FILE``, else those of the system.
     timeout_s : float
         How long one answer of the service may take.
 
     Raises
     ------
     ServiceUnreachable
-        If there is no service at the URL.
+        If there is no service at the URL, or its certificate is not trusted.
     Unauthorized
         If the service does not accept the token.
     SettingsError
@@ -54,12 +73,11 @@ def connect(url: str | None = None, token: str | None = None, *, timeout_s: floa
     StackError, SetupError
         If no local stack can be started; the message says what is missing.
     """
-    from taskq_kernel.client.client import Client
-
-    address = _given(url, token) if url is not None else configured()
+    authority = Path(ca_file) if ca_file is not None else None
+    address = _given(url, token, authority) if url is not None else configured()
     if address is None:
         address = _started_stack()
-    client = Client(address.url, address.token, timeout_s=timeout_s)
+    client = replace(address, ca_file=authority or address.ca_file).client(timeout_s)
     try:
         client._transport.execute("{ me { name } }")
     except BaseException:
@@ -90,7 +108,7 @@ def configured() -> Address | None:
         If they set one, and no token.
     """
     look = quick_look()
-    return _given(look.url, look.token()) if look.url is not None else None
+    return _given(look.url, look.token(), look.ca_file) if look.url is not None else None
 
 
 def existing() -> Address:
@@ -103,7 +121,7 @@ def existing() -> Address:
     """
     look = quick_look()
     if look.url is not None:
-        return _given(look.url, look.token())
+        return _given(look.url, look.token(), look.ca_file)
     local = _local(look.home)
     if local is None:
         raise ServiceUnreachable("no taskq stack is running; start one with `taskq up`, or set TASKQ_URL")
@@ -119,6 +137,7 @@ class QuickLook:
 
     home: Path
     url: str | None
+    ca_file: Path | None
     token: Callable[[], str | None]
 
 
@@ -126,7 +145,7 @@ def quick_look() -> QuickLook:
     """The client's part of the settings.
 
     Loading `taskq_kernel.settings` takes longer than a whole ``taskq ls``. Where nothing
-    but the environment can set anything, the four variables that a client needs are read
+    but the environment can set anything, the five variables that a client needs are read
     here; where there is a ``taskq.toml``, the settings are loaded. A test holds both to
     the same results.
     """
@@ -136,8 +155,13 @@ def quick_look() -> QuickLook:
 
         settings = load_settings()
         has_token = settings.token is not None or settings.token_file is not None
-        return QuickLook(settings.home, settings.url, lambda: read_token(settings) if has_token else None)
-    return QuickLook(home, os.environ.get("TASKQ_URL"), _token_from_environment)
+        return QuickLook(
+            settings.home, settings.url, settings.ca_file, lambda: read_token(settings) if has_token else None
+        )
+    ca_file = os.environ.get("TASKQ_CA_FILE")
+    return QuickLook(
+        home, os.environ.get("TASKQ_URL"), None if ca_file is None else Path(ca_file), _token_from_environment
+    )
 
 
 def _user_data_folder() -> str:
@@ -161,12 +185,12 @@ def _read(file: Path, what: str) -> str:
         raise SettingsError(f"{what} {str(file)!r}: {error.strerror}") from error
 
 
-def _given(url: str, token: str | None) -> Address:
+def _given(url: str, token: str | None, ca_file: Path | None) -> Address:
     if token is None:
         token = quick_look().token()
     if not token:
         raise SettingsError(f"there is no token for {url}; set TASKQ_TOKEN or TASKQ_TOKEN_FILE")
-    return Address(url, token)
+    return Address(url, token, ca_file if ca_file is not None else quick_look().ca_file)
 
 
 # -- the local stack -----------------------------------------------------------------------

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import logging
 import random
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ import msgspec
 from taskq_kernel.client.operations import FEED
 from taskq_kernel.client.transport import decode_json, service_error
 from taskq_kernel.errors import Forbidden, ServiceError, ServiceUnreachable, Unauthorized
+from taskq_kernel.tls import explain
 
 if TYPE_CHECKING:
     from websockets.sync.client import ClientConnection
@@ -112,9 +114,12 @@ class Feed:
         The GraphQL endpoint, ``http`` or ``https``.
     authorization : dict
         The header with the token; see `GraphQLTransport.authorization`.
+    tls : ssl.SSLContext, optional
+        What checks the service's certificate, where the URL is https.
     """
 
-    def __init__(self, url: str, authorization: dict[str, str]) -> None:
+    def __init__(self, url: str, authorization: dict[str, str], tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self._url = urlsplit(url)._replace(scheme="wss" if url.startswith("https") else "ws").geturl()
         self._authorization = authorization
         self._lock = threading.Lock()
@@ -250,7 +255,7 @@ class Feed:
             code = getattr(getattr(error, "rcvd", None), "code", None)
             if code in (4401, 4403):
                 raise Unauthorized("the service does not accept the token", "UNAUTHORIZED") from error
-            reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            reason = explain(error) or getattr(error, "strerror", None) or str(error) or type(error).__name__
             raise ServiceUnreachable(f"{self._url}: {reason}") from error
         finally:
             self._socket = None
@@ -263,6 +268,7 @@ class Feed:
             self._url,
             subprotocols=[Subprotocol(PROTOCOL)],
             additional_headers=self._authorization,
+            ssl=self._tls,
             compression=None,
             proxy=None,
             open_timeout=HANDSHAKE_S,

@@ -211,6 +211,52 @@ def statistics(transport: GraphQLTransport) -> dict[str, Any]:
     return found
 
 
+_ABOUT = "id name role createdAt expiresAt revokedAt"
+
+
+def tokens(transport: GraphQLTransport) -> list[dict[str, Any]]:
+    """Every token that was made at the service, without its secret."""
+    found: list[dict[str, Any]] = transport.execute(f"query Tokens {{ tokens {{ {_ABOUT} }} }}")["tokens"]
+    return found
+
+
+def create_token(
+    transport: GraphQLTransport, name: str, role: str, expires_in_s: float | None = None
+) -> dict[str, Any]:
+    """Make a token: ``secret``, which cannot be had again, and ``token``, what is kept of it.
+
+    Raises
+    ------
+    InvalidTask
+        If the name or the time cannot be used.
+    """
+    query = (
+        "mutation Create($name: String!, $role: Role!, $expires: Float) {"
+        f" createToken(name: $name, role: $role, expiresInSeconds: $expires) {{ secret token {{ {_ABOUT} }} }} }}"
+    )
+    try:
+        data = transport.execute(query, {"name": name, "role": role, "expires": expires_in_s})
+    except ServiceError as error:
+        if error.code == "BAD_INPUT":
+            raise InvalidTask(str(error)) from error
+        raise
+    made: dict[str, Any] = data["createToken"]
+    return made
+
+
+def revoke_token(transport: GraphQLTransport, token_id: str) -> dict[str, Any]:
+    """Make a token worthless; what is kept of it.
+
+    Raises
+    ------
+    NotFound
+        If there is none with this id.
+    """
+    query = f"mutation Revoke($id: ID!) {{ revokeToken(id: $id) {{ {_ABOUT} }} }}"
+    gone: dict[str, Any] = transport.execute(query, {"id": token_id}, repeatable=True)["revokeToken"]
+    return gone
+
+
 def chunks(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
     """The items in parts of at most ``size``."""
     for start in range(0, len(items), size):

@@ -8,8 +8,10 @@ It is synchronous and thread-safe; asynchronous code calls it through
 from __future__ import annotations
 
 import math
+import ssl
 import time
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -24,6 +26,7 @@ from taskq_kernel.errors import (
     SettingsError,
     Unauthorized,
 )
+from taskq_kernel.tls import explain, trusting
 
 #: How long making a connection may take, in seconds.
 CONNECT_TIMEOUT_S = 5.0
@@ -31,6 +34,8 @@ CONNECT_TIMEOUT_S = 5.0
 RETRY_PAUSES_S = (0.05, 0.3)
 #: Answers of a proxy, or of a service that is just starting: nobody handled the request.
 _NOT_THERE = frozenset({502, 503, 504})
+#: Wrong tokens came from this address; whoever goes on waiting is let in again.
+_TOO_MANY = 429
 #: How much of an answer that is not the service's is quoted.
 _QUOTED = 200
 
@@ -55,20 +60,31 @@ class GraphQLTransport:
         How long an answer may take.
     connections : int
         How many connections are kept open for threads that ask at the same time.
+    ca_file : Path, optional
+        PEM file of the authorities to trust where the URL is https. Default: the system's.
 
     Raises
     ------
     SettingsError
-        If the URL is not an HTTP one, or has a password in it.
+        If the URL is not an HTTP one, or has a password in it, or the PEM file cannot be used.
+
+    Attributes
+    ----------
+    tls : ssl.SSLContext or None
+        What checks the service's certificate; None where the URL is http.
     """
 
-    def __init__(self, url: str, token: str | None, timeout_s: float = 30.0, *, connections: int = 8) -> None:
+    def __init__(
+        self, url: str, token: str | None, timeout_s: float = 30.0, *, connections: int = 8,
+        ca_file: Path | None = None,
+    ) -> None:
         self.url = endpoint(url)
+        self.tls = trusting(ca_file) if self.url.startswith("https:") else None
         parts = urlsplit(self.url)
         self._path = parts.path + (f"?{parts.query}" if parts.query else "")
         self._blobs = parts.path.removesuffix("graphql").rstrip("/") + "/blobs/"
         self._authorization = {"authorization": f"Bearer {token}"} if token else {}
-        self._pool = _pool(parts, timeout_s, connections)
+        self._pool = _pool(parts, timeout_s, connections, self.tls)
         self._timeout_s = timeout_s
 
     def __repr__(self) -> str:
@@ -161,6 +177,8 @@ class GraphQLTransport:
                 if pause is None:
                     raise ServiceUnreachable(f"no taskq service at {self.url}: {_reason(error)}") from error
             else:
+                if response.status == _TOO_MANY:
+                    raise ServiceUnreachable(f"{self.url} refused the token: {_refusal(response)}")
                 if response.status not in _NOT_THERE:
                     return response
                 if pause is None:
@@ -223,11 +241,16 @@ def _number(text: str) -> float | Decimal:
 _decoder = msgspec.json.Decoder(float_hook=_number)
 
 
-def _pool(parts: SplitResult, timeout_s: float, connections: int) -> urllib3.HTTPConnectionPool:
-    kind = urllib3.HTTPSConnectionPool if parts.scheme == "https" else urllib3.HTTPConnectionPool
+def _pool(
+    parts: SplitResult, timeout_s: float, connections: int, tls: ssl.SSLContext | None
+) -> urllib3.HTTPConnectionPool:
     timeout = urllib3.Timeout(connect=min(CONNECT_TIMEOUT_S, timeout_s), read=timeout_s)
     assert parts.hostname is not None  # noqa: S101  (`endpoint` has checked it)
-    return kind(parts.hostname, parts.port, timeout=timeout, maxsize=connections)
+    if tls is None:
+        return urllib3.HTTPConnectionPool(parts.hostname, parts.port, timeout=timeout, maxsize=connections)
+    return urllib3.HTTPSConnectionPool(
+        parts.hostname, parts.port, timeout=timeout, maxsize=connections, ssl_context=tls
+    )
 
 
 def _data(response: urllib3.BaseHTTPResponse) -> dict[str, Any]:
@@ -262,6 +285,9 @@ def _json(response: urllib3.BaseHTTPResponse) -> dict[str, Any] | None:
 
 def _reason(error: Exception) -> str:
     """What the operating system said, without the objects that urllib3 wraps it in."""
+    untrusted = explain(error)
+    if untrusted is not None:
+        return untrusted
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, OSError) and cause.strerror:

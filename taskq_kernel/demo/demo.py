@@ -108,7 +108,7 @@ def _client(workers: int | None) -> Iterator[Client]:
     """A client of the service that is set, or of the local stack; one that is started is stopped."""
     address = configured()
     if address is not None:
-        with Client(address.url, address.token) as client:
+        with address.client() as client:
             yield client
         return
 

@@ -240,8 +240,11 @@ class LocalStack:
         }
         if role == "service":
             environment |= {"TASKQ_PORT": str(info.port), "TASKQ_TOKENS_FILE": str(tokens / "accepted.json")}
+            environment |= _kept("DATABASE", "PRIVATE_TASKS", "GRAPHIQL", "INTROSPECTION", "AUTH_FAILURES")
         else:
             environment |= {"TASKQ_URL": info.graphql, "TASKQ_TOKEN_FILE": str(tokens / f"{role}.token")}
+        if role == "sink":
+            environment |= _kept("RESULTS_DATABASE")
         if role == "worker":
             environment |= {"TASKQ_SLOTS": str(info.slots)}
         self._daemons[role].start(
@@ -276,9 +279,14 @@ _KEPT = frozenset(
     f"TASKQ_{name}"
     for name in (
         "JULIA", "RUNNER", "MEMORY_LIMIT", "GRACE", "HEARTBEAT", "LEASE", "MAX_LOST", "MAX_LOG_BYTES",
-        "MAX_VALUE_BYTES", "LOG_LEVEL", "DATABASE", "RESULTS_DATABASE", "RABBITMQ", "QUEUES",
+        "MAX_VALUE_BYTES", "LOG_LEVEL", "RABBITMQ", "QUEUES",
     )
 )  # fmt: skip
+
+
+def _kept(*names: str) -> dict[str, str]:
+    """Settings of one part alone: a database's URL may have a password in it."""
+    return {key: os.environ[key] for key in (f"TASKQ_{name}" for name in names) if key in os.environ}
 
 
 def _ready(transport: GraphQLTransport) -> bool:

@@ -1,4 +1,4 @@
-"""Who may do what: one table from roles to the schema's root fields, and the blobs."""
+"""Who may do what: one table from the schema's root fields, and the other paths, to roles."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ _EVERYBODY = frozenset(Role)
 _READERS = frozenset({Role.ADMIN, Role.USER, Role.RUNNER})
 _SUBMITTERS = frozenset({Role.ADMIN, Role.USER})
 _WORKERS = frozenset({Role.WORKER})
+_ADMINS = frozenset({Role.ADMIN})
 
-#: Every root field, with the roles that may use it.
+#: Every root field, with the roles that may use it; ``docs/security.md`` shows this table.
 ALLOWED: dict[str, frozenset[Role]] = {
     "Query.task": _READERS,
     "Query.tasks": _READERS,
     "Query.workers": _READERS,
     "Query.statistics": _READERS,
+    "Query.tokens": _ADMINS,
     "Query.me": _EVERYBODY,
     "Query.serviceVersion": _EVERYBODY,
     "Subscription.taskChanges": _READERS,
@@ -30,7 +32,9 @@ ALLOWED: dict[str, frozenset[Role]] = {
     "Mutation.cancelTasks": _SUBMITTERS,
     "Mutation.retryTasks": _SUBMITTERS,
     "Mutation.deleteTasks": _SUBMITTERS,
-    "Mutation.drainWorker": frozenset({Role.ADMIN}),
+    "Mutation.drainWorker": _ADMINS,
+    "Mutation.createToken": _ADMINS,
+    "Mutation.revokeToken": _ADMINS,
     "Mutation.registerWorker": _WORKERS,
     "Mutation.claimTasks": _WORKERS,
     "Mutation.heartbeat": _WORKERS,
@@ -39,9 +43,13 @@ ALLOWED: dict[str, frozenset[Role]] = {
     "Mutation.recordOutcomes": frozenset({Role.SINK}),
 }
 
-#: Who may read and who may upload values.
-BLOB_READERS = _READERS | _WORKERS
-BLOB_WRITERS = _WORKERS
+#: What is asked for by path, with the roles that may. Nobody needs a token for ``/healthz``,
+#: ``/readyz``, and the page and scripts of GraphiQL: they tell nothing about tasks.
+PATHS: dict[str, frozenset[Role]] = {
+    "GET /blobs": _READERS,
+    "PUT /blobs": _WORKERS,
+    "GET /metrics": _READERS,
+}
 
 _RUNNER = (
     "the role runner may submit only what an administrator has registered, and change nothing else: "
@@ -60,6 +68,11 @@ def check(identity: Identity, action: str, roles: frozenset[Role]) -> None:
         f"{action} needs a token with the role {needed}, and this one has the role {identity.role}",
         "FORBIDDEN",
     )
+
+
+def visible_to(identity: Identity, private_tasks: bool) -> str | None:
+    """The only owner whose tasks somebody may see; None where it may see all."""
+    return identity.name if private_tasks and identity.role is not Role.ADMIN else None
 
 
 def guard(schema: GraphQLSchema) -> None:

@@ -9,18 +9,20 @@ from contextlib import asynccontextmanager
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
-from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
 from taskq_kernel.domain import Role
 from taskq_kernel.errors import Forbidden, InvalidTask, NotFound, Unauthorized
 from taskq_kernel.service import access
-from taskq_kernel.service.blobs import TooLarge
+from taskq_kernel.service.blobs import TooLarge, no_value
 from taskq_kernel.service.errors import coded
 from taskq_kernel.service.graphiql import STATIC
 from taskq_kernel.service.runtime import Runtime
 from taskq_kernel.service.schema import build_schema
-from taskq_kernel.service.view import GraphQLView, unauthorized
+from taskq_kernel.service.throttle import TooManyFailures, address_of
+from taskq_kernel.service.view import GraphQLView, too_many_failures, unauthorized
+from taskq_kernel.store.blob_refs import has_value
 from taskq_kernel.store.database import StoreUnavailable, current_version
 from taskq_kernel.store.tokens import Identity
 
@@ -40,7 +42,7 @@ def build_app(runtime: Runtime) -> Starlette:
         finally:
             await runtime.stop()
 
-    app = Starlette(lifespan=lifespan, routes=[
+    routes: list[BaseRoute] = [
         Route("/graphql", view),
         WebSocketRoute("/graphql", view),
         Route("/blobs/{digest}", get_blob, methods=["GET"]),
@@ -48,8 +50,11 @@ def build_app(runtime: Runtime) -> Starlette:
         Route("/healthz", healthz),
         Route("/readyz", readyz),
         Route("/metrics", metrics),
-        Mount("/static", StaticFiles(directory=STATIC)),
-    ], exception_handlers={
+    ]
+    if runtime.settings.graphiql:
+        routes.append(Mount("/static", StaticFiles(directory=STATIC)))
+    app = Starlette(lifespan=lifespan, routes=routes, exception_handlers={
+        TooManyFailures: lambda _request, error: too_many_failures(error),
         Unauthorized: lambda _request, error: unauthorized(error),
         Forbidden: lambda _request, error: _error(403, error, error.code),
         NotFound: lambda _request, error: _error(404, error, error.code),
@@ -63,14 +68,18 @@ def build_app(runtime: Runtime) -> Starlette:
 
 async def get_blob(request: Request) -> Response:
     """A large value, as JSON."""
-    await _identify(request, "reading a value", access.BLOB_READERS)
-    path = _runtime(request).blobs.find(request.path_params["digest"])
+    identity = await _identify(request, "reading a value", "GET /blobs")
+    runtime, digest = _runtime(request), request.path_params["digest"]
+    path = runtime.blobs.find(digest)
+    owner = access.visible_to(identity, runtime.settings.private_tasks)
+    if owner is not None and not await runtime.store.read(has_value, owner, digest):
+        raise no_value(digest)
     return FileResponse(path, media_type="application/json", headers={"cache-control": "private, immutable"})
 
 
 async def put_blob(request: Request) -> Response:
     """Take in a large value."""
-    await _identify(request, "uploading a value", access.BLOB_WRITERS)
+    await _identify(request, "uploading a value", "PUT /blobs")
     await _runtime(request).blobs.store(request.path_params["digest"], request.stream())
     return Response(status_code=204)
 
@@ -94,7 +103,9 @@ async def readyz(request: Request) -> Response:
 async def metrics(request: Request) -> Response:
     """Figures for Prometheus."""
     runtime = _runtime(request)
-    await runtime.tokens.identify(request.headers.get("authorization"))
+    identity = await _identify(request, "reading the metrics", "GET /metrics")
+    if access.visible_to(identity, runtime.settings.private_tasks) is not None:
+        access.check(identity, "reading the metrics of everybody's private tasks", frozenset({Role.ADMIN}))
     text = runtime.metrics.render(
         await runtime.statistics.get(), broker_connected=runtime.broker_connected,
         subscribers=runtime.feed.subscribers,
@@ -102,9 +113,9 @@ async def metrics(request: Request) -> Response:
     return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
 
 
-async def _identify(request: Request, action: str, roles: frozenset[Role]) -> Identity:
-    identity = await _runtime(request).tokens.identify(request.headers.get("authorization"))
-    access.check(identity, action, roles)
+async def _identify(request: Request, action: str, path: str) -> Identity:
+    identity = await _runtime(request).tokens.identify(request.headers.get("authorization"), address_of(request))
+    access.check(identity, action, access.PATHS[path])
     return identity
 
 

@@ -11,10 +11,11 @@ import msgspec
 from taskq_kernel.domain import Role
 from taskq_kernel.errors import SettingsError, Unauthorized
 from taskq_kernel.service.async_store import AsyncStore
+from taskq_kernel.service.throttle import Throttle
 from taskq_kernel.store.tokens import Identity, hash_token, identity_of
 
-#: How long the answer of the database is believed: after so many seconds a revoked token
-#: is worthless everywhere.
+#: How long the answer of the database is believed: after so many seconds a token that was
+#: revoked or made behind this process's back is worthless, or works.
 BELIEVED_S = 5.0
 _REMEMBERED = 1000
 
@@ -39,6 +40,8 @@ class Tokens:
         JSON: a list of ``{"name", "role", "sha256"}``. It is read once.
     store : AsyncStore
         The database.
+    throttle : Throttle
+        Makes those wait who send wrong ones.
 
     Raises
     ------
@@ -46,27 +49,43 @@ class Tokens:
         If the file cannot be read.
     """
 
-    def __init__(self, file: Path | None, store: AsyncStore) -> None:
+    def __init__(self, file: Path | None, store: AsyncStore, throttle: Throttle) -> None:
         self._store = store
+        self._throttle = throttle
         self._of_file = _read(file) if file else {}
         self._believed: dict[str, tuple[float, Identity | None]] = {}
 
-    async def identify(self, authorization: str | None) -> Identity:
+    async def identify(self, authorization: str | None, address: str) -> Identity:
         """Whom the value of an Authorization header stands for.
+
+        Parameters
+        ----------
+        address : str
+            Where it came from.
 
         Raises
         ------
         Unauthorized
             If it is missing or worthless.
+        TooManyFailures
+            If too many worthless ones came from this address.
         """
         scheme, _, token = (authorization or "").strip().partition(" ")
         token = token.strip()
         if scheme.lower() != "bearer" or not token:
             raise Unauthorized(MISSING, "UNAUTHORIZED")
-        identity = await self._lookup(hash_token(token))
+        digest = hash_token(token)
+        self._throttle.check(address, digest)
+        identity = await self._lookup(digest)
         if identity is None:
+            self._throttle.failed(address, digest)
             raise Unauthorized(WRONG, "UNAUTHORIZED")
+        self._throttle.succeeded(address, digest)
         return identity
+
+    def forget(self) -> None:
+        """Believe nothing that was read before: a token has just been revoked."""
+        self._believed.clear()
 
     async def _lookup(self, digest: str) -> Identity | None:
         # Hashes are looked up, not tokens: how long that takes tells nothing about a token.

@@ -31,6 +31,11 @@ class TooLarge(InvalidTask):
     """A value that is larger than the service takes."""
 
 
+def no_value(digest: str) -> NotFound:
+    """The error for a value that is not there, or not for the one who asks."""
+    return NotFound(f"no value has the SHA-256 {digest}", "NOT_FOUND")
+
+
 class Blobs:
     """Files named by the SHA-256 of what is in them.
 
@@ -69,7 +74,7 @@ class Blobs:
         """
         path = self.path(digest)
         if not path.is_file():
-            raise NotFound(f"no value has the SHA-256 {digest}", "NOT_FOUND")
+            raise no_value(digest)
         return path
 
     async def store(self, digest: str, body: AsyncIterator[bytes]) -> None:

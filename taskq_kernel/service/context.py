@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from taskq_kernel.domain import Role
+from taskq_kernel.service.access import visible_to
 from taskq_kernel.store import records
 from taskq_kernel.store.change import Actor
 from taskq_kernel.store.tokens import Identity
@@ -41,7 +42,13 @@ class RequestContext:
     @property
     def actor(self) -> Actor:
         """The caller, as operations on tasks see it."""
-        return Actor(self.identity.name, own_only=self.identity.role is not Role.ADMIN)
+        own_only = self.identity.role is not Role.ADMIN
+        return Actor(self.identity.name, own_only=own_only, visible_to=self.visible_to)
+
+    @property
+    def visible_to(self) -> str | None:
+        """The only owner whose tasks the caller may see; None where it may see all."""
+        return visible_to(self.identity, self.runtime.settings.private_tasks)
 
     async def logs_after(self, number: int, after: int | None) -> Sequence[Any]:
         """What the latest attempt of a task printed."""

@@ -10,6 +10,7 @@ from graphql import (
     DocumentNode,
     GraphQLError,
     GraphQLSchema,
+    NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
     OperationType,
     parse,
@@ -55,10 +56,19 @@ class Prepared:
 
 
 class Documents:
-    """The documents of one schema; the ones used last are kept."""
+    """The documents of one schema; the ones used last are kept.
 
-    def __init__(self, schema: GraphQLSchema) -> None:
+    Parameters
+    ----------
+    schema : GraphQLSchema
+        What they are validated against.
+    introspection : bool
+        Whether they may ask for the schema itself. ``__typename`` is always allowed.
+    """
+
+    def __init__(self, schema: GraphQLSchema, *, introspection: bool = True) -> None:
         self._schema = schema
+        self._rules = specified_rules if introspection else [*specified_rules, NoSchemaIntrospectionCustomRule]
         self._kept: OrderedDict[str, DocumentNode] = OrderedDict()
 
     def prepare(self, query: Any, variables: Any, operation_name: Any) -> Prepared:
@@ -99,7 +109,7 @@ class Documents:
             raise InvalidDocument([with_code(error, PARSE_FAILED)]) from None
         except RecursionError:
             raise InvalidDocument([_error("the query is nested too deeply", PARSE_FAILED)]) from None
-        errors = validate(self._schema, document, specified_rules, max_errors=MAX_ERRORS)
+        errors = validate(self._schema, document, self._rules, max_errors=MAX_ERRORS)
         if errors:
             raise InvalidDocument([with_code(error, VALIDATION_FAILED) for error in errors])
         return document

@@ -65,8 +65,16 @@ WORKER: Mapping[str, Getter] = {
     "last_seen_at": lambda row: iso(row.seen_at),
 }
 
+TOKEN: Mapping[str, Getter] = {
+    **_same("id", "name", "role"),
+    "created_at": lambda row: iso(row.created_at),
+    "expires_at": lambda row: iso(row.expires_at),
+    "revoked_at": lambda row: iso(row.revoked_at),
+}
+
 #: Getters by GraphQL type name.
 TABLES: Mapping[str, Mapping[str, Getter]] = {
+    "Token": TOKEN,
     "Task": TASK, "TaskError": TASK_ERROR, "TaskEvent": TASK_EVENT, "LogChunk": LOG_CHUNK, "Worker": WORKER,
 }
 

@@ -25,7 +25,7 @@ MAX_FIELDS = 500
 MAX_TOKENS = 10_000
 
 #: How long lists can be, where their arguments do not say it.
-_LENGTHS = {"history": 10, "logs": 100, "workers": 20, "lastHour": 60, "taskChanges": MAX_CHANGES}
+_LENGTHS = {"history": 10, "logs": 100, "workers": 20, "tokens": 100, "lastHour": 60, "taskChanges": MAX_CHANGES}
 
 
 class TooComplex(GraphQLError):

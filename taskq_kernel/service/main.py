@@ -18,6 +18,7 @@ from taskq_kernel.service.app import build_app
 from taskq_kernel.service.runtime import Runtime, database_url
 from taskq_kernel.settings import Settings, load_settings, read_broker_url
 from taskq_kernel.store import upgrade
+from taskq_kernel.tls import check_certificate, is_loopback
 
 log = logging.getLogger("taskq_kernel.service.main")
 
@@ -39,6 +40,7 @@ def serve(settings: Settings) -> int:
     # Errors are logged once, by `service.errors`, with what belongs to them.
     logging.getLogger("graphql_server").setLevel(logging.CRITICAL)
     try:
+        check_listening(settings)
         settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         upgrade(database_url(settings))
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
@@ -51,12 +53,27 @@ def serve(settings: Settings) -> int:
         return FAILED
 
 
+def check_listening(settings: Settings) -> None:
+    """Raise `SettingsError` where tokens and code would cross a network in the clear."""
+    certificate, key = settings.tls_cert, settings.tls_key
+    if certificate is not None and key is not None:
+        check_certificate(certificate, key)
+    elif certificate is not None or key is not None:
+        given, other = ("TASKQ_TLS_CERT", "TASKQ_TLS_KEY")[:: 1 if certificate else -1]
+        raise SettingsError(f"{given} is set and {other} is not: TLS needs both")
+    elif not settings.insecure and not is_loopback(settings.host):
+        raise SettingsError(
+            f"the service would listen on {settings.host!r}, beyond this machine, without TLS: set --tls-cert and "
+            "--tls-key, or --insecure if something before it does TLS or everybody on the network is trusted"
+        )
+
+
 async def _serve(settings: Settings) -> int:
     broker = None
     if settings.broker is not None or settings.broker_file is not None:
         broker = Broker(
             read_broker_url(settings), Names(settings.broker_prefix), settings.queue_type,
-            "taskq service",
+            "taskq service", settings.ca_file,
         )
     runtime = Runtime(settings, broker)
     server = Server(runtime, settings)
@@ -87,6 +104,8 @@ class Server(uvicorn.Server):
             build_app(runtime), host=settings.host, port=settings.port, log_config=None, access_log=False,
             server_header=False, date_header=False, lifespan="on", timeout_graceful_shutdown=SHUTDOWN_S,
             timeout_keep_alive=75, ws_max_size=16 << 20, ws_per_message_deflate=False,
+            ssl_certfile=settings.tls_cert, ssl_keyfile=settings.tls_key,
+            proxy_headers=bool(settings.trusted_proxies), forwarded_allow_ips=settings.trusted_proxies,
         ))
         self._runtime = runtime
 
@@ -103,7 +122,7 @@ class Server(uvicorn.Server):
         await super().startup(sockets)  # type: ignore[arg-type]  # passed on as it came
         if self.started:
             address = self.servers[0].sockets[0].getsockname()
-            log.info("ready on http://%s:%d/graphql", address[0], address[1])
+            log.info("ready on %s://%s:%d/graphql", "https" if self.config.is_ssl else "http", *address[:2])
 
     async def shutdown(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
         """End subscriptions, then let requests end."""

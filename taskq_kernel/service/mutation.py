@@ -7,15 +7,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import graphene
-from graphene import Boolean, Field, Int, List, NonNull, ObjectType
+from graphene import Boolean, Field, Float, Int, List, NonNull, ObjectType, String
 from graphql import GraphQLResolveInfo
 
+from taskq_kernel.domain import Role
 from taskq_kernel.errors import InvalidTask
 from taskq_kernel.service import inputs, types
 from taskq_kernel.service.execution import wanted
 from taskq_kernel.service.inputs import required_list
 from taskq_kernel.service.plain import name_of, outcome_of, selection_of, tasks_of
-from taskq_kernel.store import change, claims, create, outcomes, workers
+from taskq_kernel.store import change, claims, create, outcomes, tokens, workers
 from taskq_kernel.store.new_tasks import check, check_all
 
 log = logging.getLogger(__name__)
@@ -56,6 +57,16 @@ class Mutation(ObjectType):
     drain_worker = Field(
         types.Worker, required=True, description="Ask a worker to finish what it holds and to leave.",
         id=_worker_argument(),
+    )
+    create_token = Field(
+        types.NewToken, required=True, description="Make a token. The answer is the only place that has it.",
+        name=String(required=True, description="Whom it stands for: the owner of what it submits."),
+        role=graphene.Argument(types.Role, required=True, description="What it may do."),
+        expires_in_seconds=Float(description="For how long it is good; by default until it is revoked."),
+    )
+    revoke_token = Field(
+        types.Token, required=True, description="Make a token worthless, at once.",
+        id=graphene.ID(required=True, description="The token's id."),
     )
     register_worker = Field(
         types.WorkerLease, required=True, description="Join the fleet, or come back to it.",
@@ -125,6 +136,27 @@ class Mutation(ObjectType):
         worker = await info.context.runtime.store.write(workers.drain_worker, id)
         log.info("drain worker %s by %s", worker.name, info.context.identity.name)
         return worker
+
+    @staticmethod
+    async def resolve_create_token(
+        _root: Any, info: GraphQLResolveInfo, name: str, role: Any, expires_in_seconds: float | None = None
+    ) -> dict[str, Any]:
+        """Make a token."""
+        context = info.context
+        token, secret = await context.runtime.store.write(
+            tokens.issue_token, name, Role(name_of(role)), expires_in_seconds
+        )
+        log.info("create token %s: %s for %s by %s", token.id, role, name, context.identity.name)
+        return {"secret": secret, "token": token}
+
+    @staticmethod
+    async def resolve_revoke_token(_root: Any, info: GraphQLResolveInfo, id: str) -> Any:
+        """Make it worthless."""
+        context = info.context
+        token = await context.runtime.store.write(tokens.revoke_token, id)
+        context.runtime.tokens.forget()
+        log.info("revoke token %s of %s by %s", token.id, token.name, context.identity.name)
+        return token
 
     @staticmethod
     async def resolve_register_worker(

@@ -25,14 +25,14 @@ def name_of(member: Any) -> str:
     return str(getattr(member, "value", member))
 
 
-def filter_of(given: Mapping[str, Any] | None) -> TaskFilter:
-    """The store's filter."""
+def filter_of(given: Mapping[str, Any] | None, visible_to: str | None = None) -> TaskFilter:
+    """The store's filter, of what ``visible_to`` may see."""
     values = dict(given or {})
     if values.get("status") is not None:
         values["status"] = [TaskStatus(name_of(status)) for status in values["status"]]
     if values.get("batch") is not None:
         values["batch"] = canonical_uuid(values["batch"])
-    return TaskFilter(**values)
+    return TaskFilter(**values, visible_to=visible_to)
 
 
 def orders_of(given: Sequence[Mapping[str, Any]] | None) -> list[Order]:

@@ -16,6 +16,7 @@ from taskq_kernel.service.scalars import iso
 from taskq_kernel.service.version import service_version
 from taskq_kernel.store.pages import Page, Window, read_page
 from taskq_kernel.store.records import get_task
+from taskq_kernel.store.tokens import list_tokens
 from taskq_kernel.store.workers import list_workers
 
 
@@ -40,13 +41,19 @@ class Query(ObjectType):
         all=Boolean(default_value=False, description="Also the workers that are gone."),
     )
     statistics = Field(types.Statistics, required=True, description="Where everything stands.")
+    tokens = List(
+        NonNull(types.Token), required=True,
+        description="Every token that was made here, the oldest first; not those of the service's tokens file.",
+    )
     me = Field(types.Identity, required=True, description="Whom the token stands for.")
     service_version = String(required=True, description="The release of this service.")
 
     @staticmethod
     async def resolve_task(_root: Any, info: GraphQLResolveInfo, id: str) -> Any:
         """Read one task."""
-        return await info.context.runtime.store.read(get_task, id, wanted(info))
+        return await info.context.runtime.store.read(
+            get_task, id, wanted(info), info.context.visible_to
+        )
 
     @staticmethod
     async def resolve_tasks(
@@ -55,7 +62,7 @@ class Query(ObjectType):
     ) -> Page:
         """Read one page."""
         page: Page = await info.context.runtime.store.read(
-            read_page, filter_of(filter), orders_of(order_by), Window(**window), wanted(info)
+            read_page, filter_of(filter, info.context.visible_to), orders_of(order_by), Window(**window), wanted(info)
         )
         return page
 
@@ -69,7 +76,7 @@ class Query(ObjectType):
     async def resolve_statistics(_root: Any, info: GraphQLResolveInfo) -> dict[str, Any]:
         """Count."""
         runtime = info.context.runtime
-        read = await runtime.statistics.get()
+        read = await runtime.statistics.get(info.context.visible_to)
         return {
             "counts": [{"status": status, "count": count} for status, count in read.counts.items()],
             "total": sum(read.counts.values()),
@@ -85,6 +92,12 @@ class Query(ObjectType):
             "outbox_length": read.outbox_length,
             "version": read.version,
         }
+
+    @staticmethod
+    async def resolve_tokens(_root: Any, info: GraphQLResolveInfo) -> list[Any]:
+        """Read all there is to know of them."""
+        known: list[Any] = await info.context.runtime.store.read(list_tokens)
+        return known
 
     @staticmethod
     def resolve_me(_root: Any, info: GraphQLResolveInfo) -> Any:

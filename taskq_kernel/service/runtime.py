@@ -17,6 +17,7 @@ from taskq_kernel.service.metrics import Metrics
 from taskq_kernel.service.publisher import Publisher, PublishingBroker
 from taskq_kernel.service.reaper import Reaper
 from taskq_kernel.service.statistics import CachedStatistics
+from taskq_kernel.service.throttle import Throttle
 from taskq_kernel.settings import Settings
 from taskq_kernel.store import Policy, Store
 
@@ -52,7 +53,7 @@ class Runtime:
         self.policy = Policy.of(settings)
         self.broker = broker
         self.store = AsyncStore(Store(database_url(settings), readers=READERS))
-        self.tokens = Tokens(settings.tokens_file, self.store)
+        self.tokens = Tokens(settings.tokens_file, self.store, Throttle(settings.auth_failures))
         self.blobs = Blobs(blobs_folder(settings), settings.max_value_bytes)
         self.feed = Feed(self.store)
         self.statistics = CachedStatistics(self.store)

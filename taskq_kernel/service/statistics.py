@@ -1,4 +1,4 @@
-"""Statistics for many askers: read once per version, and at most a few times a second."""
+"""Statistics for many askers: read at most a few times a second."""
 
 from __future__ import annotations
 
@@ -12,16 +12,19 @@ FRESH_S = 0.25
 
 
 class CachedStatistics:
-    """The last reading, as long as it is fresh."""
+    """The last readings, as long as they are fresh: one for all, or one an owner."""
 
     def __init__(self, store: AsyncStore) -> None:
         self._store = store
-        self._last: tuple[float, Statistics] | None = None
+        self._last: dict[str | None, tuple[float, Statistics]] = {}
 
-    async def get(self) -> Statistics:
-        """Where everything stands, at most `FRESH_S` seconds ago."""
-        if self._last is not None and time.monotonic() - self._last[0] < FRESH_S:
-            return self._last[1]
-        read = await self._store.read(read_statistics, time.time())
-        self._last = (time.monotonic(), read)
+    async def get(self, visible_to: str | None = None) -> Statistics:
+        """Where everything stands, at most `FRESH_S` seconds ago; see `read_statistics`."""
+        now = time.monotonic()
+        last = self._last.get(visible_to)
+        if last is not None and now - last[0] < FRESH_S:
+            return last[1]
+        read = await self._store.read(read_statistics, time.time(), visible_to)
+        self._last = {owner: one for owner, one in self._last.items() if now - one[0] < FRESH_S}
+        self._last[visible_to] = (time.monotonic(), read)
         return read

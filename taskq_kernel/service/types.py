@@ -59,6 +59,15 @@ Verdict = _enum("Verdict", "What was made of an outcome.", {
 })
 
 
+Role = _enum("Role", "What a token may do.", {
+    domain.Role.ADMIN: "Everything a user may, with everybody's tasks; tokens and workers.",
+    domain.Role.USER: "Submit tasks, and change its own.",
+    domain.Role.RUNNER: "Submit what an administrator has registered, and look.",
+    domain.Role.WORKER: "Claim tasks and report on them.",
+    domain.Role.SINK: "Record outcomes.",
+})
+
+
 class TaskError(ObjectType):
     """Why a task failed: Julia's exception, or taskq's own reason."""
 
@@ -266,6 +275,27 @@ class Identity(ObjectType):
 
     name = String(required=True, description="Its name, the owner of what it submits.")
     role = String(required=True, description="What it may do: admin, user, runner, worker or sink.")
+
+
+class Token(ObjectType):
+    """A bearer token: all of it but the secret, which was shown when it was made."""
+
+    class Meta:
+        default_resolver = resolver_of("Token")
+
+    id = graphene.ID(required=True, description="Its UUID.")
+    name = String(required=True, description="Whom it stands for: the owner of what it submits.")
+    role = Field(Role, required=True, description="What it may do.")
+    created_at = DateTime(required=True, description="When it was made.")
+    expires_at = DateTime(description="From when on it is worthless; null: never.")
+    revoked_at = DateTime(description="When it was revoked.")
+
+
+class NewToken(ObjectType):
+    """A token that has just been made."""
+
+    secret = String(required=True, description="The token itself. It is not kept and cannot be had again.")
+    token = Field(Token, required=True, description="What is kept of it.")
 
 
 class TaskChanges(ObjectType):

@@ -30,6 +30,7 @@ from taskq_kernel.service.execution import run
 from taskq_kernel.service.graphiql import graphiql_page
 from taskq_kernel.service.negotiation import JSON_TYPE, STRICT_TYPE, is_json, response_type, wants_page
 from taskq_kernel.service.runtime import Runtime
+from taskq_kernel.service.throttle import TooManyFailures, address_of
 from taskq_kernel.service.websocket import GraphQLWebSocketHandler
 
 #: The largest request, in bytes.
@@ -61,7 +62,7 @@ class GraphQLView(GraphQL[RequestContext, None]):
             schema, graphql_ide="graphiql", subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL,)
         )
         self.runtime = runtime
-        self.documents = Documents(schema)
+        self.documents = Documents(schema, introspection=runtime.settings.introspection)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or serve a WebSocket."""
@@ -78,11 +79,17 @@ class GraphQLView(GraphQL[RequestContext, None]):
     async def _respond(self, request: Request) -> Response:
         accept = request.headers.get("accept", "")
         if request.method == "GET" and "query" not in request.query_params and wants_page(accept):
+            if not self.runtime.settings.graphiql:
+                return _refusal(404, "GraphiQL is switched off here (the setting graphiql)", accept)
             return HTMLResponse(graphiql_page(), headers=_PAGE_HEADERS)
         if request.method not in ("GET", "POST"):
             return _refusal(405, f"{request.method} is not allowed: use POST, or GET for queries", accept)
         try:
-            identity = await self.runtime.tokens.identify(request.headers.get("authorization"))
+            identity = await self.runtime.tokens.identify(
+                request.headers.get("authorization"), address_of(request)
+            )
+        except TooManyFailures as error:
+            return too_many_failures(error, accept)
         except Unauthorized as error:
             return unauthorized(error, accept)
         if response_type(accept) is None:
@@ -181,6 +188,12 @@ class GraphQLView(GraphQL[RequestContext, None]):
 def unauthorized(error: Unauthorized, accept: str = "") -> Response:
     """401: who are you?"""
     return _response(401, coded(str(error), error.code), accept, {"www-authenticate": "Bearer"})
+
+
+def too_many_failures(error: TooManyFailures, accept: str = "") -> Response:
+    """429: not again so soon."""
+    headers = {"retry-after": str(error.retry_after_s)}
+    return _response(429, coded(str(error), error.code), accept, headers)
 
 
 def _refusal(status: int, message: str, accept: str) -> Response:

@@ -24,6 +24,7 @@ from taskq_kernel.service.context import RequestContext
 from taskq_kernel.service.documents import InvalidDocument, Prepared
 from taskq_kernel.service.errors import format_errors
 from taskq_kernel.service.execution import SubscriptionRefused, run, subscribe
+from taskq_kernel.service.throttle import TooManyFailures, address_of
 from taskq_kernel.store.database import StoreUnavailable
 
 log = logging.getLogger(__name__)
@@ -74,7 +75,13 @@ class GraphQLWebSocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
     async def _identify(self) -> bool:
         """Find out whom the token stands for; if for nobody (any more), the connection ends."""
         try:
-            identity = await self.view.runtime.tokens.identify(self._authorization)
+            identity = await self.view.runtime.tokens.identify(
+                self._authorization, address_of(self.websocket.ws)
+            )
+        except TooManyFailures as error:
+            # Of the protocol's codes this is the one after which clients try again later.
+            await self._close(1013, str(error))
+            return False
         except Unauthorized as error:
             await self._close(4401, str(error))
             return False

@@ -16,6 +16,12 @@ def referenced(conn: Connection, refs: Sequence[str]) -> set[str]:
     return set(conn.execute(sa.select(tasks.c.value_ref).where(tasks.c.value_ref.in_(refs))).scalars())
 
 
+def has_value(conn: Connection, owner: str, ref: str) -> bool:
+    """Whether ``ref`` is the value of a task of this owner."""
+    mine = sa.select(tasks.c.number).where(tasks.c.value_ref == ref, tasks.c.owner == owner)
+    return conn.execute(mine.limit(1)).first() is not None
+
+
 def oldest_running_start(conn: Connection) -> float | None:
     """When the oldest running task started.
 

@@ -28,10 +28,13 @@ class Actor:
         The name on the token, which is the owner of the tasks it submits.
     own_only : bool
         Whether it may change its own tasks only.
+    visible_to : str or None
+        The only owner whose tasks are there for it, where tasks are private.
     """
 
     name: str
     own_only: bool = True
+    visible_to: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +118,7 @@ def _change(
 def _selected(write: Write, selection: Selection, actor: Actor, wants: frozenset[str]) -> list[Any]:
     if selection.ids is not None:
         columns = columns_for(frozenset())
-        rows = find(write.conn, selection.ids, columns)
+        rows = find(write.conn, selection.ids, columns, actor.visible_to)
         foreign = [row.number for row in rows if actor.own_only and row.owner != actor.name]
         if foreign:
             raise Forbidden(

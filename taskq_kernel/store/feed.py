@@ -60,6 +60,8 @@ def read_changes(
     if task_filter is not None:
         clauses = task_filter.clauses(conn.dialect.name)
         query = query.where(sa.or_(tasks.c.deleted_at.isnot(None), sa.and_(sa.true(), *clauses)))
+        if task_filter.visible_to is not None:  # a deleted task keeps its owner
+            query = query.where(tasks.c.owner == task_filter.visible_to)
     rows = list(conn.execute(query).all())
     more = len(rows) > MAX_CHANGES
     rows = rows[:MAX_CHANGES]

@@ -35,6 +35,8 @@ class TaskFilter:
     created_before: float | None = None
     finished_after: float | None = None
     finished_before: float | None = None
+    #: The only owner whose tasks the asker may see, where tasks are private.
+    visible_to: str | None = None
 
     def clauses(self, dialect: str) -> list[sa.ColumnElement[bool]]:
         """The conditions as SQL; deleted tasks are not excluded by them."""
@@ -52,6 +54,8 @@ class TaskFilter:
             value = getattr(self, name)
             if value is not None:
                 made.append(tasks.c[name] == value)
+        if self.visible_to is not None:
+            made.append(tasks.c.owner == self.visible_to)
         for column, after, before in (
             (tasks.c.created_at, self.created_after, self.created_before),
             (tasks.c.finished_at, self.finished_after, self.finished_before),

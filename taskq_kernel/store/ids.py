@@ -66,20 +66,28 @@ def id_clause(ids: Sequence[str]) -> sa.ColumnElement[bool]:
     return sa.or_(tasks.c.id.in_(uuids), tasks.c.number.in_(numbers))
 
 
-def find(conn: Connection, ids: Sequence[str], columns: Sequence[Any]) -> list[Any]:
+def find(
+    conn: Connection, ids: Sequence[str], columns: Sequence[Any], visible_to: str | None = None
+) -> list[Any]:
     """Rows of the named tasks, each once.
+
+    Parameters
+    ----------
+    visible_to : str, optional
+        The only owner whose tasks count; others are as if they were not there.
 
     Raises
     ------
     NotFound
         If any does not exist, or was deleted. It names them.
     """
+    visible = sa.true() if visible_to is None else tasks.c.owner == visible_to
     uuids, numbers, missing = parse_ids(ids)
     by_id: dict[str, Any] = {}
     by_number: dict[int, Any] = {}
     for column, keys in ((tasks.c.id, uuids), (tasks.c.number, numbers)):
         for chunk in chunks(keys):
-            query = sa.select(*columns).where(column.in_(chunk), tasks.c.deleted_at.is_(None))
+            query = sa.select(*columns).where(column.in_(chunk), tasks.c.deleted_at.is_(None), visible)
             for row in conn.execute(query).all():
                 by_id[row.id] = row
                 by_number[row.number] = row

@@ -51,15 +51,15 @@ def select_tasks(wants: frozenset[str]) -> sa.Select[Any]:
     return _select(wants & LONG_FIELDS)
 
 
-def get_task(conn: Connection, task_id: str, wants: frozenset[str]) -> Any:
+def get_task(conn: Connection, task_id: str, wants: frozenset[str], visible_to: str | None = None) -> Any:
     """One task, by UUID or number.
 
     Raises
     ------
     NotFound
-        If there is none, or it was deleted.
+        If there is none, it was deleted, or it belongs to another owner than ``visible_to``.
     """
-    number = find(conn, [task_id], [tasks.c.id, tasks.c.number])[0].number
+    number = find(conn, [task_id], [tasks.c.id, tasks.c.number], visible_to)[0].number
     return conn.execute(select_tasks(wants).where(tasks.c.number == number)).one()
 
 

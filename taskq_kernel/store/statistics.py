@@ -32,9 +32,16 @@ class Statistics:
     version: int
 
 
-def read_statistics(conn: Connection, now: float) -> Statistics:
-    """Count tasks, slots and what ended in the last hour."""
-    counted = sa.select(tasks.c.status, sa.func.count()).where(tasks.c.deleted_at.is_(None))
+def read_statistics(conn: Connection, now: float, visible_to: str | None = None) -> Statistics:
+    """Count tasks, slots and what ended in the last hour.
+
+    Parameters
+    ----------
+    visible_to : str, optional
+        Count this owner's tasks only. Workers and slots are the whole fleet's all the same.
+    """
+    visible = sa.true() if visible_to is None else tasks.c.owner == visible_to
+    counted = sa.select(tasks.c.status, sa.func.count()).where(tasks.c.deleted_at.is_(None), visible)
     counts = {str(status): 0 for status in TaskStatus}
     counts.update({row[0]: row[1] for row in conn.execute(counted.group_by(tasks.c.status)).all()})
     online, slots = conn.execute(
@@ -45,29 +52,53 @@ def read_statistics(conn: Connection, now: float) -> Statistics:
         sa.select(sa.func.count())
         .select_from(tasks)
         .where(
-            tasks.c.finished_at >= now - 60, tasks.c.deleted_at.is_(None),
+            tasks.c.finished_at >= now - 60, tasks.c.deleted_at.is_(None), visible,
             tasks.c.status.in_((TaskStatus.FINISHED, TaskStatus.FAILED)),
         )
     ).scalar_one()
+    waiting = sa.select(sa.func.count()).select_from(outbox)
+    if visible_to is not None:
+        waiting = waiting.join(tasks, tasks.c.number == outbox.c.task).where(visible)
     return Statistics(
         counts=counts,
         slots=int(slots),
-        busy=counts[TaskStatus.RUNNING],
+        busy=counts[TaskStatus.RUNNING] if visible_to is None else _busy(conn),
         workers_online=online,
         finished_per_minute=float(ended),
-        last_hour=_last_hour(conn, now),
-        outbox_length=conn.execute(sa.select(sa.func.count()).select_from(outbox)).scalar_one(),
+        last_hour=_last_hour(now, _minutes(conn, now) if visible_to is None else _own_minutes(conn, now, visible)),
+        outbox_length=conn.execute(waiting).scalar_one(),
         version=current_version(conn),
     )
 
 
-def _last_hour(conn: Connection, now: float) -> list[tuple[int, int, int]]:
+def _busy(conn: Connection) -> int:
+    running = sa.select(sa.func.count()).select_from(tasks).where(tasks.c.status == TaskStatus.RUNNING)
+    return int(conn.execute(running).scalar_one())
+
+
+def _last_hour(now: float, known: dict[int, tuple[int, int]]) -> list[tuple[int, int, int]]:
     last = int(now // 60) * 60
-    known = {row.at: row for row in conn.execute(sa.select(minutes).where(minutes.c.at > last - HOUR_S))}
-    return [
-        (at, known[at].finished, known[at].failed) if at in known else (at, 0, 0)
-        for at in range(last - HOUR_S + 60, last + 60, 60)
-    ]
+    return [(at, *known.get(at, (0, 0))) for at in range(last - HOUR_S + 60, last + 60, 60)]
+
+
+def _minutes(conn: Connection, now: float) -> dict[int, tuple[int, int]]:
+    query = sa.select(minutes).where(minutes.c.at > now - HOUR_S - 60)
+    return {row.at: (row.finished, row.failed) for row in conn.execute(query)}
+
+
+def _own_minutes(conn: Connection, now: float, visible: sa.ColumnElement[bool]) -> dict[int, tuple[int, int]]:
+    """The last hour as one owner's tasks tell it: those that were deleted since are not in it."""
+    found: dict[int, tuple[int, int]] = {}
+    query = sa.select(tasks.c.finished_at, tasks.c.status).where(
+        tasks.c.finished_at > now - HOUR_S - 60, tasks.c.deleted_at.is_(None), visible,
+        tasks.c.status.in_((TaskStatus.FINISHED, TaskStatus.FAILED)),
+    )
+    for row in conn.execute(query):
+        at = int(row.finished_at // 60) * 60
+        finished, failed = found.get(at, (0, 0))
+        good = row.status == TaskStatus.FINISHED
+        found[at] = (finished + good, failed + (not good))
+    return found
 
 
 def count_minute(write: Write, *, finished: int = 0, failed: int = 0) -> None:

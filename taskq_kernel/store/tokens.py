@@ -16,6 +16,11 @@ from taskq_kernel.errors import InvalidTask, NotFound
 from taskq_kernel.store.database import Write
 from taskq_kernel.store.tables import tokens
 
+#: For how long a token may be good, in seconds: a hundred years.
+MAX_EXPIRY_S = 100 * 366 * 86_400.0
+
+_SHOWN = [column for column in tokens.c if column.name != "sha256"]
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -42,9 +47,14 @@ def create_token(write: Write, name: str, role: Role, expires_at: float | None =
     -------
     tuple of str
         Its id, and the token, which cannot be had again.
+
+    Raises
+    ------
+    InvalidTask
+        If the name cannot be used. It stands in logs and tables, so it is one line of text.
     """
-    if not name.strip() or len(name) > 200 or "\0" in name:
-        raise InvalidTask(f"the name {name[:80]!r} cannot be used: give 1 to 200 characters")
+    if not name.strip() or len(name) > 200 or not name.isprintable():
+        raise InvalidTask(f"the name {name[:80]!r} cannot be used: give 1 to 200 printable characters")
     token, token_id = new_token(), str(uuid4())
     write.conn.execute(sa.insert(tokens).values(
         id=token_id, name=name, role=role, sha256=hash_token(token), created_at=write.now,
@@ -53,20 +63,56 @@ def create_token(write: Write, name: str, role: Role, expires_at: float | None =
     return token_id, token
 
 
-def revoke_token(write: Write, token_id: str) -> None:
-    """Make a token worthless."""
+def issue_token(write: Write, name: str, role: Role, expires_in_s: float | None) -> tuple[Any, str]:
+    """Make a token that is good for a while, or until it is revoked.
+
+    Returns
+    -------
+    tuple
+        What is kept of it, as `list_tokens` has it, and the token itself.
+
+    Raises
+    ------
+    InvalidTask
+        If the name or the time cannot be used.
+    """
+    if expires_in_s is not None and not 0 < expires_in_s <= MAX_EXPIRY_S:
+        raise InvalidTask(f"expiresInSeconds is {expires_in_s:g}: give more than 0 and at most {MAX_EXPIRY_S:.0f}")
+    expires_at = None if expires_in_s is None else write.now + expires_in_s
+    token_id, secret = create_token(write, name, role, expires_at)
+    return _get(write.conn, token_id), secret
+
+
+def revoke_token(write: Write, token_id: str) -> Any:
+    """Make a token worthless; one that is so already stays as it is.
+
+    Returns
+    -------
+    Any
+        What is kept of it.
+
+    Raises
+    ------
+    NotFound
+        If there is none with this id.
+    """
+    token_id = token_id.strip().lower()
     where = tokens.c.id == token_id
     done = write.conn.execute(sa.update(tokens).where(where).values(
         revoked_at=sa.func.coalesce(tokens.c.revoked_at, write.now)
     ))
     if not done.rowcount:
         raise NotFound(f"no token has the id {token_id[:80]}", "NOT_FOUND")
+    return _get(write.conn, token_id)
 
 
 def list_tokens(conn: Connection) -> list[Any]:
     """Every token: all but what would let somebody in."""
-    columns = [column for column in tokens.c if column.name != "sha256"]
-    return list(conn.execute(sa.select(*columns).order_by(tokens.c.created_at)))
+    return list(conn.execute(sa.select(*_SHOWN).order_by(tokens.c.created_at, tokens.c.id)))
+
+
+def _get(conn: Connection, token_id: str) -> Any:
+    return conn.execute(sa.select(*_SHOWN).where(tokens.c.id == token_id)).one()
 
 
 def identity_of(conn: Connection, digest: str, now: float) -> Identity | None:

@@ -1,4 +1,4 @@
-"""Who may do what: every root field of the schema, for every role."""
+"""Who may do what: every root field of the schema and every path, for every role."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from uuid import uuid4
 import pytest
 from service_process import TOKENS, ServiceProcess, receive, service_process, subscribe, token
 from stacks import eventually
+from websockets.exceptions import ConnectionClosedError
 
 from taskq_kernel.domain import Role
-from taskq_kernel.service.access import ALLOWED
+from taskq_kernel.service.access import ALLOWED, PATHS
 from taskq_kernel.store import Store, tokens
 
 #: A request for each root field that does no harm when it is allowed.
@@ -21,6 +22,7 @@ REQUESTS = {
     "Query.tasks": "{ tasks { totalCount } }",
     "Query.workers": "{ workers { id } }",
     "Query.statistics": "{ statistics { total } }",
+    "Query.tokens": "{ tokens { id } }",
     "Query.me": "{ me { name role } }",
     "Query.serviceVersion": "{ serviceVersion }",
     "Mutation.createTask": 'mutation { createTask(input: {code: "1"}) { id } }',
@@ -29,6 +31,8 @@ REQUESTS = {
     "Mutation.retryTasks": "mutation { retryTasks(ids: []) { changed } }",
     "Mutation.deleteTasks": "mutation { deleteTasks(ids: []) { changed } }",
     "Mutation.drainWorker": f'mutation {{ drainWorker(id: "{uuid4()}") {{ id }} }}',
+    "Mutation.createToken": 'mutation { createToken(name: "x", role: user) { token { id } } }',
+    "Mutation.revokeToken": f'mutation {{ revokeToken(id: "{uuid4()}") {{ id }} }}',
     "Mutation.registerWorker": """mutation { registerWorker(input: {name: "w", host: "h", pid: 1, runner: "julia",
         juliaVersion: "1.10", queues: ["default"], slots: 1}) { id } }""",
     "Mutation.claimTasks": f'mutation {{ claimTasks(worker: "{uuid4()}", ids: []) {{ id }} }}',
@@ -36,7 +40,18 @@ REQUESTS = {
     "Mutation.releaseTasks": f'mutation {{ releaseTasks(worker: "{uuid4()}", tasks: []) }}',
     "Mutation.leaveWorker": f'mutation {{ leaveWorker(worker: "{uuid4()}") }}',
     "Mutation.recordOutcomes": "mutation { recordOutcomes(outcomes: []) }",
+    "Subscription.taskChanges": "subscription { taskChanges { version } }",
 }
+VALUE = b"[1]"
+BLOB = f"/blobs/{sha256(VALUE).hexdigest()}"
+#: What is asked for by path: what to ask, and the status where it is allowed.
+REQUESTS_BY_PATH: dict[str, tuple[str, str, bytes | None, int]] = {
+    "GET /blobs": ("GET", BLOB, None, 200),
+    "PUT /blobs": ("PUT", BLOB, VALUE, 204),
+    "GET /metrics": ("GET", "/metrics", None, 200),
+}
+#: What needs no token.
+OPEN = ("/healthz", "/readyz", "/static/graphiql.js")
 WHO = {"admin": Role.ADMIN, "ann": Role.USER, "runner": Role.RUNNER, "worker": Role.WORKER, "sink": Role.SINK}
 
 
@@ -46,45 +61,52 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess
         yield running
 
 
-def codes(service: ServiceProcess, query: str, who: str) -> list[str]:
+def codes(service: ServiceProcess, query: str, who: str | None) -> list[str]:
+    if query.startswith("subscription"):
+        with service.socket(who) as connection:
+            subscribe(connection, query)
+            message = receive(connection)
+        return [error["extensions"]["code"] for error in message["payload"]] if message["type"] == "error" else []
     return [error["extensions"]["code"] for error in service.post(query, who).get("errors", [])]
 
 
 @pytest.mark.parametrize("who", WHO)
-@pytest.mark.parametrize("field", REQUESTS)
+@pytest.mark.parametrize("what", [*REQUESTS, *REQUESTS_BY_PATH, *OPEN])
 def test_each_role_may_do_what_the_table_says_and_nothing_else(
-    service: ServiceProcess, field: str, who: str
+    service: ServiceProcess, what: str, who: str
 ) -> None:
-    found = codes(service, REQUESTS[field], who)
-    if WHO[who] in ALLOWED[field]:
-        assert "FORBIDDEN" not in found
+    if what in OPEN:
+        assert service.request("GET", what, who).status == 200
+    elif what in REQUESTS_BY_PATH:
+        method, path, body, done = REQUESTS_BY_PATH[what]
+        service.request("PUT", BLOB, "worker", body=VALUE)
+        assert service.request(method, path, who, body=body).status == (done if WHO[who] in PATHS[what] else 403)
+    elif WHO[who] in ALLOWED[what]:
+        assert "FORBIDDEN" not in codes(service, REQUESTS[what], who)
     else:
-        assert found == ["FORBIDDEN"]
+        assert codes(service, REQUESTS[what], who) == ["FORBIDDEN"]
 
 
-def test_every_root_field_is_tested_here() -> None:
-    assert set(REQUESTS) | {"Subscription.taskChanges"} == set(ALLOWED)
-
-
-@pytest.mark.parametrize("who", WHO)
-def test_each_role_may_follow_the_feed_or_not(service: ServiceProcess, who: str) -> None:
-    with service.socket(who) as connection:
-        subscribe(connection, "subscription { taskChanges { version } }")
-        message = receive(connection)
-    if WHO[who] in ALLOWED["Subscription.taskChanges"]:
-        assert message["type"] == "next"
+@pytest.mark.parametrize("what", [*REQUESTS, *REQUESTS_BY_PATH, *OPEN])
+def test_without_a_token_there_is_nothing_but_what_tells_nothing(service: ServiceProcess, what: str) -> None:
+    if what in OPEN:
+        assert service.request("GET", what, None).status == 200
+    elif what in REQUESTS_BY_PATH:
+        method, path, body, _done = REQUESTS_BY_PATH[what]
+        assert service.request(method, path, None, body=body).status == 401
+    elif what.startswith("Subscription"):
+        with service.socket(None) as connection:
+            connection.send('{"type": "connection_init"}')
+            with pytest.raises(ConnectionClosedError) as closed:
+                connection.recv(10)
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 4401
     else:
-        assert message["type"] == "error"
-        assert message["payload"][0]["extensions"]["code"] == "FORBIDDEN"
+        assert codes(service, REQUESTS[what], None) == ["UNAUTHORIZED"]
 
 
-@pytest.mark.parametrize("who", WHO)
-def test_values_are_uploaded_by_workers_and_read_by_who_may_see_tasks(service: ServiceProcess, who: str) -> None:
-    digest = sha256(b"[1]").hexdigest()
-    assert service.request("PUT", f"/blobs/{digest}", "worker", body=b"[1]").status == 204
-    assert service.request("GET", f"/blobs/{digest}", who).status == (403 if who == "sink" else 200)
-    upload = service.request("PUT", f"/blobs/{digest}", who, body=b"[1]")
-    assert upload.status == (204 if who == "worker" else 403)
+def test_every_root_field_and_path_is_tested_here() -> None:
+    assert (set(REQUESTS), set(REQUESTS_BY_PATH)) == (set(ALLOWED), set(PATHS))
 
 
 def test_a_runner_is_told_in_a_sentence_why_it_may_not_submit(service: ServiceProcess) -> None:

@@ -28,7 +28,9 @@ from taskq_kernel.service.limits import MAX_COST, TooComplex, count_fields
 from taskq_kernel.service.negotiation import JSON_TYPE, STRICT_TYPE, is_json, response_type, wants_page
 from taskq_kernel.service.scalars import DateTime, exact_number, iso
 from taskq_kernel.service.schema import build_schema
+from taskq_kernel.service.throttle import Throttle
 from taskq_kernel.service.view import GraphQLView
+from taskq_kernel.settings import Settings
 from taskq_kernel.store import create
 from taskq_kernel.store.tokens import Identity, create_token, hash_token, revoke_token
 
@@ -197,7 +199,7 @@ def test_rows_written_at_once_and_field_by_field_are_the_same(lab: Lab) -> None:
 
     async def both() -> tuple[Any, Any]:
         store = AsyncStore(lab.store)
-        runtime: Any = SimpleNamespace(store=store)
+        runtime: Any = SimpleNamespace(store=store, settings=Settings())
         context = RequestContext(Identity("ann", Role.USER), runtime)
         documents, answers = Documents(build_schema()), []
         for extra in ("", "history { status }"):
@@ -228,7 +230,7 @@ def test_many_histories_are_one_query(lab: Lab, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(records, "histories", lambda conn, numbers: calls.append(numbers) or known(conn, numbers))
 
     async def ask() -> None:
-        runtime: Any = SimpleNamespace(store=AsyncStore(lab.store))
+        runtime: Any = SimpleNamespace(store=AsyncStore(lab.store), settings=Settings())
         context = RequestContext(Identity("ann", Role.USER), runtime)
         query = "{ tasks { nodes { history { status } } } }"
         result = await run(build_schema(), Documents(build_schema()).prepare(query, None, None), None, context)
@@ -270,12 +272,12 @@ def test_a_token_of_the_file_stands_for_its_identity(lab: Lab, tmp_path: Any) ->
     file.write_bytes(msgspec.json.encode([{"name": "ann", "role": "user", "sha256": hash_token("secret").upper()}]))
 
     async def identify() -> None:
-        tokens = Tokens(file, AsyncStore(lab.store))
-        assert await tokens.identify("Bearer secret") == Identity("ann", Role.USER)
-        assert await tokens.identify("bearer  secret ") == Identity("ann", Role.USER)
+        tokens = Tokens(file, AsyncStore(lab.store), Throttle(20))
+        assert await tokens.identify("Bearer secret", "") == Identity("ann", Role.USER)
+        assert await tokens.identify("bearer  secret ", "") == Identity("ann", Role.USER)
         for wrong in ("Bearer secret2", "Basic secret", "secret", "", None, "Bearer é\x00"):
             with pytest.raises(Unauthorized) as refused:
-                await tokens.identify(wrong)
+                await tokens.identify(wrong, "")
             assert "secret" not in str(refused.value)
 
     asyncio.run(identify())
@@ -290,7 +292,7 @@ def test_a_connection_whose_token_was_revoked_is_closed_before_it_is_sent_anythi
 
     async def scene() -> list[Any]:
         store = AsyncStore(lab.store)
-        tokens = Tokens(None, store)
+        tokens = Tokens(None, store, Throttle(20))
         monkeypatch.setattr("taskq_kernel.service.auth.BELIEVED_S", 0.0)
         monkeypatch.setattr("taskq_kernel.service.auth.time", SimpleNamespace(time=lab.clock, monotonic=lab.clock))
         feed = Feed(store)
@@ -312,7 +314,7 @@ def test_a_connection_whose_token_was_revoked_is_closed_before_it_is_sent_anythi
                 while len(sent) < count:
                     await asyncio.sleep(0.005)
 
-        view = GraphQLView(build_schema(), SimpleNamespace(tokens=tokens, feed=feed, store=store))  # type: ignore[arg-type]  # what it uses
+        view = GraphQLView(build_schema(), SimpleNamespace(tokens=tokens, feed=feed, store=store, settings=Settings()))  # type: ignore[arg-type]  # what it uses
         scope = {"type": "websocket", "path": "/graphql", "headers": [], "subprotocols": ["graphql-transport-ws"]}
         served = asyncio.create_task(view(scope, incoming.get, send))  # type: ignore[arg-type]  # a queue will do
         incoming.put_nowait({"type": "websocket.connect"})

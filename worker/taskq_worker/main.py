@@ -33,7 +33,7 @@ def run(settings: Settings) -> int:
     logs.configure(settings.log_level)
     if settings.url is None:
         raise SettingsError("set TASKQ_URL: a worker needs to know the service")
-    transport = GraphQLTransport(settings.url, read_token(settings))
+    transport = GraphQLTransport(settings.url, read_token(settings), ca_file=settings.ca_file)
     runner = choose_runner(settings)
     names = Names(settings.broker_prefix)
     sweep_folders(WORKER_FOLDERS)
@@ -45,7 +45,9 @@ def run(settings: Settings) -> int:
 async def _work(
     settings: Settings, names: Names, transport: GraphQLTransport, runner: RunnerCommand, folder: Path
 ) -> None:
-    broker = Broker(read_broker_url(settings), names, settings.queue_type, f"worker {settings.worker_name}")
+    broker = Broker(
+        read_broker_url(settings), names, settings.queue_type, f"worker {settings.worker_name}", settings.ca_file
+    )
     supervisor = Supervisor(settings, broker, transport, runner, folder)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

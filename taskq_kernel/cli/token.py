@@ -1,0 +1,116 @@
+"""``taskq token``: who may use the service."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from taskq_kernel.cli import DONE, output
+from taskq_kernel.cli.options import as_json_option, examples
+from taskq_kernel.domain import Role
+
+if TYPE_CHECKING:
+    from taskq_kernel.client.transport import GraphQLTransport
+
+_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
+
+
+def _duration(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> float | None:
+    """Click's callback for a time such as ``30d``, in seconds."""
+    if value is None:
+        return None
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([smhdw])", value.strip())
+    seconds = float(found[1]) * _UNITS_S[found[2]] if found else 0.0
+    if not 0 < seconds < math.inf:
+        raise click.BadParameter(f"{value!r} is no time; give such as 90s, 45m, 12h, 30d or 2w")
+    return seconds
+
+
+@click.group(
+    short_help="Make, list and revoke tokens.",
+    epilog=examples("taskq token create ann --role user --expires 30d", "taskq token list"),
+)
+def token() -> None:
+    """Make, list and revoke the tokens that let people and programs use the service.
+
+    It takes a token with the role admin, such as the local stack's own.
+    """
+
+
+@token.command(
+    epilog=examples(
+        "taskq token create ann --role user --expires 30d",
+        "(umask 077; taskq token create lab-7 --role worker > worker.token)",
+    )
+)
+@click.argument("name")
+@click.option("--role", type=click.Choice([str(role) for role in Role]), required=True, help="What it may do.")
+@click.option(
+    "--expires", metavar="TIME", callback=_duration,
+    help="For how long it is good, such as 30d. Default: until it is revoked.",
+)  # fmt: skip
+def create(name: str, role: str, expires: float | None) -> int:
+    """Make a token for NAME, the owner of what it submits, and write it to standard output.
+
+    This is the only time that it is shown: the service keeps its hash alone.
+    """
+    from taskq_kernel.client import operations
+
+    made = operations.create_token(_transport(), name, role, expires)
+    output.line(made["secret"])
+    kept = made["token"]
+    until = f"until {_shown(kept['expiresAt'])}" if kept["expiresAt"] else "until it is revoked"
+    output.note(f"taskq: token {kept['id']} for {kept['name']} ({kept['role']}), good {until}; it is not shown again")
+    return DONE
+
+
+@token.command("list", epilog=examples("taskq token list", "taskq token list --json"))
+@as_json_option
+def list_(as_json: bool) -> int:
+    """List the tokens that were made with `taskq token create`, the oldest first."""
+    from taskq_kernel.client import operations
+
+    known = operations.tokens(_transport())
+    if as_json:
+        output.json_document(known)
+        return DONE
+    cells = [("id", "name", "role", "state", "made"), *map(_cells, known)]
+    output.columns(cells)
+    return DONE
+
+
+@token.command(epilog=examples("taskq token revoke 0f1e2d3c-4b5a-4978-8695-a4b3c2d1e0f9"))
+@click.argument("token_id", metavar="ID")
+def revoke(token_id: str) -> int:
+    """Make the token with this ID worthless, at once. `taskq token list` has the IDs."""
+    from taskq_kernel.client import operations
+
+    gone = operations.revoke_token(_transport(), token_id)
+    output.line(f"revoked: {gone['id']}, of {gone['name']} ({gone['role']})")
+    return DONE
+
+
+def _cells(one: Mapping[str, Any]) -> tuple[str, ...]:
+    state = "good"
+    if one["revokedAt"]:
+        state = f"revoked {_shown(one['revokedAt'])}"
+    elif one["expiresAt"]:
+        over = datetime.fromisoformat(one["expiresAt"]) <= datetime.now().astimezone()
+        state = f"{'expired' if over else 'good until'} {_shown(one['expiresAt'])}"
+    return one["id"], one["name"], one["role"], state, _shown(one["createdAt"])
+
+
+def _shown(time: str) -> str:
+    """A time for people: local, to the minute."""
+    return f"{datetime.fromisoformat(time).astimezone():%Y-%m-%d %H:%M}"
+
+
+def _transport() -> GraphQLTransport:
+    from taskq_kernel.client.connection import existing
+
+    return existing().transport()
