@@ -80,7 +80,8 @@ def test_an_upload_that_breaks_off_leaves_nothing(service: ServiceProcess) -> No
 ])
 def test_only_a_hash_names_a_value(service: ServiceProcess, name: str) -> None:
     for method in ("GET", "PUT"):
-        answer = service.request(method, f"/blobs/{name}", "worker", body=b"[1]" if method == "PUT" else None)
+        who = "worker" if method == "PUT" else "ann"
+        answer = service.request(method, f"/blobs/{name}", who, body=b"[1]" if method == "PUT" else None)
         assert answer.status in (400, 404, 405)
     assert not (service.home / "upload-x").exists()
 
