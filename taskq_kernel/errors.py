@@ -6,7 +6,7 @@ it was built from stay on the exception as attributes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 
@@ -138,6 +138,25 @@ class TaskTimeout(TaskqError, TimeoutError):
 
     The task itself goes on; wait again, or cancel it.
     """
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """An error and all that led to it, the nearest first.
+
+    Libraries keep what happened as an argument or an attribute as often as a cause.
+    """
+    seen: set[int] = set()
+    left = [error]
+    while left:
+        one = left.pop(0)
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one
+        kept = (getattr(one, name, None) for name in ("exception", "exceptions", "__cause__", "__context__"))
+        for found in (*one.args, *kept):
+            inside = found if isinstance(found, list | tuple) else (found,)
+            left += [item for item in inside if isinstance(item, BaseException)]
 
 
 def listed(values: Sequence[object], limit: int = 5) -> str:

@@ -8,7 +8,7 @@ import ssl
 from functools import lru_cache
 from pathlib import Path
 
-from taskq_kernel.errors import SettingsError
+from taskq_kernel.errors import SettingsError, causes
 
 
 @lru_cache(maxsize=8)
@@ -61,18 +61,10 @@ def is_loopback(host: str) -> bool:
 
 def explain(error: BaseException) -> str | None:
     """What is wrong with the other side's certificate, if that is what ``error`` is about."""
-    seen: set[int] = set()
-    cause: BaseException | None = error
-    while cause is not None and id(cause) not in seen:
-        seen.add(id(cause))
+    for cause in causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
             return (
                 f"its certificate is not trusted ({cause.verify_message}); "
                 "TASKQ_CA_FILE names the file of the authority that signed it"
             )
-        # pika and urllib3 keep what happened as an argument, not always as a cause.
-        inside = [item for item in (*cause.args, getattr(cause, "exceptions", ())) if item]
-        nested = [one for item in inside for one in (item if isinstance(item, list | tuple) else [item])]
-        below = next((one for one in nested if isinstance(one, BaseException)), None)
-        cause = below or cause.__cause__ or cause.__context__
     return None

@@ -41,12 +41,17 @@ class ServiceProcess:
     port: int
     env: dict[str, str]
     process: subprocess.Popen[bytes]
-    pool: urllib3.PoolManager = field(default_factory=lambda: urllib3.PoolManager(maxsize=4, retries=False))
+    #: Whom to trust, where the service has a certificate.
+    ca_file: Path | None = None
+    pool: urllib3.PoolManager = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.pool = urllib3.PoolManager(maxsize=4, retries=False, ca_certs=str(self.ca_file) if self.ca_file else None)
 
     @property
     def url(self) -> str:
         """Its root."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.ca_file else 'http'}://127.0.0.1:{self.port}"
 
     @property
     def log(self) -> str:
@@ -122,8 +127,11 @@ def free_port() -> int:
 
 
 @contextmanager
-def service_process(home: Path, **settings: str) -> Iterator[ServiceProcess]:
-    """Run a service; ``settings`` are variables without their prefix."""
+def service_process(home: Path, trusted: Path | None = None, **settings: str) -> Iterator[ServiceProcess]:
+    """Run a service; ``settings`` are variables without their prefix.
+
+    With ``trusted``, an authority's file, it is asked by https; its ``tls_cert`` and ``tls_key`` are settings.
+    """
     home.mkdir(parents=True, exist_ok=True)
     tokens = [
         {"name": name, "role": role, "sha256": sha256(token(who).encode()).hexdigest()}
@@ -136,7 +144,7 @@ def service_process(home: Path, **settings: str) -> Iterator[ServiceProcess]:
         "TASKQ_HOME": str(home), "TASKQ_PORT": str(port), "TASKQ_TOKENS_FILE": str(home / "tokens.json"),
         **{f"TASKQ_{name.upper()}": value for name, value in settings.items()},
     }
-    running = ServiceProcess(home, port, env, _start(home, env))
+    running = ServiceProcess(home, port, env, _start(home, env), trusted)
     try:
         _wait_ready(running)
         yield running

@@ -27,9 +27,8 @@ import pika
 from pika.exceptions import AMQPError
 
 from taskq_kernel.broker.names import Names
-from taskq_kernel.broker.session import NOT_FOUND, PRECONDITION_FAILED, Channel, ChannelRefused, Session
-from taskq_kernel.errors import BrokerUnreachable, SettingsError
-from taskq_kernel.tls import trusting
+from taskq_kernel.broker.session import NOT_FOUND, PRECONDITION_FAILED, Channel, ChannelRefused, Session, parse_url
+from taskq_kernel.errors import BrokerUnreachable
 
 log = logging.getLogger(__name__)
 
@@ -106,14 +105,10 @@ class Broker:
         self, url: str, names: Names, queue_type: Literal["quorum", "classic"], client_name: str,
         ca_file: Path | None = None,
     ) -> None:
-        scheme = url.partition("://")[0]
-        if scheme not in ("amqp", "amqps"):
-            raise SettingsError("RabbitMQ's URL must look like amqps://user:password@host:5671/%2F")
-        self._tls = trusting(ca_file) if scheme == "amqps" else None
         self.names = names
         self.on_connect: list[Callable[[Broker], Awaitable[None]]] = []
         self.fresh: set[str] = set()
-        self._url = url
+        self._parameters = parse_url(url, ca_file)
         self._queue_type = queue_type
         self._client_name = client_name
         self._session: Session | None = None
@@ -258,7 +253,7 @@ class Broker:
 
     async def _connect_and_wait(self) -> str:
         """Hold one connection; return why it was lost."""
-        session = await Session.open(self._url, self._client_name, self._tls)
+        session = await Session.open(self._parameters, self._client_name)
         self._session = session
         try:
             self._publisher = await _Publisher.open(session)

@@ -7,16 +7,16 @@ opens the next one. pika is not thread-safe: nothing here may be called from ano
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pika
 from pika.adapters.asyncio_connection import AsyncioConnection
 from pika.exceptions import AMQPError, ChannelClosed, ChannelClosedByBroker, ConnectionClosed
 
-from taskq_kernel.errors import BrokerUnreachable
-from taskq_kernel.tls import explain
+from taskq_kernel.errors import BrokerUnreachable, SettingsError, causes
+from taskq_kernel.tls import explain, trusting
 
 #: How long to wait for the broker's answer to anything but a publish, in seconds.
 ANSWER_TIMEOUT_S = 10.0
@@ -26,6 +26,29 @@ HEARTBEAT_S = 5
 
 NOT_FOUND = 404
 PRECONDITION_FAILED = 406
+
+
+def parse_url(url: str, ca_file: Path | None = None) -> pika.URLParameters:
+    """pika's parameters for an AMQP URL; with amqps the broker's certificate is checked, always.
+
+    Raises
+    ------
+    SettingsError
+        If it is no AMQP URL, or ``ca_file`` cannot be used. The URL is not repeated: it has a
+        password in it.
+    """
+    if "ssl_options" in url:  # pika would take from it how to check, and not checking is among that
+        raise SettingsError("RabbitMQ's URL has ssl_options in it: leave them out, and set TASKQ_CA_FILE")
+    wrong = SettingsError("RabbitMQ's URL must look like amqps://user:password@host:5671/%2F")
+    if not url.startswith(("amqp://", "amqps://")):
+        raise wrong
+    try:
+        parameters = pika.URLParameters(url)
+    except (ValueError, TypeError, SyntaxError):
+        raise wrong from None
+    if url.startswith("amqps:"):
+        parameters.ssl_options = pika.SSLOptions(trusting(ca_file), parameters.host)
+    return parameters
 
 
 class Session:
@@ -42,14 +65,11 @@ class Session:
         self.closed = closed
 
     @classmethod
-    async def open(cls, url: str, client_name: str, tls: ssl.SSLContext | None = None) -> Session:
-        """Connect to the broker at ``url``, with ``tls`` if it is given, or raise `BrokerUnreachable`."""
+    async def open(cls, parameters: pika.URLParameters, client_name: str) -> Session:
+        """Connect as `parse_url` said, or raise `BrokerUnreachable`."""
         loop = asyncio.get_running_loop()
         opened: asyncio.Future[Any] = loop.create_future()
         closed: asyncio.Future[str] = loop.create_future()
-        parameters = pika.URLParameters(url)
-        # Whatever the URL says: an ssl_options in its query could switch the checks off.
-        parameters.ssl_options = None if tls is None else pika.SSLOptions(tls, parameters.host)
         parameters.heartbeat = HEARTBEAT_S
         parameters.blocked_connection_timeout = None
         parameters.connection_attempts = 1
@@ -191,6 +211,7 @@ def _reason(error: BaseException | str) -> str:
     """pika's errors as one line, without the URL (it holds the password)."""
     if isinstance(error, ChannelClosed | ConnectionClosed):
         return f"{error.reply_code} {error.reply_text}"
-    untrusted = explain(error) if isinstance(error, BaseException) else None
-    text = untrusted or str(error) or type(error).__name__
-    return text.splitlines()[0]
+    if isinstance(error, BaseException):
+        system = (cause.strerror for cause in causes(error) if isinstance(cause, OSError) and cause.strerror)
+        error = explain(error) or next(system, None) or str(error) or type(error).__name__
+    return error.splitlines()[0]

@@ -25,6 +25,7 @@ from taskq_kernel.errors import (
     ServiceUnreachable,
     SettingsError,
     Unauthorized,
+    causes,
 )
 from taskq_kernel.tls import explain, trusting
 
@@ -288,11 +289,9 @@ def _reason(error: Exception) -> str:
     untrusted = explain(error)
     if untrusted is not None:
         return untrusted
-    cause: BaseException | None = error
-    while cause is not None:
+    for cause in causes(error):
         if isinstance(cause, OSError) and cause.strerror:
             return cause.strerror
-        cause = cause.__cause__ or cause.__context__
     if isinstance(error, urllib3.exceptions.ConnectTimeoutError):
         return "the connection timed out"
     if isinstance(error, urllib3.exceptions.ProtocolError):
