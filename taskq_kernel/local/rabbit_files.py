@@ -21,7 +21,7 @@ import secrets
 import shutil
 import string
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import psutil
@@ -111,7 +111,7 @@ class NodeFacts:
     amqp: int
     distribution: int
     epmd: int
-    password: str
+    password: str = field(repr=False)
 
     @classmethod
     def new(cls) -> NodeFacts:

@@ -78,7 +78,7 @@ def service(pki: Path, node: str, tmp_path_factory: pytest.TempPathFactory) -> I
     home = tmp_path_factory.mktemp("tls")
     with service_process(
         home / "home", pki / "ca.pem", tls_cert=str(pki / "cert.pem"), tls_key=str(pki / "key.pem"),
-        broker=node, ca_file=str(pki / "ca.pem"), queue_type="classic",
+        broker=node, ca_file=str(pki / "ca.pem"), queue_type="classic", log_level="debug",
     ) as running:
         yield running
 
@@ -271,5 +271,8 @@ def test_a_task_runs_through_https_wss_and_amqps_alone(
         for process in processes:
             process.terminate()
         codes = [process.wait(20) for process in processes]
-    # Then: it was run, and recorded by the sink.
-    assert (value, codes) == (42, [0, 0]), [(tmp_path / f"{r}.log").read_text() for r in ("sink", "worker")]
+    # Then: it was run, recorded by the sink, and nobody's log has a secret in it.
+    logs = service.log + "".join((tmp_path / f"{role}.log").read_text() for role in ("sink", "worker"))
+    assert (value, codes) == (42, [0, 0]), logs
+    secrets = [node.split(":")[2].partition("@")[0], *map(token, ("ann", "worker", "sink"))]
+    assert [secret for secret in secrets if secret in logs] == []
