@@ -3,7 +3,7 @@
 venv := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dashboard test chaos setup lint clean
+.PHONY: help demo dashboard test chaos setup lint audit clean
 
 help:  ## show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,6 +19,7 @@ test:  ## set up, then check the code and run the whole test suite
 	$(venv)/ruff check
 	$(venv)/mypy --strict
 	$(venv)/python -m pytest -n 2 --dist loadfile
+	$(venv)/python scripts/audit.py
 
 chaos: setup  ## ten minutes of faults on a local stack, and a report (SEED=1, MINUTES=10)
 	PYTHONPATH=tests $(venv)/python -m chaos --seed $(or $(SEED),1) --minutes $(or $(MINUTES),10)
@@ -29,6 +30,10 @@ setup:  ## get what taskq needs: .venv, RabbitMQ, Julia
 lint: setup  ## check the code only
 	$(venv)/ruff check
 	$(venv)/mypy --strict
+
+audit:  ## look for known vulnerabilities of what is installed
+	@scripts/setup --test
+	$(venv)/python scripts/audit.py
 
 clean:  ## remove what `make` has made in this folder, .venv included
 	rm -rf .venv build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis test-results
