@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
-from taskq_kernel.domain import LEGAL_MOVES
+from taskq_kernel.domain import LEGAL_MOVES, Role
+from taskq_kernel.service.access import ALLOWED, PATHS
+from taskq_kernel.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 
@@ -14,3 +17,22 @@ def test_the_architecture_page_lists_exactly_the_legal_moves() -> None:
     _, _, rest = page.partition("| from | to | when |\n|---|---|---|\n")
     rows = rest.partition("\n\n")[0].splitlines()
     assert rows == [f"| {before} | {after} | {why} |" for (before, after), why in LEGAL_MOVES.items()]
+
+
+def test_the_security_page_has_the_table_of_roles_as_it_is() -> None:
+    page = (ROOT / "docs" / "security.md").read_text()
+    roles = [str(role) for role in Role]
+    _, found, rest = page.partition(f"| | {' | '.join(roles)} |\n|{'---|' * (len(roles) + 1)}\n")
+    assert found
+    assert rest.partition("\n\n")[0].splitlines() == [
+        f"| `{what}` | {' | '.join('yes' if role in allowed else '–' for role in Role)} |"
+        for what, allowed in (ALLOWED | PATHS).items()
+    ]
+
+
+def test_every_setting_that_the_security_page_names_is_one() -> None:
+    page = (ROOT / "docs" / "security.md").read_text()
+    named = {name.lower() for name in re.findall(r"TASKQ_([A-Z_]+)", page)}
+    assert named - set(Settings.model_fields) == set()
+    about = {"ca_file", "trusted_proxies", "auth_failures", "private_tasks", "graphiql", "introspection"}
+    assert about <= named
