@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -115,12 +116,23 @@ def test_a_token_that_was_accepted_before_still_is_beside_one_that_guesses(servi
 
 
 def test_an_address_that_a_stranger_claims_in_a_header_is_not_believed(service: ServiceProcess) -> None:
-    for number in range(FAILURES + 2):
-        headers = {"authorization": "Bearer guess", "x-forwarded-for": f"10.0.0.{number}", "content-type": JSON}
-        pool = urllib3.HTTPConnectionPool("127.0.0.1", service.port, source_address=("127.0.0.10", 0), retries=False)
-        status = pool.request("POST", "/graphql", body=b'{"query": "{ me { name } }"}', headers=headers).status
-        pool.close()
-    assert status == 429
+    headers = {"authorization": "Bearer guess"}
+    statuses = [
+        service.request("GET", "/metrics", None, headers=headers | {"x-forwarded-for": f"10.0.0.{number}"}).status
+        for number in range(FAILURES + 2)
+    ]
+    assert statuses[-1] == 429
+
+
+def test_behind_a_proxy_that_is_trusted_each_client_has_its_own_patience(tmp_path: Path) -> None:
+    with service_process(tmp_path / "home", auth_failures=str(FAILURES), trusted_proxies='["127.0.0.1"]') as service:
+        def status(client: str, given: str) -> int:
+            headers = {"authorization": f"Bearer {given}", "x-forwarded-for": client}
+            return service.request("GET", "/metrics", None, headers=headers).status
+
+        assert [status("10.0.0.1", "guess") for _ in range(FAILURES + 2)][-1] == 429
+        assert status("10.0.0.1", token("ann")) == 429
+        assert status("10.0.0.2", token("ann")) == 200
 
 
 def test_requests_without_a_token_are_no_guesses(service: ServiceProcess) -> None:
