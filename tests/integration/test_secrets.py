@@ -157,16 +157,6 @@ def test_no_command_line_on_this_machine_has_a_secret_of_the_stack(
     assert seen >= 4
 
 
-def test_a_database_url_with_a_password_is_no_flag(tmp_path: Path) -> None:
-    for url in ("postgresql://ann:secret-word@db/taskq", "postgresql:///taskq?password=secret-word"):
-        done = subprocess.run(
-            [*COMMAND, "service", "--database", url, "--home", str(tmp_path)],
-            capture_output=True, text=True, timeout=60,
-        )
-        assert (done.returncode, "set TASKQ_DATABASE" in done.stderr) == (2, True)
-        assert "secret-word" not in done.stdout + done.stderr
-
-
 # -- logs ------------------------------------------------------------------------------------
 
 

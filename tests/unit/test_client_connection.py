@@ -18,7 +18,7 @@ from taskq_kernel.client.connection import configured, connect, existing, quick_
 from taskq_kernel.errors import ServiceUnreachable, SettingsError, Unauthorized
 from taskq_kernel.settings import load_settings, read_token
 
-VARIABLES = ("TASKQ_HOME", "TASKQ_URL", "TASKQ_TOKEN", "TASKQ_TOKEN_FILE")
+VARIABLES = ("TASKQ_HOME", "TASKQ_URL", "TASKQ_TOKEN", "TASKQ_TOKEN_FILE", "TASKQ_CA_FILE")
 
 
 @pytest.fixture(autouse=True)
@@ -90,19 +90,19 @@ def test_an_address_shows_no_token(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("toml", [None, "", 'url = "http://toml/graphql"', 'token = "from the file"'])
-@pytest.mark.parametrize("chosen", list(itertools.product([False, True], repeat=3)))
+@pytest.mark.parametrize("chosen", list(itertools.product([False, True], repeat=4)))
 def test_the_quick_look_agrees_with_the_settings(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, chosen: tuple[bool, ...], toml: str | None
 ) -> None:
     (tmp_path / "token").write_text(f" {TOKEN}\n")
-    values = ("http://h/graphql", "t0ken", str(tmp_path / "token"))
+    values = ("http://h/graphql", "t0ken", str(tmp_path / "token"), "ca.pem")
     for name, value, is_set in zip(VARIABLES[1:], values, chosen, strict=True):
         if is_set:
             monkeypatch.setenv(name, value)
     if toml is not None:
         (tmp_path / "taskq.toml").write_text(toml)
     settings, look = load_settings(), quick_look()
-    assert (look.home, look.url) == (settings.home, settings.url)
+    assert (look.home, look.url, look.ca_file) == (settings.home, settings.url, settings.ca_file)
     has_token = settings.token is not None or settings.token_file is not None
     assert look.token() == (read_token(settings) if has_token else None)
 
