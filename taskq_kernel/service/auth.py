@@ -95,7 +95,8 @@ class Tokens:
         now = time.monotonic()
         believed = self._believed.get(digest)
         if believed is not None and believed[0] > now:
-            return believed[1]
+            known_as = believed[1]
+            return known_as if known_as is not None and known_as.good(time.time()) else None
         found = await self._store.read(identity_of, digest, time.time())
         if len(self._believed) >= _REMEMBERED:
             self._believed.clear()

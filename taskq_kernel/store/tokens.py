@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 from uuid import uuid4
@@ -24,10 +24,15 @@ _SHOWN = [column for column in tokens.c if column.name != "sha256"]
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Whom a token stands for."""
+    """Whom a token stands for, and until when, in seconds since the epoch (None: for good)."""
 
     name: str
     role: Role
+    expires_at: float | None = field(default=None, compare=False)
+
+    def good(self, now: float) -> bool:
+        """Whether it still stands for anybody."""
+        return self.expires_at is None or self.expires_at > now
 
 
 def hash_token(token: str) -> str:
@@ -118,6 +123,7 @@ def _get(conn: Connection, token_id: str) -> Any:
 def identity_of(conn: Connection, digest: str, now: float) -> Identity | None:
     """Whom the token with this hash stands for, if it is valid now."""
     row = conn.execute(sa.select(tokens).where(tokens.c.sha256 == digest)).one_or_none()
-    if row is None or row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= now):
+    if row is None or row.revoked_at is not None:
         return None
-    return Identity(row.name, Role(row.role))
+    identity = Identity(row.name, Role(row.role), row.expires_at)
+    return identity if identity.good(now) else None
