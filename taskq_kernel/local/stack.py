@@ -226,6 +226,14 @@ class LocalStack:
         return int(file.read_text()) if file.exists() else None
 
     def _start(self, role: str, info: StackInfo) -> None:
+        self._daemons[role].start(
+            [sys.executable, "-m", "taskq_kernel.cli", role],
+            self._environment(role, info),
+            self.home / "logs" / f"{role}.log",
+        )
+
+    def _environment(self, role: str, info: StackInfo) -> dict[str, str]:
+        """The whole environment of a part."""
         tokens = self.home / "tokens"
         # Secrets are passed as files: neither the process list nor the environment has them.
         environment = {
@@ -247,9 +255,7 @@ class LocalStack:
             environment |= _kept("RESULTS_DATABASE")
         if role == "worker":
             environment |= {"TASKQ_SLOTS": str(info.slots)}
-        self._daemons[role].start(
-            [sys.executable, "-m", "taskq_kernel.cli", role], environment, self.home / "logs" / f"{role}.log"
-        )
+        return environment
 
     def _stop(self, role: str) -> None:
         patience = self._settings.grace + STOP_MARGIN_S if role == "worker" else STOP_MARGIN_S

@@ -1,0 +1,41 @@
+"""What each part of a local stack finds in its environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from taskq_kernel.local.stack import LocalStack, StackInfo
+from taskq_kernel.settings import load_settings
+
+INFO = StackInfo("http://127.0.0.1:5/graphql", "admin.token", 5, 1)
+
+
+@pytest.fixture
+def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LocalStack:
+    """A stack that is not started, of a user who has set everything."""
+    for name in ("TOKEN", "BROKER", "DATABASE", "RESULTS_DATABASE", "PRIVATE_TASKS", "GRAPHIQL", "URL"):
+        monkeypatch.setenv(f"TASKQ_{name}", f"the user's {name}")
+    return LocalStack(load_settings(home=tmp_path, private_tasks=True, graphiql=True))
+
+
+def test_the_url_of_a_database_goes_to_the_part_that_uses_it_alone(stack: LocalStack) -> None:
+    given = {role: stack._environment(role, INFO) for role in ("service", "sink", "worker")}
+    assert {role for role, env in given.items() if "TASKQ_DATABASE" in env} == {"service"}
+    assert {role for role, env in given.items() if "TASKQ_RESULTS_DATABASE" in env} == {"sink"}
+
+
+@pytest.mark.parametrize("role", ["service", "sink", "worker"])
+def test_no_part_gets_a_secret_of_the_user(stack: LocalStack, role: str) -> None:
+    environment = stack._environment(role, INFO)
+    assert "TASKQ_TOKEN" not in environment
+    assert "TASKQ_BROKER" not in environment
+    assert environment.get("TASKQ_URL") == (None if role == "service" else INFO.graphql)
+
+
+def test_what_users_may_see_is_told_to_the_service(stack: LocalStack) -> None:
+    environment = stack._environment("service", INFO)
+    assert environment["TASKQ_PRIVATE_TASKS"] == "the user's PRIVATE_TASKS"
+    assert environment["TASKQ_GRAPHIQL"] == "the user's GRAPHIQL"
+    assert "TASKQ_PRIVATE_TASKS" not in stack._environment("worker", INFO)
