@@ -4,27 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
-import pytest
+from javascript import JS, node
 
-ROOT = Path(__file__).parent.parent.parent
-JS = ROOT / "widgets" / "js"
-BUNDLE = ROOT / "widgets" / "taskq_widgets" / "editor" / "editor.bundle.js"
-
-
-def run_node(*arguments: str) -> None:
-    """Run node in the folder of the sources, where it and the packages are installed."""
-    node = shutil.which("node")
-    if node is None or not (JS / "node_modules" / "esbuild").exists():
-        reason = "node and the packages are not installed: npm ci in widgets/js"
-        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
-    done = subprocess.run([node, *arguments], cwd=JS, capture_output=True, text=True, timeout=110, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+BUNDLE = JS.parent / "taskq_widgets" / "editor" / "editor.bundle.js"
 
 
 def source_hash() -> str:
@@ -42,12 +27,12 @@ def test_the_bundle_was_built_from_these_sources() -> None:
 
 
 def test_building_again_gives_the_same_bytes(tmp_path: Path) -> None:
-    run_node("build.mjs", str(tmp_path / "again.js"))
+    node("build.mjs", str(tmp_path / "again.js"))
     assert (tmp_path / "again.js").read_bytes() == BUNDLE.read_bytes()
 
 
 def test_syntax_errors_are_told_from_code_that_parses() -> None:
-    run_node("--test", "test/")
+    node("--test")
 
 
 def test_the_bundle_is_one_module_that_loads_nothing_else() -> None:

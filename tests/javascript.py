@@ -1,0 +1,53 @@
+"""Node and the npm packages that tests need: esbuild, which builds the editor's bundle, and axe-core."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from stacks import missing
+
+JS = Path(__file__).parent.parent / "widgets" / "js"
+#: What npm notes of the packages that it has installed; it is written last.
+_INSTALLED = JS / "node_modules" / ".package-lock.json"
+_INSTALL_TIMEOUT_S = 100
+
+
+def node(*arguments: str, timeout_s: float = 110) -> None:
+    """Run node in the folder of the JavaScript sources, with their packages installed."""
+    packages()
+    done = _run("node", *arguments, timeout_s=timeout_s)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def axe() -> str:
+    """Return the source of axe-core."""
+    return (packages() / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
+
+
+def packages() -> Path:
+    """Return the folder with the packages of the lock file, installed by npm if they are not there yet."""
+    lock = JS / "package-lock.json"
+    with lock.open() as one_at_a_time:
+        fcntl.flock(one_at_a_time, fcntl.LOCK_EX)  # tests run in several processes
+        if not _INSTALLED.exists() or _INSTALLED.stat().st_mtime < lock.stat().st_mtime:
+            done = _run("npm", "ci", "--no-audit", "--no-fund", timeout_s=_INSTALL_TIMEOUT_S)
+            if done.returncode != 0:
+                missing(f"npm cannot install the packages in widgets/js: {done.stderr[-1500:]}")
+    return _INSTALLED.parent
+
+
+def _run(program: str, *arguments: str, timeout_s: float) -> subprocess.CompletedProcess[str]:
+    """Run a program of node's, that of this environment first."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    found = shutil.which(program, path=path)
+    if found is None:
+        missing(f"{program} is not on PATH; `scripts/setup --test` installs it, or install node 20 or newer with npm")
+    return subprocess.run(
+        [str(found), *arguments], cwd=JS, env=os.environ | {"PATH": path},
+        capture_output=True, text=True, timeout=timeout_s, check=False,
+    )  # fmt: skip
