@@ -427,6 +427,15 @@ def test_a_screen_learns_what_is_selected_in_sight_and_beyond() -> None:
     assert patch == {"head": {"selection": [3, 2, 0, 1], "selected": [made(1)["id"]]}}
 
 
+def test_a_screen_is_told_which_of_its_picks_is_answered_even_if_nothing_else_changed() -> None:
+    model = model_of(*map(made, range(1, 31)))
+    screen, projection = screen_on(model)
+    screen.patch(model, projection)
+    screen.picked = 3
+    assert screen.patch(model, projection) == {"head": {"picked": 3}}
+    assert screen.patch(model, projection) is None
+
+
 # ---- exports
 
 

@@ -86,7 +86,7 @@ def serve(
                 "port_retries": 0,
                 "token": token,
                 "open_browser": False,
-                "log_level": "WARN",
+                "log_level": "ERROR",  # it warns of a notebook that is not signed, which no installed one is
             },
             VoilaConfiguration={
                 "theme": "dark" if theme == "dark" else "light",

@@ -193,7 +193,7 @@ class DetailDisplay extends Display {
     const list = facts.length
       ? [h("dl", { class: "tqp-list" }, ...facts.flatMap((/** @type {string[]} */ [kind, name, text]) => [h("dt", { "data-kind": kind }, name), h("dd", {}, text)]))]
       : [];
-    return [h("div", { class: "tqp-code-actions" }, edit, copy), ...list, h("pre", { class: "tqp-code" }, ...highlighted(pieces))];
+    return [h("div", { class: "tqp-code-actions" }, edit, copy), ...list, h("pre", { class: "tqp-code", tabindex: 0 }, ...highlighted(pieces))];
   }
 
   // -- error
@@ -206,7 +206,7 @@ class DetailDisplay extends Display {
       h("pre", { class: "tqp-error-message" }, message),
     ];
     for (const [place, { heading, lines }] of trace.entries()) {
-      const text = h("pre", { class: "tqp-trace" }, lines.join("\n"));
+      const text = h("pre", { class: "tqp-trace", tabindex: 0 }, lines.join("\n"));
       if (place === 0) made.push(h("h3", {}, heading), text);
       else made.push(h("details", { class: "tqp-more" }, h("summary", {}, icon("open"), heading), text));
     }
@@ -219,7 +219,7 @@ class DetailDisplay extends Display {
     const rows = this.model.get("history").map((/** @type {any[]} */ [at, status, attempt, worker, reason]) => h("tr", {},
       h("td", { title: localTime(at) }, clockTime(at)), h("td", {}, statusChip(status)), h("td", { class: "tqp-end" }, attempt ? String(attempt) : ""), h("td", {}, worker), h("td", { class: "tqp-wide" }, reason)));
     const head = h("tr", {}, ...["Time", "Status", "Attempt", "Worker", "What happened"].map((text) => h("th", { scope: "col", class: text === "Attempt" ? "tqp-end" : "" }, text)));
-    return [h("div", { class: "tqp-grid-place" }, h("table", { class: "tqp-grid" }, h("thead", {}, head), h("tbody", {}, ...rows)))];
+    return [scrolling("History", h("table", { class: "tqp-grid" }, h("thead", {}, head), h("tbody", {}, ...rows)))];
   }
 
   /** Scroll to it, when it is out of sight. */
@@ -275,12 +275,17 @@ class DetailDisplay extends Display {
   }
 }
 
+/** A place that a wide table scrolls in, by keyboard too. @param {string} label @param {HTMLElement} table */
+function scrolling(label, table) {
+  return h("div", { class: "tqp-grid-place", role: "region", "aria-label": label, tabindex: 0 }, table);
+}
+
 /** A table of cells. @param {{ head: string[] | null, rows: string[][], named?: boolean }} result */
 function grid({ head, rows, named }) {
   const numeric = (/** @type {number} */ i) => rows.every((row) => /^-?[\d.]+(e[-+]?\d+)?$|^(missing|NaN|-?Inf)?$/.test(row[i] ?? ""));
   const ends = Array.from({ length: Math.max(0, ...rows.map((row) => row.length)) }, (_, i) => (numeric(i) && !(named && i === 0) ? "tqp-end" : ""));
   const cells = (/** @type {string[]} */ row) => row.map((text, i) => (named && i === 0 ? h("th", { scope: "row" }, text) : h("td", { class: ends[i], title: text.length > 40 ? text : null }, text)));
-  return h("div", { class: "tqp-grid-place" }, h("table", { class: "tqp-grid" },
+  return scrolling("The task's value", h("table", { class: "tqp-grid" },
     head ? h("thead", {}, h("tr", {}, ...head.map((text, i) => h("th", { scope: "col", class: ends[i] }, text)))) : null,
     h("tbody", {}, ...rows.map((row) => h("tr", {}, ...cells(row))))));
 }

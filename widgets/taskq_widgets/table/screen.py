@@ -34,6 +34,8 @@ class Screen:
         Its filter and order.
     asked
         The browser's own count of its queries; a patch says which one it answers.
+    picked
+        The browser's own count of its changes to the selection, likewise.
     window
         The rows in sight: the place of the first in the order, and how many. Replaced, never changed.
     beat
@@ -43,6 +45,7 @@ class Screen:
     view: str
     query: Query
     asked: int = 0
+    picked: int = 0
     window: tuple[int, int] = (0, 40)
     beat: float = float("-inf")
     _sent: dict[str, Any] = field(default_factory=dict)
@@ -65,8 +68,8 @@ class Screen:
         the rows in sight when these changed; ``rows`` the whole of rows that came into sight;
         ``cells`` of the others what changed, as pairs of place and value.
         """
-        query, asked, (first, count) = self.query, self.asked, self.window
-        state = (projection, projection.edition, model.selection_revision, first, count, query, asked)
+        query, asked, picked, (first, count) = self.query, self.asked, self.picked, self.window
+        state = (projection, projection.edition, model.selection_revision, first, count, query, asked, picked)
         if state == self._seen:
             return None
         self._seen = state
@@ -74,7 +77,7 @@ class Screen:
         first = max(0, min(first, len(order) - count))
         slots, ids, rows = self._rows_of(model, order[first : first + count])
         patch: dict[str, Any] = self._new_rows(ids, rows)
-        head = _figures(model, projection, slots, ids) | {"query": query.to_json(), "asked": asked}
+        head = _figures(model, projection, slots, ids) | {"query": query.to_json(), "asked": asked, "picked": picked}
         if changed := self._changes(head):
             patch["head"] = changed
         return (patch | self._changes({"ids": ids, "first": first})) or None

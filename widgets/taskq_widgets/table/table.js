@@ -16,7 +16,7 @@
  * @typedef {{ text: string, statuses: string[], after: number | null, before: number | null,
  *   within_s: number | null, sort: string, descending: boolean }} Query
  * @typedef {{ total: number, all: number, counts: Record<string, number>, query: Query, asked: number,
- *   selection: [number, number, number, number], selected: string[] }} Head
+ *   picked: number, selection: [number, number, number, number], selected: string[] }} Head
  * @typedef {{ view: string, head?: Partial<Head>, first?: number, ids?: string[],
  *   rows?: Record<string, any[]>, cells?: Record<string, [number, any][]> }} Patch
  * @typedef {{ number: number, name: string, code: string, value: string, whole: string, kind: string,
@@ -441,8 +441,11 @@ class Grid {
     this.table = table;
     this.page = new Page();
     this.total = 0;
+    /** What is selected as the user sees it: what Python said last, with what it has not heard yet. */
     /** @type {Set<string>} */
     this.selected = new Set();
+    /** @type {string[]} */
+    this.told = [];
     /** @type {string[]} */
     this.columns = [];
     /** @type {Map<string, Row>} */
@@ -537,7 +540,8 @@ class Grid {
     this.page.apply(patch);
     const head = patch.head ?? {};
     if (head.total !== undefined) this.total = head.total;
-    if (head.selected) this.selected = new Set(head.selected);
+    if (head.selected) this.told = head.selected;
+    if (this.table.answered === this.table.picked) this.selected = new Set(this.told);
     if (head.query) this.showSort();
     setAttr(this.element, "aria-rowcount", String(this.total + 1));
     this.size();
@@ -766,7 +770,7 @@ class Grid {
       a: () => this.table.select("all"),
     };
     const key = command && event.key.toLowerCase() === "a" ? "a" : event.key;
-    if (!keys[key] || (key === "a" && !command) || (key === "Escape" && !this.table.selection[0])) return;
+    if (!keys[key] || (key === "a" && !command) || (key === "Escape" && !this.table.anySelected)) return;
     event.preventDefault();
     event.stopPropagation();
     keys[key]();
@@ -881,14 +885,24 @@ class Grid {
     this.all.indeterminate = chosen > 0 && chosen < ids.length;
   }
 
-  /** @param {string} op @param {string[]} ids */
-  selectNow(op, ids) {
-    if (op === "none" || op === "only") this.selected.clear();
+  /**
+   * Select at once what of it is here; Python does the same over the whole set.
+   * @param {string} op @param {string[]} ids @param {boolean} keep
+   */
+  selectNow(op, ids, keep) {
+    if (op === "none" || op === "only" || (op === "range" && !keep)) this.selected.clear();
     if (op === "all") this.page.ids.forEach((id) => this.selected.add(id));
     if (op === "add" || op === "only") ids.forEach((id) => this.selected.add(id));
+    if (op === "range") this.between(ids).forEach((id) => this.selected.add(id));
     if (op === "remove") ids.forEach((id) => this.selected.delete(id));
     for (const [key, row] of this.rows) row.select(this.selected.has(key));
     this.showAll();
+  }
+
+  /** The ids from one to the other, as far as they are here. @param {string[]} ends */
+  between(ends) {
+    const places = ends.map((id) => this.page.ids.indexOf(id)).filter((place) => place >= 0);
+    return places.length ? this.page.ids.slice(Math.min(...places), Math.max(...places) + 1) : [];
   }
 }
 
@@ -901,7 +915,10 @@ class Toolbar {
     this.table = table;
     this.search = /** @type {HTMLInputElement} */ (h("input", { type: "search", class: "tq-input", placeholder: "Filter by name, code or value",
       "aria-label": "Filter tasks by name, code or value", spellcheck: "false", autocomplete: "off" }));
-    this.search.addEventListener("input", debounce(() => table.ask({ text: this.search.value }), 120));
+    /** Whether text has been typed that was not asked for yet. */
+    this.typing = false;
+    const settled = debounce(() => { if (this.typing) table.ask({}); }, 120);
+    this.search.addEventListener("input", () => { this.typing = true; settled(); });
     this.search.addEventListener("keydown", (event) => this.onSearchKey(event));
     this.chips = h("div", { class: "tq-chips", role: "group", "aria-label": "Filter by status" },
       ...Object.keys(STATUSES).map((status) => this.chip(status)));
@@ -1034,7 +1051,7 @@ class Toolbar {
 
   /** @param {Query} query */
   showQuery(query) {
-    if (this.table.active() !== this.search) this.search.value = query.text;
+    if (this.table.active() !== this.search && !this.typing) this.search.value = query.text;
     for (const chip of /** @type {Iterable<HTMLElement>} */ (this.chips.children)) {
       chip.setAttribute("aria-pressed", String(query.statuses.includes(/** @type {string} */ (chip.dataset.status))));
     }
@@ -1175,9 +1192,9 @@ function consequences(action, [count, cancellable, running, hidden]) {
   const others = action === "cancel" ? count - cancellable : action === "retry" ? cancellable : 0;
   const said = [
     action === "cancel" && running ? `${amount(running)} of them ${running === 1 ? "is" : "are"} running and will be stopped.` : "",
-    action === "delete" ? "Their results go with them; this cannot be undone." : "",
+    action === "delete" ? `${count === 1 ? "Its result goes with it" : "Their results go with them"}; this cannot be undone.` : "",
     action === "delete" && running ? `${amount(running)} of them ${running === 1 ? "is" : "are"} running and will be cancelled first.` : "",
-    action === "retry" ? "Each is queued again, as a new attempt." : "",
+    action === "retry" ? `${count - cancellable === 1 ? "It" : "Each"} is queued again, as a new attempt.` : "",
     others && action === "cancel" ? `${counted(others, "selected task")} ${others === 1 ? "has" : "have"} ended already and ${others === 1 ? "stays" : "stay"} as ${others === 1 ? "it is" : "they are"}.` : "",
     others && action === "retry" ? `${counted(others, "selected task")} ${others === 1 ? "has" : "have"} not ended and ${others === 1 ? "is" : "are"} left alone.` : "",
     hidden ? `${amount(hidden)} of the selected ${hidden === 1 ? "is" : "are"} not in this view.` : "",
@@ -1267,6 +1284,11 @@ class Table {
     this.model = model;
     this.view = newId();
     this.asked = 0;
+    /** How often the user has changed the selection, and which of these changes Python has answered. */
+    this.picked = 0;
+    this.answered = 0;
+    /** @type {(() => void)[]} */
+    this.waiting = [];
     this.all = 0;
     /** @type {Query} */
     this.query = { text: "", statuses: [], after: null, before: null, within_s: null, sort: "number", descending: true };
@@ -1348,12 +1370,12 @@ class Table {
     this.opened = true;
     const { first: from, end } = this.grid.inSight();
     this.grid.asked = this.grid.windowFor(from, Math.max(end, 1));
-    this.send({ type: "open", ...this.grid.asked, asked: this.asked, query: first ? null : this.query });
+    this.send({ type: "open", ...this.grid.asked, asked: this.asked, picked: this.picked, query: first ? null : this.query });
   }
 
   /** Say that somebody looks, if somebody does. */
   beat() {
-    if (this.opened && this.seen && document.visibilityState === "visible") this.send({ type: "alive" });
+    if (this.opened && this.seen && document.visibilityState === "visible") this.send({ type: "alive", picked: this.picked });
   }
 
   /** @param {boolean} seen */
@@ -1371,9 +1393,11 @@ class Table {
     this.windowTimer = window.setTimeout(() => { this.windowTimer = 0; send(); }, 40);
   }
 
-  /** Ask for a changed query. @param {Partial<Query>} changes */
+  /** Ask for a changed query, with what has just been typed. @param {Partial<Query>} changes */
   ask(changes) {
-    this.query = { ...this.query, ...changes };
+    const typed = this.toolbar.typing ? { text: this.toolbar.search.value } : {};
+    this.toolbar.typing = false;
+    this.query = { ...this.query, ...typed, ...changes };
     this.asked += 1;
     this.said = "";
     this.grid.element.scrollTop = 0;
@@ -1402,8 +1426,14 @@ class Table {
   /** @param {string} op @param {string[]} [ids] @param {boolean} [keep] */
   select(op, ids = [], keep = false) {
     if (op === "none") this.grid.anchor = "";
-    this.grid.selectNow(op, ids);
-    this.send({ type: "select", op, ids, keep });
+    this.grid.selectNow(op, ids, keep);
+    this.picked += 1;
+    this.send({ type: "select", op, ids, keep, picked: this.picked });
+  }
+
+  /** Whether any task is selected, in sight or not. */
+  get anySelected() {
+    return this.selection[0] > 0 || this.grid.selected.size > 0;
   }
 
   /** @param {string} id @param {string} part */
@@ -1413,8 +1443,21 @@ class Table {
 
   /** @param {"cancel" | "retry" | "delete" | "copy" | "csv"} action */
   async act(action) {
+    await this.settled(); // what is confirmed must be what Python will act on
     if (action in CONFIRM && !(await confirmed(this.root, action, this.selection))) return;
     this.send({ type: "action", action });
+  }
+
+  /** Resolves when Python has taken in all that was picked, and said what that is. @returns {Promise<void>} */
+  settled() {
+    return new Promise((resolve) => {
+      this.waiting.push(resolve);
+      this.settle();
+    });
+  }
+
+  settle() {
+    if (this.answered === this.picked) this.waiting.splice(0).forEach((resolve) => resolve());
   }
 
   // -- from Python
@@ -1435,11 +1478,13 @@ class Table {
     if ((head.asked ?? this.asked) < this.asked) delete head.query; // the user has asked for another since
     if (head.all !== undefined) this.all = head.all;
     if (head.selection) this.selection = head.selection;
+    if (head.picked !== undefined) this.answered = head.picked;
     if (head.query) this.query = head.query;
     this.toolbar.show(head);
     this.grid.apply(patch);
     if (head.asked && head.asked === this.asked) this.onAnswer();
     if (head.selection) this.footer.show(this.selection);
+    this.settle();
     this.footer.showOffer();
     this.notice.show();
   }

@@ -5,10 +5,11 @@ A browser sends messages with a ``type``, and the ``view`` that it displays:
 ========== ====================================================================================
 ``open``   a display begins; ``first``, ``count``, and ``query`` when it had one before
 ``close``  a display ends
-``alive``  somebody looks at it; every 5 s while that is so
+``alive``  somebody looks at it; every 5 s while that is so; ``picked`` as in ``select``
 ``window`` rows in sight: ``first``, ``count``
 ``query``  a new filter or order: ``query``; ``asked``, the browser's count of them; ``count`` of rows
-``select`` ``op``: ``only``, ``add``, ``remove`` (``ids``), ``range`` (``ids``: from, to; ``keep``), ``all``, ``none``
+``select`` ``op``: ``only``, ``add``, ``remove`` (``ids``), ``range`` (``ids``: from, to; ``keep``), ``all``, ``none``;
+           ``picked``, the browser's count of these
 ``open_task`` ``id`` and ``part``: ``task`` or ``code``
 ``action`` ``action``: ``cancel``, ``retry``, ``delete``, ``copy``, ``csv``, ``reload``
 ========== ====================================================================================
@@ -205,6 +206,7 @@ class TableView(anywidget.AnyWidget):
         with self._guard:
             query = Query.from_json(content["query"]) if content.get("query") else self._query
             screen = self._screens[view] = Screen(view, query, asked=int(content.get("asked", 0)))
+            screen.picked = int(content.get("picked", 0))
             screen.look_at(int(content["first"]), int(content["count"]))
             screen.beat = time.monotonic()
         self._push_soon()
@@ -226,7 +228,9 @@ class TableView(anywidget.AnyWidget):
         return screen
 
     def _on_alive(self, content: dict[str, Any]) -> None:
-        if self._screen(content):
+        if screen := self._screen(content):
+            with self._guard:
+                screen.picked = int(content.get("picked", screen.picked))
             self._push_soon()
 
     def _on_window(self, content: dict[str, Any]) -> None:
@@ -262,6 +266,8 @@ class TableView(anywidget.AnyWidget):
                 self.model.select(order)
             case "none":
                 self.model.select_only(slots[:0])
+        with self._guard:
+            screen.picked = int(content.get("picked", screen.picked))
         self._push_soon()
 
     def _on_open_task(self, content: dict[str, Any]) -> None:
