@@ -7,19 +7,16 @@ import os
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from browser import ROOT, Pages, notebook_site, run_all_cells
-from playwright.sync_api import Locator, Page, TimeoutError, expect
+from browser import ROOT, Pages, Sites, run_all_cells
+from javascript import axe
+from playwright.sync_api import Locator, Page, expect
 
 if TYPE_CHECKING:
     from stacks import RunningStack  # the one beside the test folders
-
-AXE = ROOT / "widgets" / "js" / "node_modules" / "axe-core" / "axe.min.js"
 
 #: Keeps in `window.statuses` every status that each row has shown, and when, by the task's name.
 RECORD = """() => {
@@ -117,9 +114,10 @@ class Board:
         expect(head).to_have_attribute("aria-sort", "descending")
 
     def search(self, text: str) -> None:
-        """Filter the table by text, and wait until the field takes the typing for finished."""
-        self.table.get_by_placeholder("Filter by name").fill(text)
-        self.page.wait_for_timeout(200)
+        """Filter the table by text."""
+        field = self.table.get_by_placeholder("Filter by name")
+        if field.input_value() != text:
+            field.fill(text)
 
 
 @dataclass
@@ -153,28 +151,13 @@ def dashboard(env: dict[str, str], *options: str) -> Iterator[Dashboard]:
         process.stdout.close()
 
 
-@contextlib.contextmanager
-def lab_site(stack: RunningStack, folder: Path, dark: bool = False) -> Iterator[str]:
-    """Serve a notebook with the board in JupyterLab, and give its address."""
+def lab_site(serve: Sites, stack: RunningStack) -> str:
+    """Serve a notebook with the board in JupyterLab, and return its address."""
     token_file = stack.home / "tokens" / "admin.token"
-    cells = [
+    return serve("lab", [
         "from pathlib import Path\nfrom taskq_kernel import connect\nfrom taskq_widgets import TaskBoard",
         f"q = connect({stack.url!r}, token=Path({str(token_file)!r}).read_text())\nTaskBoard(q)",
-    ]
-    with notebook_site("lab", folder, cells, dark) as site:
-        yield site.url
-
-
-def run_notebook(page: Page) -> None:
-    """Run the notebook in JupyterLab; again, when its kernel was not ready for it."""
-    for _ in range(8):
-        run_all_cells(page)
-        with contextlib.suppress(TimeoutError):
-            page.locator(".jp-Dialog button.jp-mod-accept").click(timeout=1500)
-        with contextlib.suppress(TimeoutError):
-            page.locator(".tq-board").wait_for(timeout=10_000)
-            return
-    page.locator(".tq-board").wait_for()
+    ]).url  # fmt: skip
 
 
 def save_notebook(page: Page) -> None:
@@ -188,24 +171,18 @@ def open_board(pages: Pages, kind: str, url: str, **how: object) -> Board:
     """Open a page with the board; ``kind`` is ``voila`` or ``lab``."""
     page = pages(url, **how)  # type: ignore[arg-type]
     if kind == "lab":
-        run_notebook(page)
+        run_all_cells(page)
+        page.locator(".tq-board").wait_for()
     return Board(page).ready()
 
 
-def violations(page: Page) -> list[str]:
-    """Return what axe-core finds serious or critical in the board."""
-    page.add_script_tag(content=AXE.read_text())
-    found = page.evaluate("axe.run('.tq-board', {resultTypes: ['violations']})")
+def violations(page: Page, part: str = ".tq-board") -> list[str]:
+    """Return what axe-core finds serious or critical in a part of the page."""
+    if not page.evaluate("typeof axe === 'object'"):
+        page.add_script_tag(content=axe())
+    found = page.evaluate("part => axe.run(part, {resultTypes: ['violations']})", part)
     return [
-        f"{one['id']}: {one['help']}: {[node['html'][:160] for node in one['nodes'][:3]]}"
+        f"{one['id']}: {one['help']}: {[(node['html'][:160], node['failureSummary']) for node in one['nodes'][:3]]}"
         for one in found["violations"]
         if one["impact"] in ("serious", "critical")
     ]
-
-
-def wait_until(probe: object, what: str, timeout_s: float = 15.0) -> None:
-    """Wait until ``probe()`` is true."""
-    deadline = time.monotonic() + timeout_s
-    while not probe():  # type: ignore[operator]
-        assert time.monotonic() < deadline, f"not within {timeout_s:g} s: {what}"
-        time.sleep(0.05)

@@ -1,13 +1,14 @@
 """Fixtures for tests in a real browser, on a real Voilà or JupyterLab page.
 
 `chromium` is one browser for the whole session. `open_page` opens pages in it that can
-reach nothing but loopback, and collects what they tried. `notebook_site` serves a
-notebook made of the cells given, in Voilà or JupyterLab, with a `Remote` into its kernel.
+reach nothing but loopback, and collects what they tried. `serve` serves notebooks made of the
+cells given, in Voilà or JupyterLab, with a `Remote` into their kernels.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import secrets
 import shutil
@@ -153,51 +154,102 @@ def write_notebook(path: Path, cells: list[str]) -> None:
     nbformat.write(notebook, path)
 
 
+@dataclass
+class Server:
+    """Voilà or JupyterLab, serving the notebooks of a folder."""
+
+    kind: str
+    folder: Path
+    port: int
+    token: str
+
+    def page(self, name: str, dark: bool) -> str:
+        """Return the address of a notebook. JupyterLab's theme holds for what is opened from now on."""
+        if self.kind == "voila":
+            theme = "dark" if dark else "light"
+            return f"http://127.0.0.1:{self.port}/voila/render/{name}?token={self.token}&theme={theme}"
+        _write_settings(self.folder, dark)
+        return f"http://127.0.0.1:{self.port}/lab/tree/{name}?token={self.token}&reset"
+
+
+@dataclass
+class Sites:
+    """Serves notebooks, from one Voilà and one JupyterLab that start when they are needed first."""
+
+    root: Path
+    servers: dict[str, Server] = field(default_factory=dict)
+    ends: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+    count: int = 0
+
+    def __call__(self, kind: str, cells: list[str], dark: bool = False) -> Site:
+        """Serve a notebook of ``cells`` in Voilà (``voila``) or JupyterLab (``lab``)."""
+        if kind not in self.servers:
+            self.servers[kind] = self.ends.enter_context(_server(kind, self.root / kind))
+        server = self.servers[kind]
+        self.count += 1
+        address = server.folder / f"remote-{self.count}.json"
+        remote = REMOTE_CELL.format(here=str(HERE), file=str(address))
+        write_notebook(server.folder / f"page-{self.count}.ipynb", [remote, *cells])
+        return Site(server.page(f"page-{self.count}.ipynb", dark), address)
+
+
+@pytest.fixture(scope="session")
+def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sites]:
+    """Serve notebooks for all tests of this process."""
+    sites = Sites(tmp_path_factory.mktemp("sites"))
+    with sites.ends:
+        yield sites
+
+
 @contextlib.contextmanager
-def notebook_site(kind: str, folder: Path, cells: list[str], dark: bool = False) -> Iterator[Site]:
-    """Serve a notebook of ``cells`` in Voilà (``voila``) or JupyterLab (``lab``) until the block ends."""
-    address = folder / "remote.json"
-    write_notebook(folder / "page.ipynb", [REMOTE_CELL.format(here=str(HERE), file=str(address)), *cells])
-    port, token = free_port(), secrets.token_hex(16)
-    command, url = _COMMANDS[kind](folder, port, token, dark)
-    log = (folder / f"{kind}.log").open("wb")
-    process = subprocess.Popen(
-        command, cwd=folder, env=_environment(folder), stdout=log, stderr=log, stdin=subprocess.DEVNULL
-    )
-    try:
-        _await_server(process, port, folder / f"{kind}.log")
-        yield Site(url, address)
-    finally:
-        process.terminate()
+def _server(kind: str, folder: Path) -> Iterator[Server]:
+    folder.mkdir()
+    server = Server(kind, folder, free_port(), secrets.token_hex(16))
+    command, log = _COMMANDS[kind](server), folder / "server.log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            command, cwd=folder, env=_environment(folder), stdout=out, stderr=out, stdin=subprocess.DEVNULL
+        )
         try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(20)
-        log.close()
+            _await_server(process, server.port, log)
+            yield server
+        finally:
+            process.terminate()
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(20)
 
 
-def _voila(folder: Path, port: int, token: str, dark: bool) -> tuple[list[str], str]:
-    command = [sys.executable, "-m", "voila", "page.ipynb", "--no-browser", "--Voila.ip=127.0.0.1", f"--port={port}",
-               f"--token={token}", f"--theme={'dark' if dark else 'light'}", "--show_tracebacks=True"]  # fmt: skip
-    return command, f"http://127.0.0.1:{port}/?token={token}"
+#: The kernels of pages that were closed go soon: there is one server for many tests.
+_CULLING = ("--MappingKernelManager.cull_idle_timeout=20", "--MappingKernelManager.cull_interval=5")
 
 
-def _lab(folder: Path, port: int, token: str, dark: bool) -> tuple[list[str], str]:
-    theme = "JupyterLab Dark" if dark else "JupyterLab Light"
-    (folder / "overrides").mkdir(exist_ok=True)
-    (folder / "overrides" / "overrides.json").write_text(
-        f'{{"@jupyterlab/apputils-extension:themes": {{"theme": "{theme}"}},'
-        ' "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}}'
-    )
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1",
-               f"--ServerApp.port={port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}",
-               f"--LabApp.app_settings_dir={folder / 'overrides'}", "--LabApp.news_url=None",
-               "--LabServerApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]  # fmt: skip
-    return command, f"http://127.0.0.1:{port}/lab/tree/page.ipynb?token={token}&reset"
+def _voila(server: Server) -> list[str]:
+    return [sys.executable, "-m", "voila", str(server.folder), "--no-browser", "--Voila.ip=127.0.0.1",
+            f"--port={server.port}", f"--token={server.token}", "--show_tracebacks=True", *_CULLING]  # fmt: skip
 
 
-_COMMANDS: dict[str, Callable[[Path, int, str, bool], tuple[list[str], str]]] = {"voila": _voila, "lab": _lab}
+def _lab(server: Server) -> list[str]:
+    return [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1",
+            f"--ServerApp.port={server.port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={server.token}",
+            "--LabApp.news_url=None",
+            "--LabServerApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", *_CULLING]  # fmt: skip
+
+
+_COMMANDS: dict[str, Callable[[Server], list[str]]] = {"voila": _voila, "lab": _lab}
+
+
+def _write_settings(folder: Path, dark: bool) -> None:
+    """Write a user's settings, which JupyterLab reads for each page."""
+    place = folder / "jupyterlab_settings_dir" / "@jupyterlab" / "apputils-extension"
+    place.mkdir(parents=True, exist_ok=True)
+    for name, settings in (
+        ("themes", {"theme": f"JupyterLab {'Dark' if dark else 'Light'}"}),
+        ("notification", {"fetchNews": "false", "checkForUpdates": False}),
+    ):
+        (place / f"{name}.jupyterlab-settings").write_text(json.dumps(settings))
 
 
 def _environment(folder: Path) -> dict[str, str]:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from browser import chromium, open_page
+from browser import chromium, open_page, serve
 
-__all__ = ["chromium", "open_page"]
+__all__ = ["chromium", "open_page", "serve"]

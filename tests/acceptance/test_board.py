@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from boards import RECORD, Board, dashboard, lab_site, open_board, save_notebook, violations
-from browser import Pages, pages_in
+from browser import Pages, Sites, pages_in
 from playwright.sync_api import Browser, expect
 
 from taskq_kernel import Client, connect
@@ -34,12 +34,6 @@ def voila(stack: RunningStack) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def lab(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with lab_site(stack, tmp_path_factory.mktemp("lab")) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
 def pages(chromium: Browser) -> Iterator[Pages]:
     with pages_in(chromium) as pages:
         yield pages
@@ -52,8 +46,8 @@ def voila_board(pages: Pages, voila: str) -> Board:
 
 
 @pytest.fixture(scope="module")
-def lab_board(pages: Pages, lab: str) -> Board:
-    return open_board(pages, "lab", lab)
+def lab_board(pages: Pages, stack: RunningStack, serve: Sites) -> Board:
+    return open_board(pages, "lab", lab_site(serve, stack))
 
 
 @pytest.fixture(params=["voila", "lab"])
@@ -79,7 +73,7 @@ def test_a_task_is_submitted_by_keyboard_and_watched_until_its_value_is_there(
     board: Board, client: Client, name: str
 ) -> None:
     page = board.page
-    busy = client.submit_many(["sleep(2.5)"] * 2)  # both slots: the task waits first
+    busy = client.submit_many(["sleep(1.5)"] * 2)  # both slots: the task waits first
     page.evaluate(RECORD)
 
     board.form.get_by_label("Name", exact=True).focus()
@@ -88,7 +82,7 @@ def test_a_task_is_submitted_by_keyboard_and_watched_until_its_value_is_there(
     page.keyboard.press("Tab")
     expect(board.form.locator(".cm-content")).to_be_focused()
     page.keyboard.press("Control+a")
-    page.keyboard.type("sleep(0.7); 6 * 7")
+    page.keyboard.type("sleep(0.5); 6 * 7")
     page.keyboard.press("Control+Enter")
 
     expect(board.chip(name)).to_have_text("Finished")
@@ -174,7 +168,7 @@ def test_a_failing_task_shows_its_error_with_the_users_line_first(board: Board, 
 
 
 def test_the_log_of_a_running_task_grows_while_it_is_read(board: Board, name: str) -> None:
-    board.submit_task('for i in 1:4\n    println("line ", i)\n    sleep(1)\nend', name)
+    board.submit_task('for i in 1:4\n    println("line ", i)\n    sleep(0.6)\nend', name)
     expect(board.detail.locator("h2")).to_contain_text(name)
     board.detail.get_by_role("tab", name="Log").click()
     expect(board.detail.locator(".tqp-log")).to_contain_text("line 1")
@@ -207,7 +201,7 @@ def test_what_a_task_says_is_text_and_never_html(board: Board, client: Client, n
     )
     client.submit(code, name=evil).result(60)
     board.search(name)
-    board.table.locator(".tq-open-task").first.click()
+    board.row(evil).locator(".tq-open-task").click()
     frame = board.detail.frame_locator("iframe")
     expect(frame.locator("h1")).to_have_text("shown")
     expect(board.detail.locator("h2")).to_contain_text("<img src=x")
@@ -285,7 +279,7 @@ def test_everything_is_there_again_after_the_page_is_reloaded(board: Board, name
 
 
 def test_the_board_catches_up_after_the_service_was_away(
-    voila_board: Board, lab_board: Board, stack: RunningStack, name: str
+    pages: Pages, voila_board: Board, lab_board: Board, stack: RunningStack, name: str
 ) -> None:
     stack.local._daemons["service"].stop(10)
     try:
@@ -295,6 +289,8 @@ def test_the_board_catches_up_after_the_service_was_away(
             board.write("5 + 6", name)
             expect(board.submit).to_be_disabled()
             expect(board.form.locator(".tqp-reason")).to_contain_text("What you typed is kept")
+            board.overview.scroll_into_view_if_needed()
+            pages.shot(board.page, f"away-{'lab' if board is lab_board else 'voila'}")
     finally:
         stack.local.up()
     for board in (voila_board, lab_board):
@@ -320,13 +316,28 @@ def test_axe_finds_nothing_serious(board: Board, name: str) -> None:
         assert violations(board.page) == []
 
 
-@pytest.mark.parametrize(("width", "height", "dark"), [(1280, 800, True), (390, 844, False), (390, 844, True)])
-def test_the_dashboard_fits_its_window_in_light_and_dark(
-    pages: Pages, voila: str, width: int, height: int, dark: bool
+def test_the_dashboard_fits_its_window_and_follows_light_and_dark(
+    pages: Pages, voila_board: Board, client: Client, name: str
 ) -> None:
-    board = open_board(pages, "voila", voila, width=width, height=height, dark=dark)
-    assert board.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    assert board.overview.get_attribute("data-theme") == ("dark" if dark else "light")
-    assert violations(board.page) == []
-    pages.shot(board.page, f"dashboard-{width}-{'dark' if dark else 'light'}")
-    board.page.context.close()
+    page = voila_board.page
+    code = 'half(x) = sqrt(x) / 2  # a line that is wider than a telephone, and so scrolls sideways\nhalf(-1.0)'
+    client.submit(code, name=name).wait(60)
+    voila_board.row(name).locator(".tq-open-task").click()
+    expect(voila_board.detail.locator(".tqp-error-name")).to_be_visible()
+    try:
+        for width, height in ((1280, 800), (390, 844)):
+            page.set_viewport_size({"width": width, "height": height})
+            for theme in ("light", "dark"):
+                page.emulate_media(color_scheme=theme)
+                expect(voila_board.overview).to_have_attribute("data-theme", theme)
+                assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+                assert violations(page) == []
+                page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
+                pages.shot(page, f"dashboard-{width}-{theme}")
+        for tab in ("Result", "Code", "Log", "History"):
+            voila_board.detail.get_by_role("tab", name=tab).click()
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+            assert violations(page) == []
+    finally:
+        page.emulate_media(color_scheme="light")
+        page.set_viewport_size({"width": 1280, "height": 800})

@@ -6,20 +6,19 @@ import json
 import re
 import subprocess
 import sys
-import time
 import urllib.request
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import nbformat
 import psutil
 import pytest
 from boards import dashboard, open_board
 from browser import ROOT, Pages
 from playwright.sync_api import expect
+from stacks import RunningStack, eventually
 from taskq_widgets.dashboard.launch import HERE, NOTEBOOK
 
-if TYPE_CHECKING:
-    from stacks import RunningStack  # the one beside the test folders
+from taskq_kernel import connect
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -60,12 +59,17 @@ def test_a_colleague_submits_an_example_and_reads_the_result(stack: RunningStack
 
 def test_a_kernel_whose_page_was_left_is_stopped(stack: RunningStack, open_page: Pages, tmp_path: Path) -> None:
     """The page is left while tasks run: what still changes must not keep its kernel alive."""
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    sooner = "import taskq_widgets.heartbeat; taskq_widgets.heartbeat.FRESH_S = 5.5"  # the browser beats every 5 s
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(sooner))
+    nbformat.write(notebook, tmp_path / "dashboard.ipynb")
     program = (
-        "import sys; from taskq_widgets.dashboard.launch import serve\n"
-        "serve(open_browser=False, on_ready=lambda url: print(url, flush=True),"
-        " MappingKernelManager={'cull_idle_timeout': 4, 'cull_interval': 1, 'cull_connected': False})"
+        "import pathlib, sys; from taskq_widgets.dashboard.launch import serve\n"
+        "serve(pathlib.Path(sys.argv[1]), open_browser=False, on_ready=lambda url: print(url, flush=True),"
+        " MappingKernelManager={'cull_idle_timeout': 3, 'cull_interval': 1, 'cull_connected': False})"
     )
-    process = subprocess.Popen([sys.executable, "-c", program], env=stack.env, stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-c", program, str(tmp_path / "dashboard.ipynb")]
+    process = subprocess.Popen(command, env=stack.env, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
         url = process.stdout.readline().strip()
@@ -73,16 +77,22 @@ def test_a_kernel_whose_page_was_left_is_stopped(stack: RunningStack, open_page:
         children = psutil.Process(process.pid).children(recursive=True)
         kernels = [child for child in children if "ipykernel" in " ".join(child.cmdline())]
         assert len(kernels) == 1
-        board.page.wait_for_timeout(7000)
-        assert kernels[0].is_running(), "the kernel of a page that is looked at was stopped"
         board.submit_task("for i in 1:200; progress(i / 200); sleep(0.2) end", "while nobody looks")
+        board.page.wait_for_timeout(5000)  # longer than the server leaves a kernel idle
+        assert kernels[0].is_running(), "the kernel of a page that is looked at was stopped"
         board.page.context.close()
         open_page.contexts.clear()
-        deadline = time.monotonic() + 60
-        while kernels[0].is_running() and kernels[0].status() != psutil.STATUS_ZOMBIE:
-            assert time.monotonic() < deadline, "the kernel of the page that was left still runs"
-            time.sleep(0.2)
+        with connect(stack.url, token=stack.token()) as client:
+            task = next(iter(client.tasks(name="while nobody looks")))
+            eventually(lambda: not _alive(kernels[0]), "the kernel of the page that was left is stopped", 60)
+            task.refresh()
+            assert task.status == "RUNNING", "nothing changed any more that could have kept the kernel alive"
+            task.cancel()
     finally:
         process.terminate()
         process.wait(20)
         process.stdout.close()
+
+
+def _alive(process: psutil.Process) -> bool:
+    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE

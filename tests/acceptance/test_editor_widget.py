@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import ROOT, Pages, Site, notebook_site, pages_in, run_all_cells
+from boards import violations
+from browser import Pages, Site, Sites, pages_in, run_all_cells
 from playwright.sync_api import Browser, Page, expect
 
 CODE = """using LinearAlgebra, Statistics
@@ -28,7 +28,6 @@ CELLS = [
     f"code = {CODE!r}\nreader = JuliaEditor(value=code, read_only=True, label='Code that ran')",
     "VBox([Button(description='before'), editor, editor, Button(description='after'), reader])",
 ]
-AXE = ROOT / "widgets" / "js" / "node_modules" / "axe-core" / "axe.min.js"
 
 pytestmark = pytest.mark.timeout(240)
 expect.set_options(timeout=30_000)
@@ -66,10 +65,11 @@ class Editor:
 
     def shown(self) -> str:
         """Return the text as the editor shows it."""
-        lines = self.root.locator(".cm-line").all()
-        if self.root.locator(".cm-placeholder").count():
-            return ""
-        return "\n".join(line.evaluate("line => line.textContent") for line in lines)
+        text: str = self.root.evaluate(
+            "root => root.querySelector('.cm-placeholder') ? ''"
+            " : Array.from(root.querySelectorAll('.cm-line'), line => line.textContent).join('\\n')"
+        )
+        return text
 
 
 def opened(page: Page, site: Site) -> Editor:
@@ -79,8 +79,9 @@ def opened(page: Page, site: Site) -> Editor:
 
 
 @pytest.fixture(scope="module")
-def shared(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Editor]:
-    with notebook_site("voila", tmp_path_factory.mktemp("editor"), CELLS) as site, pages_in(chromium) as pages:
+def shared(chromium: Browser, serve: Sites) -> Iterator[Editor]:
+    site = serve("voila", CELLS)
+    with pages_in(chromium) as pages:
         yield opened(pages(site.url), site)
 
 
@@ -249,51 +250,40 @@ def test_a_long_text_scrolls_inside_the_editor(editor: Editor) -> None:
     assert box["height"] < 520
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_axe_finds_no_serious_violation(open_page: Pages, tmp_path: Path, dark: bool) -> None:
-    if not AXE.exists():
-        pytest.skip("axe-core is not installed: npm ci in widgets/js")
-    with notebook_site("voila", tmp_path, CELLS, dark) as site:
-        page = open_page(site.url, dark=dark)
-        editor = opened(page, site)
+def test_axe_finds_no_serious_violation_and_the_editor_fits_a_phone(open_page: Pages, serve: Sites) -> None:
+    site = serve("voila", CELLS, dark=True)
+    page = open_page(site.url, dark=True, touch=True)
+    editor = opened(page, site)
+    expect(editor.root).to_have_attribute("data-theme", "dark")
+    for theme in ("dark", "light"):
+        editor.kernel(f"editor.theme = {theme!r}")
+        expect(editor.root).to_have_attribute("data-theme", theme)
         editor.start(CODE + "for i in 1:3\n    \\alp")
         expect(editor.root.get_by_role("status")).to_have_text("Line 11: the code does not parse here")
         editor.press("Control+Space")
         expect(page.get_by_role("option").first).to_be_visible()
-        page.add_script_tag(path=AXE)
-        report = page.evaluate("axe.run('.tq-editor', { resultTypes: ['violations'] })")
-        open_page.shot(page, f"editor-{'dark' if dark else 'light'}")
-        serious = [
-            (found["id"], [node["html"][:300] for node in found["nodes"]], found["nodes"][0]["failureSummary"])
-            for found in report["violations"]
-            if found["impact"] in ("serious", "critical")
-        ]
-        assert serious == []
+        assert violations(page, ".tq-editor") == []
+        open_page.shot(page, f"editor-{theme}")
+        editor.press("Escape")
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    open_page.shot(page, "editor-phone")
 
 
-def test_the_editor_fits_a_phone(open_page: Pages, tmp_path: Path) -> None:
-    with notebook_site("voila", tmp_path, CELLS) as site:
-        page = open_page(site.url, width=390, height=844, touch=True)
-        editor = opened(page, site)
-        editor.start(CODE)
-        assert page.evaluate("document.documentElement.scrollWidth") <= 390
-        open_page.shot(page, "editor-phone")
-
-
-def test_the_editor_works_in_jupyterlab(open_page: Pages, tmp_path: Path) -> None:
-    with notebook_site("lab", tmp_path, [CELLS[0], "editor"], dark=True) as site:
-        page = open_page(site.url, dark=True)
-        run_all_cells(page)
-        editor = opened(page, site)
-        expect(editor.root).to_have_attribute("data-theme", "dark")
-        editor.text.click()
-        editor.type("\\alpha")
-        editor.press("Tab")
-        editor.type(" + 1")
-        editor.press("Control+Enter")  # JupyterLab would run the cell again
-        editor.eventually(lambda: editor.kernel("submitted"), ["α + 1"])
-        editor.press("Escape")  # and leave for its command mode
-        editor.type("a")
-        editor.value("α + 1a")
-        expect(page.locator(".jp-Cell")).to_have_count(3)
-        open_page.shot(page, "editor-lab-dark")
+def test_the_editor_works_in_jupyterlab(open_page: Pages, serve: Sites) -> None:
+    site = serve("lab", [CELLS[0], "editor"], dark=True)
+    page = open_page(site.url, dark=True)
+    run_all_cells(page)
+    editor = opened(page, site)
+    expect(editor.root).to_have_attribute("data-theme", "dark")
+    editor.text.click()
+    editor.type("\\alpha")
+    editor.press("Tab")
+    editor.type(" + 1")
+    editor.press("Control+Enter")  # JupyterLab would run the cell again
+    editor.eventually(lambda: editor.kernel("submitted"), ["α + 1"])
+    editor.press("Escape")  # and leave for its command mode
+    editor.type("a")
+    editor.value("α + 1a")
+    expect(page.locator(".jp-Cell")).to_have_count(3)
+    open_page.shot(page, "editor-lab-dark")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 import statistics
 import time
@@ -11,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import ROOT, Pages, Site, notebook_site, pages_in, run_all_cells
+from boards import violations
+from browser import Pages, Site, Sites, pages_in, run_all_cells
 from playwright.sync_api import Browser, Locator, Page, expect
 
 CELLS = [
@@ -23,14 +25,15 @@ CELLS = [
 ]
 FRESH_START = (
     "view.model.replace([]); view.query = Query(); view.columns = []; view.density = 'comfortable'; view.away = ''\n"
-    "view.upsert(tasks(500)); view.state = 'ready'; actions.clear(); opened.clear()\n"
+    "view.theme = 'auto'; view.upsert(tasks(500)); view.state = 'ready'; actions.clear(); opened.clear()\n"
 )
 #: Notes what the widget sends, beside sending it.
 RECORD = (
     "sent = []; send = view.send\n"
     "view.send = lambda content, buffers=None: (sent.append(content), send(content, buffers))"
 )
-AXE = ROOT / "widgets" / "js" / "node_modules" / "axe-core" / "axe.min.js"
+#: Tells the screen of a fresh start from those before: a worker that only this one has.
+_starts = itertools.count(1)
 
 pytestmark = pytest.mark.timeout(240)
 expect.set_options(timeout=30_000)
@@ -84,9 +87,8 @@ def opened(page: Page, site: Site) -> Table:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with notebook_site("voila", tmp_path_factory.mktemp("table"), CELLS) as served:
-        yield served
+def site(serve: Sites) -> Site:
+    return serve("voila", CELLS)
 
 
 @pytest.fixture(scope="module")
@@ -99,10 +101,13 @@ def shared(chromium: Browser, site: Site) -> Iterator[Table]:
 def table(shared: Table) -> Table:
     """The shared page with 500 tasks and nothing done to it."""
     shared.page.keyboard.press("Escape")
-    shared.kernel(FRESH_START)
-    shared.kernel("view.model.select_only(view.model.slots_of([]))")
+    worker = f"fresh-{next(_starts)}"
+    shared.kernel(
+        FRESH_START + f"view.model.select_only(view.model.slots_of([])); view.upsert([task(500, worker={worker!r})])"
+    )
     shared.page.mouse.move(0, 0)
     shared.grid.evaluate("grid => { grid.scrollTop = 0; document.activeElement?.blur() }")
+    expect(shared.row(500)).to_contain_text(worker)  # what was there before had 500 tasks, too
     shared.total(500)
     shared.eventually(lambda: shared.numbers(2), [500, 499])
     expect(shared.root.locator(".tq-chosen")).to_be_hidden()
@@ -182,6 +187,19 @@ def test_text_filters_by_name_code_and_value(table: Table) -> None:
     expect(table.rows.first).to_contain_text("random walk")
 
 
+def test_sorting_right_after_typing_keeps_what_was_typed(table: Table) -> None:
+    table.root.evaluate(
+        """root => {
+        const box = root.querySelector('[type=search]');
+        box.value = 'newton';
+        box.dispatchEvent(new Event('input'));
+        root.querySelector('[data-sort=name]').click(); }"""
+    )
+    table.total(table.kernel("int(view.model.frame()['name'].str.contains('Newton').sum())"))
+    expect(table.head("Name")).to_have_attribute("aria-sort", "ascending")
+    expect(table.root.get_by_role("searchbox")).to_have_value("newton")
+
+
 def test_a_filter_that_nothing_fits_offers_to_clear_it(table: Table) -> None:
     table.root.get_by_role("searchbox").fill("no such task")
     expect(table.root.get_by_text("No task matches")).to_be_visible()
@@ -255,6 +273,13 @@ def selection(table: Table) -> list[int]:
     return found
 
 
+def seen_selected(table: Table) -> list[int]:
+    """Return the numbers of the rows that show as selected at this moment."""
+    shown = "rows => rows.map(row => Number(row.querySelector('.tq-cell-number').textContent)).sort()"
+    found: list[int] = table.root.locator(".tq-body > .tq-row[aria-selected=true]").evaluate_all(shown)
+    return found
+
+
 def test_clicks_select_one_more_or_a_range(table: Table) -> None:
     table.row(498).locator(".tq-cell-created").click()
     table.eventually(lambda: selection(table), [498])
@@ -267,6 +292,34 @@ def test_clicks_select_one_more_or_a_range(table: Table) -> None:
     expect(table.row(497)).to_have_attribute("aria-selected", "true")
     expect(table.row(496)).to_have_attribute("aria-selected", "false")
     expect(table.root.locator(".tq-chosen-count")).to_have_text("4 selected")
+
+
+def test_what_is_picked_before_python_has_answered_counts_as_seen(table: Table) -> None:
+    """The kernel is slow here: nothing waits for it, and no older answer of its undoes what was picked since."""
+    table.kernel(
+        "done = []; pick = view._on_select\n"
+        "view._on_select = lambda content: (time.sleep(0.25), pick(content), done.append(content['op']))"
+    )
+    try:
+        table.row(498).locator(".tq-cell-created").click()
+        table.row(495).locator(".tq-cell-created").click(modifiers=["Shift"])
+        table.row(496).get_by_role("checkbox").click()  # in the range, so it leaves it
+        assert seen_selected(table) == [495, 497, 498]
+        table.eventually(lambda: selection(table), [495, 497, 498])
+        table.page.keyboard.press("Control+a")
+        table.page.keyboard.press("Escape")
+        assert seen_selected(table) == []
+        table.eventually(lambda: table.kernel("done"), ["only", "range", "remove", "all", "none"])
+        assert selection(table) == []
+
+        table.row(500).get_by_role("checkbox").click()
+        expect(table.root.locator(".tq-chosen-count")).to_have_text("1 selected")
+        table.row(499).get_by_role("checkbox").click()
+        table.act("delete")
+        expect(table.page.get_by_role("dialog")).to_contain_text("Delete 2 tasks?")  # not the one known of so far
+        table.page.get_by_role("dialog").get_by_role("button", name="Back").click()
+    finally:
+        table.kernel("del view._on_select")
 
 
 def test_a_range_of_check_boxes_extends_with_shift(table: Table) -> None:
@@ -488,24 +541,6 @@ def test_python_can_say_a_line(table: Table) -> None:
 # ---- several screens, and nobody looking
 
 
-def test_two_screens_share_data_and_selection_and_sort_apart(open_page: Pages, tmp_path: Path) -> None:
-    with notebook_site("voila", tmp_path, [CELLS[0], "view.upsert(tasks(100))", "view", "view"]) as served:
-        page = open_page(served.url)
-        expect(page.locator(".tq-table")).to_have_count(2)
-        kernel = served.kernel()
-        one, two = Table(page, kernel), Table(page, kernel)
-        two.root = page.locator(".tq-table").nth(1)
-        two.grid, two.rows = two.root.get_by_role("grid"), two.root.locator(".tq-body > .tq-row")
-        two.head("Number").click()
-        two.eventually(lambda: two.numbers(1), [1])
-        one.eventually(lambda: one.numbers(1), [100])
-        one.rows.first.get_by_role("checkbox").click()
-        expect(two.root.locator(".tq-chosen-count")).to_have_text("1 selected")
-        kernel("view.upsert([task(1, name='seen by two'), task(100, name='seen by one', version=10**6)])")
-        expect(two.rows.first).to_contain_text("seen by two")
-        expect(one.rows.first).to_contain_text("seen by one")
-
-
 def test_nothing_is_pushed_while_nobody_looks(table: Table) -> None:
     kernel = table.kernel
     kernel("import taskq_widgets.heartbeat as heartbeat; heartbeat.FRESH_S = 5.5\n" + RECORD)
@@ -551,38 +586,27 @@ def test_a_screen_that_python_forgot_opens_again(table: Table) -> None:
 # ---- for everybody
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
-def test_axe_finds_no_serious_violation(open_page: Pages, tmp_path: Path, dark: bool, width: int) -> None:
-    if not AXE.exists():
-        pytest.skip("axe-core is not installed: npm ci in widgets/js")
-    cells = [
-        f"{CELLS[0]}\nids = [task(n)['id'] for n in range(40, 61)]",
-        "view.upsert(tasks(60)); view.away = 'The service is away.'",
-        "view",
-    ]
-    with notebook_site("voila", tmp_path, cells, dark) as served:
-        page = open_page(served.url, dark=dark, width=width, height=844, touch=width < 600)
-        table = opened(page, served)
-        table.rows.first.wait_for()
-        open_page.shot(page, f"table-{width}-{'dark' if dark else 'light'}")
-        page.add_script_tag(path=AXE)
-        for statement, shown in [
-            ("", ".tq-row"),
-            ("view.state = 'error'; view.message = 'No answer.'", "[data-kind=error]"),
-            ("view.state = 'ready'; view.filter(text='nothing')", "[data-kind=none]"),
-            ("view.filter(text=''); view.model.select(view.model.slots_of(ids))", ".tq-chosen"),
-        ]:
-            table.kernel(statement)
-            table.root.locator(shown).first.wait_for()
-            report = page.evaluate("axe.run('.tq-table', { resultTypes: ['violations'] })")
-            serious = [
-                (found["id"], [node["html"] for node in found["nodes"]], found["nodes"][0]["failureSummary"])
-                for found in report["violations"]
-                if found["impact"] in ("serious", "critical")
-            ]
-            assert serious == []
-        open_page.shot(page, f"table-selected-{width}-{'dark' if dark else 'light'}")
+def test_axe_finds_no_serious_violation(open_page: Pages, site: Site) -> None:
+    page = open_page(site.url)
+    table = opened(page, site)
+    table.kernel("ids = [task(n)['id'] for n in range(40, 61)]\nview.state = 'ready'; view.away = 'Away.'")
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 844})
+        for theme in ("light", "dark"):
+            table.kernel(f"view.theme = {theme!r}; view.model.replace(tasks(60)); view.filter(text='')")
+            expect(table.root).to_have_attribute("data-theme", theme)
+            for statement, shown in [
+                ("", ".tq-row"),
+                ("view.state = 'error'; view.message = 'No answer.'", "[data-kind=error]"),
+                ("view.state = 'ready'; view.filter(text='nothing')", "[data-kind=none]"),
+                ("view.filter(text=''); view.model.select(view.model.slots_of(ids))", ".tq-chosen"),
+            ]:
+                table.kernel(statement)
+                table.root.locator(shown).first.wait_for()
+                assert violations(page, ".tq-table") == []
+            open_page.shot(page, f"table-selected-{width}-{theme}")
+            table.kernel("view.model.select_only(view.model.slots_of([]))")
+            expect(table.root.locator(".tq-chosen")).to_be_hidden()
 
 
 def test_a_phone_shows_cards_that_can_be_touched(open_page: Pages, site: Site) -> None:
@@ -620,29 +644,52 @@ def test_motion_stops_for_those_who_asked(open_page: Pages, site: Site) -> None:
     assert spinner.evaluate("element => getComputedStyle(element).animationName") == "none"
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_the_table_works_in_jupyterlab(open_page: Pages, tmp_path: Path, dark: bool) -> None:
-    with notebook_site("lab", tmp_path, [CELLS[0], "view.upsert(tasks(200))\nview"], dark) as served:
-        page = open_page(served.url, dark=dark)
-        run_all_cells(page)
-        table = opened(page, served)
-        table.rows.first.wait_for()
-        expect(table.root).to_have_attribute("data-theme", "dark" if dark else "light")
-        open_page.shot(page, f"table-lab-{'dark' if dark else 'light'}")
-        table.root.get_by_role("searchbox").fill("noise")
-        table.root.get_by_role("searchbox").press("ArrowDown")
-        table.eventually(lambda: focused(table)["number"], "200")
-        page.keyboard.press("ArrowDown")  # JupyterLab would move to another cell
-        table.eventually(lambda: focused(table)["number"], "196")
-        page.keyboard.press("Space")
-        page.keyboard.press("a")  # and insert a cell here
-        table.eventually(lambda: selection(table), [196])
-        expect(page.locator(".jp-Cell")).to_have_count(3)
-        table.kernel(
-            "late = [task(196, name='noise from a thread', version=10**6)]\n"
-            "threading.Thread(target=lambda: view.upsert(late)).start()"
-        )
-        expect(table.row(196)).to_contain_text("noise from a thread")
+def test_the_table_works_in_jupyterlab(open_page: Pages, serve: Sites) -> None:
+    site = serve("lab", [CELLS[0], "view.upsert(tasks(200))\nview"], dark=True)
+    page = open_page(site.url, dark=True)
+    run_all_cells(page)
+    table = opened(page, site)
+    table.rows.first.wait_for()
+    expect(table.root).to_have_attribute("data-theme", "dark")
+    assert violations(page, ".tq-table") == []
+    open_page.shot(page, "table-lab-dark")
+    table.root.get_by_role("searchbox").fill("noise")
+    table.total(50)
+    table.root.get_by_role("searchbox").press("ArrowDown")
+    table.eventually(lambda: focused(table)["number"], "200")
+    page.keyboard.press("ArrowDown")  # JupyterLab would move to another cell
+    table.eventually(lambda: focused(table)["number"], "196")
+    page.keyboard.press("Space")
+    page.keyboard.press("a")  # and insert a cell here
+    table.eventually(lambda: selection(table), [196])
+    expect(page.locator(".jp-Cell")).to_have_count(3)
+    table.kernel(
+        "late = [task(196, name='noise from a thread', version=10**6)]\n"
+        "threading.Thread(target=lambda: view.upsert(late)).start()"
+    )
+    expect(table.row(196)).to_contain_text("noise from a thread")
+
+
+def test_two_screens_share_data_and_selection_and_sort_apart(open_page: Pages, serve: Sites) -> None:
+    """In JupyterLab, light: the same widget in two cells."""
+    site = serve("lab", [CELLS[0], "view.upsert(tasks(100))\nview", "view"])
+    page = open_page(site.url, height=1600)
+    run_all_cells(page)
+    expect(page.locator(".tq-table")).to_have_count(2)
+    kernel = site.kernel()
+    one, two = Table(page, kernel), Table(page, kernel)
+    expect(one.root).to_have_attribute("data-theme", "light")
+    two.root = page.locator(".tq-table").nth(1)
+    two.grid, two.rows = two.root.get_by_role("grid"), two.root.locator(".tq-body > .tq-row")
+    two.head("Number").click()
+    two.eventually(lambda: two.numbers(1), [1])
+    one.eventually(lambda: one.numbers(1), [100])
+    one.rows.first.get_by_role("checkbox").click()
+    expect(two.root.locator(".tq-chosen-count")).to_have_text("1 selected")
+    kernel("view.upsert([task(1, name='seen by two'), task(100, name='seen by one', version=10**6)])")
+    expect(two.rows.first).to_contain_text("seen by two")
+    expect(one.rows.first).to_contain_text("seen by one")
+    open_page.shot(page, "table-lab-light")
 
 
 # ---- 100,000 rows
@@ -659,7 +706,7 @@ LATENCY = """() => {
 }"""
 
 CHURN = """
-def churn(rate=1000, seconds=6.0):
+def churn(rate=1000, seconds=2.5):
     import random
     rng, version, until = random.Random(3), int(time.time() * 1000), time.monotonic() + seconds
     names = ['QUEUEING', 'RUNNING', 'FINISHED']
@@ -735,11 +782,11 @@ def test_a_hundred_thousand_tasks_are_comfortable(
         cpu = table.kernel("time.process_time()")
         table.kernel("churn()", timeout_s=60)
         figures[f"1,000 upserts a second, {label}: kernel CPU, %"] = (
-            100 * (table.kernel("time.process_time()") - cpu) / 6
+            100 * (table.kernel("time.process_time()") - cpu) / 2.5
         )
         seen = page.evaluate("window.latencies")  # lets the frames be counted, too
-        figures[f"1,000 upserts a second, {label}: kB/s"] = sum(received) / 6 / 1000
-        assert len(seen) > 30
+        figures[f"1,000 upserts a second, {label}: kB/s"] = sum(received) / 2.5 / 1000
+        assert len(seen) > 10
         figures[f"latency to the DOM, {label}: median, ms"] = statistics.median(seen)
         figures[f"latency to the DOM, {label}: p95, ms"] = statistics.quantiles(seen, n=20)[-1]
     for name, figure in figures.items():
