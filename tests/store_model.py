@@ -162,20 +162,32 @@ class Model:
             worker.state = "LOST"
         return lost
 
-    def outcome(self, outcome: Outcome, before: dict[int, tuple[TaskStatus, int]]) -> Verdict:
-        """What becomes of one outcome; ``before`` is how its request found the tasks."""
+    def outcomes(self, given: list[Outcome]) -> list[Verdict]:
+        """What becomes of the outcomes of one request."""
+        before = {task.number: (task.status, task.attempt) for task in self.tasks.values()}
+        accepted = [self._accept(outcome, before) for outcome in given]
+        # Another word on an attempt that is settled is a repetition, whoever says it, and be it
+        # said first.
+        settled = {(task.id, attempt) for task in self.tasks.values() for attempt in task.settled}
+        return [
+            Verdict.ACCEPTED if good
+            else Verdict.REPEATED if (outcome.id, outcome.attempt) in settled
+            else Verdict.REFUSED
+            for outcome, good in zip(given, accepted, strict=True)
+        ]
+
+    def _accept(self, outcome: Outcome, before: dict[int, tuple[TaskStatus, int]]) -> bool:
+        """Let an outcome move its task, if it may; ``before`` is how its request found the tasks."""
         task = next((task for task in self.tasks.values() if task.id == outcome.id), None)
-        if task is None:
-            return Verdict.REFUSED
-        if outcome.attempt in task.settled:
-            return Verdict.REPEATED
+        if task is None or outcome.attempt in task.settled:
+            return False
         holder = self.workers[task.worker] if task.worker else None
         holds = (
             before[task.number] == (TaskStatus.RUNNING, outcome.attempt) and task.status is TaskStatus.RUNNING
             and holder is not None and outcome.worker in (holder.id, holder.name)
         )
         if not holds or holder is None:
-            return Verdict.REFUSED
+            return False
         task.settled.add(outcome.attempt)
         if outcome.status is TaskStatus.FINISHED:
             task.progress = 1.0
@@ -186,7 +198,7 @@ class Model:
                 task.wait(self.now + retry_delay_s(task.failures), holder.name)
             else:
                 task.go(TaskStatus.FAILED, holder.name)
-        return Verdict.ACCEPTED
+        return True
 
     def _name(self, worker: str | None) -> str | None:
         return self.workers[worker].name if worker else None
