@@ -15,7 +15,14 @@ import sqlalchemy as sa
 from effort import scaled
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 from store_lab import EVERYTHING, Clock, Lab, empty
 from store_model import Model, ModelTask, ModelWorker
 
