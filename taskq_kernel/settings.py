@@ -131,10 +131,16 @@ def _secret(value: SecretStr | None, file: Path | None, name: str) -> str:
         return value.get_secret_value()
     if file is None:
         raise SettingsError(f"set TASKQ_{name.upper()} or TASKQ_{name.upper()}_FILE")
+    called = f"TASKQ_{name.upper()}_FILE {str(file)!r}"
     try:
-        return file.read_text().strip()
+        secret = file.read_text(encoding="utf-8").strip()
     except OSError as error:
-        raise SettingsError(f"TASKQ_{name.upper()}_FILE {str(file)!r}: {error.strerror}") from error
+        raise SettingsError(f"{called}: {error.strerror}") from error
+    except ValueError:  # a NUL in its name, or bytes that are no text; an error would quote them
+        raise SettingsError(f"{called}: it holds no text in UTF-8") from None
+    if not secret:
+        raise SettingsError(f"{called}: it is empty")
+    return secret
 
 
 def config_file() -> Path | None:
@@ -155,8 +161,10 @@ def load_settings(**flags: Any) -> Settings:
         return Settings(**{name: value for name, value in flags.items() if value is not None})
     except ValidationError as error:
         raise SettingsError("; ".join(_explain(item) for item in error.errors())) from None
-    except ValueError as error:  # taskq.toml is not TOML, a list variable is not JSON
-        raise SettingsError(f"the settings cannot be read: {error}") from error
+    except (ValueError, OSError) as error:  # taskq.toml is not TOML, a list variable is not JSON
+        file = config_file()
+        of = f" (variables, and {file})" if file else ""
+        raise SettingsError(f"the settings{of} cannot be read: {error}") from error
 
 
 def _explain(item: Any) -> str:

@@ -7,6 +7,7 @@ always holds must hold.
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 from uuid import uuid4
 
@@ -350,12 +351,12 @@ class StoreMachine(RuleBasedStateMachine):
         for number, task in self.model.tasks.items():
             history = found[number]
             assert [(event.status, event.attempt, event.worker) for event in history] == task.history
-            moves = zip(history, history[1:], strict=False)
+            moves = itertools.pairwise(history)
             assert all((TaskStatus(a.status), TaskStatus(b.status)) in LEGAL_MOVES for a, b in moves)
             outcomes = [event.attempt for event in history if event.cause == Cause.OUTCOME]
             assert sorted(outcomes) == sorted(task.settled)
             assert [event.attempt for event in history] == sorted(event.attempt for event in history)
-            assert all(a.at <= b.at for a, b in zip(history, history[1:], strict=False))
+            assert all(a.at <= b.at for a, b in itertools.pairwise(history))
 
     @invariant()
     def a_task_that_waits_is_in_the_outbox_or_with_the_broker(self) -> None:
