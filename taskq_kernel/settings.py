@@ -24,6 +24,7 @@ from pydantic_settings import (
 )
 
 from taskq_kernel.errors import SettingsError
+from taskq_kernel.secret_file import read_secret_file
 
 
 def default_home() -> Path:
@@ -131,16 +132,7 @@ def _secret(value: SecretStr | None, file: Path | None, name: str) -> str:
         return value.get_secret_value()
     if file is None:
         raise SettingsError(f"set TASKQ_{name.upper()} or TASKQ_{name.upper()}_FILE")
-    called = f"TASKQ_{name.upper()}_FILE {str(file)!r}"
-    try:
-        secret = file.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise SettingsError(f"{called}: {error.strerror}") from error
-    except ValueError:  # a NUL in its name, or bytes that are no text; an error would quote them
-        raise SettingsError(f"{called}: it holds no text in UTF-8") from None
-    if not secret:
-        raise SettingsError(f"{called}: it is empty")
-    return secret
+    return read_secret_file(file, f"TASKQ_{name.upper()}_FILE")
 
 
 def config_file() -> Path | None:

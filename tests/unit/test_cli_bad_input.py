@@ -16,7 +16,8 @@ from taskq_kernel.cli import _COMMANDS, cli, main
 #: Commands that start something: they are given more arguments than they take.
 STARTS = {"up", "demo", "dashboard", "julia", "service", "worker", "sink", "doctor"}
 WORDS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12) | st.sampled_from(
-    ["-", "--", "1", "0", "-1", "99999999999999999999", "nan", "a=1", "=", "a=", "2 GiB", "00000000-0000-0000", "\udcff", "/"]
+    ["-", "--", "1", "0", "-1", "99999999999999999999", "nan", "a=1", "=", "a=", "2 GiB", "00000000-0000-0000",
+     "\udcff", "/"]
 )  # fmt: skip
 
 
