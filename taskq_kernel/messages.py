@@ -6,7 +6,7 @@ it sends it to the dead-letter queue with that reason.
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
@@ -22,12 +22,21 @@ SCHEMA = 1
 INLINE_VALUE_BYTES = 64 * 1024
 
 
+#: The longest message, in bytes: what RabbitMQ 4 carries by default.
+MAX_MESSAGE_BYTES = 16 << 20
+
+TaskId = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")]
+#: Whole numbers as far as the databases hold them.
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
+Size = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+
+
 class TaskMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A task on its way to a worker: all that is needed to run it once it is claimed."""
 
     schema: int
-    id: str
-    number: int
+    id: TaskId
+    number: Size
     name: str
     kind: TaskKind
     code: str
@@ -35,7 +44,7 @@ class TaskMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     #: The function to call, and the SHA-256 of the definition's code (``CALL`` only).
     entry: str | None = None
     timeout_s: float | None = None
-    memory_limit_bytes: int | None = None
+    memory_limit_bytes: Size | None = None
 
 
 class ErrorInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -45,7 +54,7 @@ class ErrorInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     message: str
     stacktrace: str = ""
     #: The line of the user's code at fault, from 1, where it is known.
-    line: int | None = None
+    line: Count | None = None
 
 
 class ValueInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -61,7 +70,7 @@ class ValueInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     #: SHA-256 of the uploaded JSON.
     ref: str | None = None
     #: Length of the value's JSON, in bytes.
-    size: int = 0
+    size: Size = 0
     #: What was left out or converted, in a sentence for the reader; empty if nothing was.
     note: str = ""
 
@@ -69,7 +78,7 @@ class ValueInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class LogChunk(msgspec.Struct, frozen=True, kw_only=True):
     """Some of what a task printed. `seq` grows by one with each chunk of an attempt."""
 
-    seq: int
+    seq: Count
     stream: str
     text: str
 
@@ -82,7 +91,7 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     host: str
     worker: str
     runner: str
-    peak_memory_bytes: int
+    peak_memory_bytes: Size
     #: Of the manifest of taskq's own Julia project: its packages. None where it has none.
     manifest_sha256: str | None = None
 
@@ -95,8 +104,8 @@ class OutcomeMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     """
 
     schema: int
-    id: str
-    attempt: int
+    id: TaskId
+    attempt: Count
     worker: str
     name: str
     status: TaskStatus
@@ -118,6 +127,8 @@ Message = TypeVar("Message", TaskMessage, OutcomeMessage)
 
 _encoder = msgspec.json.Encoder()
 _decoders = {kind: msgspec.json.Decoder(kind) for kind in (TaskMessage, OutcomeMessage)}
+#: What reading JSON raises; the last one where it is nested too deeply.
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _envelope = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
@@ -139,17 +150,20 @@ def decode(kind: type[Message], body: bytes) -> Message:
     Raises
     ------
     MessageError
-        If it is not JSON, has another shape, or another schema version.
+        If it is too long, not JSON, has another shape, or another schema version.
     """
+    if len(body) > MAX_MESSAGE_BYTES:
+        raise MessageError(f"{len(body)} bytes, more than the {MAX_MESSAGE_BYTES} that a message may have")
     try:
         version = msgspec.json.decode(_envelope.decode(body)["schema"])
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except _UNREADABLE as error:
         raise MessageError(f"not a JSON object: {error}") from error
     except KeyError:
         raise MessageError("no schema version: the field 'schema' is missing") from None
     if version != SCHEMA:
-        raise MessageError(f"schema version {version!r}, and this release reads {SCHEMA} only")
+        shown = repr(version)[:80]
+        raise MessageError(f"schema version {shown}, and this release reads {SCHEMA} only: run one release everywhere")
     try:
         return _decoders[kind].decode(body)  # type: ignore[return-value]  # the dict is keyed by type
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except _UNREADABLE as error:
         raise MessageError(f"not a {kind.__name__}: {error}") from error

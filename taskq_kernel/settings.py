@@ -24,6 +24,7 @@ from pydantic_settings import (
 )
 
 from taskq_kernel.errors import SettingsError
+from taskq_kernel.secret_file import read_secret_file
 
 
 def default_home() -> Path:
@@ -131,10 +132,7 @@ def _secret(value: SecretStr | None, file: Path | None, name: str) -> str:
         return value.get_secret_value()
     if file is None:
         raise SettingsError(f"set TASKQ_{name.upper()} or TASKQ_{name.upper()}_FILE")
-    try:
-        return file.read_text().strip()
-    except OSError as error:
-        raise SettingsError(f"TASKQ_{name.upper()}_FILE {str(file)!r}: {error.strerror}") from error
+    return read_secret_file(file, f"TASKQ_{name.upper()}_FILE")
 
 
 def config_file() -> Path | None:
@@ -155,8 +153,10 @@ def load_settings(**flags: Any) -> Settings:
         return Settings(**{name: value for name, value in flags.items() if value is not None})
     except ValidationError as error:
         raise SettingsError("; ".join(_explain(item) for item in error.errors())) from None
-    except ValueError as error:  # taskq.toml is not TOML, a list variable is not JSON
-        raise SettingsError(f"the settings cannot be read: {error}") from error
+    except (ValueError, OSError) as error:  # taskq.toml is not TOML, a list variable is not JSON
+        file = config_file()
+        of = f" (variables, and {file})" if file else ""
+        raise SettingsError(f"the settings{of} cannot be read: {error}") from error
 
 
 def _explain(item: Any) -> str:

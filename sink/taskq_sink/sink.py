@@ -13,7 +13,7 @@ import logging
 from typing import Any
 
 import msgspec
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, SQLAlchemyError
 
 from taskq_kernel.broker.client import Broker, Delivery
 from taskq_kernel.client.transport import GraphQLTransport
@@ -30,6 +30,11 @@ PREFETCH = 500
 TELL_BATCH = 200
 #: Back-off while the database or the service is away, in seconds.
 BACKOFF_S = (0.1, 2.0)
+
+#: A message, and the outcome that it carries.
+_Kept = tuple[Delivery, OutcomeMessage]
+#: What a database says of a value that it cannot hold, whatever else is well.
+_NOT_STORABLE = (DataError, OverflowError, ValueError)
 
 _RECORD = """mutation Record($outcomes: [OutcomeInput!]!) { recordOutcomes(outcomes: $outcomes) }"""
 
@@ -79,8 +84,7 @@ class Sink:
             if not outcomes:
                 continue
             try:
-                async with self._database_lock:
-                    await asyncio.to_thread(self._database.commit, [outcome for _, outcome in outcomes])
+                outcomes = await self._commit(outcomes)
             except SQLAlchemyError as error:
                 log.error("cannot keep %d outcomes, giving them back: %s", len(outcomes), _first_line(error))
                 for delivery, _ in outcomes:
@@ -89,20 +93,43 @@ class Sink:
                 continue
             for delivery, _ in outcomes:
                 delivery.ack()
-            self._kept.set()
+            if outcomes:
+                self._kept.set()
 
-    async def _decoded(self, deliveries: list[Delivery]) -> list[tuple[Delivery, OutcomeMessage]]:
+    async def _commit(self, outcomes: list[_Kept]) -> list[_Kept]:
+        """Commit outcomes, at once or each by itself; those that no database takes are dead letters."""
+        try:
+            async with self._database_lock:
+                await asyncio.to_thread(self._database.commit, [outcome for _, outcome in outcomes])
+        except _NOT_STORABLE as error:
+            if len(outcomes) == 1:
+                reason = f"the results database cannot hold it: {_first_line(error)}"
+                await self._dead_letter([(outcomes[0][0], reason)])
+                return []
+            return [kept for one in outcomes for kept in await self._commit([one])]
+        return outcomes
+
+    async def _decoded(self, deliveries: list[Delivery]) -> list[_Kept]:
         """The outcomes among the messages; the others go to the dead-letter queue."""
-        decoded = []
+        decoded, others = [], []
         for delivery in deliveries:
             try:
                 decoded.append((delivery, decode(OutcomeMessage, delivery.body)))
             except MessageError as error:
-                try:
-                    await self._broker.dead_letter(delivery, error.reason)
-                except BrokerUnreachable:
-                    delivery.give_back()
+                others.append((delivery, error.reason))
+        await self._dead_letter(others)
         return decoded
+
+    async def _dead_letter(self, refused: list[tuple[Delivery, str]]) -> None:
+        """Move messages to the dead-letter queue, all at once: a flood of them must not hold up others."""
+
+        async def move(delivery: Delivery, reason: str) -> None:
+            try:
+                await self._broker.dead_letter(delivery, reason)
+            except BrokerUnreachable:
+                delivery.give_back()
+
+        await asyncio.gather(*(move(delivery, reason) for delivery, reason in refused))
 
     async def _tell(self) -> None:
         delay, said = BACKOFF_S[0], False

@@ -26,6 +26,7 @@ from typing import Any, Literal
 import pika
 from pika.exceptions import AMQPError
 
+from taskq_kernel.broker.dead_letters import REASON_HEADER
 from taskq_kernel.broker.names import Names
 from taskq_kernel.broker.session import NOT_FOUND, PRECONDITION_FAILED, Channel, ChannelRefused, Session, parse_url
 from taskq_kernel.errors import BrokerUnreachable
@@ -207,7 +208,7 @@ class Broker:
         """Move a message that cannot be used to the dead-letter queue, with the reason."""
         if self._publisher is None:
             raise BrokerUnreachable("RabbitMQ is away")
-        headers = {"x-taskq-reason": reason[:1000], "x-taskq-queue": delivery.queue}
+        headers = {REASON_HEADER: reason[:1000], "x-taskq-queue": delivery.queue}
         properties = pika.BasicProperties(delivery_mode=2, headers=headers)
         await self._publisher.publish(self.names.dead, [delivery.body], properties)
         delivery.ack()
@@ -218,8 +219,9 @@ class Broker:
         if queue != self.names.dead:
             arguments["x-dead-letter-exchange"] = ""
             arguments["x-dead-letter-routing-key"] = self.names.dead
-            if self._queue_type == "quorum":
-                arguments["x-delivery-limit"] = DELIVERY_LIMIT
+        if self._queue_type == "quorum":
+            # Whoever looks at dead letters gives them back, too, and behind them there is nothing.
+            arguments["x-delivery-limit"] = DELIVERY_LIMIT if queue != self.names.dead else 1_000_000
         return arguments
 
     async def open_channel(self) -> Channel:

@@ -72,8 +72,9 @@ def _write_status(found: dict[str, Any]) -> None:
     epilog=examples("taskq doctor", "taskq doctor --json"),
 )
 @settings_options("home")
+@click.option("--drop-dead-letters", is_flag=True, help="First empty the queue of messages that nobody could use.")
 @as_json_option
-def doctor(home: Path | None, as_json: bool) -> int:
+def doctor(home: Path | None, drop_dead_letters: bool, as_json: bool) -> int:
     """Check what taskq needs on this machine, and say how to mend what is missing.
 
     Exit code 0 if everything is well, 1 if not.
@@ -81,7 +82,12 @@ def doctor(home: Path | None, as_json: bool) -> int:
     from taskq_kernel.local.doctor import examine
     from taskq_kernel.settings import load_settings
 
-    checks = list(examine(load_settings(home=home)))
+    settings = load_settings(home=home)
+    if drop_dead_letters:
+        from taskq_kernel.local.dead_letters import drop
+
+        output.note(f"dropped {drop(settings)} dead letters")
+    checks = list(examine(settings))
     if as_json:
         output.json_document(
             [{"name": one.name, "ok": one.ok, "detail": one.detail, "mend": one.mend} for one in checks]

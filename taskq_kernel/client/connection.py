@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from taskq_kernel.errors import ServiceUnreachable, SettingsError
+from taskq_kernel.secret_file import read_secret_file
 
 if TYPE_CHECKING:
     from taskq_kernel.client.client import Client
@@ -175,14 +176,7 @@ def _token_from_environment() -> str | None:
     file = os.environ.get("TASKQ_TOKEN_FILE")
     if token is not None or file is None:
         return token
-    return _read(Path(file), "TASKQ_TOKEN_FILE")
-
-
-def _read(file: Path, what: str) -> str:
-    try:
-        return file.read_text().strip()
-    except OSError as error:
-        raise SettingsError(f"{what} {str(file)!r}: {error.strerror}") from error
+    return read_secret_file(Path(file), "TASKQ_TOKEN_FILE")
 
 
 def _given(url: str, token: str | None, ca_file: Path | None) -> Address:

@@ -32,13 +32,20 @@ def parse_size(size: int | float | str) -> int:
     if isinstance(size, bool) or not isinstance(size, int | float | str):
         raise InvalidTask(f"memory size {size!r}: give bytes, or a text such as '2 GiB'")
     if not isinstance(size, str):
-        return int(size)
+        return _whole(size, size)
     match = _SIZE.fullmatch(size)
     if match is None:
         raise InvalidTask(f"memory size {size!r}: give bytes, or a text such as '2 GiB' or '512 MB'")
     number, prefix, binary, unit = match.groups()
     base = 1000 if unit and prefix and not binary else 1024
-    return int(float(number) * base ** _POWERS[prefix.lower()])
+    return _whole(float(number) * base ** _POWERS[prefix.lower()], size)
+
+
+def _whole(number: int | float, said: object) -> int:
+    try:
+        return int(number)
+    except (ValueError, OverflowError):  # NaN, or more than a number can be
+        raise InvalidTask(f"memory size {str(said)[:80]!r}: give bytes, or a text such as '2 GiB'") from None
 
 
 def parse_priority(priority: int | str) -> int:
@@ -78,7 +85,7 @@ def parse_arguments(pairs: Iterable[str]) -> dict[str, Any]:
             raise InvalidTask(f"argument {name!r} is given twice")
         try:
             arguments[name] = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             arguments[name] = text
     return arguments
 

@@ -84,6 +84,8 @@ class GraphQLTransport:
         parts = urlsplit(self.url)
         self._path = parts.path + (f"?{parts.query}" if parts.query else "")
         self._blobs = parts.path.removesuffix("graphql").rstrip("/") + "/blobs/"
+        if token and not (token.isascii() and token.isprintable() and " " not in token):
+            raise SettingsError("the token cannot be sent: it holds spaces, line ends or other than ASCII characters")
         self._authorization = {"authorization": f"Bearer {token}"} if token else {}
         self._pool = _pool(parts, timeout_s, connections, self.tls)
         self._timeout_s = timeout_s

@@ -14,10 +14,11 @@ import stat
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from taskq_kernel.errors import TaskqError
+from taskq_kernel.local.checks import Check
+from taskq_kernel.local.dead_letters import check_dead_letters
 from taskq_kernel.local.julia import find_julia
 from taskq_kernel.local.julia_project import describe_juliacall
 from taskq_kernel.local.processes import free_port
@@ -28,28 +29,6 @@ from taskq_kernel.settings import Settings
 DISK_NEEDED_BYTES = 500 << 20
 #: A worker's tasks write there too.
 TEMPORARY_NEEDED_BYTES = 100 << 20
-
-
-@dataclass(frozen=True)
-class Check:
-    """What was found out about one thing that taskq needs.
-
-    Attributes
-    ----------
-    name : str
-        The thing, in a word or two.
-    ok : bool
-        Whether it is as taskq needs it.
-    detail : str
-        What was found.
-    mend : str
-        What to do about it; empty if it is well.
-    """
-
-    name: str
-    ok: bool
-    detail: str
-    mend: str = ""
 
 
 Checker = Callable[[Settings], Check]
@@ -163,6 +142,7 @@ CHECKS: list[Checker] = [
     check_data_folder,
     check_disk,
     check_temporary_folder,
+    check_dead_letters,
 ]
 
 

@@ -108,7 +108,7 @@ async def metrics(request: Request) -> Response:
         access.check(identity, "reading the metrics of everybody's private tasks", frozenset({Role.ADMIN}))
     text = runtime.metrics.render(
         await runtime.statistics.get(), broker_connected=runtime.broker_connected,
-        subscribers=runtime.feed.subscribers,
+        subscribers=runtime.feed.subscribers, dead_letters=await runtime.count_dead_letters(),
     )
     return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
 

@@ -23,10 +23,12 @@ from graphql import (
     GraphQLObjectType,
     GraphQLResolveInfo,
     GraphQLSchema,
+    Undefined,
     execute,
 )
 from graphql.execution.subscribe import create_source_event_stream
 from graphql.language import ast
+from graphql.pyutils import Path
 
 from taskq_kernel.service.documents import Prepared
 from taskq_kernel.service.fields import TABLES, Getter
@@ -43,6 +45,20 @@ class RowExecution(ExecutionContext):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._writers: dict[tuple[Any, ...], Writer | None] = {}
+
+    async def execute_fields_serially(
+        self, parent_type: GraphQLObjectType, source_value: Any, path: Any, fields: dict[str, list[FieldNode]]
+    ) -> dict[str, Any]:
+        """The mutations of a request, each begun when the one ahead has ended well.
+
+        graphql-core begins them all, and leaves those behind a refused one in the air.
+        """
+        results: dict[str, Any] = {}
+        for name, nodes in fields.items():
+            result = self.execute_field(parent_type, source_value, nodes, Path(path, name, parent_type.name))
+            if result is not Undefined:
+                results[name] = await result if isawaitable(result) else result
+        return results
 
     def complete_list_value(
         self, return_type: GraphQLList[Any], field_nodes: list[FieldNode], info: GraphQLResolveInfo,

@@ -35,10 +35,11 @@ class Metrics:
                 "slots_busy": "Slots in use.",
                 "subscribers": "Subscriptions to the live feed.",
                 "version": "Version of the last change.",
+                "dead_letters": "Messages that nobody could use; NaN while the broker does not say.",
             }.items()
         }
 
-    def render(self, statistics: Statistics, *, broker_connected: bool, subscribers: int) -> bytes:
+    def render(self, statistics: Statistics, *, broker_connected: bool, subscribers: int, dead_letters: float) -> bytes:
         """The text that Prometheus reads."""
         for status, count in statistics.counts.items():
             self._tasks.labels(status).set(count)
@@ -46,6 +47,7 @@ class Metrics:
             "outbox_length": statistics.outbox_length, "broker_connected": broker_connected,
             "workers_online": statistics.workers_online, "slots": statistics.slots,
             "slots_busy": statistics.busy, "subscribers": subscribers, "version": statistics.version,
+            "dead_letters": dead_letters,
         }
         for name, value in values.items():
             self._gauges[name].set(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,8 @@ from taskq_kernel.store.filters import TaskFilter
 from taskq_kernel.store.ids import canonical_uuid
 from taskq_kernel.store.outcomes import Error, Outcome, Value
 from taskq_kernel.store.pages import Order
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 # Exact decimals stay numbers.
 _encoder = msgspec.json.Encoder(decimal_format="number")
@@ -79,8 +82,8 @@ def _value(given: Mapping[str, Any] | None, where: str) -> Value | None:
     if given is None:
         return None
     ref = given.get("ref")
-    if ref is not None and len(ref) != 64:
-        raise InvalidTask(f"{where}.value.ref is {ref[:80]!r}: give a SHA-256")
+    if ref is not None and not _SHA256.fullmatch(ref):
+        raise InvalidTask(f"{where}.value.ref is {ref[:80]!r}: give a SHA-256 in lower-case hexadecimal digits")
     json = None if ref is not None else _encoder.encode(given.get("data")).decode()
     return Value(
         kind=name_of(given["kind"]), type=given["type"], text=given["text"], json=json, ref=ref,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from taskq_kernel.broker.names import Names
+from taskq_kernel.errors import BrokerUnreachable
 from taskq_kernel.service.async_store import READERS, AsyncStore
 from taskq_kernel.service.auth import Tokens
 from taskq_kernel.service.blobs import Blobs
@@ -67,6 +69,15 @@ class Runtime:
     def broker_connected(self) -> bool:
         """Whether RabbitMQ answers."""
         return self.broker is not None and self.broker.connected
+
+    async def count_dead_letters(self) -> float:
+        """How many messages are in the dead-letter queue; NaN while the broker does not say."""
+        if self.broker is None or not self.broker.connected:
+            return math.nan
+        try:
+            return await self.broker.ready_count(Names(self.settings.broker_prefix).dead)
+        except BrokerUnreachable:
+            return math.nan
 
     async def start(self) -> None:
         """Start what runs in the background."""

@@ -43,7 +43,7 @@ class Move:
 #: What a task loses when it goes back to waiting.
 WAITING: dict[str, Any] = {
     "worker": None, "worker_id": None, "started_at": None, "finished_at": None,
-    "progress": None, "progress_message": None,
+    "progress": None, "progress_message": None, "published_at": None,
 }
 
 

@@ -17,6 +17,7 @@ from taskq_kernel.store.ids import canonical_uuid
 
 MAX_TASKS = 10_000
 MAX_CODE_BYTES = 4 << 20
+MAX_ENCODED_BYTES = 12 << 20
 MAX_ARGUMENTS_BYTES = 1 << 20
 MAX_NAME = 500
 MAX_ENTRY = 200
@@ -74,6 +75,10 @@ def check(given: Mapping[str, Any], where: str) -> NewTask:
     raw = code.encode()
     if len(raw) > MAX_CODE_BYTES:
         _refuse(f"{where}.code", f"has {len(raw)} bytes, more than the {MAX_CODE_BYTES} allowed")
+    # Each of these takes six bytes in a message, and a message of more than 16 MiB goes nowhere.
+    if 6 * len(raw) > MAX_ENCODED_BYTES and (size := len(_encoder.encode(code))) > MAX_ENCODED_BYTES:
+        _refuse(f"{where}.code", f"has {size} bytes as JSON, more than the {MAX_ENCODED_BYTES} allowed: it holds "
+                                 "many control characters")  # fmt: skip
     priority = get("priority")
     queue = get("queue")
     attempts = get("max_attempts")

@@ -161,9 +161,10 @@ def publish_again(
     int
         How many went into the outbox.
     """
+    # A row that is not due yet (a retry's that was overtaken) would let the task wait for nothing.
+    on_its_way = sa.select(outbox.c.task).where(outbox.c.available_at <= write.now)
     query = sa.select(tasks.c.number).where(
-        _WAITING, tasks.c.queue == queue, tasks.c.published_at.isnot(None),
-        tasks.c.number.notin_(sa.select(outbox.c.task)),
+        _WAITING, tasks.c.queue == queue, tasks.c.published_at.isnot(None), tasks.c.number.notin_(on_its_way)
     )
     if priority is not None:
         query = query.where(tasks.c.priority == priority)

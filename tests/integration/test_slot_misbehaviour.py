@@ -229,6 +229,8 @@ CHANNEL = [
     ("for fd in 3:40; ccall(:close, Cint, (Cint,), fd); end; 1", "it closed its pipe"),
     (writing('"garbage, garbage"', "3:40"), "bytes that are no frame"),
     (writing("UInt8[0x54, 0x51, 0x14, 0, 2, 0, 0, 0, 0x7b, 0x7d]"), "type 0x14 that cannot be read"),
+    (writing("UInt8[0x54, 0x51, 0x14, 0, 0xff, 0xff, 0xff, 0x7f]"), "a frame of 2147483647 bytes"),
+    (writing("vcat(0x00, rand(UInt8, 5000))") + '; println("x"^70_000); println(stderr, "y")', "are no frame"),
 ]
 
 

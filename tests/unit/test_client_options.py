@@ -68,3 +68,13 @@ def test_a_task_says_only_what_was_given_and_what_has_a_default() -> None:
         "code": "1", "kind": "SCRIPT", "queue": "default", "priority": 1, "maxAttempts": 1, "name": "one",
         "arguments": {"a": 1}, "timeoutSeconds": 2.0, "memoryLimit": 1 << 30,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("size", ["9" * 400, float("nan"), float("inf"), "9" * 400 + " TiB"])
+def test_a_memory_size_that_is_no_number_is_refused(size: object) -> None:
+    with pytest.raises(InvalidTask, match="memory size"):
+        parse_size(size)  # type: ignore[arg-type]  # what is tested
+
+
+def test_an_argument_that_is_nested_too_deeply_is_a_text() -> None:
+    assert parse_arguments(["x=" + "[" * 100_000]) == {"x": "[" * 100_000}

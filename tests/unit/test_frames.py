@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -122,6 +123,68 @@ def test_no_bytes_raise_anything_but_a_protocol_error(chunks: list[bytes]) -> No
                 decode(kind, payload)
         except ProtocolError:
             return
+
+
+# Frames as Julia may send them, and where a stream of them is cut.
+FRAMES = st.lists(st.tuples(st.integers(0, 255), st.binary(max_size=40)), min_size=1, max_size=5)
+
+
+def read(chunks: list[bytes], limit_bytes: int = 50) -> tuple[list[tuple[int, bytes]], str | None]:
+    """The frames in a stream, and why it went no further."""
+    reader, out = FrameReader(limit_bytes), []
+    try:
+        for chunk in chunks:
+            for item in reader.feed(chunk):
+                out.append(item)  # noqa: PERF402  (what came before the error counts)
+    except ProtocolError as error:
+        return out, str(error)
+    return out, None
+
+
+def cut(stream: bytes, places: list[int]) -> list[bytes]:
+    edges = [0, *sorted(place % (len(stream) + 1) for place in places), len(stream)]
+    return [stream[a:b] for a, b in pairwise(edges)]
+
+
+@given(FRAMES, st.lists(st.integers(0, 400), max_size=6))
+def test_any_frames_come_out_as_they_went_wherever_the_stream_is_cut(
+    sent: list[tuple[int, bytes]], places: list[int]
+) -> None:
+    stream = b"".join(frame(kind, payload) for kind, payload in sent)
+    assert read(cut(stream, places)) == (sent, None)
+
+
+@given(FRAMES, st.integers(1, 400))
+def test_of_a_truncated_stream_only_whole_frames_come_out_and_the_rest_is_pending(
+    sent: list[tuple[int, bytes]], missing: int
+) -> None:
+    stream = b"".join(frame(kind, payload) for kind, payload in sent)
+    kept = stream[: -min(missing, len(stream))]
+    reader = FrameReader(50)
+    out = list(reader.feed(kept))
+    assert out == sent[: len(out)]
+    assert reader.pending == (len(kept) > sum(HEADER.size + len(payload) for _, payload in out))
+
+
+@given(FRAMES, st.binary(min_size=1, max_size=30).filter(lambda data: data[:1] != MAGIC[:1]), st.integers(0, 5))
+def test_a_print_between_frames_is_refused_where_it_stands(
+    sent: list[tuple[int, bytes]], printed: bytes, place: int
+) -> None:
+    before = sent[: min(place, len(sent))]
+    parts = [frame(kind, payload) for kind, payload in before] + [printed]
+    out, refusal = read(parts + [frame(kind, payload) for kind, payload in sent[len(before) :]] + [bytes(8)])
+    assert out == before
+    assert refusal is not None
+    assert "bytes that are no frame" in refusal
+
+
+@given(FRAMES, st.integers(51, 2**32 - 1))
+def test_an_oversized_frame_is_refused_before_it_is_here_and_what_came_before_counts(
+    sent: list[tuple[int, bytes]], size: int
+) -> None:
+    stream = b"".join(frame(kind, payload) for kind, payload in sent) + HEADER.pack(MAGIC, 0x14, 0, size)
+    out, refusal = read([stream])
+    assert (out, refusal) == (sent, f"a frame of {size} bytes, and 50 is the limit")
 
 
 # -- reading and writing -----------------------------------------------------------------

@@ -2,42 +2,19 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any
-
 import msgspec
 import pytest
+from sample_messages import OUTCOME, TASK, changed
 
-from taskq_kernel.domain import TaskKind, TaskStatus, ValueKind
+from taskq_kernel.domain import TaskStatus
 from taskq_kernel.errors import MessageError
 from taskq_kernel.messages import (
     SCHEMA,
     ErrorInfo,
-    LogChunk,
     OutcomeMessage,
-    Provenance,
     TaskMessage,
-    ValueInfo,
     decode,
     encode,
-)
-
-TASK = TaskMessage(
-    schema=SCHEMA, id="5c8bd1a2-7f0e-4a54-9a3c-3a8c1f1f2a11", number=7, name="a sum", kind=TaskKind.SCRIPT,
-    code='println("\u00e9\u0000")\n1 + 1', arguments={"n": 3, "x": [1.5, None]}, timeout_s=2.5,
-    memory_limit_bytes=1 << 30,
-)
-OUTCOME = OutcomeMessage(
-    schema=SCHEMA, id=TASK.id, attempt=2, worker="w1", name="a sum", status=TaskStatus.FINISHED,
-    started_at=1.0, finished_at=2.0, seconds=0.25,
-    value=ValueInfo(
-        kind=ValueKind.JSON, type="BigFloat", text="3.14", data=msgspec.Raw(b"3.14159265358979323846264338")
-    ),
-    logs=[LogChunk(seq=1, stream="stdout", text="hello")],
-    provenance=Provenance(
-        code_sha256="0" * 64, julia_version="1.10.4", host="here", worker="w1", runner="julia",
-        peak_memory_bytes=1,
-    ),
 )
 
 
@@ -57,10 +34,6 @@ def test_a_failed_outcome_carries_its_error() -> None:
     error = ErrorInfo(name="DomainError", message="no", stacktrace="at 1", line=3)
     failed = msgspec.structs.replace(OUTCOME, value=None, status=TaskStatus.FAILED, error=error)
     assert decode(OutcomeMessage, encode(failed)) == failed
-
-
-def changed(message: Any, **fields: Any) -> bytes:
-    return json.dumps({**json.loads(encode(message)), **fields}).encode()
 
 
 @pytest.mark.parametrize(

@@ -130,6 +130,23 @@ def test_after_a_wipe_every_waiting_task_of_a_queue_is_handed_over_again(lab: La
     assert lab.store.write(outbox.publish_again, "default") == 0
 
 
+def test_after_a_wipe_a_task_does_not_wait_for_a_retry_that_was_overtaken(lab: Lab) -> None:
+    # Given: a task that failed, and that its owner retried before its next run was due.
+    [task] = lab.submit(max_attempts=9)
+    lab.publish()
+    worker = lab.join()
+    lab.claim(worker, task)
+    lab.fail(task, worker)
+    assert lab.store.write(outbox.publish_again, "default") == 0
+    lab.change("cancel", task)
+    lab.change("retry", task)
+    assert lab.publish() == [task.number]
+    # When: the broker loses its message.
+    assert lab.store.write(outbox.publish_again, "default") == 1
+    # Then: it is handed over at once, not only when the earlier retry would have been.
+    assert lab.waiting() == [task.number]
+
+
 def test_a_purged_queue_is_found_by_what_waits_too_long(lab: Lab) -> None:
     lab.submit("1", "2", priority=2)
     lab.submit("3")

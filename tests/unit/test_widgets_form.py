@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+from effort import scaled
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from taskq_widgets.examples import EXAMPLES
-from taskq_widgets.form import SubmitForm, field_of, parsed, read_arguments, readable, typed
+from taskq_widgets.form import FIELDS, SubmitForm, field_of, parsed, read_arguments, readable, typed
 from test_widgets_live import ScriptedService
 
+from taskq_kernel.client.options import task_input
 from taskq_kernel.errors import TaskqError
 
 
@@ -80,3 +86,40 @@ def test_what_stands_in_the_fields_goes_ahead_of_a_submission() -> None:
     form._on_message(form, {"type": "fields", "view": "v", "form": {**fields, "arguments": [["n", "2"]]}}, [])
     assert form._options() == {"name": "all of it", "priority": "high", "timeout": "3", "arguments": {"n": 2}}
     form.close()
+
+
+TYPED = st.text(max_size=30) | st.sampled_from(
+    ["1e999", "-1e999", "[" * 100_000, "9" * 5000, "NaN", "\ud800", "\0", "0x10", "½", "१२", "1_000", " ", "1,5", "∞",
+     "-0", "9" * 400]
+)
+
+
+@settings(max_examples=scaled(300), deadline=None)
+@given(TYPED)
+def test_whatever_is_typed_as_a_value_is_json_or_the_text_itself(text: str) -> None:
+    value = parsed(text)
+    assert value == text or json.loads(json.dumps(value, allow_nan=False)) == value
+
+
+@settings(max_examples=scaled(150), deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    # The priority is chosen from a list.
+    st.fixed_dictionaries(dict.fromkeys(FIELDS, TYPED) | {"priority": st.sampled_from(["low", "normal", "high"])}),
+    st.lists(st.tuples(TYPED | st.just("n"), TYPED).map(list), max_size=3),
+)
+def test_whatever_is_typed_into_the_fields_is_submitted_or_a_remark_beside_one(
+    fields: dict[str, str], arguments: list[list[str]]
+) -> None:
+    service = ScriptedService([])
+    form = SubmitForm(service)  # type: ignore[arg-type]
+    try:
+        form._on_message(form, {"type": "fields", "view": "v", "form": {**fields, "arguments": arguments}}, [])
+        try:
+            options = form._options()
+            task = task_input("1 + 1", **options)
+        except TaskqError as error:
+            assert str(error)  # noqa: PT017  (it may also be taken)
+        else:
+            json.dumps(task, allow_nan=False)
+    finally:
+        form.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -270,13 +271,20 @@ def read_arguments(rows: Sequence[Sequence[str]]) -> dict[str, Any]:
 def parsed(text: str) -> Any:
     """Return what a typed value means: what it says as JSON, else itself as a string."""
     try:
-        return json.loads(text, parse_constant=_no_constant)
-    except ValueError:
+        return json.loads(text, parse_constant=_no_constant, parse_float=_finite)
+    except (ValueError, RecursionError):
         return text
 
 
 def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is no JSON")  # NaN and Infinity: Python's own addition
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is more than a number can be")
+    return number
 
 
 def typed(value: Any) -> str:
