@@ -284,8 +284,9 @@ class LocalStack:
 _KEPT = frozenset(
     f"TASKQ_{name}"
     for name in (
-        "JULIA", "RUNNER", "MEMORY_LIMIT", "GRACE", "HEARTBEAT", "LEASE", "MAX_LOST", "MAX_LOG_BYTES",
-        "MAX_VALUE_BYTES", "LOG_LEVEL", "RABBITMQ", "QUEUES",
+        "JULIA", "RUNNER", "MEMORY_LIMIT", "TASK_USER", "TASK_PROCESSES", "TASK_OPEN_FILES", "TASK_FILE_SIZE",
+        "GRACE", "HEARTBEAT", "LEASE", "MAX_LOST", "MAX_LOG_BYTES", "MAX_VALUE_BYTES", "LOG_LEVEL", "RABBITMQ",
+        "QUEUES",
     )
 )  # fmt: skip
 
