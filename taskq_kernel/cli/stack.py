@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,9 @@ def doctor(home: Path | None, as_json: bool) -> int:
     from taskq_kernel.local.doctor import examine
     from taskq_kernel.settings import load_settings
 
-    checks = list(examine(load_settings(home=home)))
+    # By name: this package imports nothing of the worker.
+    more = [import_module("taskq_worker.doctor").check_task_user]
+    checks = list(examine(load_settings(home=home), more))
     if as_json:
         output.json_document(
             [{"name": one.name, "ok": one.ok, "detail": one.detail, "mend": one.mend} for one in checks]

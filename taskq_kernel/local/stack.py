@@ -190,6 +190,12 @@ class LocalStack:
         try:
             for name in ("", "tokens", "run", "logs", "blobs"):
                 (self.home / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+            # Someone else may have made the data folder, and others may enter it then. SQLite
+            # gives the files that it puts beside a database the database's own mode.
+            for database in ("tasks.db", "results.db"):
+                (self.home / database).touch(mode=0o600)
+                for file in self.home.glob(f"{database}*"):
+                    file.chmod(0o600)
         except OSError as error:
             raise StackError(
                 f"the data folder {self.home} cannot be made: {error.strerror}; set TASKQ_HOME to another one"

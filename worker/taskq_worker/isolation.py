@@ -21,7 +21,7 @@ from taskq_kernel.settings import Settings
 from taskq_worker.limits import LIMITS_VARIABLE, ResourceLimits, read_limits
 from taskq_worker.runner import RunnerCommand, task_environment
 from taskq_worker.task_user import ClaimedUsers, TaskUser, find_user
-from taskq_worker.view import View, obstacle
+from taskq_worker.view import View, obstacle, readable
 
 #: How long Julia may take to say its version.
 PROBE_TIMEOUT_S = 60.0
@@ -187,10 +187,10 @@ def _view(needed: Sequence[Path], depots: Sequence[str], user: TaskUser) -> View
     packages = [Path(depot) for depot in depots if depot and Path(depot).is_dir()]
     wanted = [*needed, *(depot for depot in packages if _holds_packages(depot))]
     wanted = [one for path in wanted for one in (path, path.resolve())]
-    obstacles = {path: obstacle(path, user) for path in wanted}
-    for path, what in obstacles.items():
-        if what == path:
+    for path in wanted:
+        if not readable(path, user):
             raise SetupError(f"others may not read {path}")
+    obstacles = {path: obstacle(path, user) for path in wanted}
     closed = {what for what in obstacles.values() if what is not None}
     if not closed:
         return None
@@ -205,7 +205,8 @@ def _view(needed: Sequence[Path], depots: Sequence[str], user: TaskUser) -> View
 
 
 def _reaches(path: Path, user: TaskUser, view: View | None) -> bool:
-    return (view is not None and path in view.shown) or obstacle(path, user) is None
+    way = (view is not None and path in view.shown) or obstacle(path, user) is None
+    return way and (readable(path, user) or not path.exists())
 
 
 def _holds_packages(depot: Path) -> bool:

@@ -29,11 +29,13 @@ _MS_NOSUID, _MS_NODEV, _MS_BIND, _MS_REC, _MS_SLAVE = 2, 4, 4096, 16384, 1 << 19
 
 
 def obstacle(path: Path, user: TaskUser) -> Path | None:
-    """What keeps a user from reading a file or folder: a folder above, or the thing itself."""
-    for folder in reversed(path.parents):
-        if not _grants(folder, user, os.X_OK):
-            return folder
-    return None if _grants(path, user, os.R_OK | (os.X_OK if path.is_dir() else 0)) else path
+    """The uppermost folder that a user may not enter, on the way to a file or folder."""
+    return next((folder for folder in reversed(path.parents) if not _grants(folder, user, os.X_OK)), None)
+
+
+def readable(path: Path, user: TaskUser) -> bool:
+    """Whether a user that has come so far may read a file, or list a folder and enter it."""
+    return _grants(path, user, os.R_OK | (os.X_OK if path.is_dir() else 0))
 
 
 def _grants(path: Path, user: TaskUser, wanted: int) -> bool:
