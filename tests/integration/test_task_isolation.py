@@ -166,10 +166,11 @@ def test_what_a_task_leaves_running_is_ended_whatever_it_hides_behind(apart: Ben
 # -- limits ------------------------------------------------------------------------------
 
 
-def test_a_task_with_too_many_open_files_is_told_the_limit(apart: Bench) -> None:
+def test_a_task_with_too_many_open_files_is_told_the_limit_and_the_next_one_has_them_again(apart: Bench) -> None:
     error = apart.run('files = [open("/dev/null") for _ in 1:300]').error
 
     assert "a task may have 256 files open at once (the worker's setting task_open_files)" in error.message
+    assert apart.run('length([open("/dev/null") for _ in 1:100])').value == 100
 
 
 def test_a_task_with_too_many_processes_is_told_the_limit_and_the_next_one_runs(apart: Bench) -> None:

@@ -276,6 +276,9 @@ class Slot:
             return "its successor is warm"
         if ending.left:
             return f"a task {ending.left}"
+        if ending.error is not None and process.confinement.limits.explain(ending.error) is not ending.error:
+            # What it holds is let go when Julia collects garbage: too late for the next task.
+            return "a task ran into a limit of the operating system"
         if ending.children and process.living_descendants():
             return "a task left a process behind"
         if ending.tainted and job.kind is TaskKind.SCRIPT:
