@@ -192,7 +192,8 @@ class LocalStack:
                 (self.home / name).mkdir(mode=0o700, parents=True, exist_ok=True)
             # Someone else may have made the data folder, and others may enter it then. SQLite
             # gives the files that it puts beside a database the database's own mode.
-            for database in ("tasks.db", "results.db"):
+            elsewhere = {"tasks.db": self._settings.database, "results.db": self._settings.results_database}
+            for database in (name for name, url in elsewhere.items() if url is None):
                 (self.home / database).touch(mode=0o600)
                 for file in self.home.glob(f"{database}*"):
                     file.chmod(0o600)

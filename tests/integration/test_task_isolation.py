@@ -156,7 +156,8 @@ def test_julia_compiles_packages_into_a_place_of_the_slot(apart: Bench) -> None:
 def test_what_a_task_leaves_running_is_ended_whatever_it_hides_behind(apart: Bench) -> None:
     """An orphan of a gone Julia, without environment, folder or pipes of ours, is known by its user."""
     script = "cd /; env -i setsid sh -c 'echo $$; exec sleep 1000 >/dev/null 2>&1 </dev/null' &"
-    ran = apart.run("println(readline(open(`sh -c $script`))); ccall(:raise, Cint, (Cint,), 9)", arguments={"script": script})
+    code = "println(readline(open(`sh -c $script`))); ccall(:raise, Cint, (Cint,), 9)"
+    ran = apart.run(code, arguments={"script": script})
     pid = int(ran.output("stdout"))
 
     assert ran.error.name == "ProcessCrashed"
