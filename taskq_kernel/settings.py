@@ -94,6 +94,16 @@ class Settings(BaseSettings):
         ge=1 << 26,
         description="resident memory of a task without a limit of its own; unset: all but a tenth",
     )
+    task_user: str | None = Field(
+        None,
+        min_length=1,
+        description="user that tasks run as, if the worker is root; unset: one for each slot",
+    )
+    task_processes: int = Field(
+        4096, ge=16, description="processes and threads of a slot, where it has a user of its own"
+    )
+    task_open_files: int = Field(16_384, ge=64, description="files that a process of a task may have open")
+    task_file_size: int = Field(64 << 30, ge=1 << 20, description="largest file that a task may write")
     grace: float = Field(10.0, ge=0, description="how long a stopping worker lets its tasks finish")
 
     heartbeat: float = Field(1.0, gt=0, description="how often a worker reports to the service")

@@ -18,7 +18,7 @@ import click
 from taskq_kernel.client.options import parse_size
 
 #: Settings that are numbers of bytes.
-_SIZES = frozenset({"memory_limit", "max_value_bytes", "max_log_bytes"})
+_SIZES = frozenset({"memory_limit", "task_file_size", "max_value_bytes", "max_log_bytes"})
 #: Settings that are URLs of databases.
 _URLS = frozenset({"database", "results_database"})
 

@@ -38,8 +38,8 @@ def service(**flags: Any) -> int:
     epilog=examples("taskq worker --url http://127.0.0.1:8000/graphql --token-file worker.token --slots 4"),
 )
 @settings_options(
-    *_SERVICE, *_BROKER, "slots", "queues", "worker_name", "julia", "runner", "memory_limit", "grace",
-    "home", "log_level",
+    *_SERVICE, *_BROKER, "slots", "queues", "worker_name", "julia", "runner", "memory_limit", "task_user",
+    "task_processes", "task_open_files", "task_file_size", "grace", "home", "log_level",
 )  # fmt: skip
 def worker(**flags: Any) -> int:
     """Run a worker until it is told to stop (SIGTERM or Ctrl-C). It finishes what it can first."""

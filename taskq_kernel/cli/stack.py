@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,9 @@ def doctor(home: Path | None, drop_dead_letters: bool, as_json: bool) -> int:
         from taskq_kernel.local.dead_letters import drop
 
         output.note(f"dropped {drop(settings)} dead letters")
-    checks = list(examine(settings))
+    # By name: this package imports nothing of the worker.
+    more = [import_module("taskq_worker.doctor").check_task_user]
+    checks = list(examine(settings, more))
     if as_json:
         output.json_document(
             [{"name": one.name, "ok": one.ok, "detail": one.detail, "mend": one.mend} for one in checks]

@@ -87,6 +87,15 @@ def project_folder(home: Path) -> Path:
     return home / "julia-project"
 
 
+def _make_project(home: Path) -> Path:
+    """Make the folder. It holds no secrets, and tasks may run as a user of their own."""
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder = project_folder(home)
+    folder.mkdir(mode=0o755, exist_ok=True)
+    folder.chmod(0o755)
+    return folder
+
+
 def project_environment(home: Path) -> dict[str, str]:
     """What makes a Julia process use the project; nothing while there is none."""
     folder = project_folder(home)
@@ -189,8 +198,7 @@ def install(home: Path, on_line: OnLine = lambda _: None) -> Juliacall:
     package = _juliacall_version()
     if package is None:
         raise SetupError("juliacall is not installed: pip install 'taskq-kernel[worker]'")
-    folder = project_folder(home)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder = _make_project(home)
     (folder / RECORD).unlink(missing_ok=True)
     found = folder / f"{RECORD}.found"
     environment = os.environ | {"PYTHON_JULIAPKG_PROJECT": str(folder.resolve()), "PYTHONUNBUFFERED": "1"}
@@ -261,8 +269,7 @@ def add(home: Path, names: Sequence[str], julia: str, on_line: OnLine = lambda _
     for name in names:
         if not _PACKAGE.fullmatch(name):
             raise SetupError(f"{name!r} is no name of a Julia package: write Name or Name@1.2")
-    folder = project_folder(home)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder = _make_project(home)
     _follow(
         [julia, "--startup-file=no", f"--project={folder}", "-e", _ADD, *names],
         dict(os.environ), on_line, f"Julia could not add {', '.join(names)}",

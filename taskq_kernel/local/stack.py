@@ -190,6 +190,13 @@ class LocalStack:
         try:
             for name in ("", "tokens", "run", "logs", "blobs"):
                 (self.home / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+            # Someone else may have made the data folder, and others may enter it then. SQLite
+            # gives the files that it puts beside a database the database's own mode.
+            elsewhere = {"tasks.db": self._settings.database, "results.db": self._settings.results_database}
+            for database in (name for name, url in elsewhere.items() if url is None):
+                (self.home / database).touch(mode=0o600)
+                for file in self.home.glob(f"{database}*"):
+                    file.chmod(0o600)
         except OSError as error:
             raise StackError(
                 f"the data folder {self.home} cannot be made: {error.strerror}; set TASKQ_HOME to another one"
@@ -284,8 +291,9 @@ class LocalStack:
 _KEPT = frozenset(
     f"TASKQ_{name}"
     for name in (
-        "JULIA", "RUNNER", "MEMORY_LIMIT", "GRACE", "HEARTBEAT", "LEASE", "MAX_LOST", "MAX_LOG_BYTES",
-        "MAX_VALUE_BYTES", "LOG_LEVEL", "RABBITMQ", "QUEUES",
+        "JULIA", "RUNNER", "MEMORY_LIMIT", "TASK_USER", "TASK_PROCESSES", "TASK_OPEN_FILES", "TASK_FILE_SIZE",
+        "GRACE", "HEARTBEAT", "LEASE", "MAX_LOST", "MAX_LOG_BYTES", "MAX_VALUE_BYTES", "LOG_LEVEL", "RABBITMQ",
+        "QUEUES",
     )
 )  # fmt: skip
 

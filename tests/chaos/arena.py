@@ -16,6 +16,7 @@ from importlib import import_module
 from pathlib import Path
 
 import psutil
+from taskq_worker.task_user import TRANSIENT_UIDS
 
 #: Size of the disk that the databases are on, in bytes.
 DISK_BYTES = 768 << 20
@@ -55,7 +56,9 @@ class Arena:
         code = [import_module(name).__path__[0] for name in ("taskq_kernel", "taskq_worker", "taskq_sink")]
         path = [str(Path(__file__).parent / "hook"), *(str(Path(one).parent) for one in code)]
         path.append(os.environ.get("PYTHONPATH", ""))
-        return {
+        # A task may be tried in another slot, and goes on there in the file of its first try.
+        one_user = {"TASKQ_TASK_USER": str(TRANSIENT_UIDS[0])} if os.geteuid() == 0 else {}
+        return one_user | {
             "TASKQ_DATABASE": f"sqlite:///{self.tasks_database}",
             "TASKQ_RESULTS_DATABASE": f"sqlite:///{self.results_database}",
             "TMPDIR": str(self.temporary),

@@ -182,13 +182,20 @@ def submit_poison(field: Field) -> float:
     """Submit a task that kills its worker, and go on; the checks look at what became of it."""
     field.poison.append(field.load.submit_poison())
     since = time.monotonic()
-    wait_for(lambda: any(one.pid is None for one in field.fleet.workers), "it killed a worker", PATIENCE_S)
-    _let_it_kill(field, field.poison[-1])
+    task_id = field.poison[-1]
+
+    def killed_one() -> bool:
+        field.fleet.kill_worker_of(task_id)
+        return any(one.pid is None for one in field.fleet.workers)
+
+    wait_for(killed_one, "it killed a worker", PATIENCE_S)
+    _let_it_kill(field, task_id)
     return time.monotonic() - since
 
 
 def _let_it_kill(field: Field, task_id: str) -> None:
     def over() -> bool:
+        field.fleet.kill_worker_of(task_id)
         field.fleet.repair()
         return field.fleet.service.tasks([task_id], "status")[0]["status"] in FINAL
 

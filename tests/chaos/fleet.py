@@ -194,6 +194,13 @@ class Fleet:
             held |= {row["id"]: row["attempt"] for row in rows if row["worker"] == name}
         return held
 
+    def kill_worker_of(self, task_id: str) -> None:
+        """Kill the worker that runs a task, if it runs: what a task cannot do itself that runs as another user."""
+        for task in self.service.tasks([task_id], "status worker"):
+            for worker in self.workers:
+                if task["status"] == "RUNNING" and task["worker"] in self.worker_names(worker):
+                    worker.signal(signal.SIGKILL)
+
     def pids(self) -> Iterator[tuple[str, int]]:
         """Every supervisor, the service, the sink and the broker, with its role."""
         for role in CORE:

@@ -113,6 +113,7 @@ def test_promise_04_a_task_that_kills_three_workers_is_failed_and_the_others_fin
     [poison] = field.submit(POISON, arguments=arguments, priority=2)
 
     def given_up() -> bool:
+        field.fleet.kill_worker_of(poison)
         field.fleet.repair()
         return bool(field.tasks([poison])[0]["status"] == "FAILED")
 

@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 
 import pytest
 from stacks import missing
+from taskq_worker.isolation import OWN_USER, isolate
 from taskq_worker.job import Job, Report
 from taskq_worker.juliacall_command import find_juliacall
 from taskq_worker.runner import JuliaCommand, RunnerCommand
@@ -30,7 +31,7 @@ from taskq_kernel.domain import TaskKind, TaskStatus
 from taskq_kernel.errors import SetupError
 from taskq_kernel.local.julia import find_julia
 from taskq_kernel.messages import ErrorInfo, ValueInfo
-from taskq_kernel.settings import default_home, load_settings
+from taskq_kernel.settings import Settings, default_home, load_settings
 
 T = TypeVar("T")
 
@@ -77,8 +78,12 @@ class Ran:
 class Bench:
     """Some slots on an event loop of their own, in a thread of its own."""
 
-    def __init__(self, runner: RunnerCommand, count: int = 1, **options: Any) -> None:
+    def __init__(
+        self, runner: RunnerCommand, count: int = 1, settings: Settings | None = None, **options: Any
+    ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="taskq-slots-"))
+        #: With settings, slots are confined as a worker's are; without, as `Slot` is by default.
+        self.isolation = isolate(settings, runner, self.folder, count) if settings else None
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -89,7 +94,11 @@ class Bench:
             "default_memory_limit_bytes": 4 << 30,
             "show_timeout_s": 60.0,
         } | options
-        self.slots = [Slot(runner, index=index, folder=self.folder, **options) for index in range(count)]
+        confined = [self.isolation.slot(index) if self.isolation else OWN_USER for index in range(count)]
+        self.slots = [
+            Slot(runner, index=index, folder=self.folder, confinement=one, **options)
+            for index, one in enumerate(confined)
+        ]
         self._turn = itertools.cycle(self.slots)
         self._to_check: set[Slot] = set()
 
@@ -165,6 +174,8 @@ class Bench:
             self.wait(*(slot.close() for slot in self.slots))
             left = list(self.folder.iterdir())
         finally:
+            if self.isolation is not None:
+                self.isolation.close()
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(10)
             self._loop.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Callable
 from enum import Enum, auto
 
@@ -114,6 +115,8 @@ class Attempt:
     def on_exit(self, status: int) -> None:
         if self._process.has_unread_request():
             self.end(NeverStarted.NEVER_STARTED)
+        elif status == -signal.SIGXFSZ:
+            self.end(self._process.confinement.limits.file_too_large())
         else:
             self.end(endings.died(status, self._process.stderr_text()))
 

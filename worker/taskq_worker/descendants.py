@@ -19,7 +19,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from taskq_worker.task_user import TaskUser
+
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+_PR_SET_DUMPABLE = 4
 _PR_SET_CHILD_SUBREAPER = 36
 
 #: Processes that this module must leave alone: the Julia processes of this supervisor.
@@ -43,6 +46,15 @@ def adopt_orphans(*, exclusive: bool = False) -> None:
     _exclusive = _exclusive or exclusive
     with suppress(OSError, AttributeError):  # not Linux
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def hide_from_tasks() -> None:
+    """Let no process of the same user look into this one: its memory, its environment, its files.
+
+    Only root can trace it then, and its core is not dumped.
+    """
+    with suppress(OSError, AttributeError):  # not Linux
+        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def own(pid: int) -> None:
@@ -124,7 +136,9 @@ async def end_tree(pid: int, seen: dict[int, int]) -> None:
     _signal(pid, signal.SIGKILL)
 
 
-async def end_orphans(folder: Path, seen: dict[int, int], pipes: Iterable[int] = ()) -> None:
+async def end_orphans(
+    folder: Path, seen: dict[int, int], pipes: Iterable[int] = (), user: TaskUser | None = None
+) -> None:
     """End what a Julia process that is gone has left to this process.
 
     Parameters
@@ -135,12 +149,14 @@ async def end_orphans(folder: Path, seen: dict[int, int], pipes: Iterable[int] =
         Descendants noted while it ran, with their `start_time`.
     pipes : iterable of int
         This process's ends of the pipes that it and its descendants wrote to.
+    user : TaskUser, optional
+        As whom it ran, where that is as nobody else but tasks.
     """
     marks = {_link(f"/proc/self/fd/{fd}") for fd in pipes} - {""}
     ended: set[int] = set()
     for _ in range(200):
         others = [pid for pid in children_of(os.getpid()) if pid not in _own]
-        orphans = [pid for pid in others if _is_orphan(pid, folder, seen, marks)]
+        orphans = [pid for pid in others if _is_orphan(pid, folder, seen, marks, user)]
         ended.update(orphans)
         for pid in orphans:
             for child in (*descendants_of(pid), pid):
@@ -156,8 +172,12 @@ async def end_orphans(folder: Path, seen: dict[int, int], pipes: Iterable[int] =
             _signal(pid, signal.SIGKILL)
 
 
-def _is_orphan(pid: int, folder: Path, seen: dict[int, int], pipes: set[str]) -> bool:
+def _is_orphan(
+    pid: int, folder: Path, seen: dict[int, int], pipes: set[str], user: TaskUser | None
+) -> bool:
     if _exclusive or (pid in seen and start_time(pid) == seen[pid]):
+        return True
+    if user is not None and _user_of(pid) == user.uid:
         return True
     mark = os.fsencode(folder)
     if mark in read_proc(f"/proc/{pid}/environ") or mark in os.fsencode(_link(f"/proc/{pid}/cwd")):
@@ -209,6 +229,12 @@ def _link(path: str) -> str:
 def _stat(pid: int) -> list[bytes] | None:
     """The fields of /proc/<pid>/stat from the state on: the name before may hold anything."""
     return read_proc(f"/proc/{pid}/stat").rpartition(b")")[2].split() or None
+
+
+def _user_of(pid: int) -> int | None:
+    """The real user of a process, which it cannot change; its folder in /proc can be root's all the same."""
+    after = read_proc(f"/proc/{pid}/status").partition(b"\nUid:")[2].split(None, 1)
+    return int(after[0]) if after else None
 
 
 @functools.cache

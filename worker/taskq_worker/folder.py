@@ -6,6 +6,7 @@ import logging
 import os
 import shutil
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,16 +20,20 @@ class WorkFolder:
     ----------
     path : Path
         Where it is to be. Its parent belongs to this object too.
+    give : callable, optional
+        Gives a folder to the user that tasks run as, where that is not this process's own.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, give: Callable[[Path], None] = lambda _: None) -> None:
         self.path = path
+        self._give = give
         self._pristine: tuple[int, int] | None = None
 
     def make(self) -> None:
-        """Make it, and its parent; both for their owner only."""
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        """Make it, for the tasks' user only; and its parent, which stays this process's own."""
+        self.path.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
         self.path.mkdir(mode=0o700)
+        self._give(self.path)
         self._pristine = self._state()
 
     def renew(self) -> Path | None:

@@ -53,6 +53,15 @@ class JuliacallCommand:
             "PYTHONUSERBASE": site.getuserbase(),
         }
 
+    def needs(self) -> list[Path]:
+        python = [Path(sys.executable), Path(sys.prefix), Path(sys.base_prefix), CHILD.parent]
+        user_site = [Path(site.getuserbase())] if Path(site.getuserbase()).is_dir() else []
+        julia = [Path(self.juliacall.bindir).parent, Path(self.juliacall.library), self.project]
+        return [*python, *user_site, *julia]
+
+    def probe(self) -> list[str]:
+        return [sys.executable, "-P", "-c", "import ctypes"]
+
 
 def find_juliacall(home: Path) -> JuliacallCommand:
     """The juliacall of a data folder, if it is ready to use.

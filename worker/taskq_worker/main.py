@@ -14,8 +14,10 @@ from taskq_kernel.client.transport import GraphQLTransport
 from taskq_kernel.errors import SettingsError
 from taskq_kernel.local.folders import WORKER_FOLDERS, sweep_folders, temporary_folder
 from taskq_kernel.settings import Settings, read_broker_url, read_token
+from taskq_worker import descendants
+from taskq_worker.isolation import Isolation, isolate
 from taskq_worker.runner import RunnerCommand, choose_runner
-from taskq_worker.supervisor import Supervisor
+from taskq_worker.supervisor import Supervisor, slots_of
 
 log = logging.getLogger(__name__)
 
@@ -36,19 +38,30 @@ def run(settings: Settings) -> int:
     transport = GraphQLTransport(settings.url, read_token(settings), ca_file=settings.ca_file)
     runner = choose_runner(settings)
     names = Names(settings.broker_prefix)
+    descendants.hide_from_tasks()
     sweep_folders(WORKER_FOLDERS)
     with temporary_folder(WORKER_FOLDERS) as folder:
-        asyncio.run(_work(settings, names, transport, runner, folder))
+        isolation = isolate(settings, runner, folder, slots_of(settings))
+        try:
+            log.log(logging.WARNING if isolation.reason else logging.INFO, "%s", isolation.note)
+            asyncio.run(_work(settings, names, transport, runner, isolation, folder))
+        finally:
+            isolation.close()
     return 0
 
 
 async def _work(
-    settings: Settings, names: Names, transport: GraphQLTransport, runner: RunnerCommand, folder: Path
+    settings: Settings,
+    names: Names,
+    transport: GraphQLTransport,
+    runner: RunnerCommand,
+    isolation: Isolation,
+    folder: Path,
 ) -> None:
     broker = Broker(
         read_broker_url(settings), names, settings.queue_type, f"worker {settings.worker_name}", settings.ca_file
     )
-    supervisor = Supervisor(settings, broker, transport, runner, folder)
+    supervisor = Supervisor(settings, broker, transport, runner, isolation, folder)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, supervisor.stop)

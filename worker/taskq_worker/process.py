@@ -10,12 +10,10 @@ import asyncio
 import fcntl
 import logging
 import os
-import resource
 import subprocess
 import termios
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -32,7 +30,8 @@ from taskq_worker.frames import (
     ProtocolError,
     decode,
 )
-from taskq_worker.runner import RunnerCommand, task_environment
+from taskq_worker.isolation import Confinement
+from taskq_worker.runner import RunnerCommand
 
 log = logging.getLogger(__name__)
 
@@ -78,13 +77,16 @@ class JuliaProcess:
         How many tasks it has run.
     tainted_by : str or None
         SHA-256 of the definition that has changed it: it may run no other code.
+    confinement : Confinement
+        As whom it runs, and its limits.
     seen : dict of int to int
         Descendants noticed while tasks ran, with their start times.
     """
 
-    def __init__(self, folder: Path, max_value_bytes: int) -> None:
+    def __init__(self, folder: Path, max_value_bytes: int, confinement: Confinement) -> None:
         self.folder = folder
-        self.work = WorkFolder(folder / "work")
+        self.confinement = confinement
+        self.work = WorkFolder(folder / "work", confinement.own)
         self.pid = 0
         self.julia_pid = 0
         self.julia_version = ""
@@ -110,7 +112,13 @@ class JuliaProcess:
 
     @classmethod
     async def start(
-        cls, runner: RunnerCommand, folder: Path, *, max_value_bytes: int, timeout_s: float
+        cls,
+        runner: RunnerCommand,
+        folder: Path,
+        confinement: Confinement,
+        *,
+        max_value_bytes: int,
+        timeout_s: float,
     ) -> JuliaProcess:
         """Start a process in a new folder and wait until it is warm.
 
@@ -120,10 +128,10 @@ class JuliaProcess:
             If it does not come up. It says what Julia said.
         """
         own = await asyncio.to_thread(runner.environment)
-        self = cls(folder, max_value_bytes)
+        self = cls(folder, max_value_bytes, confinement)
         try:
             self.work.make()
-            self._spawn(runner, task_environment(self.work.path, own, os.environ))
+            self._spawn(runner, confinement.environment(self.work.path, own, os.environ))
             await self._greet(timeout_s)
         except OSError as error:
             await self.end()
@@ -145,7 +153,7 @@ class JuliaProcess:
             frames, stdout, stderr, requests = theirs
             for fd in self._fds.values():
                 os.set_blocking(fd, False)
-            self._process = subprocess.Popen(
+            self._process = self.confinement.popen(
                 runner.argv(requests, frames), env=environment, cwd=self.work.path, stdin=subprocess.DEVNULL,
                 stdout=stdout, stderr=stderr, pass_fds=(requests, frames), start_new_session=True,
             )  # fmt: skip
@@ -154,8 +162,6 @@ class JuliaProcess:
                 os.close(fd)
         self.pid = self._process.pid
         descendants.own(self.pid)
-        with suppress(OSError, AttributeError):
-            resource.prlimit(self.pid, resource.RLIMIT_CORE, (0, 0))
         self._watch_exit()
         self._loop.add_reader(self._fds["frames"], self._read_frames)
         for stream in ("stdout", "stderr"):
@@ -352,7 +358,7 @@ class JuliaProcess:
                 if not self._exited.done():
                     log.error("julia process %d does not die", self.pid)
             pipes = [fd for name, fd in self._fds.items() if name in ("stdout", "stderr")]
-            await descendants.end_orphans(self.folder, self.seen, pipes)
+            await descendants.end_orphans(self.folder, self.seen, pipes, self.confinement.user)
         self.listener = None
         if self._poll is not None:
             self._poll.cancel()

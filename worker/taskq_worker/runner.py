@@ -54,6 +54,12 @@ class RunnerCommand(Protocol):
     def environment(self) -> dict[str, str]:
         """What it needs in its environment beyond what every task sees. May block."""
 
+    def needs(self) -> list[Path]:
+        """The files and folders that it reads, packages aside."""
+
+    def probe(self) -> list[str]:
+        """A command that shows, in a moment, whether it can be run at all."""
+
 
 @dataclass(frozen=True)
 class JuliaCommand:
@@ -90,6 +96,14 @@ class JuliaCommand:
         project = project_environment(self.home) if self.home else {}
         return {"JULIA_NUM_THREADS": str(self.threads) if single else f"{self.threads},0", **project}
 
+    def needs(self) -> list[Path]:
+        program = Path(shutil.which(self.executable) or self.executable).absolute()
+        project = project_environment(self.home).values() if self.home else ()
+        return [*julia_files(program), JULIA_SOURCES, *map(Path, project)]
+
+    def probe(self) -> list[str]:
+        return [shutil.which(self.executable) or self.executable, "--version"]
+
 
 def choose_runner(settings: Settings) -> RunnerCommand:
     """The kind of Julia process that the settings ask for.
@@ -108,6 +122,18 @@ def choose_runner(settings: Settings) -> RunnerCommand:
         with suppress(SetupError):
             return find_juliacall(settings.home)
     return JuliaCommand(str(find_julia(settings).path), home=settings.home)
+
+
+def julia_files(program: Path) -> list[Path]:
+    """What a ``julia`` program is made of: itself, its links, and the folder of its release."""
+    found = [program]
+    while found[-1].is_symlink():
+        found.append(found[-1].parent / found[-1].readlink())
+    release = program.resolve().parent.parent
+    # A script in some `bin` starts a Julia that is elsewhere: the folder above is not Julia's.
+    if any((release / part / "julia").is_dir() for part in ("share", "usr/share")):
+        found.append(release)
+    return found
 
 
 @functools.lru_cache(maxsize=8)

@@ -17,7 +17,9 @@ from taskq_worker import descendants, endings
 from taskq_worker.attempt import Attempt, Ending, NeverStarted
 from taskq_worker.folder import remove_folder
 from taskq_worker.frames import End, Value, run_frame
+from taskq_worker.isolation import OWN_USER, Confinement
 from taskq_worker.job import Job, Report
+from taskq_worker.limits import ResourceLimits
 from taskq_worker.output import TaskOutput
 from taskq_worker.process import JuliaProcess
 from taskq_worker.runner import RunnerCommand
@@ -60,6 +62,8 @@ class Slot:
         How long a value may take to become JSON when the code is done.
     tasks_per_process, growth_bytes : int
         When a process is replaced though nothing is wrong with it.
+    confinement : Confinement
+        As whom its processes run, and their limits. By default as the worker's own user.
     """
 
     def __init__(
@@ -75,6 +79,7 @@ class Slot:
         show_timeout_s: float = 30.0,
         tasks_per_process: int = TASKS_PER_PROCESS,
         growth_bytes: int = GROWTH_BYTES,
+        confinement: Confinement = OWN_USER,
     ) -> None:
         self.julia_version = ""
         self._runner = runner
@@ -87,6 +92,7 @@ class Slot:
         self._show_timeout_s = show_timeout_s
         self._tasks_per_process = tasks_per_process
         self._growth_bytes = growth_bytes
+        self._confinement = confinement
         self._process: JuliaProcess | None = None
         self._starting: asyncio.Task[JuliaProcess] | None = None
         self._background: set[asyncio.Task[None]] = set()
@@ -168,6 +174,7 @@ class Slot:
             self._discard(self._process, "the slot closes")
         while self._background:
             await asyncio.gather(*self._background, return_exceptions=True)
+        await asyncio.to_thread(self._confinement.remove_depot)
 
     # -- one task ------------------------------------------------------------------------
 
@@ -210,7 +217,8 @@ class Slot:
             seconds = time.monotonic() - began
             await self._after(process, job, ending)
             if not isinstance(ending, NeverStarted):
-                return _report(ending, started_at, seconds, attempt.memory.peak_bytes, process.julia_version)
+                peak = attempt.memory.peak_bytes
+                return _report(ending, process.confinement.limits, started_at, seconds, peak, process.julia_version)
         never = endings.cannot_start(f"{_STARTS} processes ended before they took the task up")
         return self._failed_at_once(never, retryable=True)
 
@@ -268,6 +276,9 @@ class Slot:
             return "its successor is warm"
         if ending.left:
             return f"a task {ending.left}"
+        if ending.error is not None and process.confinement.limits.explain(ending.error) is not ending.error:
+            # What it holds is let go when Julia collects garbage: too late for the next task.
+            return "a task ran into a limit of the operating system"
         if ending.children and process.living_descendants():
             return "a task left a process behind"
         if ending.tainted and job.kind is TaskKind.SCRIPT:
@@ -294,9 +305,11 @@ class Slot:
         return self._starting
 
     async def _launch(self) -> JuliaProcess:
+        self._confinement.make_depot()
         process = await JuliaProcess.start(
             self._runner,
             self._folder / f"slot-{self._index}-{next(self._serial)}",
+            self._confinement,
             max_value_bytes=self._max_value_bytes,
             timeout_s=self._start_timeout_s,
         )
@@ -354,14 +367,16 @@ def check_code(code: str) -> ErrorInfo | None:
     return None
 
 
-def _report(ending: End | ErrorInfo, started_at: float, seconds: float, peak: int, version: str) -> Report:
+def _report(
+    ending: End | ErrorInfo, limits: ResourceLimits, started_at: float, seconds: float, peak: int, version: str
+) -> Report:
     value, error, retryable = None, None, True
     if isinstance(ending, ErrorInfo):
         error = ending
     else:
         value, error, retryable, seconds = (
             _value(ending.value),
-            ending.error,
+            limits.explain(ending.error) if ending.error else None,
             ending.retryable,
             ending.seconds,
         )

@@ -29,6 +29,7 @@ from taskq_kernel.messages import SCHEMA, ErrorInfo, OutcomeMessage, Provenance
 from taskq_kernel.settings import Settings
 from taskq_worker.holding import Held, Holding, State
 from taskq_worker.intake import Intake
+from taskq_worker.isolation import Isolation
 from taskq_worker.job import Job, Report
 from taskq_worker.outcomes import Outcomes
 from taskq_worker.pace import Pace
@@ -65,6 +66,8 @@ class Supervisor:
         The service, with a worker's token.
     runner : RunnerCommand
         How a Julia process is started.
+    isolation : Isolation
+        As whom, for each slot.
     folder : Path
         Where the tasks' temporary folders are made.
     """
@@ -75,14 +78,16 @@ class Supervisor:
         broker: Broker,
         transport: GraphQLTransport,
         runner: RunnerCommand,
+        isolation: Isolation,
         folder: Path,
     ) -> None:
         self._settings = settings
         self._name = settings.worker_name
         self._broker = broker
         self._runner = runner
+        self._isolation = isolation
         self._folder = folder
-        self._count = settings.slots or os.cpu_count() or 1
+        self._count = slots_of(settings)
         self._api = ServiceApi(transport, str(uuid.uuid4()))
         self._holding = Holding()
         self._pace = Pace(self._count)
@@ -151,6 +156,7 @@ class Supervisor:
             max_log_bytes=lease.max_log_bytes,
             max_value_bytes=lease.max_value_bytes,
             default_memory_limit_bytes=self._settings.memory_limit,
+            confinement=self._isolation.slot(index),
         )
 
     # -- slots ---------------------------------------------------------------------------
@@ -345,6 +351,11 @@ class Supervisor:
                     await self._changed.wait()
         except TimeoutError:
             log.debug("drained for %g s, and not all is done", timeout_s)
+
+
+def slots_of(settings: Settings) -> int:
+    """How many slots a worker has."""
+    return settings.slots or os.cpu_count() or 1
 
 
 def _is_away(error: ServiceUnreachable | ServiceError) -> bool:

@@ -146,6 +146,27 @@ function tie_to_supervisor()
     return nothing
 end
 
+const PR_SET_NO_NEW_PRIVS = Cint(38)
+
+"""
+Take the limits that the supervisor names, soft and hard, and for good: `number=limit` of
+each resource in the variable RUNNER_LIMITS, and `no_new_privileges`, with which no program
+that a task starts is another user's.
+"""
+function take_limits()
+    for item in split(pop!(ENV, "RUNNER_LIMITS", ""), ',')
+        if item == "no_new_privileges"
+            Sys.islinux() &&
+                ccall(:prctl, Cint, (Cint, Culong...), PR_SET_NO_NEW_PRIVS, Culong(1), Culong(0), Culong(0), Culong(0))
+        elseif occursin('=', item)
+            number, limit = split(item, '=')
+            pair = fill(parse(UInt64, limit), 2)
+            ccall(:setrlimit, Cint, (Cint, Ptr{UInt64}), parse(Cint, number), pair)
+        end
+    end
+    return nothing
+end
+
 "End every child, and every child of theirs as it becomes ours. Runs when the process exits."
 function end_children()
     for _ in 1:100
