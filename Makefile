@@ -18,7 +18,8 @@ test:  ## set up, then check the code and run the whole test suite
 	@scripts/setup --test
 	$(venv)/ruff check
 	$(venv)/mypy --strict
-	$(venv)/python -m pytest -n 2 --dist loadfile
+	$(venv)/python -m pytest -n 2 --dist loadfile --ignore tests/chaos
+	$(venv)/python -m pytest tests/chaos
 	$(venv)/python scripts/audit.py
 
 chaos: setup  ## ten minutes of faults on a local stack, and a report (SEED=1, MINUTES=10)

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from taskq_kernel.errors import SetupError
-from taskq_kernel.local.doctor import Check
+from taskq_kernel.local.checks import Check
 from taskq_kernel.settings import Settings
 from taskq_worker.isolation import isolate
 from taskq_worker.runner import choose_runner
