@@ -218,3 +218,16 @@ def test_a_julia_that_others_cannot_run_is_run_as_the_worker_with_one_clear_warn
     assert f"others may not read {program}" in isolation.note
     with pytest.raises(SettingsError, match=r"cannot run as 'nobody', as task_user says: others may not read"):
         isolate(Settings(task_user="nobody"), command, tmp_path, 2)
+
+
+def test_a_task_that_may_not_read_a_file_is_told_as_whom_it_runs(apart: Bench, tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.write_text("x")
+    closed.chmod(0o600)
+    assert apart.run("1").value == 1  # so that no process is being replaced
+    pid = apart.slot.pid
+    error = apart.run("read(path, String)", arguments={"path": str(closed)}).error
+    assert "ermission denied" in error.message
+    assert f"tasks run as user {Path(f'/proc/{pid}').stat().st_uid}" in error.message
+    assert "task_user" in error.message
+    assert apart.slot.pid == pid, "a process is replaced where there is no need"

@@ -17,14 +17,17 @@ from pathlib import Path
 from typing import Any
 
 from taskq_kernel.errors import SettingsError, SetupError
+from taskq_kernel.messages import ErrorInfo
 from taskq_kernel.settings import Settings
-from taskq_worker.limits import LIMITS_VARIABLE, ResourceLimits, read_limits
+from taskq_worker.limits import LIMITS_VARIABLE, ResourceLimits, add_sentence, read_limits
 from taskq_worker.runner import RunnerCommand, task_environment
 from taskq_worker.task_user import ClaimedUsers, TaskUser, find_user
 from taskq_worker.view import View, obstacle, readable
 
 #: How long Julia may take to say its version.
 PROBE_TIMEOUT_S = 60.0
+#: What Julia, and most programs, say when the user may not do something.
+_NOT_PERMITTED = ("Permission denied", "permission denied", "EACCES", "EPERM")
 #: What makes a package depot one that tasks may need.
 _DEPOT_CONTENTS = ("packages", "dev", "environments", "juliaup")
 
@@ -63,6 +66,16 @@ class Confinement:
             environment["JULIA_DEPOT_PATH"] = os.pathsep.join((str(self.depot), *self.depots))
             environment[LIMITS_VARIABLE] += ",no_new_privileges"
         return environment
+
+    def explain(self, error: ErrorInfo) -> ErrorInfo:
+        """The error, with what this confinement has to do with it, where it has."""
+        if self.user is not None and any(sign in error.message for sign in _NOT_PERMITTED):
+            return add_sentence(
+                error,
+                f"tasks run as user {self.user}, who may not do that: let everybody, or name another user in the "
+                "worker's setting task_user",
+            )
+        return self.limits.explain(error)
 
     def own(self, folder: Path) -> None:
         """Give a folder, made by this process where only it can write, to the user."""

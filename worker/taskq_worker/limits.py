@@ -55,14 +55,14 @@ class ResourceLimits:
     def explain(self, error: ErrorInfo) -> ErrorInfo:
         """The error, with the limit named where it is one of these that the task ran into."""
         if any(sign in error.message for sign in _NO_MORE_FILES):
-            return _with(
+            return add_sentence(
                 error,
                 f"a task may have {self.open_files} files open at once (the worker's setting task_open_files); "
                 "close what is not needed any more",
             )
         spawns = "spawn" in error.message or "fork" in error.message
         if self.processes is not None and spawns and any(sign in error.message for sign in _NO_MORE_PROCESSES):
-            return _with(
+            return add_sentence(
                 error,
                 f"a task may have {self.processes} processes and threads at once (the worker's setting "
                 "task_processes); wait for some to end before you start more",
@@ -97,7 +97,8 @@ def _allowed(number: int, limit: int) -> int:
     return limit if hard == resource.RLIM_INFINITY else min(limit, hard)
 
 
-def _with(error: ErrorInfo, sentence: str) -> ErrorInfo:
+def add_sentence(error: ErrorInfo, sentence: str) -> ErrorInfo:
+    """The same error, its message with one more sentence for the scientist."""
     return ErrorInfo(
         name=error.name, message=f"{error.message}\n({sentence})", stacktrace=error.stacktrace, line=error.line
     )

@@ -19,7 +19,6 @@ from taskq_worker.folder import remove_folder
 from taskq_worker.frames import End, Value, run_frame
 from taskq_worker.isolation import OWN_USER, Confinement
 from taskq_worker.job import Job, Report
-from taskq_worker.limits import ResourceLimits
 from taskq_worker.output import TaskOutput
 from taskq_worker.process import JuliaProcess
 from taskq_worker.runner import RunnerCommand
@@ -218,7 +217,7 @@ class Slot:
             await self._after(process, job, ending)
             if not isinstance(ending, NeverStarted):
                 peak = attempt.memory.peak_bytes
-                return _report(ending, process.confinement.limits, started_at, seconds, peak, process.julia_version)
+                return _report(ending, process.confinement, started_at, seconds, peak, process.julia_version)
         never = endings.cannot_start(f"{_STARTS} processes ended before they took the task up")
         return self._failed_at_once(never, retryable=True)
 
@@ -368,7 +367,7 @@ def check_code(code: str) -> ErrorInfo | None:
 
 
 def _report(
-    ending: End | ErrorInfo, limits: ResourceLimits, started_at: float, seconds: float, peak: int, version: str
+    ending: End | ErrorInfo, confinement: Confinement, started_at: float, seconds: float, peak: int, version: str
 ) -> Report:
     value, error, retryable = None, None, True
     if isinstance(ending, ErrorInfo):
@@ -376,7 +375,7 @@ def _report(
     else:
         value, error, retryable, seconds = (
             _value(ending.value),
-            limits.explain(ending.error) if ending.error else None,
+            confinement.explain(ending.error) if ending.error else None,
             ending.retryable,
             ending.seconds,
         )
