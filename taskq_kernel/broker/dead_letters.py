@@ -6,12 +6,13 @@ import asyncio
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pika
 
 from taskq_kernel.broker.names import Names
-from taskq_kernel.broker.session import NOT_FOUND, Channel, ChannelRefused, Session
+from taskq_kernel.broker.session import NOT_FOUND, Channel, ChannelRefused, Session, parse_url
 
 #: Why whoever consumed a message could not use it.
 REASON_HEADER = "x-taskq-reason"
@@ -39,7 +40,7 @@ class DeadLetters:
     reasons: list[tuple[str, int]]
 
 
-async def read_dead_letters(url: str, names: Names) -> DeadLetters:
+async def read_dead_letters(url: str, names: Names, ca_file: Path | None = None) -> DeadLetters:
     """Look at the dead-letter queue; every message stays where it is.
 
     Raises
@@ -47,7 +48,7 @@ async def read_dead_letters(url: str, names: Names) -> DeadLetters:
     BrokerUnreachable
         If RabbitMQ does not answer.
     """
-    session = await Session.open(url, "taskq doctor")
+    session = await Session.open(parse_url(url, ca_file), "taskq doctor")
     try:
         channel = await session.channel()
         try:
@@ -68,7 +69,7 @@ async def read_dead_letters(url: str, names: Names) -> DeadLetters:
         await session.close()  # what was looked at and not acknowledged goes back to its place
 
 
-async def drop_dead_letters(url: str, names: Names) -> int:
+async def drop_dead_letters(url: str, names: Names, ca_file: Path | None = None) -> int:
     """Empty the dead-letter queue; return how many messages it held.
 
     Raises
@@ -76,7 +77,7 @@ async def drop_dead_letters(url: str, names: Names) -> int:
     BrokerUnreachable
         If RabbitMQ does not answer.
     """
-    session = await Session.open(url, "taskq doctor")
+    session = await Session.open(parse_url(url, ca_file), "taskq doctor")
     try:
         channel = await session.channel()
         frame = await channel.call(channel.raw.queue_purge, queue=names.dead)

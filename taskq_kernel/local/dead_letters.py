@@ -21,7 +21,7 @@ def check_dead_letters(settings: Settings) -> Check:
         return Check("dead letters", True, "no stack runs here, and no broker is set")
     names = Names(settings.broker_prefix)
     try:
-        found = asyncio.run(read_dead_letters(url, names))
+        found = asyncio.run(read_dead_letters(url, names, settings.ca_file))
     except BrokerUnreachable as error:
         return Check("dead letters", False, str(error), "start RabbitMQ, or the stack with: taskq up")
     return _judge(found, names)
@@ -36,7 +36,7 @@ def drop(settings: Settings) -> int:
         If RabbitMQ does not answer.
     """
     url = _broker_url(settings)
-    return 0 if url is None else asyncio.run(drop_dead_letters(url, Names(settings.broker_prefix)))
+    return 0 if url is None else asyncio.run(drop_dead_letters(url, Names(settings.broker_prefix), settings.ca_file))
 
 
 def _broker_url(settings: Settings) -> str | None:

@@ -46,6 +46,18 @@ class RowExecution(ExecutionContext):
         super().__init__(*args, **kwargs)
         self._writers: dict[tuple[Any, ...], Writer | None] = {}
 
+    def execute_field(
+        self, parent_type: GraphQLObjectType, source: Any, field_nodes: list[FieldNode], path: Path
+    ) -> Any:
+        """A field; one that fails at once fails when it is awaited.
+
+        graphql-core would give up the fields beside it that have begun, and never await them.
+        """
+        try:
+            return super().execute_field(parent_type, source, field_nodes, path)
+        except GraphQLError as error:
+            return _failed(error)
+
     async def execute_fields_serially(
         self, parent_type: GraphQLObjectType, source_value: Any, path: Any, fields: dict[str, list[FieldNode]]
     ) -> dict[str, Any]:
@@ -120,6 +132,10 @@ class RowExecution(ExecutionContext):
             return None if value is None else writer(value)
 
         return nested
+
+
+async def _failed(error: GraphQLError) -> Any:
+    raise error
 
 
 async def run(

@@ -14,7 +14,7 @@ from taskq_kernel.domain import TaskStatus, Verdict
 from taskq_kernel.store.claims import Log, store_logs
 from taskq_kernel.store.create import insert_new
 from taskq_kernel.store.database import Write
-from taskq_kernel.store.ids import chunks
+from taskq_kernel.store.ids import chunks, parse_ids
 from taskq_kernel.store.moves import WAITING, Move, enqueue, move
 from taskq_kernel.store.policy import Policy, retry_delay_s
 from taskq_kernel.store.statistics import count_minute
@@ -98,7 +98,8 @@ def _load(conn: Connection, outcomes: Sequence[Outcome]) -> dict[str, Any]:
         tasks.c.worker, tasks.c.worker_id, tasks.c.started_at, tasks.c.log_bytes, tasks.c.deleted_at,
     )
     found = {}
-    for chunk in chunks([outcome.id for outcome in outcomes]):
+    uuids, _numbers, _neither = parse_ids(outcome.id for outcome in outcomes)
+    for chunk in chunks(uuids):
         for row in conn.execute(query.where(tasks.c.id.in_(chunk))).all():
             found[row.id] = row
     return found

@@ -74,8 +74,8 @@ def test_what_is_no_message_is_dead_lettered_with_the_reason(
     eventually(lambda: dead(stack).count == len(bodies), f"{len(bodies)} dead letters")
     reasons = dict(dead(stack).reasons)
     assert sum(reasons.values()) == len(bodies)
-    for beginning in ("not a JSON object", "schema version 0", "schema version 2", "not a ", "no schema version"):
-        assert beginning == "no schema version" or any(reason.startswith(beginning) for reason in reasons)
+    for beginning in ("not a JSON object", "schema version 0", "schema version 2", f"not a {type(message).__name__}"):
+        assert any(reason.startswith(beginning) for reason in reasons)
     # Looking takes nothing away.
     assert dead(stack).count == len(bodies)
     with connect(stack.url, token=stack.token()) as client:

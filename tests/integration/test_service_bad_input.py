@@ -193,6 +193,18 @@ def test_an_outcome_whose_reference_is_no_hash_is_refused(target: Target) -> Non
     assert target.codes["BAD_INPUT"]
 
 
+def test_an_outcome_whose_task_no_database_holds_is_refused(target: Target) -> None:
+    outcome = {"id": "\0", "attempt": 1, "worker": "w", "status": "FINISHED", "startedAt": 1, "finishedAt": 1,
+               "seconds": 1}  # fmt: skip
+    query = "mutation($of: [OutcomeInput!]!) { recordOutcomes(outcomes: $of) }"
+    assert target.service.data(query, "sink", of=[outcome]) == {"recordOutcomes": ["REFUSED"]}
+
+
+def test_a_token_whose_id_no_database_holds_is_not_found(target: Target) -> None:
+    query = 'mutation($id: ID!) { revokeToken(id: $id) { id } }'
+    assert target.service.error(query, "admin", id="\0")[0] == "NOT_FOUND"
+
+
 def test_a_request_that_is_too_large_is_refused_and_the_next_one_is_answered(target: Target) -> None:
     target.send(b'{"query": "' + b"x" * (65 << 20) + b'"}', "ann")
     assert target.statuses[413]
