@@ -3,7 +3,7 @@
 venv := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dashboard test chaos setup lint audit clean
+.PHONY: help demo dashboard test acceptance chaos setup lint audit clean
 
 help:  ## show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -14,13 +14,17 @@ demo: setup  ## set up, then run about twenty Julia tasks on a local stack and s
 dashboard: setup  ## open the dashboard in the browser
 	@$(venv)/taskq dashboard
 
-test:  ## set up, then check the code and run the whole test suite
+test:  ## set up, then check the code and run the test suite
 	@scripts/setup --test
 	$(venv)/ruff check
 	$(venv)/mypy --strict
-	$(venv)/python -m pytest -n 2 --dist loadfile --ignore tests/chaos
+	$(venv)/python -m pytest -n 2 --dist loadfile tests/unit tests/integration tests/acceptance/test_demo.py
 	$(venv)/python -m pytest tests/chaos
 	$(venv)/python scripts/audit.py
+
+acceptance:  ## set up, then test what takes longest: browsers, wheels, Binder, the README
+	@scripts/setup --test
+	$(venv)/python -m pytest -n 2 --dist loadfile tests/acceptance --ignore tests/acceptance/test_demo.py
 
 chaos: setup  ## ten minutes of faults on a local stack, and a report (SEED=1, MINUTES=10)
 	PYTHONPATH=tests $(venv)/python -m chaos --seed $(or $(SEED),1) --minutes $(or $(MINUTES),10)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from stacks import RunningStack, local_stack
@@ -13,3 +16,12 @@ def stack() -> Iterator[RunningStack]:
     """A local stack with two slots, shared by all tests that do not break it."""
     with local_stack(workers=2) as running:
         yield running
+
+
+@pytest.fixture
+def effects() -> Iterator[Path]:
+    """A folder that tasks may write to, whoever they run as; pytest's own are closed to them."""
+    folder = Path(tempfile.mkdtemp(prefix="taskq-effects-"))
+    folder.chmod(0o777)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)

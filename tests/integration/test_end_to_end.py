@@ -110,10 +110,9 @@ def test_code_that_does_not_parse_fails_once_with_the_line_however_often_it_may_
 
 
 def test_a_failing_task_runs_as_often_as_it_may_and_one_that_recovers_finishes(
-    q: Client, tmp_path: Path
+    q: Client, effects: Path
 ) -> None:
-    tmp_path.chmod(0o777)
-    marker = tmp_path / "tried"
+    marker = effects / "tried"
     task = q.submit(
         f'isfile("{marker}") || (touch("{marker}"); error("not yet")); "second time"',
         max_attempts=2,
@@ -140,10 +139,9 @@ def test_progress_and_its_message_are_seen_while_the_task_runs(q: Client) -> Non
 
 
 def test_a_running_task_that_is_cancelled_stops_within_five_seconds_and_frees_its_slot(
-    q: Client, tmp_path: Path
+    q: Client, effects: Path
 ) -> None:
-    tmp_path.chmod(0o777)
-    beat = tmp_path / "beat"
+    beat = effects / "beat"
     task = q.submit(f'while true; write("{beat}", string(time())); sleep(0.05); end')
     eventually(beat.exists, "the task runs")
     assert task.cancel()
@@ -159,10 +157,9 @@ def test_a_running_task_that_is_cancelled_stops_within_five_seconds_and_frees_it
     assert q.submit("1 + 1").result(timeout=30) == 2
 
 
-def test_a_waiting_task_that_is_cancelled_never_starts(q: Client, tmp_path: Path) -> None:
-    tmp_path.chmod(0o777)
+def test_a_waiting_task_that_is_cancelled_never_starts(q: Client, effects: Path) -> None:
     blockers = [busy(q), busy(q)]
-    marker = tmp_path / "started"
+    marker = effects / "started"
     waiting = q.submit(f'touch("{marker}")')
     assert waiting.cancel()
     for blocker in blockers:
