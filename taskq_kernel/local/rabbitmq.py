@@ -13,7 +13,7 @@ import re
 import resource
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import dropwhile, takewhile
 from pathlib import Path
@@ -30,6 +30,9 @@ log = logging.getLogger(__name__)
 
 #: Erlang sizes tables by the limit on open files, and some containers set that to a billion.
 MAX_OPEN_FILES = 65_536
+#: How long the node's own ports may need to be free again, and what it had started to end, in seconds.
+PORTS_S = 3.0
+STRAYS_S = 3.0
 #: How much of RabbitMQ's log an error carries.
 LAST_WORDS_LINES = 12
 LAST_WORDS_CHARS = 800
@@ -133,7 +136,7 @@ class RabbitNode:
             # Without its name and password the data is of no use to anybody.
             shutil.rmtree(self.files.data, ignore_errors=True)
             facts = NodeFacts.new()
-        elif not all(port_is_free(port) for port in facts.ports):
+        elif not _free_soon(facts.ports):
             facts = facts.on_other_ports()
         self.files.write_facts(facts)
         return facts
@@ -223,14 +226,20 @@ class RabbitNode:
         if not self._node.stop(timeout_s):
             log.warning("RabbitMQ did not stop within %g s and was killed", timeout_s)
         self._epmd.stop(timeout_s=0)  # it does not listen to SIGTERM while a node is registered
-        for process in self._stray_epmds():
+        strays = list(self._strays())
+        for process in strays:
             with suppress(psutil.Error):
                 process.kill()
+        psutil.wait_procs(strays, timeout=STRAYS_S)
 
-    def _stray_epmds(self) -> Iterator[psutil.Process]:
-        """Port mappers that Erlang started for this node by itself, because ours was gone."""
+    def _strays(self) -> Iterator[psutil.Process]:
+        """What Erlang started for this node by itself, in sessions of their own.
+
+        A port mapper, because ours was gone; and the process that starts others for it,
+        which ends a moment after its node.
+        """
         for process in psutil.process_iter(["name"]):
-            if process.info["name"] == "epmd":
+            if process.info["name"] in ("epmd", "erl_child_setup"):
                 with suppress(psutil.Error):  # another user's, or it has just ended
                     if process.environ().get("HOME") == str(self.home):
                         yield process
@@ -254,6 +263,11 @@ def _answers(facts: NodeFacts) -> bool:
         return can_log_in(facts.amqp, USER, facts.password)
     except LoginRefused as error:
         raise _BootError(str(error)) from None
+
+
+def _free_soon(ports: Iterable[int]) -> bool:
+    """Whether ports can be had; those of a node that was killed close with the last of its threads."""
+    return wait_until(lambda: all(map(port_is_free, ports)), PORTS_S)
 
 
 def _with_file_limit(command: Sequence[str]) -> list[str]:

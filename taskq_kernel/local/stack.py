@@ -127,7 +127,7 @@ class LocalStack:
             if not self._broker.alive:
                 on_step("starting RabbitMQ")
                 self._broker.start(START_TIMEOUT_S)
-                write_private(self.home / "tokens" / "broker.url", self._broker.url)
+                self._write_broker_url(on_step)
             for role in ROLES[1:]:
                 if self._daemons[role].state != "running":
                     on_step(f"starting the {role}")
@@ -213,6 +213,16 @@ class LocalStack:
             digest = hashlib.sha256(file.read_text().strip().encode()).hexdigest()
             accepted.append({"name": name, "role": role.value, "sha256": digest})
         write_private(folder / "accepted.json", json.dumps(accepted))
+
+    def _write_broker_url(self, on_step: Step) -> None:
+        """Keep the broker's URL; what runs with another one is stopped, to be started again."""
+        file, url = self.home / "tokens" / "broker.url", self._broker.url
+        if file.exists() and file.read_text() != url:
+            for role in reversed(ROLES[1:]):
+                if self._daemons[role].state == "running":
+                    on_step(f"stopping the {role}, for RabbitMQ is at another port now")
+                    self._stop(role)
+        write_private(file, url)
 
     def _info(self, before: StackInfo | None, slots: int) -> StackInfo:
         """Where the stack is to be: on the port it had, if that can be."""

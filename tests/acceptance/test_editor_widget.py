@@ -129,6 +129,8 @@ def test_names_are_offered_while_one_is_typed(editor: Editor) -> None:
     options = editor.page.get_by_role("option")
     expect(options.first).to_contain_text("\\beta")
     expect(options.first).to_contain_text("β")
+    # CodeMirror takes no choice in the first 75 ms (`interactionDelay`): the key may be meant for the text.
+    editor.page.wait_for_timeout(150)
     editor.press("Enter")
     editor.value("β")
 

@@ -6,12 +6,14 @@ import json
 import os
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
@@ -158,3 +160,17 @@ def processes_that_name(home: Path) -> list[str]:
         if str(home) in line and process.pid != os.getpid():
             found.append(line)
     return found
+
+
+def test_parts_that_run_follow_a_broker_that_had_to_take_another_port(own: RunningStack) -> None:
+    # Given: a broker that was killed, and somebody else at its port.
+    port = urlsplit(own.broker_url).port
+    own.local._broker.kill()
+    with socket.create_server(("127.0.0.1", port)), connect(own.url, token=own.token()) as q:
+        waiting = q.submit("3 + 3")
+        # When: the stack is brought up again.
+        assert taskq(own, "up").returncode == 0
+        # Then: the broker is elsewhere, and everybody is there.
+        assert urlsplit(own.broker_url).port != port
+    with connect(own.url, token=own.token()) as q:
+        assert q.task(waiting.number).result(timeout=30) == 6
