@@ -19,7 +19,7 @@ test:  ## set up, then check the code and run the test suite
 	$(venv)/ruff check
 	$(venv)/mypy --strict
 	$(venv)/python -m pytest -n 2 --dist loadfile tests/unit tests/integration tests/acceptance/test_demo.py
-	$(venv)/python -m pytest tests/chaos
+	CHAOS_SLACK=$(or $(CHAOS_SLACK),1.5) $(venv)/python -m pytest tests/chaos
 	$(venv)/python scripts/audit.py
 
 acceptance:  ## set up, then test what takes longest: browsers, wheels, Binder, the README
