@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 
 import pytest
 from stacks import missing
+from taskq_worker.compiled import RUNNERS, compile_ahead
 from taskq_worker.isolation import OWN_USER, isolate
 from taskq_worker.job import Job, Report
 from taskq_worker.juliacall_command import find_juliacall
@@ -31,7 +32,7 @@ from taskq_kernel.domain import TaskKind, TaskStatus
 from taskq_kernel.errors import SetupError
 from taskq_kernel.local.julia import find_julia
 from taskq_kernel.messages import ErrorInfo, ValueInfo
-from taskq_kernel.settings import Settings, default_home, load_settings
+from taskq_kernel.settings import Settings, default_home, load_settings, user_home
 
 T = TypeVar("T")
 
@@ -199,7 +200,7 @@ def runner(kind: str) -> RunnerCommand:
     its tests are skipped with the reason.
     """
     if kind == "julia":
-        return JuliaCommand(julia())
+        return compile_ahead(JuliaCommand(julia()), user_home() / RUNNERS)
     try:
         return find_juliacall(default_home())
     except SetupError as error:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import sys
+from contextlib import suppress
 from pathlib import Path
 
 from taskq_kernel import logs
@@ -13,10 +15,11 @@ from taskq_kernel.broker.names import Names
 from taskq_kernel.client.transport import GraphQLTransport
 from taskq_kernel.errors import SettingsError
 from taskq_kernel.local.folders import WORKER_FOLDERS, sweep_folders, temporary_folder
-from taskq_kernel.settings import Settings, read_broker_url, read_token
+from taskq_kernel.settings import Settings, read_broker_url, read_token, user_home
 from taskq_worker import descendants
+from taskq_worker.compiled import RUNNERS, compile_ahead
 from taskq_worker.isolation import Isolation, isolate
-from taskq_worker.runner import RunnerCommand, choose_runner
+from taskq_worker.runner import JuliaCommand, RunnerCommand, choose_runner
 from taskq_worker.supervisor import Supervisor, slots_of
 
 log = logging.getLogger(__name__)
@@ -36,18 +39,33 @@ def run(settings: Settings) -> int:
     if settings.url is None:
         raise SettingsError("set TASKQ_URL: a worker needs to know the service")
     transport = GraphQLTransport(settings.url, read_token(settings), ca_file=settings.ca_file)
-    runner = choose_runner(settings)
     names = Names(settings.broker_prefix)
     descendants.hide_from_tasks()
+    for number in (signal.SIGTERM, signal.SIGINT):  # until the supervisor listens: clean up, and go
+        signal.signal(number, lambda *_: sys.exit(0))
     sweep_folders(WORKER_FOLDERS)
     with temporary_folder(WORKER_FOLDERS) as folder:
-        isolation = isolate(settings, runner, folder, slots_of(settings))
+        runner, isolation = _prepare(settings, folder)
         try:
             log.log(logging.WARNING if isolation.reason else logging.INFO, "%s", isolation.note)
             asyncio.run(_work(settings, names, transport, runner, isolation, folder))
         finally:
             isolation.close()
     return 0
+
+
+def _prepare(settings: Settings, folder: Path) -> tuple[RunnerCommand, Isolation]:
+    """What the slots run, and as whom."""
+    runner = choose_runner(settings)
+    if isinstance(runner, JuliaCommand):
+        compiled = compile_ahead(runner, user_home() / RUNNERS)
+        # Task users may reach the package's own sources where they cannot reach a compiled
+        # copy, and that they are apart is worth more than a quick start.
+        with suppress(SettingsError):
+            isolation = isolate(settings, compiled, folder, slots_of(settings))
+            if not isolation.reason:
+                return compiled, isolation
+    return runner, isolate(settings, runner, folder, slots_of(settings))
 
 
 async def _work(

@@ -73,11 +73,14 @@ class JuliaCommand:
         Threads of each process. A slot is meant to be a core.
     home : Path, optional
         The data folder, whose Julia project the process uses once there is one.
+    sources : Path
+        The folder with the runner; see `compiled` for another than the package's own.
     """
 
     executable: str
     threads: int = 1
     home: Path | None = None
+    sources: Path = JULIA_SOURCES
 
     @property
     def kind(self) -> str:
@@ -87,7 +90,7 @@ class JuliaCommand:
         options = ["--startup-file=no", "--history-file=no", "--color=no"]
         executable = shutil.which(self.executable) or self.executable
         arguments = [str(requests_fd), str(frames_fd), str(Path(executable).absolute())]
-        return [executable, *options, str(JULIA_SOURCES / "main.jl"), *arguments]
+        return [executable, *options, str(self.sources / "main.jl"), *arguments]
 
     def environment(self) -> dict[str, str]:
         # From 1.12 on there is one more, "interactive", thread unless that is set to zero,
@@ -99,7 +102,7 @@ class JuliaCommand:
     def needs(self) -> list[Path]:
         program = Path(shutil.which(self.executable) or self.executable).absolute()
         project = project_environment(self.home).values() if self.home else ()
-        return [*julia_files(program), JULIA_SOURCES, *map(Path, project)]
+        return [*julia_files(program), self.sources, *map(Path, project)]
 
     def probe(self) -> list[str]:
         return [shutil.which(self.executable) or self.executable, "--version"]

@@ -38,5 +38,6 @@ include("pictures.jl")
 include("errors.jl")
 include("evaluate.jl")
 include("serve.jl")
+include("precompile.jl")
 
 end

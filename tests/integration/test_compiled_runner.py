@@ -1,0 +1,145 @@
+"""The runner that Julia has compiled ahead."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from julia_fixtures import Bench, eventually, julia
+from taskq_worker import compiled, descendants
+from taskq_worker.compiled import compile_ahead
+from taskq_worker.runner import JULIA_SOURCES, JuliaCommand
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("runners")
+
+
+@pytest.fixture(scope="module")
+def command(cache: Path) -> JuliaCommand:
+    """A command whose runner was compiled by a process that lets nobody read its files."""
+    before = os.umask(0o077)
+    try:
+        return compile_ahead(JuliaCommand(julia()), cache)
+    finally:
+        os.umask(before)
+
+
+def package_files(command: JuliaCommand) -> dict[Path, bytes]:
+    """What Julia keeps of the compiled runner, which has the time of its making in it."""
+    return {path: path.read_bytes() for path in (command.sources / "compiled").rglob("*.ji")}
+
+
+def test_what_is_compiled_once_is_taken_from_then_on(command: JuliaCommand, cache: Path) -> None:
+    assert command.sources.parent == cache
+    written = package_files(command)
+    assert written
+
+    bench = Bench(command)
+    bench.start()
+    try:
+        # A package stands alone; what is included is a part of Main.
+        modules = bench.run("[string(m) for m in values(Base.loaded_modules) if nameof(m) === :TaskqRunner]").value
+    finally:
+        bench.close()
+
+    assert modules == ["TaskqRunner"]
+    assert package_files(command) == written, "it was compiled again"
+    assert compile_ahead(JuliaCommand(julia()), cache) == command
+    assert package_files(command) == written, "it was compiled again"
+
+
+def test_tasks_that_run_as_other_users_can_read_it(command: JuliaCommand) -> None:
+    for path in {command.sources, *command.sources.rglob("*")} - {command.sources / "ready"}:
+        assert path.stat().st_mode & 0o004, path
+
+
+def stand_in(folder: Path, compiles: str) -> JuliaCommand:
+    """A program that answers as Julia 1.10 does when asked for its version, and compiles nothing."""
+    program = folder / "bin" / "julia"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\n[ "$1" = --version ] && echo julia version 1.10.4 && exit\n{compiles}\n')
+    program.chmod(0o755)
+    return JuliaCommand(str(program))
+
+
+#: Leaves what looks compiled in the folder of main.jl, where that is a package.
+SEEMS_TO_COMPILE = """
+for main in "$@"; do case "$main" in */main.jl)
+    mkdir -p "$(dirname "$main")/compiled"; touch "$(dirname "$main")/compiled/TaskqRunner.ji";;
+esac; done
+"""
+
+
+def test_a_runner_or_a_julia_that_changed_is_compiled_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = stand_in(tmp_path, SEEMS_TO_COMPILE)
+    first = compile_ahead(plain, tmp_path / "runners")
+    again = compile_ahead(plain, tmp_path / "runners")
+    os.utime(plain.executable, (0, 0))
+    after_julia = compile_ahead(plain, tmp_path / "runners")
+    shutil.copytree(JULIA_SOURCES, tmp_path / "changed")
+    with (tmp_path / "changed" / "text.jl").open("a") as file:
+        file.write("# changed\n")
+    monkeypatch.setattr(compiled, "JULIA_SOURCES", tmp_path / "changed")
+    after_runner = compile_ahead(plain, tmp_path / "runners")
+
+    assert plain.sources == JULIA_SOURCES
+    assert again == first
+    assert len({first.sources, after_julia.sources, after_runner.sources}) == 3
+    assert (after_runner.sources / "text.jl").read_text().endswith("# changed\n")
+
+
+def test_a_runner_that_nobody_used_for_months_is_removed(tmp_path: Path) -> None:
+    plain = stand_in(tmp_path, SEEMS_TO_COMPILE)
+    old = compile_ahead(plain, tmp_path / "runners").sources
+    os.utime(old / "ready", (0, 0))
+    os.utime(plain.executable, (0, 0))  # so that the next is another one
+
+    new = compile_ahead(plain, tmp_path / "runners").sources
+
+    assert new.exists()
+    assert not old.exists()
+
+
+def test_where_julia_cannot_compile_it_the_sources_are_run(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    plain = stand_in(tmp_path, "echo no space >&2; exit 3")
+
+    with caplog.at_level(logging.WARNING):
+        assert compile_ahead(plain, tmp_path / "runners") == plain
+
+    assert "ended with exit code 3: no space" in caplog.text
+
+
+def test_where_the_folder_cannot_be_written_the_sources_are_run(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "runners").write_text("not a folder")
+    plain = JuliaCommand(julia())
+
+    with caplog.at_level(logging.WARNING):
+        assert compile_ahead(plain, tmp_path / "runners") == plain
+
+    assert "each Julia process starts later" in caplog.text
+
+
+def test_a_worker_that_is_stopped_while_it_compiles_leaves_no_process(tmp_path: Path) -> None:
+    julia_pid = tmp_path / "pid"
+    plain = stand_in(tmp_path, f"echo $$ > {julia_pid}.new; mv {julia_pid}.new {julia_pid}; sleep 987654")
+    environment = {**os.environ, "TASKQ_JULIA": plain.executable, "XDG_DATA_HOME": str(tmp_path / "data")}
+    environment |= {"TASKQ_URL": "http://127.0.0.1:9/graphql", "TASKQ_TOKEN": "none", "TASKQ_HOME": str(tmp_path)}
+    with subprocess.Popen([sys.executable, "-m", "taskq_kernel.cli", "worker"], env=environment) as worker:
+        eventually(julia_pid.exists, "the start that compiles", timeout_s=30)
+        pid = int(julia_pid.read_text())
+        children = descendants.children_of(pid)
+
+        worker.send_signal(signal.SIGTERM)
+
+        assert worker.wait(10) == 0
+    eventually(lambda: not any(map(descendants.is_alive, (pid, *children))), "the end of what it started")

@@ -1,0 +1,163 @@
+"""A copy of the runner that Julia has compiled ahead.
+
+A new Julia process would spend most of its start compiling the runner's own methods.
+`compile_ahead` has Julia do that once for each runner, Julia and processor: it copies the
+sources, notes what a first start compiles, and loads the copy as a package, which makes
+Julia keep its compiled form in a depot of its own beside it. From Julia 1.9 on that holds
+machine code, before that the results of type inference.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import logging
+import os
+import platform
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from taskq_kernel.errors import SetupError
+from taskq_worker.runner import JULIA_SOURCES, JuliaCommand, julia_version, task_environment
+
+log = logging.getLogger(__name__)
+
+#: The folder of compiled runners, in a user's data folder.
+RUNNERS = "runners"
+#: In the folder of one: it is whole.
+_READY = "ready"
+#: How long each of the two starts that compile may take.
+_TIMEOUT_S = 300.0
+#: After how long without use a compiled runner is removed.
+_UNUSED_S = 90 * 86400.0
+
+
+def compile_ahead(command: JuliaCommand, cache: Path) -> JuliaCommand:
+    """The command, with a runner that is compiled already.
+
+    Takes some seconds the first time, and a millisecond from then on. Several processes
+    may ask at once.
+
+    Parameters
+    ----------
+    command : JuliaCommand
+        Which Julia, and how it is started.
+    cache : Path
+        The folder of compiled runners. Made if it is not there.
+
+    Returns
+    -------
+    JuliaCommand
+        The command as it was, where Julia could not do it or the folder cannot be written;
+        the log says why.
+    """
+    folder = cache / _key(command)
+    try:
+        if not (folder / _READY).exists():
+            _compile(command, folder)
+        os.utime(folder / _READY)
+    except (SetupError, OSError) as error:
+        log.warning("the runner could not be compiled ahead, so each Julia process starts later: %s", error)
+        return command
+    return replace(command, sources=folder)
+
+
+def _key(command: JuliaCommand) -> str:
+    """A name for all that decides whether what was compiled can be used."""
+    program = Path(shutil.which(command.executable) or command.executable).resolve()
+    major, minor = julia_version(str(command.executable))
+    # Julia's program is small and may stay the same where the library beside it is new.
+    files = [program, *sorted(program.parent.parent.glob("lib*/libjulia*"))]
+    parts = [
+        *(f"{path}:{path.stat().st_size}:{path.stat().st_mtime_ns}" for path in files),
+        _processor(),
+        os.environ.get("JULIA_CPU_TARGET", ""),
+        *(f"{path.name}:{path.read_text()}" for path in _sources()),
+    ]
+    return f"julia-{major}.{minor}-{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:16]}"
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line for line in lines if line.startswith("model name")), platform.machine())
+
+
+def _sources() -> list[Path]:
+    return sorted(JULIA_SOURCES.glob("*.jl"))
+
+
+def _compile(command: JuliaCommand, folder: Path) -> None:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(folder.with_name(f"{folder.name}.lock")):
+        if (folder / _READY).exists():  # another process has done it meanwhile
+            return
+        begun = time.monotonic()
+        log.info("compiling the runner for %s, once", command.executable)
+        _remove_unused(folder.parent)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        for path in _sources():
+            shutil.copyfile(path, folder / path.name)
+        _run(replace(command, sources=folder), [f"--trace-compile={folder / 'statements.jl'}"])
+        # From here on main.jl takes the package, which this start compiles.
+        (folder / "runner.jl").rename(folder / "TaskqRunner.jl")
+        _run(replace(command, sources=folder), [])
+        if not any((folder / "compiled").rglob("*.ji")):
+            raise SetupError(f"{command.executable} has kept nothing in {folder / 'compiled'}")
+        _let_everybody_read(folder)
+        (folder / _READY).touch()
+        log.info("compiled the runner in %.1f s", time.monotonic() - begun)
+
+
+def _run(command: JuliaCommand, options: list[str]) -> None:
+    """Start the runner as a slot would, with nothing to do."""
+    with tempfile.TemporaryDirectory(prefix="taskq-compile-") as home, Path(os.devnull).open("r+b") as nothing:
+        program, *arguments = command.argv(nothing.fileno(), nothing.fileno())
+        environment = task_environment(Path(home), command.environment(), os.environ)
+        # What is compiled must not depend on the packages of whoever is first.
+        environment.pop("JULIA_PROJECT", None)
+        environment |= {"JULIA_DEPOT_PATH": f"{command.sources}:", "JULIA_LOAD_PATH": "@stdlib"}
+        julia = subprocess.Popen(
+            [program, *options, *arguments], env=environment, cwd=home, stdin=nothing, stdout=nothing,
+            stderr=subprocess.PIPE, pass_fds=(nothing.fileno(),), text=True, errors="replace",
+            start_new_session=True,
+        )  # fmt: skip
+        with julia:
+            try:
+                _, said = julia.communicate(timeout=_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                raise SetupError(f"{program} was not done after {_TIMEOUT_S:g} s") from None
+            finally:
+                if julia.poll() is None:
+                    os.killpg(julia.pid, signal.SIGKILL)  # Julia compiles packages in a child
+    if julia.returncode != 0:
+        raise SetupError(f"{program} ended with exit code {julia.returncode}: {said.strip()[-500:]}")
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _remove_unused(cache: Path) -> None:
+    for ready in cache.glob(f"*/{_READY}"):
+        if time.time() - ready.stat().st_mtime > _UNUSED_S:
+            shutil.rmtree(ready.parent, ignore_errors=True)
+
+
+def _let_everybody_read(folder: Path) -> None:
+    """Whatever the umask: tasks may run as other users."""
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
