@@ -56,16 +56,17 @@ def run(settings: Settings) -> int:
 
 def _prepare(settings: Settings, folder: Path) -> tuple[RunnerCommand, Isolation]:
     """What the slots run, and as whom."""
-    runner = choose_runner(settings)
-    if isinstance(runner, JuliaCommand):
-        compiled = compile_ahead(runner, user_home() / RUNNERS)
-        # Task users may reach the package's own sources where they cannot reach a compiled
-        # copy, and that they are apart is worth more than a quick start.
+    plain = choose_runner(settings)
+    compiled = compile_ahead(plain, user_home() / RUNNERS) if isinstance(plain, JuliaCommand) else plain
+    if compiled != plain:
         with suppress(SettingsError):
             isolation = isolate(settings, compiled, folder, slots_of(settings))
             if not isolation.reason:
                 return compiled, isolation
-    return runner, isolate(settings, runner, folder, slots_of(settings))
+    # Task users may reach the package's own sources where they cannot reach a compiled copy,
+    # and that they are apart is worth more than a quick start.
+    isolation = isolate(settings, plain, folder, slots_of(settings))
+    return compiled if isolation.reason else plain, isolation
 
 
 async def _work(

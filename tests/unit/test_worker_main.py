@@ -1,0 +1,64 @@
+"""What a worker's slots run, and as whom."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from taskq_worker import main
+from taskq_worker.isolation import OWN_USER, Isolation
+from taskq_worker.runner import JuliaCommand
+
+from taskq_kernel.errors import SettingsError
+from taskq_kernel.settings import load_settings
+
+PLAIN = JuliaCommand("julia")
+COMPILED = replace(PLAIN, sources=Path("/home/ada/runners/one"))
+
+
+def apart(reason: str = "") -> Isolation:
+    return Isolation([OWN_USER], "a note", reason)
+
+
+@pytest.fixture(autouse=True)
+def compiled_runner(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(main, "choose_runner", lambda _: PLAIN)
+    monkeypatch.setattr(main, "compile_ahead", lambda *_: COMPILED)
+
+
+def test_slots_run_the_compiled_runner_where_task_users_reach_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(main, "isolate", lambda *_: apart())
+
+    assert main._prepare(load_settings(home=tmp_path), tmp_path)[0] == COMPILED
+
+
+@pytest.mark.parametrize("refusal", ["a reason", SettingsError("task_user cannot reach it")])
+def test_slots_run_the_sources_where_task_users_reach_only_those(
+    refusal: str | SettingsError, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def isolate(_: object, runner: JuliaCommand, *__: object) -> Isolation:
+        if runner == PLAIN:
+            return apart()
+        if isinstance(refusal, SettingsError):
+            raise refusal
+        return apart(refusal)
+
+    monkeypatch.setattr(main, "isolate", isolate)
+    runner, isolation = main._prepare(load_settings(home=tmp_path), tmp_path)
+
+    assert runner == PLAIN
+    assert not isolation.reason
+
+
+def test_slots_run_the_compiled_runner_where_tasks_cannot_be_apart_anyway(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(main, "isolate", lambda *_: apart("users cannot be changed here"))
+
+    runner, isolation = main._prepare(load_settings(home=tmp_path), tmp_path)
+
+    assert runner == COMPILED
+    assert isolation.reason == "users cannot be changed here"
