@@ -7,6 +7,7 @@ set_up_python() {
         python=$(find_python) || return 1
         make_environment "$python" || return 1
     fi
+    copy_launcher
     want=$(environment_key)
     [[ $want == "$(cat -- "$venv/.taskq" 2>/dev/null)" ]] && return
     say "installing taskq and what it needs into .venv (progress: ${log#"$root/"})"
@@ -14,11 +15,16 @@ set_up_python() {
         say 'no Python packages: see above; pip can be helped by its own variables, such as PIP_INDEX_URL'
         return 1
     }
-    # An editable install leaves data files out, and JupyterLab looks for extensions there.
-    mkdir -p -- "$venv/share/jupyter/labextensions"
-    ln -sfn -- "$root/widgets/taskq_widgets/launcher/labextensions/taskq-launcher" \
-        "$venv/share/jupyter/labextensions/taskq-launcher"
     printf '%s\n' "$want" >"$venv/.taskq"
+}
+
+# An editable install leaves data files out, and JupyterLab looks for extensions here. Not a
+# link: Voilà, which loads them too, answers for a file behind one with 403.
+copy_launcher() {
+    local place=$venv/share/jupyter/labextensions/taskq-launcher
+    if [[ -L $place ]]; then rm -- "$place"; fi
+    mkdir -p -- "$place"
+    cp -R -- "$root/widgets/taskq_widgets/launcher/labextensions/taskq-launcher/." "$place"
 }
 
 # An environment knows its own path, so one that was moved or copied here does not count.

@@ -55,6 +55,19 @@ def test_a_second_run_is_silent_and_quick() -> None:
     assert after.children_user + after.children_system - before.children_user - before.children_system < 2
 
 
+def test_the_launchers_files_are_copied_where_jupyter_finds_them() -> None:
+    needs_own_environment()
+    source = ROOT / "widgets" / "taskq_widgets" / "launcher" / "labextensions" / "taskq-launcher"
+    place = ROOT / ".venv" / "share" / "jupyter" / "labextensions" / "taskq-launcher"
+    (place / "package.json").unlink()
+    assert set_up().returncode == 0
+    files = [path.relative_to(source) for path in source.rglob("*") if path.is_file()]
+    assert len(files) >= 3
+    assert [(place / file).read_bytes() for file in files] == [(source / file).read_bytes() for file in files]
+    # Voila serves nothing behind a link.
+    assert not any(path.is_symlink() for path in (place, *place.rglob("*")))
+
+
 def test_a_julia_that_is_asked_for_and_cannot_be_used_is_one_clear_line() -> None:
     needs_own_environment()
     answer = set_up(TASKQ_JULIA="/nowhere/julia")
