@@ -193,6 +193,13 @@ def test_tasks_are_cancelled_retried_and_deleted_by_their_ids(taskq: Run) -> Non
     assert taskq("show", long).returncode == 0  # nothing of it was changed
 
 
+def test_what_is_neither_a_number_nor_a_uuid_is_wrong_usage(taskq: Run) -> None:
+    for command in ("show", "wait", "cancel"):
+        done = taskq(command, "abc")
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr == "taskq: 'abc': neither the number of a task nor its UUID\n"
+
+
 def test_logs_can_be_read_after_and_followed_while_the_task_runs(taskq: Run) -> None:
     number = submit(taskq, 'for i in 1:3; println("line ", i); flush(stdout); sleep(0.7); end; print("end")')
     followed = taskq("logs", "-f", number)
