@@ -214,11 +214,11 @@ def statistics(transport: GraphQLTransport) -> dict[str, Any]:
     return found
 
 
-_ABOUT = "id name role createdAt expiresAt revokedAt"
+_ABOUT = "id name role origin createdAt expiresAt revokedAt"
 
 
 def tokens(transport: GraphQLTransport) -> list[dict[str, Any]]:
-    """Every token that was made at the service, without its secret."""
+    """Every token that the service accepts or has accepted, without its secret."""
     found: list[dict[str, Any]] = transport.execute(f"query Tokens {{ tokens {{ {_ABOUT} }} }}")["tokens"]
     return found
 
