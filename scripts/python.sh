@@ -65,16 +65,23 @@ wanted_extras() {
     fi
 }
 
-# pip's cache would be the one thing left behind outside this folder, so there is none,
-# unless its place is asked for.
+# uv takes seconds where pip takes a minute. Where it cannot be had, or fails, pip does it.
 pip_install() {
-    local cache=(--no-cache-dir)
-    if [[ -n ${PIP_CACHE_DIR-} ]]; then cache=(); fi
-    if ! "$venv/bin/python" -m pip "${cache[@]}" --disable-pip-version-check --no-input install "$@" \
-        </dev/null >"$log" 2>&1 9<&-; then
+    if [[ -x $venv/bin/uv ]] || pip --retries 1 --timeout 15 --only-binary :all: uv >"$log" 2>&1; then
+        "$venv/bin/python" scripts/uv-install.py "$@" </dev/null >"$log" 2>&1 9<&- && return
+    fi
+    if ! pip "$@" >>"$log" 2>&1; then
         tail -n 20 -- "$log" >&2
         return 1
     fi
+}
+
+# pip's cache would be the one thing left behind outside this folder, so there is none,
+# unless its place is asked for.
+pip() {
+    local cache=(--no-cache-dir)
+    if [[ -n ${PIP_CACHE_DIR-} ]]; then cache=(); fi
+    "$venv/bin/python" -m pip "${cache[@]}" --disable-pip-version-check --no-input install "$@" </dev/null 9<&-
 }
 
 # The newest Python on PATH that can make an environment. Debian packs that ability apart,
