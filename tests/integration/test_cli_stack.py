@@ -118,7 +118,7 @@ def test_the_name_of_a_file_is_the_name_of_its_task(taskq: Run, tmp_path: Path) 
 
 
 def test_wait_tells_how_each_task_ended_in_that_order(taskq: Run) -> None:
-    slow, quick = submit(taskq, "sleep(8); 1", "--name", "slow"), submit(taskq, "2", "--name", "quick")
+    slow, quick = submit(taskq, "sleep(5); 1", "--name", "slow"), submit(taskq, "2", "--name", "quick")
     done = taskq("wait", slow, quick, slow)
     assert done.returncode == 0
     assert done.stdout.splitlines() == [f"{quick} 'quick' FINISHED: 2", f"{slow} 'slow' FINISHED: 1"]
