@@ -18,7 +18,8 @@ test:  ## set up, then check the code and run the test suite
 	@scripts/setup --test
 	$(venv)/ruff check
 	$(venv)/mypy --strict
-	$(venv)/python -m pytest -n 2 --dist loadfile tests/unit tests/integration tests/acceptance/test_demo.py
+	@# The long files first, so that no process is left with one of them at the end.
+	$(venv)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests/integration tests/acceptance/test_demo.py tests/unit
 	CHAOS_SLACK=$(or $(CHAOS_SLACK),1.5) $(venv)/python -m pytest tests/chaos
 	$(venv)/python scripts/audit.py
 

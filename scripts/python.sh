@@ -7,6 +7,7 @@ set_up_python() {
         python=$(find_python) || return 1
         make_environment "$python" || return 1
     fi
+    copy_launcher
     want=$(environment_key)
     [[ $want == "$(cat -- "$venv/.taskq" 2>/dev/null)" ]] && return
     say "installing taskq and what it needs into .venv (progress: ${log#"$root/"})"
@@ -14,11 +15,16 @@ set_up_python() {
         say 'no Python packages: see above; pip can be helped by its own variables, such as PIP_INDEX_URL'
         return 1
     }
-    # An editable install leaves data files out, and JupyterLab looks for extensions there.
-    mkdir -p -- "$venv/share/jupyter/labextensions"
-    ln -sfn -- "$root/widgets/taskq_widgets/launcher/labextensions/taskq-launcher" \
-        "$venv/share/jupyter/labextensions/taskq-launcher"
     printf '%s\n' "$want" >"$venv/.taskq"
+}
+
+# An editable install leaves data files out, and JupyterLab looks for extensions here. Not a
+# link: Voilà, which loads them too, answers for a file behind one with 403.
+copy_launcher() {
+    local place=$venv/share/jupyter/labextensions/taskq-launcher
+    if [[ -L $place ]]; then rm -- "$place"; fi
+    mkdir -p -- "$place"
+    cp -R -- "$root/widgets/taskq_widgets/launcher/labextensions/taskq-launcher/." "$place"
 }
 
 # An environment knows its own path, so one that was moved or copied here does not count.
@@ -59,16 +65,23 @@ wanted_extras() {
     fi
 }
 
-# pip's cache would be the one thing left behind outside this folder, so there is none,
-# unless its place is asked for.
+# uv takes seconds where pip takes a minute. Where it cannot be had, or fails, pip does it.
 pip_install() {
-    local cache=(--no-cache-dir)
-    if [[ -n ${PIP_CACHE_DIR-} ]]; then cache=(); fi
-    if ! "$venv/bin/python" -m pip "${cache[@]}" --disable-pip-version-check --no-input install "$@" \
-        </dev/null >"$log" 2>&1 9<&-; then
+    if [[ -x $venv/bin/uv ]] || pip --retries 1 --timeout 15 --only-binary :all: uv >"$log" 2>&1; then
+        "$venv/bin/python" scripts/uv-install.py "$@" </dev/null >"$log" 2>&1 9<&- && return
+    fi
+    if ! pip "$@" >>"$log" 2>&1; then
         tail -n 20 -- "$log" >&2
         return 1
     fi
+}
+
+# pip's cache would be the one thing left behind outside this folder, so there is none,
+# unless its place is asked for.
+pip() {
+    local cache=(--no-cache-dir)
+    if [[ -n ${PIP_CACHE_DIR-} ]]; then cache=(); fi
+    "$venv/bin/python" -m pip "${cache[@]}" --disable-pip-version-check --no-input install "$@" </dev/null 9<&-
 }
 
 # The newest Python on PATH that can make an environment. Debian packs that ability apart,

@@ -145,9 +145,9 @@ def _secret(value: SecretStr | None, file: Path | None, name: str) -> str:
     return read_secret_file(file, f"TASKQ_{name.upper()}_FILE")
 
 
-def config_file() -> Path | None:
-    """The ``taskq.toml`` in force: the current folder's, else the data folder's."""
-    candidates = (Path("taskq.toml"), default_home() / "taskq.toml")
+def config_file(home: Path | None = None) -> Path | None:
+    """The ``taskq.toml`` in force: the current folder's, else that of the data folder ``home``."""
+    candidates = (Path("taskq.toml"), (home or default_home()) / "taskq.toml")
     return next((path for path in candidates if path.is_file()), None)
 
 

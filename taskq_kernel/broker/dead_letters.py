@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,25 +49,17 @@ async def read_dead_letters(url: str, names: Names, ca_file: Path | None = None)
     BrokerUnreachable
         If RabbitMQ does not answer.
     """
-    session = await Session.open(parse_url(url, ca_file), "taskq doctor")
-    try:
-        channel = await session.channel()
-        try:
-            count = await channel.declare(names.dead, passive=True)
-        except ChannelRefused as error:
-            if error.code != NOT_FOUND:
-                raise
-            return DeadLetters(0, [])
-        reasons: Counter[str] = Counter()
-        size = 0
+    count = 0
+    reasons: Counter[str] = Counter()
+    size = 0
+    async with _channel(url, ca_file) as channel:  # what is not acknowledged goes back to its place as it ends
+        count = await channel.declare(names.dead, passive=True)
         with suppress(TimeoutError):  # somebody else has emptied it meanwhile
             while sum(reasons.values()) < min(count, SAMPLE) and size < SAMPLE_BYTES:
                 properties, body = await asyncio.wait_for(_get(channel, names.dead), _GET_TIMEOUT_S)
                 reasons[_reason(properties)] += 1
                 size += len(body)
-        return DeadLetters(count, reasons.most_common())
-    finally:
-        await session.close()  # what was looked at and not acknowledged goes back to its place
+    return DeadLetters(count, reasons.most_common())
 
 
 async def drop_dead_letters(url: str, names: Names, ca_file: Path | None = None) -> int:
@@ -77,15 +70,21 @@ async def drop_dead_letters(url: str, names: Names, ca_file: Path | None = None)
     BrokerUnreachable
         If RabbitMQ does not answer.
     """
-    session = await Session.open(parse_url(url, ca_file), "taskq doctor")
-    try:
-        channel = await session.channel()
+    async with _channel(url, ca_file) as channel:
         frame = await channel.call(channel.raw.queue_purge, queue=names.dead)
         return int(frame.method.message_count)
+    return 0  # there is no such queue
+
+
+@asynccontextmanager
+async def _channel(url: str, ca_file: Path | None) -> AsyncIterator[Channel]:
+    """A channel of its own connection; the block ends early where there is no such queue."""
+    session = await Session.open(parse_url(url, ca_file), "taskq doctor")
+    try:
+        yield await session.channel()
     except ChannelRefused as error:
         if error.code != NOT_FOUND:
             raise
-        return 0
     finally:
         await session.close()
 

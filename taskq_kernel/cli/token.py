@@ -72,7 +72,7 @@ def create(name: str, role: str, expires: float | None) -> int:
 @token.command("list", epilog=examples("taskq token list", "taskq token list --json"))
 @as_json_option
 def list_(as_json: bool) -> int:
-    """List the tokens that were made with `taskq token create`, the oldest first."""
+    """List the tokens: those of the service's tokens file, then those made with `taskq token create`."""
     from taskq_kernel.client import operations
 
     known = operations.tokens(_transport())
@@ -102,7 +102,8 @@ def _cells(one: Mapping[str, Any]) -> tuple[str, ...]:
     elif one["expiresAt"]:
         over = datetime.fromisoformat(one["expiresAt"]) <= datetime.now().astimezone()
         state = f"{'expired' if over else 'good until'} {_shown(one['expiresAt'])}"
-    return one["id"], one["name"], one["role"], state, _shown(one["createdAt"])
+    made = _shown(one["createdAt"]) if one["origin"] == "DATABASE" else "tokens file"
+    return one["id"], one["name"], one["role"], state, made
 
 
 def _shown(time: str) -> str:

@@ -224,6 +224,8 @@ class Client:
 
         Raises
         ------
+        InvalidTask
+            If ``task_id`` is neither.
         NotFound
             If there is none.
         """
@@ -316,7 +318,7 @@ class Client:
         NotFound
             If a number or UUID belongs to no task.
         InvalidTask
-            If neither tasks nor a selection is given, or both are.
+            If neither tasks nor a selection is given, or both are, or one is no number and no UUID.
         """
         return self._change("cancel", tasks, selection)
 

@@ -7,6 +7,7 @@ these, and the command line prints them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
 
@@ -59,14 +60,9 @@ def create(
         If the service finds something wrong with one of them.
     """
     query = f"mutation Create($inputs: [TaskInput!]!) {{ createTasks(inputs: $inputs) {{ {fields} }} }}"
-    try:
+    with _input_refused("inputs[0]." if len(inputs) == 1 else ""):
         # The ids are ours: a repeated request returns the tasks of the first.
         data = transport.execute(query, {"inputs": list(inputs)}, repeatable=True)
-    except ServiceError as error:
-        if error.code == "BAD_INPUT":
-            where = "inputs[0]." if len(inputs) == 1 else ""
-            raise InvalidTask(str(error).removeprefix(where)) from error
-        raise
     created: list[dict[str, Any]] = data["createTasks"]
     return created
 
@@ -76,11 +72,14 @@ def get(transport: GraphQLTransport, task_id: str, fields: str = TASK) -> dict[s
 
     Raises
     ------
+    InvalidTask
+        If ``task_id`` is neither.
     NotFound
         If there is none.
     """
     query = f"query Task($id: ID!) {{ task(id: $id) {{ {fields} }} }}"
-    task: dict[str, Any] = transport.execute(query, {"id": task_id})["task"]
+    with _input_refused():
+        task: dict[str, Any] = transport.execute(query, {"id": task_id})["task"]
     return task
 
 
@@ -158,6 +157,8 @@ def change(
 
     Raises
     ------
+    InvalidTask
+        If an id is neither a UUID nor a number; then nothing of its request is changed.
     NotFound
         If an id belongs to no task; then nothing of its request is changed.
     """
@@ -173,7 +174,8 @@ def change(
     tasks: list[dict[str, Any]] = []
     changed = 0
     for chunk in chunks(ids, ID_CHUNK):
-        answer = transport.execute(query, {"ids": list(chunk)}, repeatable=repeatable)[f"{verb}Tasks"]
+        with _input_refused():
+            answer = transport.execute(query, {"ids": list(chunk)}, repeatable=repeatable)[f"{verb}Tasks"]
         tasks += answer["tasks"]
         changed += answer["changed"]
     return tasks, changed
@@ -187,7 +189,8 @@ def logs(
         "query Logs($id: ID!, $after: Int) { task(id: $id) "
         "{ id number name status attempt logs(after: $after) { seq attempt stream text } } }"
     )
-    task: dict[str, Any] = transport.execute(query, {"id": task_id, "after": after})["task"]
+    with _input_refused():
+        task: dict[str, Any] = transport.execute(query, {"id": task_id, "after": after})["task"]
     return task, task.pop("logs")
 
 
@@ -211,11 +214,11 @@ def statistics(transport: GraphQLTransport) -> dict[str, Any]:
     return found
 
 
-_ABOUT = "id name role createdAt expiresAt revokedAt"
+_ABOUT = "id name role origin createdAt expiresAt revokedAt"
 
 
 def tokens(transport: GraphQLTransport) -> list[dict[str, Any]]:
-    """Every token that was made at the service, without its secret."""
+    """Every token that the service accepts or has accepted, without its secret."""
     found: list[dict[str, Any]] = transport.execute(f"query Tokens {{ tokens {{ {_ABOUT} }} }}")["tokens"]
     return found
 
@@ -234,12 +237,8 @@ def create_token(
         "mutation Create($name: String!, $role: Role!, $expires: Float) {"
         f" createToken(name: $name, role: $role, expiresInSeconds: $expires) {{ secret token {{ {_ABOUT} }} }} }}"
     )
-    try:
+    with _input_refused():
         data = transport.execute(query, {"name": name, "role": role, "expires": expires_in_s})
-    except ServiceError as error:
-        if error.code == "BAD_INPUT":
-            raise InvalidTask(str(error)) from error
-        raise
     made: dict[str, Any] = data["createToken"]
     return made
 
@@ -249,12 +248,26 @@ def revoke_token(transport: GraphQLTransport, token_id: str) -> dict[str, Any]:
 
     Raises
     ------
+    InvalidTask
+        If it is one of the service's tokens file.
     NotFound
         If there is none with this id.
     """
     query = f"mutation Revoke($id: ID!) {{ revokeToken(id: $id) {{ {_ABOUT} }} }}"
-    gone: dict[str, Any] = transport.execute(query, {"id": token_id}, repeatable=True)["revokeToken"]
+    with _input_refused():
+        gone: dict[str, Any] = transport.execute(query, {"id": token_id}, repeatable=True)["revokeToken"]
     return gone
+
+
+@contextmanager
+def _input_refused(prefix: str = "") -> Iterator[None]:
+    """Input that the service finds wrong is an `InvalidTask`; ``prefix`` is taken off its message."""
+    try:
+        yield
+    except ServiceError as error:
+        if error.code == "BAD_INPUT":
+            raise InvalidTask(str(error).removeprefix(prefix)) from error
+        raise
 
 
 def chunks(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:

@@ -19,19 +19,21 @@ _CLOSE, _CLOSE_OK = (10, 50), (10, 51)
 _ACCESS_REFUSED = 403
 #: RabbitMQ's own messages before the login are far smaller; anything else is no RabbitMQ.
 _LARGEST_FRAME = 1 << 17
+#: How long a server may take for each of its answers, in seconds.
+ANSWER_TIMEOUT_S = 3.0
 
 
 class LoginRefused(Exception):
     """The server answers, and does not take the user's password."""
 
 
-def can_log_in(port: int, user: str, password: str, timeout_s: float = 3.0) -> bool:
+def can_log_in(port: int, user: str, password: str) -> bool:
     """Log in to the virtual host ``/`` of a server on the loopback address, and out again.
 
     Returns
     -------
     bool
-        False if nobody answers there, or not within ``timeout_s`` seconds, or not as AMQP.
+        False if nobody answers there, or not within `ANSWER_TIMEOUT_S`, or not as AMQP.
 
     Raises
     ------
@@ -39,8 +41,7 @@ def can_log_in(port: int, user: str, password: str, timeout_s: float = 3.0) -> b
         If the user is unknown or the password wrong.
     """
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout_s) as server:
-            server.settimeout(timeout_s)
+        with socket.create_connection(("127.0.0.1", port), ANSWER_TIMEOUT_S) as server:
             return _log_in(server, user, password)
     except (OSError, struct.error):
         return False

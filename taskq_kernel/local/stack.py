@@ -23,6 +23,7 @@ import os
 import secrets
 import sys
 import time
+import tomllib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from getpass import getuser
@@ -31,11 +32,11 @@ from typing import Any
 
 from taskq_kernel.client.transport import GraphQLTransport
 from taskq_kernel.domain import Role
-from taskq_kernel.errors import ServiceError, ServiceUnreachable, StackError
+from taskq_kernel.errors import ServiceError, ServiceUnreachable, SettingsError, StackError
 from taskq_kernel.local.folders import WORKER_FOLDERS, sweep_folders
 from taskq_kernel.local.processes import Daemon, file_lock, free_port, port_is_free, write_private
 from taskq_kernel.local.rabbitmq import RabbitNode
-from taskq_kernel.settings import Settings
+from taskq_kernel.settings import Settings, config_file
 
 #: Started in this order, stopped in the reverse one.
 ROLES = ("broker", "service", "sink", "worker")
@@ -112,7 +113,10 @@ class LocalStack:
         ------
         StackError, SetupError
             With what could not be started, the end of its log, and what to do.
+        SettingsError
+            If ``taskq.toml`` gives the service a certificate.
         """
+        self._check_tls()
         self._make_folders()
         with file_lock(self.home / "stack.lock", timeout_s=2 * START_TIMEOUT_S):
             before = read_info(self.home)
@@ -185,6 +189,16 @@ class LocalStack:
         return [broker, *others]
 
     # -- steps ---------------------------------------------------------------------------
+
+    def _check_tls(self) -> None:
+        """Refuse a certificate that the service would find in ``taskq.toml``; variables are not passed on to it."""
+        file = config_file(self.home)
+        given = tomllib.loads(file.read_text()).keys() & {"tls_cert", "tls_key"} if file else set()
+        if given:
+            raise SettingsError(
+                f"{file} sets {' and '.join(sorted(given))}, and a local stack speaks http, on loopback alone: take "
+                "it out of the file; `taskq service` takes --tls-cert and --tls-key"
+            )
 
     def _make_folders(self) -> None:
         try:

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from taskq_kernel.domain import Role
-from taskq_kernel.errors import SettingsError, Unauthorized
+from taskq_kernel.errors import InvalidTask, SettingsError, Unauthorized
 from taskq_kernel.service.async_store import AsyncStore
 from taskq_kernel.service.throttle import Throttle
 from taskq_kernel.store.tokens import Identity, hash_token, identity_of
@@ -29,6 +29,17 @@ class _Entry(msgspec.Struct, frozen=True):
     name: str
     role: Role
     sha256: str
+
+
+class FileToken(msgspec.Struct, frozen=True):
+    """A token of the tokens file as it is listed, beside the rows of the database."""
+
+    id: str
+    name: str
+    role: Role
+    created_at: None = None
+    expires_at: None = None
+    revoked_at: None = None
 
 
 class Tokens:
@@ -82,6 +93,20 @@ class Tokens:
             raise Unauthorized(WRONG, "UNAUTHORIZED")
         self._throttle.succeeded(address, digest)
         return identity
+
+    @property
+    def of_file(self) -> list[FileToken]:
+        """Those of the tokens file, in its order. Their ids are their places in it."""
+        identities = enumerate(self._of_file.values(), 1)
+        return [FileToken(f"file:{place}", one.name, one.role) for place, one in identities]
+
+    def check_revocable(self, token_id: str) -> None:
+        """Raise `InvalidTask` if this is the id of one that only the tokens file can revoke."""
+        if any(one.id == token_id.strip().lower() for one in self.of_file):
+            raise InvalidTask(
+                f"the token {token_id.strip()} is one of the service's tokens file: take it out of the file, and "
+                "start the service again"
+            )
 
     def forget(self) -> None:
         """Believe nothing that was read before: a token has just been revoked."""

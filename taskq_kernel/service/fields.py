@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from taskq_kernel.service.auth import FileToken
 from taskq_kernel.service.scalars import iso
 
 Getter = Callable[[Any], Any]
@@ -67,6 +68,7 @@ WORKER: Mapping[str, Getter] = {
 
 TOKEN: Mapping[str, Getter] = {
     **_same("id", "name", "role"),
+    "origin": lambda row: "FILE" if isinstance(row, FileToken) else "DATABASE",
     "created_at": lambda row: iso(row.created_at),
     "expires_at": lambda row: iso(row.expires_at),
     "revoked_at": lambda row: iso(row.revoked_at),

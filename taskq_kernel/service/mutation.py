@@ -153,6 +153,7 @@ class Mutation(ObjectType):
     async def resolve_revoke_token(_root: Any, info: GraphQLResolveInfo, id: str) -> Any:
         """Make it worthless."""
         context = info.context
+        context.runtime.tokens.check_revocable(id)
         token = await context.runtime.store.write(tokens.revoke_token, id)
         context.runtime.tokens.forget()
         log.info("revoke token %s of %s by %s", token.id, token.name, context.identity.name)

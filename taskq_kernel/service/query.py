@@ -43,7 +43,7 @@ class Query(ObjectType):
     statistics = Field(types.Statistics, required=True, description="Where everything stands.")
     tokens = List(
         NonNull(types.Token), required=True,
-        description="Every token that was made here, the oldest first; not those of the service's tokens file.",
+        description="Every token: those of the service's tokens file, then those made here, the oldest first.",
     )
     me = Field(types.Identity, required=True, description="Whom the token stands for.")
     service_version = String(required=True, description="The release of this service.")
@@ -96,8 +96,8 @@ class Query(ObjectType):
     @staticmethod
     async def resolve_tokens(_root: Any, info: GraphQLResolveInfo) -> list[Any]:
         """Read all there is to know of them."""
-        known: list[Any] = await info.context.runtime.store.read(list_tokens)
-        return known
+        runtime = info.context.runtime
+        return [*runtime.tokens.of_file, *await runtime.store.read(list_tokens)]
 
     @staticmethod
     def resolve_me(_root: Any, info: GraphQLResolveInfo) -> Any:

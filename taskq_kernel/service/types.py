@@ -68,6 +68,12 @@ Role = _enum("Role", "What a token may do.", {
 })
 
 
+TokenOrigin = _enum("TokenOrigin", "Where the service has a token from.", {
+    "DATABASE": "It was made with createToken; revokeToken ends it.",
+    "FILE": "It is one of the service's tokens file, and is good as long as it stands there.",
+})
+
+
 class TaskError(ObjectType):
     """Why a task failed: Julia's exception, or taskq's own reason."""
 
@@ -283,10 +289,11 @@ class Token(ObjectType):
     class Meta:
         default_resolver = resolver_of("Token")
 
-    id = graphene.ID(required=True, description="Its UUID.")
+    id = graphene.ID(required=True, description="Its UUID; of one of the tokens file its place there, as file:1.")
     name = String(required=True, description="Whom it stands for: the owner of what it submits.")
     role = Field(Role, required=True, description="What it may do.")
-    created_at = DateTime(required=True, description="When it was made.")
+    origin = Field(TokenOrigin, required=True, description="Where the service has it from.")
+    created_at = DateTime(description="When it was made; null: it is one of the tokens file.")
     expires_at = DateTime(description="From when on it is worthless; null: never.")
     revoked_at = DateTime(description="When it was revoked.")
 

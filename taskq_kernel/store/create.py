@@ -83,7 +83,8 @@ def _known(conn: Connection, ids: Sequence[str], owner: str) -> dict[str, int]:
         query = sa.select(tasks.c.id, tasks.c.number, tasks.c.owner, tasks.c.deleted_at)
         for row in conn.execute(query.where(tasks.c.id.in_(chunk))).all():
             if row.owner != owner:
-                raise InvalidTask(f"the id {row.id} belongs to a task of another owner: give another id")
+                # Not whose it is, nor what: whoever asks need not be allowed to see it.
+                raise InvalidTask(f"the id {row.id} cannot be had for a new task: give another id")
             if row.deleted_at is not None:
                 raise InvalidTask(f"the task {row.id} was deleted: give another id")
             known[row.id] = row.number

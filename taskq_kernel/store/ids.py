@@ -78,11 +78,15 @@ def find(
 
     Raises
     ------
+    InvalidTask
+        If any is neither a UUID nor a number.
     NotFound
         If any does not exist, or was deleted. It names them.
     """
     visible = sa.true() if visible_to is None else tasks.c.owner == visible_to
-    uuids, numbers, missing = parse_ids(ids)
+    uuids, numbers, neither = parse_ids(ids)
+    if neither:
+        raise InvalidTask(f"{listed([repr(one) for one in neither])}: neither the number of a task nor its UUID")
     by_id: dict[str, Any] = {}
     by_number: dict[int, Any] = {}
     for column, keys in ((tasks.c.id, uuids), (tasks.c.number, numbers)):
@@ -91,7 +95,7 @@ def find(
             for row in conn.execute(query).all():
                 by_id[row.id] = row
                 by_number[row.number] = row
-    missing += [key for key in uuids if key not in by_id]
+    missing = [key for key in uuids if key not in by_id]
     missing += [str(key) for key in numbers if key not in by_number]
     if missing:
         raise not_found(missing)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from browser import ROOT, Pages, Sites, run_all_cells
+from browser import ROOT, Pages, Sites, end, run_all_cells
 from javascript import axe
 from playwright.sync_api import Locator, Page, expect
 
@@ -142,12 +142,7 @@ def dashboard(env: dict[str, str], *options: str) -> Iterator[Dashboard]:
         assert "http://" in line, f"the dashboard did not start: {line!r}"
         yield Dashboard(line.split()[-1], process)
     finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(20)
+        end(process)
         process.stdout.close()
 
 

@@ -21,6 +21,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import nbformat
@@ -214,12 +215,17 @@ def _server(kind: str, folder: Path) -> Iterator[Server]:
             _await_server(process, server.port, log)
             yield server
         finally:
-            process.terminate()
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait(20)
+            end(process)
+
+
+def end(process: subprocess.Popen[Any]) -> None:
+    """Ask a program to end, and kill it if it does not."""
+    process.terminate()
+    try:
+        process.wait(20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(20)
 
 
 #: The kernels of pages that were closed go soon: there is one server for many tests.

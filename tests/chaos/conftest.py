@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import pika
 import pytest
 
 from chaos.arena import Arena
@@ -22,6 +24,28 @@ CONSUMER_TIMEOUT_MS = 10_000
 CHANNEL_TICK_MS = 1_000
 
 
+class Sitter(threading.Thread):
+    """A consumer that keeps a message, as a worker must not: RabbitMQ closes its channel."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(daemon=True)
+        self._url = url
+        self.closed_after_s: float | None = None
+
+    def run(self) -> None:
+        connection = pika.BlockingConnection(pika.URLParameters(self._url))
+        channel = connection.channel()
+        channel.queue_declare("sitter", exclusive=True)
+        channel.basic_publish("", "sitter", b"x")
+        channel.basic_consume("sitter", lambda *_: None)
+        since = time.monotonic()
+        while channel.is_open and time.monotonic() - since < 30:
+            connection.process_data_events(0.2)
+        if not channel.is_open:
+            self.closed_after_s = time.monotonic() - since
+        connection.close()
+
+
 @dataclass
 class Battlefield:
     """A stack that may be broken: two workers with three slots, and one for the queue ``long``."""
@@ -29,6 +53,7 @@ class Battlefield:
     arena: Arena
     fleet: Fleet
     long_worker: Worker
+    sitter: Sitter
     long_tasks: list[str] = field(default_factory=list)
     long_since: float = 0.0
 
@@ -123,7 +148,9 @@ def battlefield() -> Iterator[Battlefield]:
         try:
             fleet.up()
             fleet.start_worker(long_worker, TASKQ_SLOTS="1", TASKQ_QUEUES='["long"]')
-            field = Battlefield(arena, fleet, long_worker)
+            sitter = Sitter((arena.home / "tokens" / "broker.url").read_text())
+            sitter.start()
+            field = Battlefield(arena, fleet, long_worker, sitter)
             # Tasks for promise 7, which take long: the other tests go on beside them.
             field.long_tasks = field.submit_traced(seconds=40, queue="long")
             field.long_since = time.monotonic()

@@ -14,7 +14,7 @@ from chaos.run import Options, run
 from taskq_kernel.errors import SetupError
 
 #: How long faults go on; the rest of the two minutes is for start, settling and checks.
-SECONDS = float(os.environ.get("CHAOS_SECONDS", "60"))
+SECONDS = float(os.environ.get("CHAOS_SECONDS", "45"))
 SEED = int(os.environ.get("CHAOS_SEED", "1"))
 OUT = Path(os.environ.get("CHAOS_OUT", "test-results/chaos"))
 

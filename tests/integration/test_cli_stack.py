@@ -118,7 +118,7 @@ def test_the_name_of_a_file_is_the_name_of_its_task(taskq: Run, tmp_path: Path) 
 
 
 def test_wait_tells_how_each_task_ended_in_that_order(taskq: Run) -> None:
-    slow, quick = submit(taskq, "sleep(8); 1", "--name", "slow"), submit(taskq, "2", "--name", "quick")
+    slow, quick = submit(taskq, "sleep(5); 1", "--name", "slow"), submit(taskq, "2", "--name", "quick")
     done = taskq("wait", slow, quick, slow)
     assert done.returncode == 0
     assert done.stdout.splitlines() == [f"{quick} 'quick' FINISHED: 2", f"{slow} 'slow' FINISHED: 1"]
@@ -191,6 +191,13 @@ def test_tasks_are_cancelled_retried_and_deleted_by_their_ids(taskq: Run) -> Non
     assert (gone.returncode, gone.stdout) == (1, "")
     assert f"no task has the id {short}" in gone.stderr
     assert taskq("show", long).returncode == 0  # nothing of it was changed
+
+
+def test_what_is_neither_a_number_nor_a_uuid_is_wrong_usage(taskq: Run) -> None:
+    for command in ("show", "wait", "cancel"):
+        done = taskq(command, "abc")
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr == "taskq: 'abc': neither the number of a task nor its UUID\n"
 
 
 def test_logs_can_be_read_after_and_followed_while_the_task_runs(taskq: Run) -> None:

@@ -75,6 +75,25 @@ def test_a_token_is_shown_once_works_is_listed_without_its_secret_and_ends_when_
     assert "revoked 20" in taskq("token", "list").stdout
 
 
+def test_tokens_of_the_tokens_file_are_listed_as_such_and_revoked_there_alone(stack: RunningStack, taskq: Run) -> None:
+    taskq("token", "create", "made here", "--role", "user")
+    listed = [taskq("token", "list").stdout, taskq("token", "list", "--json").stdout]
+    roles = {one["role"]: one for one in known(taskq).values() if one["origin"] == "FILE"}
+    assert {"admin", "worker", "sink"} == set(roles)
+    assert (roles["worker"]["name"], roles["worker"]["createdAt"]) == ("local worker", None)
+    assert known(taskq)["made here"]["origin"] == "DATABASE"
+    assert re.search(r"^file:\d +local sink +sink +good +tokens file$", listed[0], re.MULTILINE)
+    secrets = [path.read_text().strip() for path in (stack.home / "tokens").glob("*.token")]
+    assert len(secrets) == 3
+    for secret in secrets:
+        assert not any(secret in text or sha256(secret.encode()).hexdigest() in text for text in listed)
+
+    refused = taskq("token", "revoke", roles["worker"]["id"])
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "is one of the service's tokens file: take it out of the file" in refused.stderr
+    assert me(stack, stack.token("worker"))["role"] == "worker"
+
+
 def test_a_token_expires_when_it_was_told_to(stack: RunningStack, taskq: Run) -> None:
     secret = taskq("token", "create", "brief", "--role", "runner", "--expires", "3s").stdout.strip()
     began = time.monotonic()

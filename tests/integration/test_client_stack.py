@@ -103,17 +103,21 @@ def test_listeners_hear_of_every_change_in_order_and_of_deletions(q: Client, sta
         task.result()
 
 
-def test_a_cut_connection_is_resumed_and_nothing_is_missed(q: Client) -> None:
-    q.submit("1").result(timeout=30)
-    states: list[str] = []
-    q.feed.subscribe(lambda _: None, on_state=lambda state: states.append(state.name))
-    task = q.submit("sleep(1); 9")
-    socket = q.feed._socket
-    assert socket is not None
-    socket.socket.close()
-    assert task.result(timeout=30) == 9
-    eventually(lambda: q.feed.state.connected, "the feed is back")
-    assert states[:2] == ["away", "connected"]
+def test_a_cut_connection_is_resumed_and_nothing_is_missed(
+    stack: RunningStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("taskq_kernel.client.feed.PING_S", 1.0)  # only a ping finds out
+    with connect(stack.url, token=stack.token()) as q:
+        q.submit("1").result(timeout=30)
+        states: list[str] = []
+        q.feed.subscribe(lambda _: None, on_state=lambda state: states.append(state.name))
+        task = q.submit("sleep(1); 9")
+        socket = q.feed._socket
+        assert socket is not None
+        socket.socket.close()
+        assert task.result(timeout=30) == 9
+        eventually(lambda: q.feed.state.connected, "the feed is back")
+        assert states[:2] == ["away", "connected"]
 
 
 def test_a_task_that_another_client_submitted_can_be_waited_for(q: Client, stack: RunningStack) -> None:

@@ -49,7 +49,25 @@ def node(tmp_path: Path) -> Iterator[RabbitNode]:
     """A node of this test's own, not yet started."""
     node = RabbitNode(tmp_path / "broker")
     yield node
+    node.kill()  # quicker than an orderly stop, which other tests look at
     node.stop()
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a node that ran, has a message in a durable queue, and was stopped."""
+    node = RabbitNode(tmp_path_factory.mktemp("kept") / "broker")
+    node.start()
+    keep_a_message(node)
+    node.stop()
+    return node.home
+
+
+@pytest.fixture
+def stopped(kept: Path, node: RabbitNode) -> RabbitNode:
+    """A node of this test's own that ran before, kept a message, and was stopped in order."""
+    shutil.copytree(kept, node.home, symlinks=True)
+    return node
 
 
 def belongings(node: RabbitNode) -> list[psutil.Process]:
@@ -168,26 +186,24 @@ def test_a_stopped_node_leaves_no_process_and_comes_back_with_its_address_and_it
     assert kept_message(node) == b"still here"
 
 
-def test_a_node_that_was_killed_keeps_its_durable_queues(node: RabbitNode) -> None:
-    node.start()
-    url = node.url
-    keep_a_message(node)
+def test_a_node_that_was_killed_keeps_its_durable_queues(stopped: RabbitNode) -> None:
     # RabbitMQ answers first and writes what queues there are then: a kill at once may lose a new one.
-    node.stop()
-    node.start()
-    os.kill(node.pid or 0, signal.SIGKILL)
-    eventually(lambda: node.state == "dead", "the node is dead")
-    node.start()
-    assert node.url == url
-    assert kept_message(node) == b"still here"
-    node.stop()
-    assert belongings(node) == []
+    stopped.start()
+    url = stopped.url
+    os.kill(stopped.pid or 0, signal.SIGKILL)
+    eventually(lambda: stopped.state == "dead", "the node is dead")
+    stopped.start()
+    assert stopped.url == url
+    assert kept_message(stopped) == b"still here"
+    stopped.stop()
+    assert belongings(stopped) == []
 
 
-def test_a_node_that_hangs_is_replaced(node: RabbitNode) -> None:
+def test_a_node_that_hangs_is_replaced(node: RabbitNode, monkeypatch: pytest.MonkeyPatch) -> None:
     node.start()
     pid = node.pid
     os.kill(pid or 0, signal.SIGSTOP)
+    monkeypatch.setattr("taskq_kernel.local.amqp_login.ANSWER_TIMEOUT_S", 1.0)
     assert not node.answers()
     node.start()
     assert node.pid != pid
@@ -195,38 +211,36 @@ def test_a_node_that_hangs_is_replaced(node: RabbitNode) -> None:
 
 
 @pytest.mark.parametrize("lost", ["data", "node.json"])
-def test_a_node_whose_files_were_lost_starts_afresh(node: RabbitNode, lost: str) -> None:
-    node.start()
-    keep_a_message(node)
-    node.stop()
+def test_a_node_whose_files_were_lost_starts_afresh(stopped: RabbitNode, lost: str) -> None:
     if lost == "data":
-        shutil.rmtree(node.files.data)
+        shutil.rmtree(stopped.files.data)
     else:
-        (node.home / lost).unlink()
-    node.start()
+        (stopped.home / lost).unlink()
+    stopped.start()
     with pytest.raises(pika.exceptions.ChannelClosedByBroker, match="NOT_FOUND"):
-        kept_message(node)
+        kept_message(stopped)
 
 
-def test_a_node_whose_data_is_beyond_repair_starts_without_and_sets_it_aside(node: RabbitNode) -> None:
-    node.start()
-    node.stop()
-    for schema in node.files.data.glob("*/schema.DAT"):
-        schema.write_bytes(b"not a table")
-    node.start()
-    assert node.answers()
-    assert (node.home / "data.broken").is_dir()
+def test_a_node_whose_data_is_beyond_repair_starts_without_and_sets_it_aside(stopped: RabbitNode) -> None:
+    broken = list(stopped.files.data.glob("*/cluster_nodes.config"))
+    assert broken
+    for file in broken:
+        file.write_text("not a term")
+    stopped.start()
+    assert stopped.answers()
+    assert [path.read_text() for path in stopped.home.glob("data.broken/*/cluster_nodes.config")] == ["not a term"]
 
 
-def test_a_port_that_somebody_else_took_meanwhile_is_replaced(node: RabbitNode) -> None:
-    node.start()
-    node.stop()
-    facts = node.files.read_facts()
+def test_a_port_that_somebody_else_took_meanwhile_is_replaced(
+    stopped: RabbitNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("taskq_kernel.local.rabbitmq.PORTS_S", 0.2)
+    facts = stopped.files.read_facts()
     assert facts is not None
     with socket.create_server(("127.0.0.1", facts.amqp)):
-        node.start()
-        assert node.answers()
-        now = node.files.read_facts()
+        stopped.start()
+        assert stopped.answers()
+        now = stopped.files.read_facts()
     assert now is not None
     assert now.amqp != facts.amqp
     assert now.name == facts.name

@@ -172,13 +172,15 @@ def test_tasks_are_listed_page_by_page(service: ServiceProcess) -> None:
 
 @pytest.mark.parametrize(("query", "variables", "code", "words"), [
     ("query($i: ID!) { task(id: $i) { id } }", {"i": str(uuid4())}, "NOT_FOUND", "no task has the id"),
-    ("query($i: ID!) { task(id: $i) { id } }", {"i": "no id"}, "NOT_FOUND", "no id"),
+    ("query($i: ID!) { task(id: $i) { id } }", {"i": "abc"}, "BAD_INPUT",
+     "'abc': neither the number of a task nor its UUID"),
     ("{ tasks(first: 1001) { totalCount } }", {}, "BAD_INPUT", "first is 1001"),
     ("{ tasks(first: -1) { totalCount } }", {}, "BAD_INPUT", "first is -1"),
     ('{ tasks(after: "x") { totalCount } }', {}, "BAD_INPUT", "give a cursor"),
     ('{ tasks(filter: {batch: "x"}) { totalCount } }', {}, "BAD_INPUT", "not a UUID"),
     ("mutation { cancelTasks { changed } }", {}, "BAD_INPUT", "either ids or a filter"),
     ('mutation { cancelTasks(ids: [], filter: {}) { changed } }', {}, "BAD_INPUT", "either ids or a filter"),
+    ('mutation { cancelTasks(ids: ["1", "abc"]) { changed } }', {}, "BAD_INPUT", "'abc': neither"),
     ('mutation { retryTasks(ids: ["424242"]) { changed } }', {}, "NOT_FOUND", "424242"),
     ('mutation { createTask(input: {code: ""}) { id } }', {}, "BAD_INPUT", "input.code is empty"),
     ('mutation { createTask(input: {code: "1", arguments: [1]}) { id } }', {}, "BAD_INPUT", "give an object"),

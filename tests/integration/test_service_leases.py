@@ -10,7 +10,7 @@ import pytest
 from service_process import ServiceProcess, service_process
 from stacks import eventually
 
-LEASE_S = 2.0
+LEASE_S = 1.5
 
 
 @pytest.fixture(scope="module")

@@ -67,6 +67,16 @@ def test_the_task_of_another_is_as_if_it_were_not_there(service: ServiceProcess,
         assert found == {"status": "FINISHED", "logs": [{"text": "printed"}]}
 
 
+def test_the_id_of_a_task_of_another_is_refused_without_a_word_about_it(service: ServiceProcess, task: str) -> None:
+    create = 'mutation($id: ID) { createTask(input: {code: "mine", id: $id}) { id } }'
+    code, message = service.error(create, "bob", id=task)
+    assert code == "BAD_INPUT"
+    assert message == f"the id {task} cannot be had for a new task: give another id"
+    assert service.data(f'{{ task(id: "{task}") {{ owner code }} }}', "ann")["task"] == {
+        "owner": "ann", "code": "secret"
+    }
+
+
 def test_the_feed_tells_of_own_tasks_only_the_deleted_ones_included(service: ServiceProcess) -> None:
     made = {
         who: service.data('mutation { createTask(input: {code: "2"}) { id } }', who)["createTask"]["id"]

@@ -133,35 +133,6 @@ def test_up_with_another_number_of_workers_changes_the_slots_and_keeps_the_tasks
         assert slots == [2]
 
 
-def test_down_stops_everything_and_leaves_no_process_behind_and_up_finds_the_tasks_again() -> None:
-    with local_stack(workers=1) as own:
-        with connect(own.url, token=own.token()) as q:
-            number = q.submit("11").wait(timeout=60).number
-        family = [
-            process
-            for pid in pids(own).values()
-            for process in (psutil.Process(pid), *psutil.Process(pid).children(recursive=True))
-        ]
-        assert taskq(own, "down").returncode == 0
-        _, alive = psutil.wait_procs(family, timeout=5)
-        assert alive == []
-        assert processes_that_name(own.home) == []
-        assert taskq(own, "ls").returncode == 3
-        assert taskq(own, "up").returncode == 0
-        done = taskq(own, "show", str(number), "--json")
-        assert json.loads(done.stdout)["value"] == 11
-
-
-def processes_that_name(home: Path) -> list[str]:
-    """Command lines of processes that have to do with a data folder: none once it is down."""
-    found = []
-    for process in psutil.process_iter(["cmdline"]):
-        line = " ".join(process.info["cmdline"] or [])
-        if str(home) in line and process.pid != os.getpid():
-            found.append(line)
-    return found
-
-
 def test_parts_that_run_follow_a_broker_that_had_to_take_another_port(own: RunningStack) -> None:
     # Given: a broker that was killed, and somebody else at its port.
     port = urlsplit(own.broker_url).port
@@ -174,3 +145,33 @@ def test_parts_that_run_follow_a_broker_that_had_to_take_another_port(own: Runni
         assert urlsplit(own.broker_url).port != port
     with connect(own.url, token=own.token()) as q:
         assert q.task(waiting.number).result(timeout=30) == 6
+
+
+def test_down_stops_everything_and_leaves_no_process_behind_and_up_finds_the_tasks_again(
+    own: RunningStack,
+) -> None:
+    with connect(own.url, token=own.token()) as q:
+        number = q.submit("11").wait(timeout=60).number
+    family = [
+        process
+        for pid in pids(own).values()
+        for process in (psutil.Process(pid), *psutil.Process(pid).children(recursive=True))
+    ]
+    assert taskq(own, "down").returncode == 0
+    _, alive = psutil.wait_procs(family, timeout=5)
+    assert alive == []
+    assert processes_that_name(own.home) == []
+    assert taskq(own, "ls").returncode == 3
+    assert taskq(own, "up").returncode == 0
+    done = taskq(own, "show", str(number), "--json")
+    assert json.loads(done.stdout)["value"] == 11
+
+
+def processes_that_name(home: Path) -> list[str]:
+    """Command lines of processes that have to do with a data folder: none once it is down."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        line = " ".join(process.info["cmdline"] or [])
+        if str(home) in line and process.pid != os.getpid():
+            found.append(line)
+    return found

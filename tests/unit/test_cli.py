@@ -192,6 +192,12 @@ def test_an_unknown_id_is_exit_code_1(taskq: Any) -> None:
         assert taskq("cancel", "9") == (1, "", "taskq: no task has the id 9\n")
 
 
+@pytest.mark.parametrize("command", ["show", "logs", "wait", "cancel", "retry", "delete"])
+def test_what_is_no_id_at_all_is_wrong_usage(taskq: Any, command: str) -> None:
+    with http_stub(errors("BAD_INPUT", "'abc': no number")) as stub:
+        assert taskq(command, "abc", url=stub.url) == (2, "", "taskq: 'abc': no number\n")
+
+
 def test_changes_say_what_they_changed(taskq: Any) -> None:
     two = [{"number": 1}, {"number": 2}]
     with http_stub(data(cancelTasks={"tasks": two, "changed": 2})) as stub:

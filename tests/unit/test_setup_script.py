@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -53,6 +54,63 @@ def test_a_second_run_is_silent_and_quick() -> None:
     assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
     # Its own work, not what else the machine does meanwhile.
     assert after.children_user + after.children_system - before.children_user - before.children_system < 2
+
+
+def test_the_launchers_files_are_copied_where_jupyter_finds_them() -> None:
+    needs_own_environment()
+    source = ROOT / "widgets" / "taskq_widgets" / "launcher" / "labextensions" / "taskq-launcher"
+    place = ROOT / ".venv" / "share" / "jupyter" / "labextensions" / "taskq-launcher"
+    assert set_up().returncode == 0
+    # Voila serves nothing behind a link.
+    assert not any(path.is_symlink() for path in (place, *place.rglob("*")))
+    (place / "package.json").unlink()
+    assert set_up().returncode == 0
+    files = [path.relative_to(source) for path in source.rglob("*") if path.is_file()]
+    assert len(files) >= 3
+    assert [(place / file).read_bytes() for file in files] == [(source / file).read_bytes() for file in files]
+
+
+def test_uv_is_told_where_pip_takes_packages_from() -> None:
+    spec = importlib.util.spec_from_file_location("uv_install", ROOT / "scripts" / "uv-install.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    # As `pip config list` prints them: variables first, then files.
+    listed = "\n".join([
+        ":env:.index-url='https://lab.example/simple'", ":env:.timeout='60'",
+        "global.cert='/etc/lab.pem'", "global.extra-index-url='\\nfile:///a\\nfile:///b'",
+        "global.find-links='/c /d'", "global.index-url='https://other.example/simple'",
+        "install.constraint='/e.txt'", "global.constraint='/f.txt'",
+    ])  # fmt: skip
+    assert module.environment(listed) == {
+        "UV_DEFAULT_INDEX": "https://lab.example/simple", "UV_INDEX": "file:///a file:///b",
+        "UV_FIND_LINKS": "/c,/d", "UV_CONSTRAINT": "/e.txt", "SSL_CERT_FILE": "/etc/lab.pem",
+        "UV_SYSTEM_CERTS": "true", "UV_NATIVE_TLS": "true",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("uv", "by"), [("exit 0", ""), ("echo no; exit 1", "pip nobody\n"), (None, "pip nobody\n")])
+def test_what_uv_does_not_install_pip_does(tmp_path: Path, uv: str | None, by: str) -> None:
+    # Stand-ins for uv, which has to fail, and for pip, which says what it is asked for.
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python").symlink_to(sys.executable)
+    (tmp_path / "pyvenv.cfg").write_text(Path(sys.prefix, "pyvenv.cfg").read_text())
+    (tmp_path / "lib").symlink_to(Path(sys.prefix, "lib"))
+    if uv is not None:
+        (tmp_path / "bin" / "uv").write_text(f"#!/bin/sh\n{uv}\n")
+        (tmp_path / "bin" / "uv").chmod(0o755)
+    script = """
+        venv=$1 log=$1/log
+        source scripts/python.sh
+        pip() { if [[ $* == *' uv' ]]; then return 1; fi; echo "pip $*"; echo "pip $*" >&3; }
+        exec 9</dev/null
+        pip_install nobody 3>&1
+    """
+    done = subprocess.run(
+        ["bash", "-ceu", script, "bash", tmp_path], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, by, "")
 
 
 def test_a_julia_that_is_asked_for_and_cannot_be_used_is_one_clear_line() -> None:

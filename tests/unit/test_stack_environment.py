@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from taskq_kernel.errors import SettingsError
 from taskq_kernel.local.stack import LocalStack, StackInfo
 from taskq_kernel.settings import load_settings
 
@@ -39,3 +40,22 @@ def test_what_users_may_see_is_told_to_the_service(stack: LocalStack) -> None:
     assert environment["TASKQ_PRIVATE_TASKS"] == "the user's PRIVATE_TASKS"
     assert environment["TASKQ_GRAPHIQL"] == "the user's GRAPHIQL"
     assert "TASKQ_PRIVATE_TASKS" not in stack._environment("worker", INFO)
+
+
+@pytest.mark.parametrize("place", ["data folder", "current folder"])
+def test_a_certificate_in_the_file_that_the_parts_read_is_refused_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    home, here = tmp_path / "home", tmp_path / "here"
+    for folder in (home, here):
+        folder.mkdir()
+    monkeypatch.chdir(here)
+    file = (home if place == "data folder" else here) / "taskq.toml"
+    file.write_text('tls_cert = "cert.pem"\ntls_key = "key.pem"\n')
+    stack = LocalStack(load_settings(home=home))
+    try:
+        with pytest.raises(SettingsError, match=r"taskq\.toml sets tls_cert and tls_key, and a local stack"):
+            stack.up(workers=1)
+        assert [path.name for path in home.iterdir()] == (["taskq.toml"] if place == "data folder" else [])
+    finally:
+        stack.down()

@@ -115,12 +115,22 @@ def test_if_an_id_is_unknown_it_is_named_and_nothing_is_changed(lab: Lab, verb: 
     lab.change("delete", gone)
     before = lab.task(task)
     operation = getattr(change, f"{verb}_tasks")
-    for unknown in (str(uuid4()), gone.id, "77", "no id", "", "1e3", "٣"):
+    for unknown in (str(uuid4()), gone.id, "77"):
         with pytest.raises(NotFound) as refused:
             lab.store.write(operation, Selection(ids=[task.id, unknown]), Actor("ann"), EVERYTHING)
         assert unknown in str(refused.value)
         assert refused.value.extensions == {"ids": [unknown]}
     assert lab.task(task) == before
+
+
+@pytest.mark.parametrize("verb", ["cancel", "retry", "delete"])
+@pytest.mark.parametrize("wrong", ["no id", "", "1e3", "٣"])
+def test_if_an_id_is_none_it_is_refused_and_nothing_is_changed(lab: Lab, verb: str, wrong: str) -> None:
+    [task] = lab.submit("1")
+    operation = getattr(change, f"{verb}_tasks")
+    with pytest.raises(InvalidTask, match=f"'{wrong}': neither the number of a task nor its UUID"):
+        lab.store.write(operation, Selection(ids=[task.id, wrong]), Actor("ann"), EVERYTHING)
+    assert lab.task(task) == task
 
 
 def test_a_task_is_named_by_its_number_as_well_and_changed_once(lab: Lab) -> None:

@@ -51,7 +51,7 @@ def test_the_same_id_twice_in_one_request_gives_one_task(lab: Lab) -> None:
 def test_the_id_of_another_owners_task_is_refused(lab: Lab) -> None:
     task_id = str(uuid4())
     lab.submit("1", id=task_id)
-    with pytest.raises(InvalidTask, match="another owner"):
+    with pytest.raises(InvalidTask, match="cannot be had for a new task"):
         lab.submit("1", id=task_id, owner="bob")
 
 

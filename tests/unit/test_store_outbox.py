@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 from store_lab import Lab
@@ -108,12 +110,18 @@ def test_a_batch_ends_early_when_its_messages_are_large(lab: Lab, monkeypatch: p
     assert (len(due.numbers), len(due.entries), due.more) == (2, 2, True)
 
 
-def test_a_retry_that_is_not_due_says_when_it_will_be(lab: Lab) -> None:
-    [task] = lab.submit(max_attempts=2)
+def failed_once(lab: Lab, max_attempts: int) -> Any:
+    """A task whose first run has failed, with runs left."""
+    [task] = lab.submit(max_attempts=max_attempts)
     lab.publish()
     worker = lab.join()
     lab.claim(worker, task)
     lab.fail(task, worker)
+    return task
+
+
+def test_a_retry_that_is_not_due_says_when_it_will_be(lab: Lab) -> None:
+    failed_once(lab, max_attempts=2)
     due = lab.store.read(outbox.read_due, lab.clock.now)
     assert (due.entries, due.more, due.next_at) == ([], False, lab.clock.now + 1)
 
@@ -132,11 +140,7 @@ def test_after_a_wipe_every_waiting_task_of_a_queue_is_handed_over_again(lab: La
 
 def test_after_a_wipe_a_task_does_not_wait_for_a_retry_that_was_overtaken(lab: Lab) -> None:
     # Given: a task that failed, and that its owner retried before its next run was due.
-    [task] = lab.submit(max_attempts=9)
-    lab.publish()
-    worker = lab.join()
-    lab.claim(worker, task)
-    lab.fail(task, worker)
+    task = failed_once(lab, max_attempts=9)
     assert lab.store.write(outbox.publish_again, "default") == 0
     lab.change("cancel", task)
     lab.change("retry", task)
