@@ -98,12 +98,6 @@ def _described(task: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _progress(task: dict[str, Any]) -> str | None:
-    if task["progress"] is None:
-        return None
-    return f"{100 * task['progress']:.0f} % {task['progressMessage'] or ''}".strip()
-
-
 def _value_text(task: dict[str, Any]) -> str:
     if task["valueKind"] == "JSON" and task["valueRef"] is None:
         return output.as_json(task["value"]).decode()

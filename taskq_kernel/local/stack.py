@@ -128,15 +128,12 @@ class LocalStack:
             if before is not None and before.slots != slots:
                 on_step(f"stopping the worker, to start it with {slots} slots")
                 self._stop("worker")
-            if not self._broker.alive:
-                on_step("starting RabbitMQ")
-                self._broker.start(START_TIMEOUT_S)
-                self._write_broker_url(on_step)
-            for role in ROLES[1:]:
-                if self._daemons[role].state != "running":
-                    on_step(f"starting the {role}")
-                    self._start(role, info)
-            self._wait_until_ready(info)
+            try:
+                self._start_all(info, on_step)
+            except BaseException:
+                if before is None:  # nobody knows of it, so nobody would stop what has started
+                    self._stop_all(on_step)
+                raise
             write_private(self.home / "stack.json", json.dumps(asdict(info)))
             return info
 
@@ -146,13 +143,7 @@ class LocalStack:
             return
         with file_lock(self.home / "stack.lock", timeout_s=2 * START_TIMEOUT_S):
             (self.home / "stack.json").unlink(missing_ok=True)
-            for role in reversed(ROLES[1:]):
-                if self._daemons[role].state == "running":
-                    on_step(f"stopping the {role}")
-                self._stop(role)
-            if self._broker.alive:
-                on_step("stopping RabbitMQ")
-            self._broker.stop()
+            self._stop_all(on_step)
             sweep_folders(WORKER_FOLDERS)
 
     # -- looking -------------------------------------------------------------------------
@@ -255,6 +246,28 @@ class LocalStack:
     def _last_port(self) -> int | None:
         file = self.home / "run" / "port"
         return int(file.read_text()) if file.exists() else None
+
+    def _start_all(self, info: StackInfo, on_step: Step) -> None:
+        """Start what does not run, the broker first, and wait until tasks are taken."""
+        if not self._broker.alive:
+            on_step("starting RabbitMQ")
+            self._broker.start(START_TIMEOUT_S)
+            self._write_broker_url(on_step)
+        for role in ROLES[1:]:
+            if self._daemons[role].state != "running":
+                on_step(f"starting the {role}")
+                self._start(role, info)
+        self._wait_until_ready(info)
+
+    def _stop_all(self, on_step: Step) -> None:
+        """Stop what runs, the worker first."""
+        for role in reversed(ROLES[1:]):
+            if self._daemons[role].state == "running":
+                on_step(f"stopping the {role}")
+            self._stop(role)
+        if self._broker.alive:
+            on_step("stopping RabbitMQ")
+        self._broker.stop()
 
     def _start(self, role: str, info: StackInfo) -> None:
         self._daemons[role].start(
