@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from boards import violations
 from browser import Pages, Sites, run_all_cells
-from playwright.sync_api import Locator, Page, WebSocketRoute, expect
+from playwright.sync_api import Locator, WebSocketRoute, expect
 from relay import Relay, relay
 
 from taskq_kernel import Client, connect
@@ -71,7 +71,8 @@ def test_each_part_works_alone_and_in_boxes_over_one_connection(
     # Given: a task of each outcome, and a notebook with each part in a cell of its own.
     good = client.submit('println("heard"); 6 * 7', name=f"{name} good")
     bad = client.submit('error("as told")', name=f"{name} bad")
-    assert good.wait(60) and bad.wait(60)
+    for task in (good, bad):
+        task.wait(60)
     cells = [cell.replace("{number}", str(good.number)) for cell in CELLS]
     site = serve(kind, [beginning(stack, door.url), *cells])
 
@@ -121,8 +122,46 @@ def crushed(output: Locator) -> list[str]:
       const room = output.getBoundingClientRect();
       return [...output.querySelectorAll('.tqp, .tq-table')].filter(part => part.offsetParent).flatMap(part => {
         const box = part.getBoundingClientRect();
-        const what = `${part.className}: ${Math.round(box.width)} x ${Math.round(box.height)} of ${Math.round(room.width)}`;
+        const what = [part.className, ...[box.width, box.height, room.width].map(Math.round)].join(' ');
         return box.width < 240 || box.height < 60 || box.right > room.right + 1 ? [what] : [];
       });
     }""")
     return found
+
+
+def test_a_forged_value_is_refused_quietly_and_the_page_shows_what_holds(
+    stack: RunningStack, serve: Sites, open_page: Pages
+) -> None:
+    # Given: a form on a page whose messages are changed on their way to the kernel.
+    forge = b'"priority":"high"', b'"priority":"HIGH"'  # no longer than it was: the frame tells where its parts begin
+
+    def tamper(socket: WebSocketRoute) -> None:
+        kernel = socket.connect_to_server()
+        socket.on_message(lambda said: kernel.send(said.replace(*forge) if isinstance(said, bytes) else said))
+
+    watch = (
+        "import logging; lines = []; tracebacks = []\n"
+        "log = logging.getLogger('taskq_widgets'); log.propagate = False; log.addHandler(logging.Handler())\n"
+        "log.handlers[-1].emit = lambda record: lines.append(record.getMessage())\n"
+        "get_ipython().showtraceback = lambda *_, **__: tracebacks.append(1)"
+    )
+    site = serve("voila", [beginning(stack, stack.url), watch, "form = SubmitForm(q, code='1'); form"])
+    page = open_page("about:blank")
+    page.route_web_socket(re.compile("/channels"), tamper)
+    page.goto(site.url)
+    page.get_by_text("More options").click(timeout=90_000)
+    priority = page.get_by_label("Priority")
+    kernel = site.kernel()
+
+    # When: the form would say a priority that there is not.
+    priority.select_option("low")
+    kernel.wait("form.priority == 'low'")
+    priority.select_option("high")
+
+    # Then
+    kernel.wait("lines")
+    expect(priority).to_have_value("low")
+    assert kernel("form.priority") == "low"
+    assert "SubmitForm" in kernel("lines[0]")
+    assert "'HIGH'" in kernel("lines[0]")
+    assert kernel("tracebacks") == []
