@@ -81,11 +81,14 @@ def test_make_dashboard_starts_a_stack_prints_its_address_and_ends_with_ctrl_c(o
         board = open_board(open_page, "voila", line.split()[-1])
         expect(board.overview.locator(".tqp-number").first).to_have_text("0 of 1")
         stack_parts = {one["pid"] for one in taskq_status(env)["processes"]}
+        children = psutil.Process(process.pid).children(recursive=True)
+        (kernel,) = [child for child in children if "ipykernel" in " ".join(child.cmdline())]
         # Then: Ctrl-C, which a terminal sends to all of them, ends it, and leaves the stack alone.
         os.killpg(process.pid, signal.SIGINT)
         _, said = process.communicate(timeout=30)
         assert "Traceback" not in said
         eventually(lambda: not in_session(process.pid), "every process of the dashboard has ended")
+        eventually(lambda: not _alive(kernel), "the kernel of its page has ended")
         assert {one["pid"] for one in taskq_status(env)["processes"]} == stack_parts
     finally:
         with contextlib.suppress(ProcessLookupError):

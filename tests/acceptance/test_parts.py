@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from boards import violations
 from browser import Pages, Sites, run_all_cells
-from playwright.sync_api import Locator, WebSocketRoute, expect
+from playwright.sync_api import Locator, expect
 from relay import Relay, relay
 
 from taskq_kernel import Client, connect
@@ -34,6 +34,17 @@ CELLS = [
     "VBox([TaskTable(q, batch=None if n else 'none', height='200px') for n in range(6)])",
 ]
 TABLES = 10
+#: Changes what a page sends to its kernel; not its length, for a frame tells where its parts begin.
+FORGE = """
+const send = WebSocket.prototype.send;
+WebSocket.prototype.send = function (data) {
+  if (typeof data === "string") return send.call(this, data.replaceAll('"priority":"high"', '"priority":"HIGH"'));
+  const place = new TextDecoder("latin1").decode(data).indexOf('"priority":"high"');
+  const bytes = new Uint8Array(data.buffer ?? data, data.byteOffset ?? 0);
+  if (place >= 0) bytes.set(new TextEncoder().encode("HIGH"), place + 12);
+  return send.call(this, data);
+};
+"""
 
 
 @pytest.fixture(scope="module")
@@ -132,13 +143,7 @@ def crushed(output: Locator) -> list[str]:
 def test_a_forged_value_is_refused_quietly_and_the_page_shows_what_holds(
     stack: RunningStack, serve: Sites, open_page: Pages
 ) -> None:
-    # Given: a form on a page whose messages are changed on their way to the kernel.
-    forge = b'"priority":"high"', b'"priority":"HIGH"'  # no longer than it was: the frame tells where its parts begin
-
-    def tamper(socket: WebSocketRoute) -> None:
-        kernel = socket.connect_to_server()
-        socket.on_message(lambda said: kernel.send(said.replace(*forge) if isinstance(said, bytes) else said))
-
+    # Given: a form on a page that sends something else than it should.
     watch = (
         "import logging; lines = []; tracebacks = []\n"
         "log = logging.getLogger('taskq_widgets'); log.propagate = False; log.addHandler(logging.Handler())\n"
@@ -147,7 +152,7 @@ def test_a_forged_value_is_refused_quietly_and_the_page_shows_what_holds(
     )
     site = serve("voila", [beginning(stack, stack.url), watch, "form = SubmitForm(q, code='1'); form"])
     page = open_page("about:blank")
-    page.route_web_socket(re.compile("/channels"), tamper)
+    page.add_init_script(FORGE)
     page.goto(site.url)
     page.get_by_text("More options").click(timeout=90_000)
     priority = page.get_by_label("Priority")
