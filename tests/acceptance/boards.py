@@ -171,6 +171,20 @@ def open_board(pages: Pages, kind: str, url: str, **how: object) -> Board:
     return Board(page).ready()
 
 
+def choose_theme(board: Board, theme: str) -> None:
+    """Make the page ``light`` or ``dark``: in JupyterLab from its menu, elsewhere as the browser wishes."""
+    page = board.page
+    if "/lab" in page.url:
+        page.get_by_role("menuitem", name="Settings", exact=True).click()
+        page.locator(".lm-Menu-itemLabel").get_by_text("Theme", exact=True).hover()
+        page.keyboard.press("ArrowRight")
+        page.locator(".lm-Menu-itemLabel").get_by_text(f"JupyterLab {theme.title()}", exact=True).click()
+    else:
+        page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
+    for part in (board.overview, board.form, board.detail, board.table):
+        expect(part).to_have_attribute("data-theme", theme)
+
+
 def violations(page: Page, part: str = ".tq-board") -> list[str]:
     """Return what axe-core finds serious or critical in a part of the page."""
     if not page.evaluate("typeof axe === 'object'"):

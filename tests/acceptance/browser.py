@@ -26,7 +26,7 @@ from urllib.parse import urlsplit
 
 import nbformat
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Route, sync_playwright
 from remote import Remote
 
 HERE = Path(__file__).parent
@@ -110,14 +110,18 @@ def _chromium_path() -> str | None:
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """One browser for all tests."""
-    path = _chromium_path()
-    if path is None:
+    if _chromium_path() is None:
         message = "no Chromium found; install one, or name it in TASKQ_CHROMIUM"
         pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(_FLAGS))
+        browser = launch(playwright)
         yield browser
         browser.close()
+
+
+def launch(playwright: Playwright) -> Browser:
+    """Start a browser."""
+    return playwright.chromium.launch(executable_path=_chromium_path(), args=list(_FLAGS))
 
 
 @contextlib.contextmanager

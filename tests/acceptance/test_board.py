@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
-from boards import RECORD, Board, dashboard, lab_site, open_board, save_notebook, violations
+from boards import RECORD, Board, choose_theme, dashboard, lab_site, open_board, save_notebook, violations
 from browser import Pages, Sites, pages_in
 from playwright.sync_api import Browser, expect
 
@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     from stacks import RunningStack  # the one beside the test folders
 
 pytestmark = pytest.mark.timeout(300)
+
+#: The typefaces of everything on the board that holds text itself.
+TYPEFACES = """() => [...new Set([...document.querySelectorAll('.tq-board .tq *')]
+  .filter(one => [...one.childNodes].some(node => node.nodeType === Node.TEXT_NODE && node.data.trim()))
+  .map(one => getComputedStyle(one).fontFamily))].sort()"""
+#: How the text of an element is set.
+SETTING = """one => ['fontFamily', 'fontSize', 'lineHeight', 'whiteSpace', 'wordBreak', 'margin', 'padding']
+  .map(name => getComputedStyle(one)[name])"""
 expect.set_options(timeout=30_000)
 
 
@@ -307,13 +315,57 @@ def test_the_board_catches_up_after_the_service_was_away(
 # -- how it looks, and who can use it
 
 
-def test_axe_finds_nothing_serious(board: Board, name: str) -> None:
-    board.submit_task("[1.0, 2.0, 5.0, 3.0, 4.0]", name)
-    expect(board.detail.locator(".tqp-plot")).to_be_visible()
-    assert violations(board.page) == []
-    for tab in ("Code", "Log", "History"):
-        board.detail.get_by_role("tab", name=tab).click()
-        assert violations(board.page) == []
+def test_axe_finds_nothing_serious_in_the_light_and_in_the_dark(
+    pages: Pages, board: Board, client: Client, name: str
+) -> None:
+    client.submit('println("heard"); println(stderr, "warned"); error("as told")', name=f"{name} failed").wait(60)
+    client.submit("[1.0, 2.0, 5.0, 3.0, 4.0]", name=name, arguments={"n": 1}).wait(60)
+    board.search(name)
+    try:
+        for theme in ("dark", "light"):
+            choose_theme(board, theme)
+            board.write("x = (1,", name)  # the editor shows where it is wrong
+            expect(board.form.locator(".tqp-reason")).to_contain_text("Line 1")
+            board.row(f"{name} failed").locator(".tq-open-task").click()
+            expect(board.detail.locator(".tqp-error-name")).to_be_visible()
+            assert violations(board.page) == []
+            board.row(name).filter(has_not_text="failed").locator(".tq-open-task").click()
+            expect(board.detail.locator(".tqp-plot")).to_be_visible()
+            for tab in ("Result", "Code", "Log", "History"):
+                board.detail.get_by_role("tab", name=tab).click()
+                assert violations(board.page, ".tqp-detail") == []
+            board.table.get_by_role("button", name="Columns").click()
+            expect(board.table.get_by_label("As many as fit")).to_be_focused()
+            assert violations(board.page, ".tq-table") == []
+            board.page.keyboard.press("Escape")
+            board.table.get_by_role("checkbox", name="Select the rows on this screen").check()
+            board.table.locator("[data-action=delete]").click()
+            expect(board.page.get_by_role("dialog")).to_contain_text("Delete 2 tasks?")
+            assert violations(board.page, ".tq-table") == []
+            pages.shot(board.page, f"{'lab' if '/lab' in board.page.url else 'voila'}-dialog-{theme}")
+            board.page.keyboard.press("Escape")
+            board.table.get_by_role("button", name="Clear the selection").click()
+    finally:
+        choose_theme(board, "light")
+        board.search("")
+
+
+def test_code_and_logs_are_set_alike_in_both_and_all_else_in_one_typeface(
+    voila_board: Board, lab_board: Board, client: Client, name: str
+) -> None:
+    client.submit('println("heard"); error("as told")', name=name).wait(60)
+    looks = []
+    for board in (voila_board, lab_board):
+        board.search("")
+        board.row(name).locator(".tq-open-task").click()
+        expect(board.detail.locator("h2")).to_contain_text(name)
+        look = [board.page.evaluate(TYPEFACES)]
+        for tab, text in (("Error", ".tqp-error-message"), ("Log", ".tqp-log"), ("Code", ".tqp-code")):
+            board.detail.get_by_role("tab", name=tab).click()
+            look.append(board.detail.locator(text).evaluate(SETTING))
+        looks.append(look)
+    assert looks[0] == looks[1]
+    assert len(looks[0][0]) == 2, "one typeface, and one for code"
 
 
 def test_the_dashboard_fits_its_window_and_follows_light_and_dark(

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import re
+import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import psutil
@@ -21,6 +27,8 @@ from taskq_widgets.dashboard.launch import HERE, NOTEBOOK
 from taskq_kernel import connect
 
 pytestmark = pytest.mark.timeout(300)
+
+TASKQ = [sys.executable, "-m", "taskq_kernel.cli"]
 
 
 def test_the_notebook_in_the_repository_is_the_one_that_is_installed() -> None:
@@ -55,6 +63,66 @@ def test_a_colleague_submits_an_example_and_reads_the_result(stack: RunningStack
         expect(board.detail.get_by_role("columnheader", name="growth")).to_be_visible()
         open_page.shot(board.page, "dashboard")
         assert open_page.refused == []
+
+
+def test_make_dashboard_starts_a_stack_prints_its_address_and_ends_with_ctrl_c(open_page: Pages) -> None:
+    # Given: no stack. The set-up that goes ahead of this target has tests of its own.
+    home = Path(tempfile.mkdtemp(prefix="taskq-make-"))  # a short path: it holds sockets
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("TASKQ_", "DISPLAY", "WAYLAND"))}
+    env |= {"TASKQ_HOME": str(home), "TASKQ_WORKERS": "1"}
+    make = ["make", "--old-file=setup", "dashboard", f"venv={Path(sys.executable).parent}"]
+    process = subprocess.Popen(
+        make, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    try:
+        # When: its address is opened.
+        line = process.stdout.readline()  # type: ignore[union-attr]
+        assert re.search(r"The dashboard is at http://127\.0\.0\.1:\d+/\?token=\S{30,}$", line), line
+        board = open_board(open_page, "voila", line.split()[-1])
+        expect(board.overview.locator(".tqp-number").first).to_have_text("0 of 1")
+        stack_parts = {one["pid"] for one in taskq_status(env)["processes"]}
+        children = psutil.Process(process.pid).children(recursive=True)
+        (kernel,) = [child for child in children if "ipykernel" in " ".join(child.cmdline())]
+        # Then: Ctrl-C, which a terminal sends to all of them, ends it, and leaves the stack alone.
+        os.killpg(process.pid, signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+        assert "Traceback" not in said
+        eventually(lambda: not in_session(process.pid), "every process of the dashboard has ended")
+        eventually(lambda: not _alive(kernel), "the kernel of its page has ended")
+        assert {one["pid"] for one in taskq_status(env)["processes"]} == stack_parts
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        subprocess.run([*TASKQ, "down"], env=env, capture_output=True, check=False, timeout=60)
+        eventually(lambda: not holding(home), "no process of the stack is left")
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def taskq_status(env: dict[str, str]) -> dict[str, Any]:
+    """Return what `taskq status` says."""
+    done = subprocess.run([*TASKQ, "status", "--json"], env=env, capture_output=True, text=True, check=True, timeout=60)
+    status: dict[str, Any] = json.loads(done.stdout)
+    return status
+
+
+def in_session(leader: int) -> list[int]:
+    """Return the processes of a session that still run."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, ProcessLookupError):
+            if os.getsid(process.pid) == leader and _alive(process):
+                found.append(process.pid)
+    return found
+
+
+def holding(home: Path) -> list[int]:
+    """Return the processes that were started for a data folder."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.environ().get("TASKQ_HOME") == str(home) or str(home) in " ".join(process.cmdline()):
+                found.append(process.pid)
+    return found
 
 
 def test_a_kernel_whose_page_was_left_is_stopped(stack: RunningStack, open_page: Pages, tmp_path: Path) -> None:

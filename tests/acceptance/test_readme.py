@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 EXCEPTED = {
     "make test": "it is the suite that this test is part of",
     "make demo": "test_demo.py runs it",
-    "make dashboard": "test_dashboard.py runs `taskq dashboard`, which is what it does after set-up",
+    "make dashboard": "test_dashboard.py runs it, without its set-up",
     ". .venv/bin/activate": "this test runs in an environment that is active already",
 }
 #: A block runs as cells do, so that magics and a bare `await` work.

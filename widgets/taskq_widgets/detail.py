@@ -118,14 +118,13 @@ class TaskDetail(Panel):
     def _on_act(self, content: dict[str, Any]) -> None:
         if content["action"] == "edit":
             data = dict(self._data)
-            for handler in list(self._edit_handlers):
-                handler(data)
+            self._tell(self._edit_handlers, data)
         elif content["action"] in ("cancel", "retry") and self._data:
             in_background(self._act, content["action"], self._data["id"])
 
     def _on_tab(self, content: dict[str, Any]) -> None:
-        self._tab_is_open = False
         self.tab = content["tab"]
+        self._tab_is_open = False
 
     def _on_log(self, content: dict[str, Any]) -> None:
         """Send a display the log that it lacks."""

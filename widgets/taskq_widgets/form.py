@@ -147,14 +147,17 @@ class SubmitForm(Panel):
         self._fill(example.code, example.title, example.arguments, note=example.note)
 
     def _on_fields(self, content: dict[str, Any]) -> None:
+        fields = {field: str(content["form"][field]) for field in FIELDS}
+        arguments = [[str(name), str(value)] for name, value in content["form"]["arguments"]]
         with self.hold_trait_notifications():
-            for field in FIELDS:
-                self.set_trait(field, str(content["form"][field]))
-            self.arguments = [[str(name), str(value)] for name, value in content["form"]["arguments"]]
+            for field, text in fields.items():
+                self.set_trait(field, text)
+            self.arguments = arguments
 
     def _on_submit(self, content: dict[str, Any]) -> None:
+        code = str(content["code"])
         self._on_fields(content)
-        self._submit(str(content["code"]), content.get("syntax_error"), insist=bool(content.get("insist")))
+        self._submit(code, content.get("syntax_error"), insist=bool(content.get("insist")))
 
     # -- inside
 

@@ -7,6 +7,7 @@ there through a file that only this user can read.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import secrets
 import socket
@@ -76,6 +77,8 @@ def serve(
     # Jupyter finds templates in the folders of this variable only; the kernels do not mind it.
     os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [str(HERE), os.environ.get("JUPYTER_PATH", "")]))
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # a kernel's debugger warns on frozen modules
+    # Jupyter's server asks Tornado for a longer patience with silent pages than it has, which it says each time.
+    logging.getLogger("tornado.general").setLevel(logging.ERROR)
     settings = Config(json.loads((HERE / "voila.json").read_text(encoding="utf-8")))
     settings.merge(Config(config))
     settings.merge(

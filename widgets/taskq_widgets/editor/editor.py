@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import anywidget
 import traitlets
 
 from taskq_widgets.assets import script, stylesheet
+from taskq_widgets.guarded import GuardedWidget
 
 
-class JuliaEditor(anywidget.AnyWidget):
+class JuliaEditor(GuardedWidget):
     """Julia code, to write or, with ``read_only``, to read.
 
     ``\\alpha`` and Tab gives α, as in Julia's prompt. Tab indents; Escape, then Tab, leaves the
@@ -76,10 +76,13 @@ class JuliaEditor(anywidget.AnyWidget):
         """Put the cursor into the editor."""
         self.send({"type": "focus"})
 
-    def _on_message(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
+    def _on_message(self, _widget: Any, content: Any, _buffers: Any) -> None:
+        self._take(self._receive, content)
+
+    def _receive(self, content: dict[str, Any]) -> None:
         if content.get("type") == "submit":
             code = str(content["value"])
-            self.set_trait("value", code)
-            self.set_trait("syntax_error", content.get("syntax_error"))
-            for handler in list(self._submit_handlers):
-                handler(code)
+            with self.hold_trait_notifications():
+                self.set_trait("value", code)
+                self.set_trait("syntax_error", content.get("syntax_error"))
+            self._tell(self._submit_handlers, code)

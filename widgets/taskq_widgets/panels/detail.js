@@ -219,7 +219,7 @@ class DetailDisplay extends Display {
     const rows = this.model.get("history").map((/** @type {any[]} */ [at, status, attempt, worker, reason]) => h("tr", {},
       h("td", { title: localTime(at) }, clockTime(at)), h("td", {}, statusChip(status)), h("td", { class: "tqp-end" }, attempt ? String(attempt) : ""), h("td", {}, worker), h("td", { class: "tqp-wide" }, reason)));
     const head = h("tr", {}, ...["Time", "Status", "Attempt", "Worker", "What happened"].map((text) => h("th", { scope: "col", class: text === "Attempt" ? "tqp-end" : "" }, text)));
-    return [scrolling("History", h("table", { class: "tqp-grid" }, h("thead", {}, head), h("tbody", {}, ...rows)))];
+    return [scrolling("History", h("table", { class: "tqp-grid tqp-history" }, h("thead", {}, head), h("tbody", {}, ...rows)))];
   }
 
   /** Scroll to it, when it is out of sight. */

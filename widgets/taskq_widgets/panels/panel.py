@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
-import anywidget
 import traitlets
 
+from taskq_widgets.guarded import GuardedWidget
 from taskq_widgets.heartbeat import CellClock, is_fresh
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ _cells = CellClock()
 _cells.follow_ipython()
 
 
-class Panel(anywidget.AnyWidget):
+class Panel(GuardedWidget):
     """A widget that is kept current while somebody looks at it.
 
     Attributes
@@ -97,7 +97,11 @@ class Panel(anywidget.AnyWidget):
 
     # -- messages
 
-    def _on_message(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
+    def _on_message(self, _widget: Any, content: Any, _buffers: Any) -> None:
+        self._take(self._receive, content)
+        self._refresh_soon()
+
+    def _receive(self, content: dict[str, Any]) -> None:
         view = str(content.get("view", ""))
         with self._guard:
             if content.get("type") == "close":
@@ -108,7 +112,6 @@ class Panel(anywidget.AnyWidget):
             getattr(self, self._handlers[content["type"]])(content)
         elif content.get("type") != "alive":
             log.warning("%s: message of unknown type %r left aside", type(self).__name__, content.get("type"))
-        self._refresh_soon()
 
     def _run(self) -> None:
         while self._goes_on():

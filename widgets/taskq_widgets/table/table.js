@@ -1084,6 +1084,9 @@ class Menu {
     this.button.setAttribute("aria-expanded", String(!this.panel.hidden));
     if (this.panel.hidden) return;
     this.refresh();
+    const foot = /** @type {Element} */ (this.element.closest(".tq-table")).getBoundingClientRect().bottom;
+    // A short table cuts what hangs over its edge: the list scrolls instead.
+    this.panel.style.maxHeight = `${Math.round(foot - this.panel.getBoundingClientRect().top) - 8}px`;
     /** @type {HTMLElement | null} */ (this.panel.querySelector("input"))?.focus();
   }
 

@@ -28,11 +28,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, ClassVar
 
-import anywidget
 import numpy as np
 import traitlets
 
 from taskq_widgets.assets import script, stylesheet
+from taskq_widgets.guarded import GuardedWidget
 from taskq_widgets.heartbeat import CellClock, is_fresh
 from taskq_widgets.table.columns import Task
 from taskq_widgets.table.export import as_csv
@@ -59,7 +59,7 @@ ActionHandler = Callable[[str, list[str]], None]
 OpenHandler = Callable[[str, str], None]
 
 
-class TableView(anywidget.AnyWidget):
+class TableView(GuardedWidget):
     """A live table of tasks; what it shows is put in from Python.
 
     Parameters
@@ -194,7 +194,10 @@ class TableView(anywidget.AnyWidget):
 
     # ---- messages from the browser
 
-    def _on_message(self, _widget: Any, content: dict[str, Any], _buffers: Any) -> None:
+    def _on_message(self, _widget: Any, content: Any, _buffers: Any) -> None:
+        self._take(self._receive, content)
+
+    def _receive(self, content: dict[str, Any]) -> None:
         name = self._handlers.get(str(content.get("type")))
         if name is None:
             log.warning("table: message of unknown type %r left aside", content.get("type"))
@@ -240,14 +243,14 @@ class TableView(anywidget.AnyWidget):
             self._push_soon()
 
     def _on_query(self, content: dict[str, Any]) -> None:
+        query, asked, count = Query.from_json(content["query"]), int(content["asked"]), int(content["count"])
         if screen := self._screen(content):
             with self._guard:
-                screen.query = self._query = Query.from_json(content["query"])
-                screen.asked = int(content["asked"])
-                screen.look_at(0, int(content["count"]))
+                screen.query = self._query = query
+                screen.asked = asked
+                screen.look_at(0, count)
             self._push_soon()
-            for handler in list(self._query_handlers):
-                handler(screen.query)
+            self._tell(self._query_handlers, screen.query)
 
     def _on_select(self, content: dict[str, Any]) -> None:
         if (screen := self._screen(content)) is None:
@@ -271,8 +274,7 @@ class TableView(anywidget.AnyWidget):
         self._push_soon()
 
     def _on_open_task(self, content: dict[str, Any]) -> None:
-        for handler in list(self._open_handlers):
-            handler(str(content["id"]), str(content.get("part", "task")))
+        self._tell(self._open_handlers, str(content["id"]), str(content.get("part", "task")))
 
     def _on_action(self, content: dict[str, Any]) -> None:
         action, view, slots = str(content["action"]), str(content["view"]), self.model.selected()
@@ -284,8 +286,7 @@ class TableView(anywidget.AnyWidget):
             self.send({"type": "csv", "view": view, "count": len(slots)}, buffers=[table])
         else:
             ids = [] if action == "reload" else self._applicable(action, slots)
-            for handler in list(self._action_handlers):
-                handler(action, ids)
+            self._tell(self._action_handlers, action, ids)
 
     def _applicable(self, action: str, slots: Slots) -> list[str]:
         """Return the ids that an action applies to: what has not ended can be cancelled, the rest retried."""

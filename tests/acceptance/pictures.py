@@ -1,0 +1,87 @@
+"""Make the pictures of README.md and docs/: ``python tests/acceptance/pictures.py``, with taskq set up for tests.
+
+They show the dashboard on a stack of its own, with tasks that have ended in every way.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent))  # what pytest does for tests
+
+from boards import Board, dashboard, open_board
+from browser import ROOT, launch, pages_in
+from playwright.sync_api import expect, sync_playwright
+from stacks import local_stack
+
+from taskq_kernel import Client, connect
+
+IMAGES = ROOT / "docs" / "images"
+EXAMPLE = "Follow a planet around its sun"
+ENDED = {
+    "Basel sum": "sum(1 / n^2 for n in 1:10^6)",
+    "root of a negative number": "half(x) = sqrt(x) / 2\nhalf(-1.0)",
+    "random walk": "sum(rand((-1, 1), 10^5))",
+    "damped wave": "[sin(t / 2) * exp(-t / 30) for t in 0:60]",
+    "multiplication table": "[i * j for i in 1:6, j in 1:6]",
+    "ground state": 'Dict("n" => 3, "energy" => -1.5, "label" => "ground state")',
+}
+SWEEP = 'for i in 1:200\n    progress(i / 200, "sweep $i")\n    sleep(0.2)\nend'
+
+
+def main() -> None:
+    """Make all pictures."""
+    with (
+        local_stack(workers=2) as stack, sync_playwright() as playwright, pages_in(launch(playwright)) as pages,
+        connect(stack.url, token=stack.token()) as client, dashboard(stack.env) as served,
+    ):  # fmt: skip
+        board = open_board(pages, "voila", served.url, height=1000)
+        fill(board, client)
+        whole(board)
+        tasks(board)
+
+
+def fill(board: Board, client: Client) -> None:
+    """Have tasks ended, running and waiting."""
+    for name, code in ENDED.items():
+        client.submit(code, name=name).wait(60)
+    client.submit("1", name="not needed after all", queue="tomorrow").cancel()
+    board.form.get_by_label("Start from an example").select_option(label=EXAMPLE)
+    expect(board.form.get_by_label("Name", exact=True)).to_have_value(EXAMPLE)
+    board.submit.click()
+    expect(board.detail.locator("img.tqp-image")).to_be_visible()
+    client.submit_many([{"code": SWEEP, "name": f"Ising, T = {t}"} for t in (1.8, 2.2, 2.6)])
+    for temperature in (1.8, 2.2):
+        expect(board.chip(f"Ising, T = {temperature}")).to_have_text("Running")
+    expect(board.overview.locator(".tqp-number").first).to_have_text("2 of 2")
+
+
+def whole(board: Board) -> None:
+    """The whole board: in a window, in the dark, and on a telephone."""
+    page = board.page
+    for name, theme, size in (
+        ("board", "light", (1280, 1000)), ("dashboard-dark", "dark", (1280, 1000)), ("phone", "light", (390, 844)),
+    ):  # fmt: skip
+        page.set_viewport_size({"width": size[0], "height": size[1]})
+        page.emulate_media(color_scheme="dark" if theme == "dark" else "light", reduced_motion="reduce")
+        expect(board.overview).to_have_attribute("data-theme", theme)
+        page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
+        page.screenshot(path=IMAGES / f"{name}.png", animations="disabled")
+    page.emulate_media(color_scheme="light")
+    page.set_viewport_size({"width": 1280, "height": 1000})
+
+
+def tasks(board: Board) -> None:
+    """Single tasks: a value, and an error."""
+    for picture, name, part in (
+        ("result", "damped wave", ".tqp-plot"), ("error", "root of a negative number", ".tqp-error-name"),
+    ):  # fmt: skip
+        board.row(name).locator(".tq-open-task").click()
+        expect(board.detail.locator(part)).to_be_visible()
+        board.page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
+        board.detail.screenshot(path=IMAGES / f"{picture}.png", animations="disabled")
+
+
+if __name__ == "__main__":
+    main()
