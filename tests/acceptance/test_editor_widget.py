@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import taskq_widgets
 from boards import violations
 from browser import Pages, Site, Sites, pages_in, run_all_cells
 from playwright.sync_api import Browser, Page, expect
@@ -162,6 +164,50 @@ def test_undo_brings_back_what_was(editor: Editor) -> None:
     editor.value("a")
     editor.press("Control+y")
     editor.value("ab")
+
+
+#: A stand-in for the model of ipywidgets, whose messages come when this script says so.
+TYPE_WHILE_AN_ANSWER_IS_UNDER_WAY = """async (bundle) => {
+    const traits = { value: "a", diagnostics: [], syntax_error: null, read_only: false, placeholder: "", label: "x",
+                     theme: "auto", min_height: "1px", max_height: "99px" };
+    const handlers = {}, saved = [];
+    const model = {
+        get: (name) => traits[name],
+        set: (name, value) => { traits[name] = value; (handlers[`change:${name}`] ?? []).forEach((call) => call()); },
+        save_changes: () => saved.push(traits.value),
+        send: () => {}, on: (event, call) => (handlers[event] ??= []).push(call), off: () => {},
+    };
+    const { default: widget } = await import(URL.createObjectURL(new Blob([bundle], { type: "text/javascript" })));
+    const place = document.body.appendChild(document.createElement("div"));
+    const close = widget.render({ model, el: place });
+    const text = place.querySelector(".cm-content");
+    const typed = async (letter) => {
+        text.focus();
+        getSelection().selectAllChildren(text);
+        getSelection().collapseToEnd();
+        const was = traits.value;
+        document.execCommand("insertText", false, letter);
+        while (traits.value === was) await new Promise((go) => setTimeout(go));
+    };
+    await typed("b");
+    const unsaved = !saved.length;
+    model.set("value", "a");  // as it was sent before
+    const seen = [unsaved, text.textContent, traits.value];
+    while (!saved.length) await new Promise((go) => setTimeout(go));
+    model.set("value", "from Python");
+    seen.push(saved[0], text.textContent);
+    close();
+    place.remove();
+    return seen;
+}"""
+
+
+def test_what_is_typed_while_python_answers_stays(editor: Editor) -> None:
+    bundle = (Path(taskq_widgets.__file__).parent / "editor" / "editor.bundle.js").read_text()
+
+    seen = editor.page.evaluate(TYPE_WHILE_AN_ANSWER_IS_UNDER_WAY, bundle)
+
+    assert seen == [True, "ab", "ab", "ab", "from Python"]
 
 
 def test_ctrl_enter_submits_what_was_typed_last(editor: Editor) -> None:

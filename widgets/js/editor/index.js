@@ -72,7 +72,9 @@ class Editor {
     this.ends = [];
     this.mode = new Compartment();
     this.id = `tq-editor-${(displays += 1)}`;
-    this.save = debounce(() => model.save_changes(), SAVE_MS);
+    /** Whether there is text here that has not been sent to Python. */
+    this.unsaved = false;
+    this.saveSoon = debounce(() => this.save(), SAVE_MS);
     this.checkSoon = debounce(() => this.check(), CHECK_MS);
     this.root = document.createElement("div");
     this.root.className = "tq tq-editor";
@@ -149,10 +151,9 @@ class Editor {
   }
 
   close() {
-    this.save.stop();
     this.checkSoon.stop();
     this.ends.forEach((end) => end());
-    this.model.save_changes();
+    this.save();
     this.view.destroy();
     this.overlay.remove();
     this.root.remove();
@@ -166,19 +167,28 @@ class Editor {
     this.checkSoon();
     if (update.transactions.some((transaction) => transaction.annotation(fromModel))) return;
     this.model.set("value", update.state.doc.toString());
-    this.save();
+    this.unsaved = true;
+    this.saveSoon();
+  }
+
+  save() {
+    this.saveSoon.stop();
+    this.unsaved = false;
+    this.model.save_changes();
   }
 
   onValue() {
     const before = this.view.state.doc.toString();
     const after = this.model.get("value");
-    if (before !== after) this.view.dispatch({ changes: difference(before, after), annotations: fromModel.of(true) });
+    if (before === after) return;
+    // Python sends back what it was sent; that is behind what has been typed since.
+    if (this.unsaved) this.model.set("value", before);
+    else this.view.dispatch({ changes: difference(before, after), annotations: fromModel.of(true) });
   }
 
   submit() {
-    this.save.stop();
     this.check();
-    this.model.save_changes();
+    this.save();
     this.model.send({ type: "submit", value: this.view.state.doc.toString(), syntax_error: this.model.get("syntax_error") });
   }
 
