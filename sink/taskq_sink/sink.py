@@ -28,6 +28,10 @@ log = logging.getLogger(__name__)
 PREFETCH = 500
 #: Outcomes told to the service in one request.
 TELL_BATCH = 200
+#: Outcomes set aside that are reported at once.
+REPORT_BATCH = 20
+#: How often outcomes that were set aside are looked for, in seconds.
+REPORT_S = 1.0
 #: Back-off while the database or the service is away, in seconds.
 BACKOFF_S = (0.1, 2.0)
 
@@ -63,6 +67,7 @@ class Sink:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._keep())
                 group.create_task(self._tell())
+                group.create_task(self._report())
         finally:
             await consumer.close()
             await self._broker.close()
@@ -166,6 +171,28 @@ class Sink:
                 log.info("task %s attempt %d: outcome refused", outcome.id, outcome.attempt)
         async with self._database_lock:
             await asyncio.to_thread(self._database.told, list(zip(outcomes, verdicts, strict=True)))
+        return True
+
+    async def _report(self) -> None:
+        """Show what was set aside, in the dead-letter queue: the doctor and the metrics look there."""
+        while True:
+            try:
+                while await self._report_some():
+                    pass
+            except (BrokerUnreachable, SQLAlchemyError) as error:
+                log.debug("what was set aside is not reported yet: %s", _first_line(error))
+            await asyncio.sleep(REPORT_S)
+
+    async def _report_some(self) -> bool:
+        async with self._database_lock:
+            rows = await asyncio.to_thread(self._database.set_aside, REPORT_BATCH)
+        if not rows:
+            return False
+        for row in rows:
+            reason = f"kept in the results database, where this release cannot read it: {row.reason}"
+            await self._broker.bury(row.body, self._broker.names.outcomes, reason)
+        async with self._database_lock:
+            await asyncio.to_thread(self._database.reported, rows)
         return True
 
     async def _record(self, outcomes: list[OutcomeMessage]) -> list[Verdict]:

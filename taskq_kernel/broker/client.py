@@ -206,13 +206,17 @@ class Broker:
 
     async def dead_letter(self, delivery: Delivery, reason: str) -> None:
         """Move a message that cannot be used to the dead-letter queue, with the reason."""
+        await self.bury(delivery.body, delivery.queue, reason)
+        delivery.ack()
+
+    async def bury(self, body: bytes, queue: str, reason: str) -> None:
+        """Put a message that came through ``queue`` into the dead-letter queue, with the reason."""
         if self._publisher is None:
             raise BrokerUnreachable("RabbitMQ is away")
-        headers = {REASON_HEADER: reason[:1000], "x-taskq-queue": delivery.queue}
+        headers = {REASON_HEADER: reason[:1000], "x-taskq-queue": queue}
         properties = pika.BasicProperties(delivery_mode=2, headers=headers)
-        await self._publisher.publish(self.names.dead, [delivery.body], properties)
-        delivery.ack()
-        log.warning("dead-lettered a message of %s: %s", delivery.queue, reason[:300])
+        await self._publisher.publish(self.names.dead, [body], properties)
+        log.warning("dead-lettered a message of %s: %s", queue, reason[:300])
 
     def _arguments(self, queue: str) -> dict[str, Any]:
         arguments: dict[str, Any] = {"x-queue-type": self._queue_type}
