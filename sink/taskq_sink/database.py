@@ -11,6 +11,8 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
@@ -101,19 +103,19 @@ class ResultsDatabase:
         with self._engine.begin() as connection:
             connection.execute(statement, [_row(outcome, now) for outcome in outcomes])
 
-    def untold(self, limit: int) -> list[OutcomeMessage]:
-        """The oldest outcomes that the service does not have yet; those that cannot be read are set aside."""
-        query = (
-            sa.select(results.c.id, results.c.message)
-            .where(results.c.verdict.is_(None))
-            .order_by(results.c.id)
-            .limit(limit)
-        )
+    def untold(self, limit: int, limit_bytes: int) -> list[OutcomeMessage]:
+        """The oldest outcomes that the service does not have yet.
+
+        Those that cannot be read are set aside.
+
+        Parameters
+        ----------
+        limit, limit_bytes : int
+            How many, and how long all of them may be; the first comes however long it is.
+        """
         while True:
-            with self._engine.connect() as connection:
-                rows = connection.execute(query).all()
             outcomes, others = [], []
-            for row in rows:
+            for row in self._oldest(limit, limit_bytes):
                 try:
                     outcomes.append(decode(OutcomeMessage, row.message))
                 except MessageError as error:
@@ -122,6 +124,22 @@ class ResultsDatabase:
                 self._set_aside(others)
             if outcomes or not others:
                 return outcomes
+
+    def _oldest(self, limit: int, limit_bytes: int) -> list[sa.Row[Any]]:
+        """The first rows whose outcomes are not told. Their sizes are read before they are."""
+        sizes = (
+            sa.select(results.c.id, sa.func.length(results.c.message))
+            .where(results.c.verdict.is_(None))
+            .order_by(results.c.id)
+            .limit(limit)
+        )
+        with self._engine.connect() as connection:
+            rows = connection.execute(sizes).all()
+            total = accumulate(size or 0 for _, size in rows)
+            ids = [row.id for row, so_far in zip(rows, total, strict=True) if so_far <= limit_bytes]
+            ids = ids or [row.id for row in rows[:1]]
+            query = sa.select(results.c.id, results.c.message).where(results.c.id.in_(ids))
+            return list(connection.execute(query.order_by(results.c.id)))
 
     def _set_aside(self, rows: Sequence[dict[str, object]]) -> None:
         log.error("setting %d outcomes aside that cannot be read, the first: %s", len(rows), rows[0]["reason"])

@@ -15,7 +15,8 @@ from typing import Any
 import msgspec
 from sqlalchemy.exc import DataError, SQLAlchemyError
 
-from taskq_kernel.broker.client import Broker, Delivery
+from taskq_kernel.broker.client import Broker
+from taskq_kernel.broker.delivery import Delivery
 from taskq_kernel.client.transport import GraphQLTransport
 from taskq_kernel.domain import Verdict
 from taskq_kernel.errors import BrokerUnreachable, MessageError, ServiceError, ServiceUnreachable
@@ -24,10 +25,11 @@ from taskq_sink.database import ResultsDatabase
 
 log = logging.getLogger(__name__)
 
-#: Messages in hand at most.
+#: Messages in hand at most; `taskq_kernel.broker.client.IN_HAND_BYTES` bounds their size.
 PREFETCH = 500
-#: Outcomes told to the service in one request.
+#: Outcomes told to the service in one request, and their size in bytes.
 TELL_BATCH = 200
+TELL_BYTES = 8 << 20
 #: Outcomes set aside that are reported at once.
 REPORT_BATCH = 20
 #: How often outcomes that were set aside are looked for, in seconds.
@@ -157,7 +159,7 @@ class Sink:
     async def _tell_some(self) -> bool:
         """Tell the oldest outcomes; False if there are none."""
         async with self._database_lock:
-            outcomes = await asyncio.to_thread(self._database.untold, TELL_BATCH)
+            outcomes = await asyncio.to_thread(self._database.untold, TELL_BATCH, TELL_BYTES)
         if not outcomes:
             return False
         try:
