@@ -146,7 +146,11 @@ def test_a_worker_whose_julia_is_still_starting_stops_when_it_is_told_to(
     stack: RunningStack, q: Client, queue: str, tmp_path: Path
 ) -> None:
     never = tmp_path / "julia"
-    never.write_text('#!/bin/sh\ncase "$*" in *--version*) echo "julia version 1.10.0";; *) exec sleep 600;; esac\n')
+    # A double for a Julia that takes for ever to start, and compiles nothing ahead.
+    never.write_text(
+        "#!/bin/sh\n"
+        'case "$*" in *--version*) echo "julia version 1.10.0";; *--trace-compile*) exit 1;; *) exec sleep 600;; esac\n'
+    )
     never.chmod(0o755)
     with worker(stack, queue, tmp_path / "log", TASKQ_JULIA=str(never), TASKQ_TASK_USER="root") as process:
         eventually(lambda: any(one.pid == process.pid for one in q.workers()), "it has joined", 30)
