@@ -6,6 +6,7 @@ it sends it to the dead-letter queue with that reason.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -13,8 +14,8 @@ import msgspec
 from taskq_kernel.domain import TaskKind, TaskStatus, ValueKind
 from taskq_kernel.errors import MessageError
 
-#: The schema version that this release writes. It reads this one only: every task can be
-#: published again from the database, so an old message is refused, not converted.
+#: The schema version that this release writes. Of tasks it reads this one only: every task can
+#: be published again from the database, so an old message is refused, not converted.
 SCHEMA = 1
 
 #: A value whose JSON is longer than this is uploaded to the service and travels as a
@@ -123,6 +124,12 @@ class OutcomeMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     provenance: Provenance
 
 
+#: An outcome's fields, as JSON.
+Fields = dict[str, msgspec.Raw]
+#: How an outcome of a version becomes one of the next. An outcome is made once, and may have been
+#: kept, and not told, when the release changed. Who raises `SCHEMA` adds an entry for what it was.
+OUTCOME_UPGRADES: dict[int, Callable[[Fields], Fields]] = {}
+
 Message = TypeVar("Message", TaskMessage, OutcomeMessage)
 
 _encoder = msgspec.json.Encoder()
@@ -155,11 +162,14 @@ def decode(kind: type[Message], body: bytes) -> Message:
     if len(body) > MAX_MESSAGE_BYTES:
         raise MessageError(f"{len(body)} bytes, more than the {MAX_MESSAGE_BYTES} that a message may have")
     try:
-        version = msgspec.json.decode(_envelope.decode(body)["schema"])
+        fields = _envelope.decode(body)
+        version = msgspec.json.decode(fields["schema"])
     except _UNREADABLE as error:
         raise MessageError(f"not a JSON object: {error}") from error
     except KeyError:
         raise MessageError("no schema version: the field 'schema' is missing") from None
+    if kind is OutcomeMessage and isinstance(version, int) and version in OUTCOME_UPGRADES:
+        body, version = _upgraded(fields, version)
     if version != SCHEMA:
         shown = repr(version)[:80]
         raise MessageError(f"schema version {shown}, and this release reads {SCHEMA} only: run one release everywhere")
@@ -167,3 +177,14 @@ def decode(kind: type[Message], body: bytes) -> Message:
         return _decoders[kind].decode(body)  # type: ignore[return-value]  # the dict is keyed by type
     except _UNREADABLE as error:
         raise MessageError(f"not a {kind.__name__}: {error}") from error
+
+
+def _upgraded(fields: Fields, version: int) -> tuple[bytes, int]:
+    """An older outcome as the newest version that is known, and that version."""
+    while version in OUTCOME_UPGRADES:
+        try:
+            fields = OUTCOME_UPGRADES[version](fields)
+        except (KeyError, TypeError, ValueError) as error:
+            raise MessageError(f"an outcome of version {version} that is broken: {error!r}") from error
+        version += 1
+    return _encoder.encode(fields | {"schema": version}), version

@@ -7,15 +7,25 @@ service from here, so neither a crash of the sink nor a service that is away los
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from taskq_kernel.domain import Verdict
+from taskq_kernel.errors import MessageError
 from taskq_kernel.messages import OutcomeMessage, decode, encode
+
+log = logging.getLogger(__name__)
+
+#: In place of the service's verdict: the outcome cannot be read any more, so nobody was told.
+UNREADABLE = "UNREADABLE"
 
 metadata = sa.MetaData()
 
@@ -56,6 +66,25 @@ results = sa.Table(
              postgresql_where=sa.text("verdict IS NULL")),
 )  # fmt: skip
 
+#: Rows of `results` that another release wrote and this one cannot read. They keep their message.
+unreadable = sa.Table(
+    "unreadable",
+    metadata,
+    sa.Column("result", sa.ForeignKey(results.c.id), primary_key=True),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("found_at", sa.Float, nullable=False),
+    sa.Column("reported_at", sa.Float, comment="when it went to the dead-letter queue; NULL: not yet"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """A row that cannot be read: its id, its message as it is kept, and why."""
+
+    id: int
+    body: bytes
+    reason: str
+
 
 class ResultsDatabase:
     """The table of results behind an SQLAlchemy URL. Calls block; one thread at a time."""
@@ -74,16 +103,69 @@ class ResultsDatabase:
         with self._engine.begin() as connection:
             connection.execute(statement, [_row(outcome, now) for outcome in outcomes])
 
-    def untold(self, limit: int) -> list[OutcomeMessage]:
-        """The oldest outcomes that the service does not have yet."""
-        query = (
-            sa.select(results.c.message)
+    def untold(self, limit: int, limit_bytes: int) -> list[OutcomeMessage]:
+        """The oldest outcomes that the service does not have yet.
+
+        Those that cannot be read are set aside.
+
+        Parameters
+        ----------
+        limit, limit_bytes : int
+            How many, and how long all of them may be; the first comes however long it is.
+        """
+        while True:
+            outcomes, others = [], []
+            for row in self._oldest(limit, limit_bytes):
+                try:
+                    outcomes.append(decode(OutcomeMessage, row.message))
+                except MessageError as error:
+                    others.append({"of_result": row.id, "reason": error.reason, "found_at": time.time()})
+            if others:
+                self._set_aside(others)
+            if outcomes or not others:
+                return outcomes
+
+    def _oldest(self, limit: int, limit_bytes: int) -> list[sa.Row[Any]]:
+        """The first rows whose outcomes are not told. Their sizes are read before they are."""
+        sizes = (
+            sa.select(results.c.id, sa.func.length(results.c.message))
             .where(results.c.verdict.is_(None))
             .order_by(results.c.id)
             .limit(limit)
         )
         with self._engine.connect() as connection:
-            return [decode(OutcomeMessage, body) for body in connection.scalars(query)]
+            rows = connection.execute(sizes).all()
+            total = accumulate(size or 0 for _, size in rows)
+            ids = [row.id for row, so_far in zip(rows, total, strict=True) if so_far <= limit_bytes]
+            ids = ids or [row.id for row in rows[:1]]
+            query = sa.select(results.c.id, results.c.message).where(results.c.id.in_(ids))
+            return list(connection.execute(query.order_by(results.c.id)))
+
+    def _set_aside(self, rows: Sequence[dict[str, object]]) -> None:
+        log.error("setting %d outcomes aside that cannot be read, the first: %s", len(rows), rows[0]["reason"])
+        mark = sa.update(results).where(results.c.id == sa.bindparam("of_result")).values(verdict=UNREADABLE)
+        keep = sa.insert(unreadable).values(result=sa.bindparam("of_result"))
+        with self._engine.begin() as connection:
+            connection.execute(mark, rows)
+            connection.execute(keep, rows)
+
+    def set_aside(self, limit: int) -> list[SetAside]:
+        """The oldest rows that were set aside and not reported yet."""
+        query = (
+            sa.select(results.c.id, results.c.message, unreadable.c.reason)
+            .join(unreadable, unreadable.c.result == results.c.id)
+            .where(unreadable.c.reported_at.is_(None))
+            .order_by(results.c.id)
+            .limit(limit)
+        )
+        with self._engine.connect() as connection:
+            return [SetAside(row.id, row.message, row.reason) for row in connection.execute(query)]
+
+    def reported(self, rows: Sequence[SetAside]) -> None:
+        """These are in the dead-letter queue now."""
+        statement = sa.update(unreadable).where(unreadable.c.result.in_([row.id for row in rows]))
+        with self._engine.begin() as connection:
+            connection.execute(statement.values(reported_at=time.time()))
 
     def told(self, verdicts: Sequence[tuple[OutcomeMessage, Verdict]]) -> None:
         """The service has these outcomes; keep what it made of them."""

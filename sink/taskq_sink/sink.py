@@ -15,7 +15,8 @@ from typing import Any
 import msgspec
 from sqlalchemy.exc import DataError, SQLAlchemyError
 
-from taskq_kernel.broker.client import Broker, Delivery
+from taskq_kernel.broker.client import Broker
+from taskq_kernel.broker.delivery import Delivery
 from taskq_kernel.client.transport import GraphQLTransport
 from taskq_kernel.domain import Verdict
 from taskq_kernel.errors import BrokerUnreachable, MessageError, ServiceError, ServiceUnreachable
@@ -24,10 +25,15 @@ from taskq_sink.database import ResultsDatabase
 
 log = logging.getLogger(__name__)
 
-#: Messages in hand at most.
+#: Messages in hand at most; `taskq_kernel.broker.client.IN_HAND_BYTES` bounds their size.
 PREFETCH = 500
-#: Outcomes told to the service in one request.
+#: Outcomes told to the service in one request, and their size in bytes.
 TELL_BATCH = 200
+TELL_BYTES = 8 << 20
+#: Outcomes set aside that are reported at once.
+REPORT_BATCH = 20
+#: How often outcomes that were set aside are looked for, in seconds.
+REPORT_S = 1.0
 #: Back-off while the database or the service is away, in seconds.
 BACKOFF_S = (0.1, 2.0)
 
@@ -63,6 +69,7 @@ class Sink:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._keep())
                 group.create_task(self._tell())
+                group.create_task(self._report())
         finally:
             await consumer.close()
             await self._broker.close()
@@ -152,7 +159,7 @@ class Sink:
     async def _tell_some(self) -> bool:
         """Tell the oldest outcomes; False if there are none."""
         async with self._database_lock:
-            outcomes = await asyncio.to_thread(self._database.untold, TELL_BATCH)
+            outcomes = await asyncio.to_thread(self._database.untold, TELL_BATCH, TELL_BYTES)
         if not outcomes:
             return False
         try:
@@ -166,6 +173,28 @@ class Sink:
                 log.info("task %s attempt %d: outcome refused", outcome.id, outcome.attempt)
         async with self._database_lock:
             await asyncio.to_thread(self._database.told, list(zip(outcomes, verdicts, strict=True)))
+        return True
+
+    async def _report(self) -> None:
+        """Show what was set aside, in the dead-letter queue: the doctor and the metrics look there."""
+        while True:
+            try:
+                while await self._report_some():
+                    pass
+            except (BrokerUnreachable, SQLAlchemyError) as error:
+                log.debug("what was set aside is not reported yet: %s", _first_line(error))
+            await asyncio.sleep(REPORT_S)
+
+    async def _report_some(self) -> bool:
+        async with self._database_lock:
+            rows = await asyncio.to_thread(self._database.set_aside, REPORT_BATCH)
+        if not rows:
+            return False
+        for row in rows:
+            reason = f"kept in the results database, where this release cannot read it: {row.reason}"
+            await self._broker.bury(row.body, self._broker.names.outcomes, reason)
+        async with self._database_lock:
+            await asyncio.to_thread(self._database.reported, rows)
         return True
 
     async def _record(self, outcomes: list[OutcomeMessage]) -> list[Verdict]:

@@ -18,7 +18,6 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, Literal
@@ -27,6 +26,7 @@ import pika
 from pika.exceptions import AMQPError
 
 from taskq_kernel.broker.dead_letters import REASON_HEADER
+from taskq_kernel.broker.delivery import Delivery, InHand
 from taskq_kernel.broker.names import Names
 from taskq_kernel.broker.session import NOT_FOUND, PRECONDITION_FAILED, Channel, ChannelRefused, Session, parse_url
 from taskq_kernel.errors import BrokerUnreachable
@@ -42,35 +42,14 @@ DELIVERY_LIMIT = 1000
 #: disk alarm takes nothing).
 CONFIRM_TIMEOUT_S = 30.0
 BACKOFF_S = (0.05, 1.0)
+#: What a consumer may have in hand, in bytes: RabbitMQ counts messages only, and one may have megabytes.
+IN_HAND_BYTES = 16 << 20
 #: How soon after its subscription a consumer has the first messages, in seconds, and how
 #: long a subscription takes at most where all is well.
 SETTLE_S = 0.004
 SUBSCRIBE_S = 0.2
 
 _PERSISTENT = pika.BasicProperties(delivery_mode=2, content_type="application/json")
-
-
-@dataclass(eq=False, slots=True)
-class Delivery:
-    """A message in hand. Until it is acknowledged it goes back if the connection is lost."""
-
-    body: bytes
-    queue: str
-    tag: int
-    channel: Channel
-
-    def ack(self, *, multiple: bool = False) -> None:
-        """Acknowledge it (and, with ``multiple``, all before it on this channel).
-
-        On a channel that is gone nothing happens: the broker has put the message back.
-        """
-        if self.channel.is_open:
-            self.channel.raw.basic_ack(self.tag, multiple=multiple)
-
-    def give_back(self) -> None:
-        """Put it back into its queue."""
-        if self.channel.is_open:
-            self.channel.raw.basic_nack(self.tag, requeue=True)
 
 
 class Broker:
@@ -206,13 +185,17 @@ class Broker:
 
     async def dead_letter(self, delivery: Delivery, reason: str) -> None:
         """Move a message that cannot be used to the dead-letter queue, with the reason."""
+        await self.bury(delivery.body, delivery.queue, reason)
+        delivery.ack()
+
+    async def bury(self, body: bytes, queue: str, reason: str) -> None:
+        """Put a message that came through ``queue`` into the dead-letter queue, with the reason."""
         if self._publisher is None:
             raise BrokerUnreachable("RabbitMQ is away")
-        headers = {REASON_HEADER: reason[:1000], "x-taskq-queue": delivery.queue}
+        headers = {REASON_HEADER: reason[:1000], "x-taskq-queue": queue}
         properties = pika.BasicProperties(delivery_mode=2, headers=headers)
-        await self._publisher.publish(self.names.dead, [delivery.body], properties)
-        delivery.ack()
-        log.warning("dead-lettered a message of %s: %s", delivery.queue, reason[:300])
+        await self._publisher.publish(self.names.dead, [body], properties)
+        log.warning("dead-lettered a message of %s: %s", queue, reason[:300])
 
     def _arguments(self, queue: str) -> dict[str, Any]:
         arguments: dict[str, Any] = {"x-queue-type": self._queue_type}
@@ -285,6 +268,7 @@ class _Publisher:
         self._channel = channel
         self._published = 0
         self._waiting: dict[int, _Batch] = {}
+        self._late: set[_Batch] = set()
 
     @classmethod
     async def open(cls, session: Session) -> _Publisher:
@@ -299,6 +283,9 @@ class _Publisher:
     ) -> None:
         if not bodies:
             return
+        if self._late:
+            # They are in the connection's buffer still: whoever tries again would fill the memory.
+            raise BrokerUnreachable("RabbitMQ takes nothing: it has not confirmed what was sent before")
         batch = _Batch(queue, len(bodies))
         try:
             for body in bodies:
@@ -311,6 +298,8 @@ class _Publisher:
         either: list[asyncio.Future[Any]] = [batch.confirmed, self._channel.closed]
         await asyncio.wait(either, timeout=CONFIRM_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED)
         if not batch.confirmed.done():
+            self._late.add(batch)
+            batch.confirmed.add_done_callback(lambda _: self._late.discard(batch))
             raise BrokerUnreachable(f"RabbitMQ did not confirm {batch.left} of {len(bodies)} messages")
         if batch.refused:
             raise BrokerUnreachable(f"RabbitMQ refused {batch.refused} of {len(bodies)} messages")
@@ -355,7 +344,8 @@ class Consumer:
     """A subscription to one queue, on a channel of its own.
 
     While it is active it subscribes again after every reconnection, and waits for a queue
-    that does not exist yet.
+    that does not exist yet. It ends its subscription while it has `IN_HAND_BYTES` in hand,
+    and asks for as many messages the next time as fit.
     """
 
     def __init__(
@@ -363,6 +353,7 @@ class Consumer:
     ) -> None:
         self.queue = queue
         self._broker = broker
+        self._in_hand = InHand(IN_HAND_BYTES, lambda: self._changed.set())
         self._prefetch = prefetch
         self._subscribed_prefetch = 0
         self._on_delivery = on_delivery
@@ -432,13 +423,14 @@ class Consumer:
         """Subscribe and unsubscribe as wanted, until the channel is gone."""
         channel = self._channel = await self._broker.open_channel()
         self._tag = None
+        self._in_hand.clear()
         channel.raw.add_on_cancel_callback(lambda _frame: channel.close())  # the queue was deleted
         while channel.is_open:
             self._changed.clear()
-            if self._tag is not None and not (self._active and self._prefetch == self._subscribed_prefetch):
+            if self._tag is not None and not (self._wanting and self._fitting == self._subscribed_prefetch):
                 tag, self._tag = self._tag, None
                 await channel.call(channel.raw.basic_cancel, consumer_tag=tag)
-            if self._tag is None and self._active:
+            if self._tag is None and self._wanting:
                 self._tag = await self._subscribe(channel)
             changed = asyncio.ensure_future(self._changed.wait())
             either: list[asyncio.Future[Any]] = [changed, channel.closed]
@@ -446,16 +438,32 @@ class Consumer:
             changed.cancel()
         raise ChannelRefused(*channel.closed.result())
 
+    @property
+    def _wanting(self) -> bool:
+        """Whether to be subscribed."""
+        return self._active and not self._in_hand.full
+
+    @property
+    def _fitting(self) -> int:
+        """How many messages to ask for."""
+        fits = self._in_hand.fits
+        return self._prefetch if fits is None else min(self._prefetch, fits)
+
     async def _subscribe(self, channel: Channel) -> str:
         def deliver(_raw: Any, method: Any, _properties: Any, body: bytes) -> None:
-            delivery = Delivery(body, self.queue, method.delivery_tag, channel)
-            if self._active:
-                self._on_delivery(delivery)
-            else:
+            delivery = Delivery(body, self.queue, method.delivery_tag, channel, self._in_hand)
+            if not self._wanting:
                 delivery.give_back()
+                return
+            self._in_hand.add(delivery)
+            if len(self._in_hand) >= self._subscribed_prefetch < self._prefetch and not self._in_hand.full:
+                # Messages have become smaller: ask for twice as many.
+                self._in_hand.fits = 2 * self._subscribed_prefetch
+                self._changed.set()
+            self._on_delivery(delivery)
 
-        self._subscribed_prefetch = self._prefetch
-        await channel.call(channel.raw.basic_qos, prefetch_count=self._prefetch)
+        self._subscribed_prefetch = self._fitting
+        await channel.call(channel.raw.basic_qos, prefetch_count=self._subscribed_prefetch)
         frame = await channel.call(channel.raw.basic_consume, queue=self.queue, on_message_callback=deliver)
         self._subscribed_at = time.monotonic()
         return str(frame.method.consumer_tag)

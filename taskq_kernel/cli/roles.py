@@ -42,7 +42,10 @@ def service(**flags: Any) -> int:
     "task_processes", "task_open_files", "task_file_size", "grace", "home", "log_level",
 )  # fmt: skip
 def worker(**flags: Any) -> int:
-    """Run a worker until it is told to stop (SIGTERM or Ctrl-C). It finishes what it can first."""
+    """Run a worker until it is told to stop (SIGTERM or Ctrl-C).
+
+    It finishes what it can within its grace and gives the rest back; told a second time, it gives all back at once.
+    """
     return _run("taskq_worker.main", "run", flags)
 
 

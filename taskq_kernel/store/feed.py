@@ -11,11 +11,13 @@ from sqlalchemy.engine import Connection
 from taskq_kernel.errors import ServiceError
 from taskq_kernel.store.database import current_version
 from taskq_kernel.store.filters import TaskFilter
-from taskq_kernel.store.records import LONG_FIELDS, select_tasks
+from taskq_kernel.store.records import LONG_FIELDS, long_columns, select_tasks
 from taskq_kernel.store.tables import tasks
 
-#: How many tasks one event carries at most.
+#: How many tasks one event carries at most, and how long their texts may be, in characters: the
+#: task that goes beyond is the last.
 MAX_CHANGES = 500
+MAX_CHARACTERS = 4 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +64,17 @@ def read_changes(
         query = query.where(sa.or_(tasks.c.deleted_at.isnot(None), sa.and_(sa.true(), *clauses)))
         if task_filter.visible_to is not None:  # a deleted task keeps its owner
             query = query.where(tasks.c.owner == task_filter.visible_to)
-    rows = list(conn.execute(query).all())
-    more = len(rows) > MAX_CHANGES
-    rows = rows[:MAX_CHANGES]
+    rows: list[Any] = []
+    size, more = 0, False
+    long = long_columns(wants)
+    # A few at a time: all of them may be many times as long as one event.
+    with conn.execute(query, execution_options={"yield_per": 50}) as found:
+        for row in found:
+            if len(rows) == MAX_CHANGES or size > MAX_CHARACTERS:
+                more = True
+                break
+            rows.append(row)
+            size += sum(len(getattr(row, name) or "") for name in long)
     return Changes(
         version=rows[-1].version if more else version,
         tasks=[row for row in rows if row.deleted_at is None],

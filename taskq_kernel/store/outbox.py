@@ -76,7 +76,8 @@ def read_due(conn: Connection, now: float) -> Due:
     messages: dict[tuple[str, int], list[bytes]] = {}
     size = 0
     seen: set[int] = set()
-    with conn.execute(_DUE, {"now": now}) as rows:
+    # A few at a time: all that are due may be many times as large as a batch.
+    with conn.execute(_DUE, {"now": now}, execution_options={"yield_per": 20}) as rows:
         for row in rows:
             entries.append(row.outbox_id)
             if row.status != TaskStatus.QUEUEING or row.deleted_at is not None or row.number in seen:

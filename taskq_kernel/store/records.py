@@ -38,6 +38,11 @@ def columns_for(long_fields: frozenset[str]) -> tuple[sa.ColumnElement[Any], ...
     return (*_SHORT, *(column for field in sorted(long_fields) for column in _LONG[field]))
 
 
+def long_columns(wants: frozenset[str]) -> list[str]:
+    """The names of the columns that may be long and that the GraphQL fields ``wants`` need."""
+    return [column.key for field in sorted(wants & LONG_FIELDS) for column in _LONG[field] if column.key]
+
+
 @lru_cache(maxsize=64)
 def _select(long_fields: frozenset[str]) -> sa.Select[Any]:
     query = sa.select(*columns_for(long_fields))

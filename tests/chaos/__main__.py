@@ -38,12 +38,13 @@ def main(argv: list[str] | None = None) -> int:
         type=int,
         const=100_000,
         metavar="TASKS",
-        help="no faults: 100,000 waiting tasks while workers join, leave and drain",
+        help="no faults: 100,000 waiting tasks while workers join, leave and drain; what waits after --minutes"
+        " is cancelled",
     )
     parser.add_argument("--out", type=Path, default=Path("test-results/chaos"), help="folder for the report")
     arguments = parser.parse_args(argv)
     if arguments.long:
-        return _crowd(arguments.long, arguments.seed, arguments.out)
+        return _crowd(arguments.long, arguments.seed, 60 * arguments.minutes, arguments.out)
     options = Options(
         seed=arguments.seed,
         seconds=60 * arguments.minutes,
@@ -59,8 +60,8 @@ def main(argv: list[str] | None = None) -> int:
     return 1 if result.failures else 0
 
 
-def _crowd(tasks: int, seed: int, out: Path) -> int:
-    crowd = run_crowd(tasks, seed, lambda line: print(line, flush=True), out / "logs")
+def _crowd(tasks: int, seed: int, seconds: float, out: Path) -> int:
+    crowd = run_crowd(tasks, seed, seconds, lambda line: print(line, flush=True), out / "logs")
     out.mkdir(parents=True, exist_ok=True)
     (out / "crowd.md").write_text(crowd.as_text())
     print(crowd.as_text())

@@ -68,10 +68,15 @@ class Battlefield:
         self.service.create([{"id": one, "code": code, **options} for one in ids])
         return ids
 
-    def submit_traced(self, plan: str = "ok", seconds: float = 0.0, count: int = 1, **options: Any) -> list[str]:
-        """Submit tasks that leave a trace in the folder of effects (see `chaos.load`)."""
+    def submit_traced(
+        self, plan: str = "ok", seconds: float = 0.0, count: int = 1, ballast: str = "", **options: Any
+    ) -> list[str]:
+        """Submit tasks that leave a trace in the folder of effects (see `chaos.load`).
+
+        ``ballast`` is one more argument, which their messages and outcomes carry.
+        """
         ids = [str(uuid.uuid4()) for _ in range(count)]
-        arguments = {"folder": str(self.arena.effects), "plan": plan, "seconds": seconds}
+        arguments = {"folder": str(self.arena.effects), "plan": plan, "seconds": seconds, "ballast": ballast}
         self.service.create(
             [{"id": one, "code": CODE, "arguments": {**arguments, "uid": one}, **options} for one in ids]
         )

@@ -10,7 +10,8 @@ from contextlib import asynccontextmanager
 import pytest
 from stacks import RunningStack
 
-from taskq_kernel.broker.client import Broker, Delivery, QueueMissing
+from taskq_kernel.broker.client import Broker, QueueMissing
+from taskq_kernel.broker.delivery import Delivery
 from taskq_kernel.broker.names import Names
 from taskq_kernel.errors import BrokerUnreachable
 

@@ -6,9 +6,11 @@ import asyncio
 import json
 import os
 import random
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from uuid import uuid4
 
 import pytest
@@ -103,6 +105,25 @@ def test_an_outcome_that_no_database_holds_does_not_hold_up_the_others(stack: Ru
     [(reason, count)] = eventually(lambda: dead(stack).reasons, "a dead letter")
     assert count == 1
     assert reason.startswith(("the results database cannot hold it", "not a"))
+
+
+def test_an_outcome_of_another_release_in_the_results_database_holds_up_no_other_and_is_told(
+    stack: RunningStack,
+) -> None:
+    with connect(stack.url, token=stack.token()) as client:
+        first = client.submit("1 + 1")
+        assert first.result(timeout=30) == 2
+        with closing(sqlite3.connect(stack.home / "results.db", timeout=10)) as results, results:
+            # As an older release would have left it: kept, not told, of a version that nobody knows any more.
+            old = (changed(OUTCOME, schema=0), first.id)
+            results.execute("UPDATE results SET verdict = NULL, message = ? WHERE task_id = ?", old)
+        assert client.submit("2 + 2").result(timeout=30) == 4
+
+    eventually(lambda: dead(stack).count == 1, "a dead letter")
+    [(reason, _)] = dead(stack).reasons
+    assert reason.startswith("kept in the results database, where this release cannot read it: schema version 0")
+    assert reason[:80] in check_dead_letters(stack.settings).detail
+    assert metric(stack, "taskq_dead_letters") == 1
 
 
 def test_a_flood_of_bad_messages_does_not_stop_good_ones(stack: RunningStack) -> None:

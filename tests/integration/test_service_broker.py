@@ -12,7 +12,8 @@ import pytest
 from service_process import ServiceProcess, service_process
 from stacks import RunningStack, eventually
 
-from taskq_kernel.broker.client import Broker, Delivery
+from taskq_kernel.broker.client import Broker
+from taskq_kernel.broker.delivery import Delivery
 from taskq_kernel.broker.names import Names
 from taskq_kernel.messages import TaskMessage, decode
 

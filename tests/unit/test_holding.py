@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import msgspec
+import pytest
+from sample_messages import OUTCOME
+from taskq_worker import holding as holding_module
 from taskq_worker.holding import CHUNK_CHARACTERS, CHUNKS_PER_HEARTBEAT, Held, Holding, State
 
 from taskq_kernel.domain import TaskKind
-from taskq_kernel.messages import SCHEMA, TaskMessage
+from taskq_kernel.messages import SCHEMA, OutcomeMessage, TaskMessage
 
 
 def held(task_id: str = "a", attempt: int = 1) -> Held:
@@ -71,3 +75,34 @@ def test_a_task_that_is_done_reports_that_and_nothing_else() -> None:
     task.set_progress(1.0, "")
     task.state = State.DONE
     assert task.report() == ({"id": "a", "attempt": 1, "done": True}, [])
+
+
+def outcome(text: str) -> OutcomeMessage:
+    value = msgspec.structs.replace(OUTCOME.value, data=msgspec.Raw(f'"{text}"'.encode()))
+    return msgspec.structs.replace(OUTCOME, value=value, logs=[])
+
+
+def test_what_is_held_is_bounded_by_its_size_and_room_is_made_as_it_is_settled(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(holding_module, "MOST_BYTES", 1000)
+    holding = Holding()
+    first, second = held("a"), held("b")
+    first.message_bytes = second.message_bytes = 300
+    for one in (first, second):
+        holding.add(one)
+    assert not holding.full
+    # An outcome adds its value, and messages alone keep nothing from being started.
+    holding.set_outcome(first, outcome("x" * 500))
+    assert (holding.full, holding.outcomes_full) == (True, False)
+    holding.set_outcome(second, outcome("x" * 600))
+    assert holding.outcomes_full
+    # Uploaded, its value is a reference: what it takes is less.
+    holding.set_outcome(second, msgspec.structs.replace(outcome(""), value=None))
+    assert (holding.full, holding.outcomes_full) == (True, False)
+    for one in (first, second):
+        holding.forget(one)
+    assert not holding.full
+    # An outcome of an attempt that is held no longer counts for nothing.
+    holding.set_outcome(first, outcome("x" * 5000))
+    assert not holding.full

@@ -63,6 +63,24 @@ def test_many_changes_come_in_parts_that_lose_nothing(lab: Lab) -> None:
     assert cursor == lab.store.read(current_version)
 
 
+def test_an_event_ends_early_when_its_texts_are_long_and_nothing_is_left_out(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("taskq_kernel.store.feed.MAX_CHARACTERS", 10_000)
+    lab.submit(*["#" * 4_000 + f"\n{number}" for number in range(8)])
+    seen, sizes, cursor = [], [], 0
+    while True:
+        found = changes(lab, cursor)
+        seen += [task.number for task in found.tasks]
+        sizes.append(len(found.tasks))
+        cursor = found.version
+        if not found.more:
+            break
+    assert sizes == [3, 3, 2]
+    assert seen == list(range(1, 9))
+    assert lab.store.read(read_changes, 0, None, frozenset()).more is False, "without the code they are short"
+
+
 def test_a_filter_applies_to_tasks_and_not_to_deleted_ones(lab: Lab) -> None:
     mine, theirs, gone = lab.submit("1")[0], lab.submit("2", owner="bob")[0], lab.submit("3", owner="bob")[0]
     lab.change("delete", gone, admin=True)

@@ -15,6 +15,8 @@ from taskq_kernel.messages import LogChunk, OutcomeMessage, TaskMessage
 
 #: Longest text of one log chunk; a longer piece of output becomes several.
 CHUNK_CHARACTERS = 32 * 1024
+#: Above this, in bytes, nothing new is claimed; and with so much in outcomes, nothing is started.
+MOST_BYTES = 256 << 20
 #: What a heartbeat carries at most of one task's output; the rest follows with the next.
 CHUNKS_PER_HEARTBEAT = 16
 
@@ -33,12 +35,17 @@ class Held:
 
     task: TaskMessage
     attempt: int
+    #: Lengths of the task's message, and of what its outcome adds to it.
+    message_bytes: int = 0
+    outcome_bytes: int = 0
     state: State = State.READY
     claimed_at: float = field(default_factory=time.monotonic)
     progress: tuple[float, str] | None = None
     outcome: OutcomeMessage | None = None
     #: When the outcome was last confirmed by the broker, on the monotonic clock.
     published_at: float | None = None
+    #: How often it was.
+    published: int = 0
     #: Output that the service has not got yet.
     logs: list[LogChunk] = field(default_factory=list)
     _next_seq: int = 1
@@ -92,6 +99,18 @@ class Holding:
     def __init__(self) -> None:
         self._held: dict[str, Held] = {}
         self.ready: deque[Held] = deque()
+        self._message_bytes = 0
+        self._outcome_bytes = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether what is held is too large for anything to be claimed."""
+        return self._message_bytes + self._outcome_bytes >= MOST_BYTES
+
+    @property
+    def outcomes_full(self) -> bool:
+        """Whether the outcomes held are too large for a task to be started."""
+        return self._outcome_bytes >= MOST_BYTES
 
     def __contains__(self, task_id: str) -> bool:
         return task_id in self._held
@@ -113,15 +132,36 @@ class Holding:
     def add(self, held: Held) -> None:
         """A claim was granted."""
         self._held[held.task.id] = held
+        self._message_bytes += held.message_bytes
         self.ready.append(held)
+
+    def set_outcome(self, held: Held, outcome: OutcomeMessage) -> None:
+        """A task is done, or its outcome has become a shorter one."""
+        size = _added_bytes(outcome)
+        if self.holds(held):
+            self._outcome_bytes += size - held.outcome_bytes
+        held.outcome, held.outcome_bytes, held.state = outcome, size, State.DONE
 
     def forget(self, held: Held) -> None:
         """This attempt is no longer this worker's."""
         if self.holds(held):
             del self._held[held.task.id]
+            self._message_bytes -= held.message_bytes
+            self._outcome_bytes -= held.outcome_bytes
         if held in self.ready:
             self.ready.remove(held)
 
     def count(self, state: State) -> int:
         """How many held tasks are in this state."""
         return sum(held.state is state for held in self._held.values())
+
+
+def _added_bytes(outcome: OutcomeMessage) -> int:
+    """About how much an outcome adds to the task's own message."""
+    value, error = outcome.value, outcome.error
+    size = sum(len(chunk.text) for chunk in outcome.logs)
+    if value is not None and value.data is not msgspec.UNSET:
+        size += len(bytes(value.data))
+    if error is not None:
+        size += len(error.message) + len(error.stacktrace)
+    return size

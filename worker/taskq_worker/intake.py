@@ -15,7 +15,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from taskq_kernel.broker.client import SETTLE_S, Broker, Consumer, Delivery
+from taskq_kernel.broker.client import SETTLE_S, Broker, Consumer
+from taskq_kernel.broker.delivery import Delivery
 from taskq_kernel.errors import BrokerUnreachable, MessageError, ServiceError, ServiceUnreachable
 from taskq_kernel.messages import TaskMessage, decode
 from taskq_worker.holding import Held, Holding, State
@@ -100,7 +101,7 @@ class Intake:
     def room(self) -> int:
         """How many more tasks may be claimed now."""
         waiting, running = len(self._holding.ready), self._holding.count(State.RUNNING)
-        if self.paused or self.service_away or len(self._holding) >= MOST_UNSETTLED:
+        if self.paused or self.service_away or self._holding.full or len(self._holding) >= MOST_UNSETTLED:
             return 0
         return max(0, self._slots - self.replacing - running + self._pace.ahead - waiting)
 
@@ -212,7 +213,8 @@ class Intake:
             if older is not None:
                 # Retried, or taken from this worker, before the next heartbeat could say so.
                 await self._let_go(older)
-            self._holding.add(Held(wanted[task_id].task, attempt))
+            message = wanted[task_id]
+            self._holding.add(Held(message.task, attempt, len(message.delivery.body)))
         for waiting in batch:
             waiting.delivery.ack()
         self.ready.set()

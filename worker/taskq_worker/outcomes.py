@@ -24,9 +24,13 @@ from taskq_worker.service_api import ServiceApi
 log = logging.getLogger(__name__)
 
 #: An outcome that is not settled this long after its publication is published again, in
-#: seconds. A sink that is away for a while must not be flooded, hence not shorter.
+#: seconds; each time after twice as long, until the broker was lost, which may have lost it, or up
+#: to `REPUBLISH_MOST_S`. Where the sink is away, its queue must not grow by all of them for ever.
 REPUBLISH_S = 15.0
+REPUBLISH_MOST_S = 900.0
+#: What is published at once, in outcomes and in bytes.
 PUBLISH_BATCH = 200
+PUBLISH_BYTES = 16 << 20
 RETRY_S = 0.3
 
 
@@ -39,11 +43,11 @@ class Outcomes:
         self._holding = holding
         self._pending: list[Held] = []
         self._wake = asyncio.Event()
+        broker.on_connect.append(self._connected)
 
     def add(self, held: Held, outcome: OutcomeMessage) -> None:
         """A task is done; its outcome is on its way from now on."""
-        held.outcome = outcome
-        held.state = State.DONE
+        self._holding.set_outcome(held, outcome)
         self._pending.append(held)
         self._wake.set()
 
@@ -54,12 +58,27 @@ class Outcomes:
 
     def repeat(self) -> None:
         """Publish again what should have been settled by now."""
-        limit = time.monotonic() - REPUBLISH_S
+        now = time.monotonic()
         for held in self._holding:
-            if held.state is State.DONE and held.published_at is not None and held.published_at < limit:
+            if held.state is State.DONE and held.published_at is not None and now > _due_again(held):
                 held.published_at = None
                 self._pending.append(held)
                 self._wake.set()
+
+    async def _connected(self, _broker: Broker) -> None:
+        for held in self._holding:
+            held.published = min(held.published, 1)
+
+    def _batch(self) -> list[Held]:
+        """The oldest that wait, as many as are published at once."""
+        batch: list[Held] = []
+        size = 0
+        for held in self._pending[:PUBLISH_BATCH]:
+            size += held.message_bytes + held.outcome_bytes
+            if batch and size > PUBLISH_BYTES:
+                break
+            batch.append(held)
+        return batch
 
     async def run(self) -> None:
         """Publish for ever."""
@@ -68,7 +87,7 @@ class Outcomes:
             await self._wake.wait()
             self._wake.clear()
             while self._pending:
-                first = self._pending[:PUBLISH_BATCH]
+                first = self._batch()
                 try:
                     await self._publish([held for held in first if self._holding.holds(held)])
                 except (BrokerUnreachable, ServiceUnreachable) as error:
@@ -88,6 +107,7 @@ class Outcomes:
         now = time.monotonic()
         for held in batch:
             held.published_at = now
+            held.published += 1
 
     async def _with_uploaded_value(self, held: Held) -> OutcomeMessage:
         """The outcome, its value replaced by a reference if it is too large for a message."""
@@ -116,5 +136,12 @@ class Outcomes:
             )
         else:
             reference = msgspec.structs.replace(value, data=msgspec.UNSET, ref=digest, size=len(data))
-        held.outcome = msgspec.structs.replace(outcome, value=reference)
-        return held.outcome
+        shorter = msgspec.structs.replace(outcome, value=reference)
+        self._holding.set_outcome(held, shorter)
+        return shorter
+
+
+def _due_again(held: Held) -> float:
+    """When an outcome that was published is published again if it is not settled."""
+    wait_s: float = min(REPUBLISH_S * 2 ** min(held.published - 1, 10), REPUBLISH_MOST_S)
+    return (held.published_at or 0.0) + wait_s

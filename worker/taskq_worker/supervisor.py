@@ -106,18 +106,46 @@ class Supervisor:
         #: Replaced when the service has named its interval.
         self._pulse = Pulse(settings.heartbeat)
         self._stop = asyncio.Event()
+        #: True once it was told to stop for the second time: what runs is given back at once.
+        self._hurry = False
+        self._joined = False
         #: Set whenever a task ended here or was settled.
         self._changed = asyncio.Event()
 
     def stop(self) -> None:
-        """Begin to drain: finish what runs, give the rest back, leave."""
+        """Begin to drain: finish what runs, give the rest back, leave. The second time, give back what runs, too."""
+        self._hurry = self._stop.is_set()
         self._stop.set()
+        self._changed.set()
 
     async def run(self) -> None:
         """Work until `stop` is called, or the service asks this worker to drain."""
+        loops: list[asyncio.Task[None]] = []
+        starting = asyncio.create_task(self._start(loops))
+        stopped = asyncio.ensure_future(self._stop.wait())
+        try:
+            await asyncio.wait([stopped, starting], return_when=asyncio.FIRST_COMPLETED)
+            if starting.done():
+                starting.result()
+                done, _ = await asyncio.wait([stopped, *loops], return_when=asyncio.FIRST_COMPLETED)
+                for loop in done - {stopped}:
+                    loop.result()  # a loop ends by an error only: let it end the worker
+                await self._drain()
+            elif self._joined:
+                await self._leave()
+        finally:
+            for task in (stopped, starting, *loops):
+                task.cancel()
+            await asyncio.gather(starting, *loops, return_exceptions=True)
+            await asyncio.gather(*(slot.close() for slot in self._slots))
+            await self._broker.close()
+
+    async def _start(self, loops: list[asyncio.Task[None]]) -> None:
+        """Join the fleet, start Julia, and then everything that works for ever."""
         lease = await self._register_patiently()
+        self._joined = True
         self._pulse = Pulse(lease.heartbeat_s)
-        loops = [asyncio.create_task(self._beat())]
+        loops.append(asyncio.create_task(self._beat()))
         self._slots = [self._slot(index, lease) for index in range(self._count)]
         await asyncio.gather(*(slot.start() for slot in self._slots))
         await self._register_patiently()
@@ -125,19 +153,6 @@ class Supervisor:
         await self._broker.start()
         self._intake.wake.set()
         loops += [asyncio.create_task(loop) for loop in self._loops()]
-        stopped = asyncio.ensure_future(self._stop.wait())
-        try:
-            done, _ = await asyncio.wait([stopped, *loops], return_when=asyncio.FIRST_COMPLETED)
-            for loop in done - {stopped}:
-                loop.result()  # a loop ends by an error only: let it end the worker
-            await self._drain()
-        finally:
-            stopped.cancel()
-            for loop in loops:
-                loop.cancel()
-            await asyncio.gather(*loops, return_exceptions=True)
-            await asyncio.gather(*(slot.close() for slot in self._slots))
-            await self._broker.close()
 
     def _loops(self) -> list[Coroutine[Any, Any, None]]:
         slots = [self._serve(slot) for slot in self._slots]
@@ -165,7 +180,7 @@ class Supervisor:
         """Run one claimed task after another in this slot."""
         while True:
             await self._julia_of(slot)
-            while not self._holding.ready:
+            while not self._holding.ready or self._holding.outcomes_full:
                 self._intake.ready.clear()
                 await self._intake.ready.wait()
             held = self._holding.ready.popleft()
@@ -304,6 +319,7 @@ class Supervisor:
             self._holding.forget(sent[task_id])
         for task_id in reply.stop:
             await self._let_go(sent[task_id])
+        self._intake.ready.set()  # outcomes that were settled may have held up the slots
         self._changed.set()
         if reply.drain and not self._stop.is_set():
             log.info("the service asks this worker to drain")
@@ -333,10 +349,14 @@ class Supervisor:
         log.info("draining: %d running, %d waiting", len(self._running), len(self._holding.ready))
         await self._intake.close()
         await self._intake.release_stale()
-        await self._wait_for(lambda: not self._running, self._settings.grace)
+        await self._wait_for(lambda: self._hurry or not self._running, self._settings.grace)
         for held in [held for held in self._holding if held.state is not State.DONE]:
             await self._let_go(held)
-        await self._wait_for(lambda: not len(self._holding), SETTLE_S)
+        # Nothing runs here any more when the service hands it to others.
+        await self._wait_for(lambda: not self._running and not len(self._holding), SETTLE_S)
+        await self._leave()
+
+    async def _leave(self) -> None:
         try:
             await asyncio.wait_for(self._api.leave(), SETTLE_S)
         except (ServiceUnreachable, ServiceError, TimeoutError) as error:

@@ -1,0 +1,103 @@
+"""The results database across a change of release: what cannot be read is set aside, and holds up nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+import sqlalchemy as sa
+from sample_messages import OUTCOME, changed
+from taskq_sink.database import UNREADABLE, ResultsDatabase, metadata, results
+
+from taskq_kernel import messages
+from taskq_kernel.domain import Verdict
+from taskq_kernel.messages import OutcomeMessage, encode
+
+pytest_plugins = ["store_fixtures"]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> Iterator[ResultsDatabase]:
+    database = ResultsDatabase("sqlite://" if request.param == "sqlite" else request.getfixturevalue("postgres_url"))
+    yield database
+    metadata.drop_all(database._engine)
+    database.close()
+
+
+def outcome(attempt: int) -> OutcomeMessage:
+    return msgspec.structs.replace(OUTCOME, attempt=attempt)
+
+
+def rewrite(database: ResultsDatabase, attempt: int, body: bytes) -> None:
+    """Change a row's message as if another release had written it."""
+    with database._engine.begin() as connection:
+        connection.execute(sa.update(results).where(results.c.attempt == attempt).values(message=body))
+
+
+def test_a_row_that_cannot_be_read_is_set_aside_with_its_reason_and_the_others_are_told(
+    database: ResultsDatabase,
+) -> None:
+    database.commit([outcome(attempt) for attempt in (1, 2, 3)])
+    rewrite(database, 1, changed(OUTCOME, schema=99))
+    rewrite(database, 2, b"\xff not JSON")
+
+    assert database.untold(2, 1 << 20) == [outcome(3)]
+    aside = database.set_aside(9)
+    assert [row.body for row in aside] == [changed(OUTCOME, schema=99), b"\xff not JSON"]
+    assert "schema version 99" in aside[0].reason
+    assert "not a JSON object" in aside[1].reason
+
+
+def test_what_is_set_aside_is_kept_and_is_shown_until_it_was_reported(database: ResultsDatabase) -> None:
+    database.commit([outcome(1), outcome(2)])
+    rewrite(database, 1, b"{}")
+    rewrite(database, 2, b"[]")
+    database.untold(9, 1 << 20)
+    [first, second] = database.set_aside(9)
+
+    database.reported([first])
+
+    assert database.set_aside(9) == [second]
+    with database._engine.connect() as connection:
+        kept = connection.execute(sa.select(results.c.verdict, results.c.message).order_by(results.c.id)).all()
+    assert kept == [(UNREADABLE, b"{}"), (UNREADABLE, b"[]")]
+
+
+def test_a_row_of_an_older_version_that_this_release_knows_is_read(
+    database: ResultsDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database.commit([outcome(1)])
+    older = msgspec.json.decode(encode(outcome(1)), type=dict[str, msgspec.Raw])
+    older["took"] = older.pop("seconds")
+
+    def of_version_1(fields: dict[str, msgspec.Raw]) -> dict[str, msgspec.Raw]:
+        fields["seconds"] = fields.pop("took")
+        return fields
+
+    monkeypatch.setattr(messages, "SCHEMA", 2)
+    monkeypatch.setitem(messages.OUTCOME_UPGRADES, 1, of_version_1)
+    database.commit([outcome(2)])
+    rewrite(database, 1, msgspec.json.encode(older))
+    rewrite(database, 2, b'{"schema": 1}')  # of a known version, and broken
+
+    [read] = database.untold(9, 1 << 20)
+
+    assert [row.reason for row in database.set_aside(9)] == ["an outcome of version 1 that is broken: KeyError('took')"]
+    assert read == msgspec.structs.replace(outcome(1), schema=2)
+    database.told([(read, Verdict.ACCEPTED)])
+    assert database.untold(9, 1 << 20) == []
+
+
+def test_what_is_told_at_once_is_bounded_by_its_size_and_every_outcome_gets_its_turn(database: ResultsDatabase) -> None:
+    database.commit([outcome(attempt) for attempt in range(1, 6)])
+    size = len(encode(outcome(1)))
+    seen = []
+    while batch := database.untold(9, 2 * size + 1):
+        assert len(batch) <= 2
+        seen += [one.attempt for one in batch]
+        database.told([(one, Verdict.ACCEPTED) for one in batch])
+    assert seen == [1, 2, 3, 4, 5]
+
+    database.commit([outcome(6)])
+    assert database.untold(9, 1) == [outcome(6)], "one that is longer than all may be comes alone"
