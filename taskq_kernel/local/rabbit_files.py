@@ -256,6 +256,9 @@ def _configuration(facts: NodeFacts) -> str:
             f"default_user = {USER}",
             f"default_pass = {facts.password}",
             "heartbeat = 60",
+            # As 3.x has it. From 4.0 on it is 16 MiB, and who sends more loses the channel; here it
+            # becomes a dead letter, with the reason.
+            "max_message_size = 134217728",
             # Above this RabbitMQ makes publishers wait. It must fit beside Julia.
             f"vm_memory_high_watermark.absolute = {_memory_limit_bytes()}",
             "disk_free_limit.absolute = 50MB",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import threading
 import time
 import uuid
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -123,9 +125,7 @@ class Battlefield:
 
     def results(self, ids: Sequence[str]) -> list[tuple[str, int, str | None]]:
         """The rows of the results database for some tasks: id, attempt, verdict."""
-        import sqlite3
-
-        with sqlite3.connect(f"file:{self.arena.results_database}?mode=ro", uri=True) as database:
+        with closing(sqlite3.connect(f"file:{self.arena.results_database}?mode=ro", uri=True)) as database:
             marks = ",".join("?" * len(ids))
             query = f"SELECT task_id, attempt, verdict FROM results WHERE task_id IN ({marks})"
             return list(database.execute(query, list(ids)))
