@@ -15,14 +15,17 @@ class Policy:
     heartbeat_s: float = 1.0
     #: How long a worker may be silent before it counts as lost.
     lease_s: float = 3.0
-    #: How long a worker may need to find a service that came back, on top of a lease.
-    return_s: float = 5.0
     #: How many workers a task may lose.
     max_lost: int = 3
     #: What is kept of the output of one attempt.
     max_log_bytes: int = 1 << 20
     #: The largest value, as JSON.
     max_value_bytes: int = 64 << 20
+
+    @property
+    def return_s(self) -> float:
+        """How long a worker may need to find a service that came back, on top of a lease: two heartbeats."""
+        return 2 * self.heartbeat_s
 
     @classmethod
     def of(cls, settings: Settings) -> Policy:
