@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
@@ -43,6 +44,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--out", type=Path, default=Path("test-results/chaos"), help="folder for the report")
     arguments = parser.parse_args(argv)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the stack is taken down
     if arguments.long:
         return _crowd(arguments.long, arguments.seed, 60 * arguments.minutes, arguments.out)
     options = Options(
