@@ -38,6 +38,8 @@ from taskq_kernel.local.processes import Daemon, file_lock, free_port, port_is_f
 from taskq_kernel.local.rabbitmq import RabbitNode
 from taskq_kernel.settings import Settings, config_file
 
+#: Where the service of a local stack listens.
+LOOPBACK = "127.0.0.1"
 #: Started in this order, stopped in the reverse one.
 ROLES = ("broker", "service", "sink", "worker")
 #: How long each step may take, in seconds.
@@ -114,9 +116,9 @@ class LocalStack:
         StackError, SetupError
             With what could not be started, the end of its log, and what to do.
         SettingsError
-            If ``taskq.toml`` gives the service a certificate.
+            If ``taskq.toml`` gives the service a certificate, or another address than loopback.
         """
-        self._check_tls()
+        self._check_file()
         self._make_folders()
         with file_lock(self.home / "stack.lock", timeout_s=2 * START_TIMEOUT_S):
             before = read_info(self.home)
@@ -181,14 +183,17 @@ class LocalStack:
 
     # -- steps ---------------------------------------------------------------------------
 
-    def _check_tls(self) -> None:
-        """Refuse a certificate that the service would find in ``taskq.toml``; variables are not passed on to it."""
+    def _check_file(self) -> None:
+        """Refuse what ``taskq.toml`` would have the service listen with; variables are not passed on to it."""
         file = config_file(self.home)
-        given = tomllib.loads(file.read_text()).keys() & {"tls_cert", "tls_key"} if file else set()
+        settings = tomllib.loads(file.read_text()) if file else {}
+        given = settings.keys() & {"host", "tls_cert", "tls_key"}
+        if settings.get("host") == LOOPBACK:
+            given.remove("host")
         if given:
             raise SettingsError(
                 f"{file} sets {' and '.join(sorted(given))}, and a local stack speaks http, on loopback alone: take "
-                "it out of the file; `taskq service` takes --tls-cert and --tls-key"
+                "it out of the file; `taskq service` takes --host, --tls-cert and --tls-key"
             )
 
     def _make_folders(self) -> None:
@@ -237,7 +242,7 @@ class LocalStack:
             port = self._settings.port or free_port()
         write_private(self.home / "run" / "port", str(port))
         return StackInfo(
-            graphql=f"http://127.0.0.1:{port}/graphql",
+            graphql=f"http://{LOOPBACK}:{port}/graphql",
             token_file=str(self.home / "tokens" / f"{Role.ADMIN}.token"),
             port=port,
             slots=slots,

@@ -43,19 +43,32 @@ def test_what_users_may_see_is_told_to_the_service(stack: LocalStack) -> None:
 
 
 @pytest.mark.parametrize("place", ["data folder", "current folder"])
-def test_a_certificate_in_the_file_that_the_parts_read_is_refused_before_anything_starts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+@pytest.mark.parametrize(
+    ("lines", "named"),
+    [
+        ('tls_cert = "cert.pem"\ntls_key = "key.pem"\n', "tls_cert and tls_key"),
+        ('host = "0.0.0.0"\ninsecure = true\n', "host"),
+    ],
+)
+def test_what_a_local_stack_cannot_listen_with_is_refused_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lines: str, named: str, place: str
 ) -> None:
     home, here = tmp_path / "home", tmp_path / "here"
     for folder in (home, here):
         folder.mkdir()
     monkeypatch.chdir(here)
     file = (home if place == "data folder" else here) / "taskq.toml"
-    file.write_text('tls_cert = "cert.pem"\ntls_key = "key.pem"\n')
+    file.write_text(lines)
     stack = LocalStack(load_settings(home=home))
     try:
-        with pytest.raises(SettingsError, match=r"taskq\.toml sets tls_cert and tls_key, and a local stack"):
+        with pytest.raises(SettingsError, match=rf"taskq\.toml sets {named}, and a local stack"):
             stack.up(workers=1)
         assert [path.name for path in home.iterdir()] == (["taskq.toml"] if place == "data folder" else [])
     finally:
         stack.down()
+
+
+def test_the_address_that_a_local_stack_has_anyway_may_be_in_the_file(tmp_path: Path) -> None:
+    (tmp_path / "taskq.toml").write_text('host = "127.0.0.1"\n')
+
+    LocalStack(load_settings(home=tmp_path))._check_file()
