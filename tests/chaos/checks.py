@@ -17,11 +17,13 @@ from typing import Any
 
 import psutil
 
+from chaos.faults import LEASE_S
 from chaos.load import FINAL, Promise
 from taskq_kernel.domain import LEGAL_MOVES, TaskStatus
 
-#: A running task that was cancelled stops within this many seconds.
-STOP_S = 5.0
+#: A running task that was cancelled stops within this many seconds: a worker that is paused
+#: just then, with its Julia processes, is so for up to four seconds more than a lease.
+STOP_S = LEASE_S + 4.0 + 2.0
 #: What ends a task whose plan was to finish, where faults had a hand in it.
 BY_FAULTS = {"WorkerLost", "ProcessCrashed", "ProcessExited", "MemoryLimitExceeded", "TimeoutExceeded"}
 MOST_SHOWN = 20
@@ -111,7 +113,10 @@ def _check_plan(found: Findings, promise: Promise, row: dict[str, Any]) -> None:
         if promise.plan == "poison" and error != "WorkerLost":
             found.wrong.append(f"task {row['number']} kills its workers and is FAILED with {error}")
         return
-    if status == "FAILED" and error in BY_FAULTS:
+    # A fault may also have used up one of the attempts that the plan counts on.
+    reasons = [one["reason"].partition(":")[0] for one in row["history"]]
+    used_up = promise.plan == "flaky" and not BY_FAULTS.isdisjoint(reasons)
+    if status == "FAILED" and (error in BY_FAULTS or used_up):
         found.failed_by_faults += 1
     elif status in FINAL:
         found.wrong.append(f"task {row['number']} ({promise.plan}) is {status} {row['error'] or ''}")
