@@ -21,6 +21,7 @@ from taskq_worker.runner import choose_runner
 
 from taskq_kernel import connect
 from taskq_kernel.broker import client as broker_client
+from taskq_kernel.broker import publisher
 from taskq_kernel.broker.client import Broker
 from taskq_kernel.broker.delivery import Delivery
 from taskq_kernel.broker.names import Names
@@ -143,7 +144,7 @@ def test_after_large_messages_a_consumer_asks_for_many_small_ones_again(
 def test_a_broker_that_takes_nothing_is_not_sent_the_same_again_and_again(
     stack: RunningStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(broker_client, "CONFIRM_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(publisher, "CONFIRM_TIMEOUT_S", 0.2)
 
     async def scene(broker: Broker, queue: str) -> None:
         batch = [b"x" * 100 * KB] * 10
@@ -151,7 +152,7 @@ def test_a_broker_that_takes_nothing_is_not_sent_the_same_again_and_again(
             for _ in range(20):
                 with pytest.raises(BrokerUnreachable, match="did not confirm|has not confirmed"):
                     await broker.publish(queue, batch)
-        monkeypatch.setattr(broker_client, "CONFIRM_TIMEOUT_S", 20.0)
+        monkeypatch.setattr(publisher, "CONFIRM_TIMEOUT_S", 20.0)
         async with asyncio.timeout(20):
             while True:
                 try:

@@ -10,9 +10,10 @@ from contextlib import asynccontextmanager
 import pytest
 from stacks import RunningStack
 
-from taskq_kernel.broker.client import Broker, QueueMissing
+from taskq_kernel.broker.client import Broker
 from taskq_kernel.broker.delivery import Delivery
 from taskq_kernel.broker.names import Names
+from taskq_kernel.broker.publisher import QueueMissing
 from taskq_kernel.errors import BrokerUnreachable
 
 
