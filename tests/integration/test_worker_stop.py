@@ -131,6 +131,21 @@ def test_a_second_signal_ends_the_grace(
     again.cancel()
 
 
+def test_a_signal_after_the_service_has_asked_for_it_leaves_the_grace(
+    stack: RunningStack, q: Client, queue: str, effects: Path, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    with worker(stack, queue, log, "--grace", "20") as process:
+        task = q.submit(LONG, arguments={"folder": str(effects), "seconds": 3}, queue=queue)
+        eventually(lambda: run_somewhere(effects), "it runs", 60)
+        (joined,) = [one for one in q.workers() if one.pid == process.pid]
+        q._transport.execute("mutation($id: ID!) { drainWorker(id: $id) { id } }", {"id": joined.id})
+        eventually(lambda: b"draining" in log.read_bytes(), "it drains")
+        process.send_signal(signal.SIGTERM)
+        stopped(process, 20 + LEAVE_S)
+    assert (task.result(timeout=10), task.attempt) == ("first", 1)
+
+
 def test_a_worker_that_has_not_found_its_service_yet_stops_when_it_is_told_to(
     stack: RunningStack, queue: str, tmp_path: Path
 ) -> None:

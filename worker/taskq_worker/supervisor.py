@@ -106,15 +106,15 @@ class Supervisor:
         #: Replaced when the service has named its interval.
         self._pulse = Pulse(settings.heartbeat)
         self._stop = asyncio.Event()
-        #: True once it was told to stop for the second time: what runs is given back at once.
-        self._hurry = False
+        #: How often `stop` was called. From the second time on what runs is given back at once.
+        self._stops = 0
         self._joined = False
         #: Set whenever a task ended here or was settled.
         self._changed = asyncio.Event()
 
     def stop(self) -> None:
         """Begin to drain: finish what runs, give the rest back, leave. The second time, give back what runs, too."""
-        self._hurry = self._stop.is_set()
+        self._stops += 1
         self._stop.set()
         self._changed.set()
 
@@ -323,7 +323,7 @@ class Supervisor:
         self._changed.set()
         if reply.drain and not self._stop.is_set():
             log.info("the service asks this worker to drain")
-            self.stop()
+            self._stop.set()
 
     async def _let_go(self, held: Held) -> None:
         """The service took this attempt away: cancelled, deleted, or the lease ran out."""
@@ -349,7 +349,7 @@ class Supervisor:
         log.info("draining: %d running, %d waiting", len(self._running), len(self._holding.ready))
         await self._intake.close()
         await self._intake.release_stale()
-        await self._wait_for(lambda: self._hurry or not self._running, self._settings.grace)
+        await self._wait_for(lambda: self._stops > 1 or not self._running, self._settings.grace)
         for held in [held for held in self._holding if held.state is not State.DONE]:
             await self._let_go(held)
         # Nothing runs here any more when the service hands it to others.
