@@ -9,7 +9,6 @@ machine code, before that the results of type inference.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import logging
 import os
@@ -20,11 +19,12 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from taskq_kernel.errors import SetupError
+from taskq_kernel.errors import SetupError, TaskqError
+from taskq_kernel.local.processes import file_lock
 from taskq_worker.runner import JULIA_SOURCES, JuliaCommand, julia_version, task_environment
 
 log = logging.getLogger(__name__)
@@ -63,7 +63,7 @@ def compile_ahead(command: JuliaCommand, cache: Path) -> JuliaCommand:
         if not (folder / _READY).exists():
             _compile(command, folder)
         os.utime(folder / _READY)
-    except (SetupError, OSError) as error:
+    except (TaskqError, OSError) as error:
         log.warning("the runner could not be compiled ahead, so each Julia process starts later: %s", error)
         return command
     return replace(command, sources=folder)
@@ -97,8 +97,8 @@ def _sources() -> list[Path]:
 
 
 def _compile(command: JuliaCommand, folder: Path) -> None:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(folder.with_name(f"{folder.name}.lock")):
+    folder.parent.mkdir(parents=True, exist_ok=True)  # as the umask has it: task users read there
+    with file_lock(folder.with_name(f"{folder.name}.lock"), timeout_s=2 * _TIMEOUT_S):
         if (folder / _READY).exists():  # another process has done it meanwhile
             return
         begun = time.monotonic()
@@ -127,28 +127,43 @@ def _run(command: JuliaCommand, options: list[str]) -> None:
         # What is compiled must not depend on the packages of whoever is first.
         environment.pop("JULIA_PROJECT", None)
         environment |= {"JULIA_DEPOT_PATH": f"{command.sources}:", "JULIA_LOAD_PATH": "@stdlib"}
-        julia = subprocess.Popen(
-            [program, *options, *arguments], env=environment, cwd=home, stdin=nothing, stdout=nothing,
-            stderr=subprocess.PIPE, pass_fds=(nothing.fileno(),), text=True, errors="replace",
-            start_new_session=True,
-        )  # fmt: skip
-        with julia:
+        with ExitStack() as stack:
+            with _signals_later():
+                julia = stack.enter_context(subprocess.Popen(
+                    [program, *options, *arguments], env=environment, cwd=home, stdin=nothing, stdout=nothing,
+                    stderr=subprocess.PIPE, pass_fds=(nothing.fileno(),), text=True, errors="replace",
+                    start_new_session=True,
+                ))  # fmt: skip
+                stack.callback(_kill_session, julia)
             try:
                 _, said = julia.communicate(timeout=_TIMEOUT_S)
             except subprocess.TimeoutExpired:
                 raise SetupError(f"{program} was not done after {_TIMEOUT_S:g} s") from None
-            finally:
-                if julia.poll() is None:
-                    os.killpg(julia.pid, signal.SIGKILL)  # Julia compiles packages in a child
     if julia.returncode != 0:
         raise SetupError(f"{program} ended with exit code {julia.returncode}: {said.strip()[-500:]}")
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+def _signals_later() -> Iterator[None]:
+    """Have Python's handlers of signals that end a worker run after the block.
+
+    One that raised while a process is being started would leave it behind, known to nobody.
+    """
+    came: list[int] = []
+    before = {one: signal.signal(one, lambda number, _: came.append(number)) for one in (signal.SIGTERM, signal.SIGINT)}
+    try:
         yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    for one in came:
+        signal.raise_signal(one)
+
+
+def _kill_session(julia: subprocess.Popen[str]) -> None:
+    """End a process that still runs, and its children: Julia compiles packages in one."""
+    if julia.poll() is None:
+        os.killpg(julia.pid, signal.SIGKILL)
 
 
 def _remove_unused(cache: Path) -> None:
