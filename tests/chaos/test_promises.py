@@ -17,14 +17,12 @@ import pytest
 from chaos import checks
 from chaos.checks import Findings
 from chaos.conftest import CONSUMER_TIMEOUT_MS, Battlefield
+from chaos.faults import LEASE_S
 from chaos.fleet import SLACK, Worker, wait_for
 from chaos.load import POISON
 from taskq_kernel.local.rabbit_files import NodeFiles
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180 * SLACK)]
-
-#: The lease of a local stack, in seconds.
-LEASE_S = 3.0
 
 
 def statuses(rows: list[dict[str, Any]]) -> list[str]:
