@@ -114,6 +114,9 @@ def test_an_outcome_of_another_release_in_the_results_database_holds_up_no_other
         first = client.submit("1 + 1")
         assert first.result(timeout=30) == 2
         with closing(sqlite3.connect(stack.home / "results.db", timeout=10)) as results, results:
+            # The service has it before the sink writes down what the service made of it.
+            told = "SELECT count(*) FROM results WHERE task_id = ? AND verdict IS NOT NULL"
+            eventually(lambda: results.execute(told, (first.id,)).fetchone() == (1,), "the sink has told it")
             # As an older release would have left it: kept, not told, of a version that nobody knows any more.
             old = (changed(OUTCOME, schema=0), first.id)
             results.execute("UPDATE results SET verdict = NULL, message = ? WHERE task_id = ?", old)
