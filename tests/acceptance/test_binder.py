@@ -24,9 +24,10 @@ from pathlib import Path
 
 import pytest
 import urllib3
-from browser import Pages, free_port
+from browser import Pages, free_port, run_all_cells
 from dashboard_page import links_to_this_machine, submit_example, wait_for_status
 from fresh import ROOT, OrdinaryUser, clean_environment, copy_sources, missing, run
+from playwright.sync_api import expect
 
 from taskq_kernel.errors import TaskqError
 from taskq_kernel.local.julia import find_julia
@@ -259,6 +260,17 @@ def test_the_dashboard_runs_an_example_and_all_of_it_fits(served: Served, open_p
     assert total < MEMORY_LIMIT_MB, table
     assert any("julia" in command for command in processes.values()), table
     assert any("ipykernel" in command for command in processes.values()), table
+
+
+def test_the_quick_start_runs_from_its_first_cell_to_its_last(served: Served, open_page: Pages) -> None:
+    # Given: the notebook, opened as the other badge opens it.
+    page = open_page(served.page("lab/tree/notebooks/quickstart.ipynb"))
+    # When: all of it is run.
+    run_all_cells(page)
+    # Then: its last task has failed as it is meant to, after all that comes before.
+    failed = page.locator(".jp-OutputArea-output", has_text="DomainError")
+    expect(failed.first).to_be_visible(timeout=120_000)
+    expect(page.locator(".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.stderr']")).to_have_count(0)
 
 
 def test_no_page_links_to_this_machine(served: Served, open_page: Pages) -> None:
