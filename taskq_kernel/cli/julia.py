@@ -6,6 +6,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 
 import click
@@ -34,8 +35,9 @@ def install(home: Path | None) -> int:
     """
     from taskq_kernel.local import julia_project
 
+    trial = import_module("taskq_worker.trial").try_juliacall
     with _progress("setting up Julia") as on_line:
-        found = julia_project.install(_home(home), on_line)
+        found = julia_project.install(_home(home), trial, on_line)
     output.line(f"juliacall {found.package} is ready, with Julia {found.julia} at {found.executable}")
     return DONE
 

@@ -56,8 +56,23 @@ class JuliaInstall:
     @property
     def release(self) -> tuple[int, int]:
         """Major and minor version."""
-        major, minor = self.version.split(".")[:2]
-        return int(major), int(minor)
+        return release_of(self.version)
+
+
+def release_of(version: str) -> tuple[int, int]:
+    """Major and minor number of a version such as ``1.10.4``."""
+    major, minor = version.split(".")[:2]
+    return int(major), int(minor)
+
+
+def thread_setting(release: tuple[int, int], threads: int) -> str:
+    """The value of ``JULIA_NUM_THREADS`` with which Julia has so many threads, and no other.
+
+    From 1.12 on there is one more, "interactive", unless that is set to zero: what a task
+    leaves running there would run on beside the next task. Before, there is none, and as an
+    option of the program, which juliacall makes of it, zero is refused.
+    """
+    return f"{threads},0" if release >= (1, 12) else str(threads)
 
 
 def find_julia(settings: Settings) -> JuliaInstall:

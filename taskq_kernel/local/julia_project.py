@@ -13,31 +13,23 @@ import importlib.metadata
 import json
 import os
 import re
-import subprocess
 import sys
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from taskq_kernel.errors import SetupError
 from taskq_kernel.local.processes import write_private
+from taskq_kernel.local.programs import OnLine, follow
 
 #: Where `install` writes down what it found.
 RECORD = "juliacall.json"
 #: What `install` asks of Julia; juliacall's own requirement.
 OLDEST_JULIA = "1.10.3"
-#: How much of a failed program's output an error repeats, in lines.
-ERROR_LINES = 12
 
 _PACKAGE = re.compile(r"[A-Za-z][A-Za-z0-9_]*(@\d+(\.\d+){0,2})?")
 _INSTALL = "run `taskq julia install`"
-_NO_NETWORK = re.compile(
-    r"urlopen error|Temporary failure in name resolution|Name or service not known|Could not resolve host"
-    r"|failed to (fetch|clone|download)|Network is unreachable|Connection (refused|timed out|reset)"
-    r"|RequestError|could not download|unable to access",
-    re.IGNORECASE,
-)
 
 # Names are arguments of the script, never part of it. An error is told without the stack
 # trace of the package manager.
@@ -57,8 +49,6 @@ catch problem
     exit(1)
 end
 """
-
-OnLine = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -145,7 +135,7 @@ def read_juliacall(home: Path) -> Juliacall:
     SetupError
         With what is missing, and the command that mends it.
     """
-    package = _juliacall_version()
+    package = juliacall_version()
     if package is None:
         raise SetupError("juliacall is not installed: pip install 'taskq-kernel[worker]'")
     try:
@@ -173,20 +163,28 @@ def describe_juliacall(home: Path) -> tuple[bool, str]:
     return True, f"juliacall {found.package} with Julia {found.julia} at {found.executable}"
 
 
-def _juliacall_version() -> str | None:
+def juliacall_version() -> str | None:
+    """The version of juliacall that is installed; None if there is none."""
     try:
         return importlib.metadata.version("juliacall")
     except importlib.metadata.PackageNotFoundError:
         return None
 
 
-def install(home: Path, on_line: OnLine = lambda _: None) -> Juliacall:
+#: Starts a process of juliacall's kind as a worker would; a `SetupError` if it does not start.
+Trial = Callable[[Juliacall, Path, OnLine], None]
+
+
+def install(home: Path, trial: Trial, on_line: OnLine = lambda _: None) -> Juliacall:
     """Find or fetch Julia for juliacall, put PythonCall into the project, and try it.
 
     Parameters
     ----------
     home : Path
         The data folder.
+    trial : callable
+        Called with what was found, the project's folder and `on_line`. Only what it lets
+        pass counts as ready.
     on_line : callable, optional
         Called with each line that the programs at work print.
 
@@ -195,25 +193,33 @@ def install(home: Path, on_line: OnLine = lambda _: None) -> Juliacall:
     SetupError
         If juliacall is not installed, the network is away, or Julia does not start.
     """
-    package = _juliacall_version()
+    package = juliacall_version()
     if package is None:
         raise SetupError("juliacall is not installed: pip install 'taskq-kernel[worker]'")
     folder = _make_project(home)
     (folder / RECORD).unlink(missing_ok=True)
+    juliacall = _resolve(folder, package, on_line)
+    on_line("starting it as a worker does")
+    try:
+        trial(juliacall, folder, on_line)
+    except SetupError as error:
+        raise SetupError(f"juliacall {package} does not start with Julia {juliacall.julia}: {error}") from error
+    write_private(folder / RECORD, json.dumps(asdict(juliacall)))
+    return juliacall
+
+
+def _resolve(folder: Path, package: str, on_line: OnLine) -> Juliacall:
+    """Let juliapkg find or fetch Julia, and put PythonCall into the project."""
     found = folder / f"{RECORD}.found"
     environment = os.environ | {"PYTHON_JULIAPKG_PROJECT": str(folder.resolve()), "PYTHONUNBUFFERED": "1"}
-    _follow(
+    follow(
         [sys.executable, "-m", "taskq_kernel.local.julia_resolve", str(found)],
         environment, on_line, f"Julia {OLDEST_JULIA} or newer could not be set up",
         "connect this machine, or put such a Julia on PATH and its packages in its depot, and repeat",
     )  # fmt: skip
     answer = json.loads(found.read_text())
     found.unlink()
-    juliacall = Juliacall(package=package, **answer)
-    on_line("trying it")
-    _try(juliacall, folder, on_line)
-    write_private(folder / RECORD, json.dumps(asdict(juliacall)))
-    return juliacall
+    return Juliacall(package=package, **answer)
 
 
 def juliacall_environment(juliacall: Juliacall, folder: Path) -> dict[str, str]:
@@ -231,12 +237,6 @@ def juliacall_environment(juliacall: Juliacall, folder: Path) -> dict[str, str]:
         "PYTHON_JULIACALL_STARTUP_FILE": "no",
         "PYTHON_JULIACALL_AUTOLOAD_IPYTHON_EXTENSION": "no",
     }
-
-
-def _try(juliacall: Juliacall, folder: Path, on_line: OnLine) -> None:
-    environment = os.environ | juliacall_environment(juliacall, folder)
-    code = "import juliacall; assert juliacall.Main.seval('1 + 1') == 2"
-    _follow([sys.executable, "-c", code], environment, on_line, "juliacall does not start", "see above")
 
 
 # -- packages --------------------------------------------------------------------------------
@@ -270,31 +270,9 @@ def add(home: Path, names: Sequence[str], julia: str, on_line: OnLine = lambda _
         if not _PACKAGE.fullmatch(name):
             raise SetupError(f"{name!r} is no name of a Julia package: write Name or Name@1.2")
     folder = _make_project(home)
-    _follow(
+    follow(
         [julia, "--startup-file=no", f"--project={folder}", "-e", _ADD, *names],
         dict(os.environ), on_line, f"Julia could not add {', '.join(names)}",
         "connect this machine, and repeat",
     )  # fmt: skip
     return packages(home)
-
-
-def _follow(command: list[str], environment: Mapping[str, str], on_line: OnLine, failure: str, remedy: str) -> None:
-    """Run a program, hand on what it prints, and say well why it failed."""
-    said: list[str] = []
-    try:
-        process = subprocess.Popen(
-            command, env=dict(environment), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, errors="replace",
-        )  # fmt: skip
-    except OSError as error:
-        raise SetupError(f"{failure}: {command[0]}: {error.strerror}") from error
-    with process:
-        for line in process.stdout or ():
-            said.append(line.rstrip())
-            on_line(said[-1])
-    if process.returncode == 0:
-        return
-    end = "\n".join(said[-ERROR_LINES:])
-    if _NO_NETWORK.search("\n".join(said)):
-        raise SetupError(f"{failure}, for want of a network: {remedy}\n{end}")
-    raise SetupError(f"{failure} (exit status {process.returncode}):\n{end}")

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from taskq_worker.juliacall_command import CHILD, JuliacallCommand, find_juliacall
 from taskq_worker.runner import JuliaCommand, choose_runner
+from taskq_worker.trial import choose_what_starts, try_juliacall
 
 from taskq_kernel.errors import SetupError
 from taskq_kernel.local import julia_project
@@ -28,7 +29,7 @@ VERSION = "0.9.37"
 @pytest.fixture(autouse=True)
 def package(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether juliacall is installed is for each test to say."""
-    monkeypatch.setattr(julia_project, "_juliacall_version", lambda: VERSION)
+    monkeypatch.setattr(julia_project, "juliacall_version", lambda: VERSION)
 
 
 @pytest.fixture
@@ -56,7 +57,7 @@ def test_what_install_found_is_used_as_it_is(ready: Path) -> None:
 
 
 def test_it_is_not_ready_where_juliacall_is_not_installed(ready: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(julia_project, "_juliacall_version", lambda: None)
+    monkeypatch.setattr(julia_project, "juliacall_version", lambda: None)
     with pytest.raises(SetupError, match=r"pip install 'taskq-kernel\[worker\]'"):
         find_juliacall(ready)
 
@@ -67,7 +68,7 @@ def test_it_is_not_ready_before_it_was_set_up(tmp_path: Path) -> None:
 
 
 def test_it_is_not_ready_after_juliacall_was_upgraded(ready: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(julia_project, "_juliacall_version", lambda: "0.9.40")
+    monkeypatch.setattr(julia_project, "juliacall_version", lambda: "0.9.40")
     with pytest.raises(SetupError, match=r"set up for juliacall 0\.9\.37, and this is 0\.9\.40"):
         find_juliacall(ready)
 
@@ -174,3 +175,95 @@ def test_signals_are_handled_even_if_nobody_asked_for_it(tmp_path: Path) -> None
     env = {"PYTHONPATH": str(STAND_IN), "STAND_IN_REPORT": str(report), "PYTHON_JULIACALL_HANDLE_SIGNALS": "no"}
     subprocess.run([sys.executable, "-P", str(CHILD), "3", "4"], env=env, check=True, timeout=30)
     assert json.loads(report.read_text())["environment"]["PYTHON_JULIACALL_HANDLE_SIGNALS"] == "yes"
+
+
+# -- a process that is tried starts as a worker's -----------------------------------------------
+
+
+@pytest.fixture
+def stand_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Has the stand-in taken for juliacall wherever a process is started; where it reports."""
+    report = tmp_path / "report.json"
+    plain = JuliacallCommand.environment
+
+    def environment(command: JuliacallCommand) -> dict[str, str]:
+        version = command.juliacall.julia
+        return plain(command) | {
+            "PYTHONPATH": str(STAND_IN), "STAND_IN_REPORT": str(report), "STAND_IN_VERSION": version,
+        }  # fmt: skip
+
+    monkeypatch.setattr(JuliacallCommand, "environment", environment)
+    return report
+
+
+def found(home: Path, version: str) -> Juliacall:
+    """What juliapkg has found, of a version."""
+    return Juliacall(str(home / "julia"), str(home / "libjulia.so"), str(home), version, VERSION)
+
+
+@pytest.mark.parametrize("version", ["1.10.3", "1.11.3", "1.12.1", "1.13.0-DEV.7"])
+def test_juliacall_starts_whatever_its_julia_makes_of_the_number_of_threads(
+    ready: Path, stand_in: Path, version: str
+) -> None:
+    try_juliacall(found(ready, version), julia_project.project_folder(ready), print)
+    assert json.loads(stand_in.read_text())["main"]
+
+
+def test_install_tries_what_a_worker_starts_and_keeps_only_what_starts(
+    ready: Path, stand_in: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given: juliacall that does not start with the environment that a worker gives it.
+    monkeypatch.setattr(julia_project, "_resolve", lambda *_: found(ready, "1.11.3"))
+    monkeypatch.setattr("taskq_worker.juliacall_command.thread_setting", lambda *_: "1,0")
+    said: list[str] = []
+
+    # When, then: it is not ready, and why is said.
+    with pytest.raises(SetupError, match=r"does not start with Julia 1\.11\.3: .*\n?.*n and m must be integers"):
+        julia_project.install(ready, try_juliacall, said.append)
+    with pytest.raises(SetupError, match="taskq julia install"):
+        find_juliacall(ready)
+    assert any("must be integers" in line for line in said)
+
+    # And: with another it is.
+    monkeypatch.undo()
+    monkeypatch.setattr(julia_project, "juliacall_version", lambda: VERSION)
+    monkeypatch.setattr(julia_project, "_resolve", lambda *_: found(ready, "1.11.3"))
+    julia_project.install(ready, lambda *_: None)
+    assert find_juliacall(ready).juliacall.julia == "1.11.3"
+
+
+def test_auto_takes_the_executable_where_juliacall_does_not_start_and_says_so(
+    ready: Path, stand_in: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (ready / "bin").mkdir()
+    julia = ready / "bin" / "julia"
+    julia.write_text("#!/bin/sh\necho julia version 1.6.7\n")
+    julia.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{julia.parent}:{os.environ['PATH']}")
+    monkeypatch.delenv("TASKQ_JULIA", raising=False)
+    settings = load_settings(home=ready)
+    assert isinstance(choose_what_starts(settings), JuliacallCommand)
+
+    monkeypatch.setattr("taskq_worker.juliacall_command.thread_setting", lambda *_: "1,0")
+    chosen = choose_what_starts(settings)
+
+    assert isinstance(chosen, JuliaCommand)
+    assert chosen.executable == str(julia)
+    assert "tasks run in the julia executable, for juliacall does not start: " in caplog.text
+    assert "n and m must be integers" in caplog.text
+
+
+def test_auto_says_why_it_does_not_take_a_juliacall_that_is_not_set_up(
+    ready: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (julia_project.project_folder(ready) / julia_project.RECORD).unlink()
+    julia = ready / "julia"
+    julia.write_text("#!/bin/sh\necho julia version 1.6.7\n")
+    julia.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{ready}:{os.environ['PATH']}")
+    monkeypatch.delenv("TASKQ_JULIA", raising=False)
+
+    with caplog.at_level("INFO"):
+        assert isinstance(choose_runner(load_settings(home=ready)), JuliaCommand)
+
+    assert "not in juliacall: juliacall has no Julia yet: run `taskq julia install`" in caplog.text

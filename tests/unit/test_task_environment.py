@@ -50,7 +50,7 @@ def fake_julia(folder: Path, says: str) -> str:
     return str(path)
 
 
-@pytest.mark.parametrize(("version", "threads"), [("1.5.3", "2"), ("1.8.5", "2"), ("1.9.0", "2,0"), ("1.12.1", "2,0")])
+@pytest.mark.parametrize(("version", "threads"), [("1.5.3", "2"), ("1.10.4", "2"), ("1.11.3", "2"), ("1.12.1", "2,0")])
 def test_newer_julias_are_told_to_have_no_interactive_thread(tmp_path: Path, version: str, threads: str) -> None:
     command = JuliaCommand(fake_julia(tmp_path, f"julia version {version}"), threads=2)
 

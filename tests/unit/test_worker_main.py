@@ -23,7 +23,7 @@ def apart(reason: str = "") -> Isolation:
 
 @pytest.fixture(autouse=True)
 def compiled_runner(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(main, "choose_runner", lambda _: PLAIN)
+    monkeypatch.setattr(main, "choose_what_starts", lambda _: PLAIN)
     monkeypatch.setattr(main, "compile_ahead", lambda *_: COMPILED)
 
 

@@ -14,18 +14,14 @@ import logging
 import os
 import platform
 import shutil
-import signal
-import subprocess
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from taskq_kernel.errors import SetupError, TaskqError
 from taskq_kernel.local.processes import file_lock
-from taskq_worker.runner import JULIA_SOURCES, JuliaCommand, julia_version, task_environment
+from taskq_worker.runner import JULIA_SOURCES, JuliaCommand, julia_version
+from taskq_worker.trial import try_start
 
 log = logging.getLogger(__name__)
 
@@ -120,50 +116,9 @@ def _compile(command: JuliaCommand, folder: Path) -> None:
 
 
 def _run(command: JuliaCommand, options: list[str]) -> None:
-    """Start the runner as a slot would, with nothing to do."""
-    with tempfile.TemporaryDirectory(prefix="taskq-compile-") as home, Path(os.devnull).open("r+b") as nothing:
-        program, *arguments = command.argv(nothing.fileno(), nothing.fileno())
-        environment = task_environment(Path(home), command.environment(), os.environ)
-        # What is compiled must not depend on the packages of whoever is first.
-        environment.pop("JULIA_PROJECT", None)
-        environment |= {"JULIA_DEPOT_PATH": f"{command.sources}:", "JULIA_LOAD_PATH": "@stdlib"}
-        with ExitStack() as stack:
-            with _signals_later():
-                julia = stack.enter_context(subprocess.Popen(
-                    [program, *options, *arguments], env=environment, cwd=home, stdin=nothing, stdout=nothing,
-                    stderr=subprocess.PIPE, pass_fds=(nothing.fileno(),), text=True, errors="replace",
-                    start_new_session=True,
-                ))  # fmt: skip
-                stack.callback(_kill_session, julia)
-            try:
-                _, said = julia.communicate(timeout=_TIMEOUT_S)
-            except subprocess.TimeoutExpired:
-                raise SetupError(f"{program} was not done after {_TIMEOUT_S:g} s") from None
-    if julia.returncode != 0:
-        raise SetupError(f"{program} ended with exit code {julia.returncode}: {said.strip()[-500:]}")
-
-
-@contextmanager
-def _signals_later() -> Iterator[None]:
-    """Have Python's handlers of signals that end a worker run after the block.
-
-    One that raised while a process is being started would leave it behind, known to nobody.
-    """
-    came: list[int] = []
-    before = {one: signal.signal(one, lambda number, _: came.append(number)) for one in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    for one in came:
-        signal.raise_signal(one)
-
-
-def _kill_session(julia: subprocess.Popen[str]) -> None:
-    """End a process that still runs, and its children: Julia compiles packages in one."""
-    if julia.poll() is None:
-        os.killpg(julia.pid, signal.SIGKILL)
+    """Start the runner as a slot would, whatever packages whoever is first may have."""
+    environment = {"JULIA_PROJECT": None, "JULIA_DEPOT_PATH": f"{command.sources}:", "JULIA_LOAD_PATH": "@stdlib"}
+    try_start(command, environment=environment, options=options, timeout_s=_TIMEOUT_S)
 
 
 def _remove_unused(cache: Path) -> None:

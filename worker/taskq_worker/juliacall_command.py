@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from taskq_kernel.local.julia import release_of, thread_setting
 from taskq_kernel.local.julia_project import (
     Juliacall,
     juliacall_environment,
@@ -47,8 +48,7 @@ class JuliacallCommand:
     def environment(self) -> dict[str, str]:
         return juliacall_environment(self.juliacall, self.project) | {
             "JULIA_PROJECT": str(self.project),
-            # No "interactive" thread: what a task leaves there would run on beside the next.
-            "JULIA_NUM_THREADS": f"{self.threads},0",
+            "JULIA_NUM_THREADS": thread_setting(release_of(self.juliacall.julia), self.threads),
             # The task's HOME is its own folder, and packages of this user may be in theirs.
             "PYTHONUSERBASE": site.getuserbase(),
         }

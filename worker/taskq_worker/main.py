@@ -19,8 +19,9 @@ from taskq_kernel.settings import Settings, read_broker_url, read_token, user_ho
 from taskq_worker import descendants
 from taskq_worker.compiled import RUNNERS, compile_ahead
 from taskq_worker.isolation import Isolation, isolate
-from taskq_worker.runner import JuliaCommand, RunnerCommand, choose_runner
+from taskq_worker.runner import JuliaCommand, RunnerCommand
 from taskq_worker.supervisor import Supervisor, slots_of
+from taskq_worker.trial import choose_what_starts
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +57,7 @@ def run(settings: Settings) -> int:
 
 def _prepare(settings: Settings, folder: Path) -> tuple[RunnerCommand, Isolation]:
     """What the slots run, and as whom."""
-    plain = choose_runner(settings)
+    plain = choose_what_starts(settings)
     compiled = compile_ahead(plain, user_home() / RUNNERS) if isinstance(plain, JuliaCommand) else plain
     if compiled != plain:
         with suppress(SettingsError):

@@ -8,21 +8,24 @@ same frames.
 from __future__ import annotations
 
 import functools
+import logging
 import os
 import re
 import shutil
 import subprocess
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from taskq_kernel.errors import SetupError
-from taskq_kernel.local.julia import find_julia
+from taskq_kernel.local import julia_project
+from taskq_kernel.local.julia import find_julia, thread_setting
 from taskq_kernel.local.julia_project import project_environment
 from taskq_kernel.settings import Settings
 from taskq_worker.juliacall_command import find_juliacall
+
+log = logging.getLogger(__name__)
 
 #: The folder with ``runner.jl``.
 JULIA_SOURCES = Path(__file__).parent / "julia"
@@ -93,11 +96,8 @@ class JuliaCommand:
         return [executable, *options, str(self.sources / "main.jl"), *arguments]
 
     def environment(self) -> dict[str, str]:
-        # From 1.12 on there is one more, "interactive", thread unless that is set to zero,
-        # and what a task leaves running there would run on beside the next task.
-        single = julia_version(self.executable) < (1, 9)
         project = project_environment(self.home) if self.home else {}
-        return {"JULIA_NUM_THREADS": str(self.threads) if single else f"{self.threads},0", **project}
+        return {"JULIA_NUM_THREADS": thread_setting(julia_version(self.executable), self.threads), **project}
 
     def needs(self) -> list[Path]:
         program = Path(shutil.which(self.executable) or self.executable).absolute()
@@ -122,8 +122,11 @@ def choose_runner(settings: Settings) -> RunnerCommand:
     if settings.runner == "juliacall":
         return find_juliacall(settings.home)
     if settings.runner == "auto" and settings.julia is None:
-        with suppress(SetupError):
+        try:
             return find_juliacall(settings.home)
+        except SetupError as error:
+            if julia_project.juliacall_version() is not None:
+                log.info("tasks run in the julia executable, not in juliacall: %s", error)
     return JuliaCommand(str(find_julia(settings).path), home=settings.home)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,13 @@ _seen: dict[str, Any] = {
     "environment": {name: value for name, value in os.environ.items() if name.startswith("PYTHON_JULIACALL_")},
     "included": [],
 }
+
+
+#: The first release that can be told to have no interactive thread, as juliacall tells it.
+_REFUSES_ZERO_BEFORE = (1, 12)
+_release = tuple(map(int, os.environ.get("STAND_IN_VERSION", "1.12").split(".")[:2]))
+if os.environ.get("JULIA_NUM_THREADS", "1").endswith(",0") and _release < _REFUSES_ZERO_BEFORE:
+    sys.exit("ERROR: julia: -t,--threads=<n>,<m>; n and m must be integers >= 1")
 
 
 class _Runner:

@@ -25,16 +25,6 @@ end
 
 Source(file::String, code::String, folder::String) = Source(file, split(code, '\n'), folder)
 
-function exception_stack()
-    stack = isdefined(Base, :current_exceptions) ? Base.current_exceptions() : Base.catch_stack()
-    return Any[(item[1], item[2]) for item in stack]
-end
-
-function exception_stack(task::Task)
-    stack = isdefined(Base, :current_exceptions) ? Base.current_exceptions(task) : Base.catch_stack(task)
-    return Any[(item[1], item[2]) for item in stack]
-end
-
 """
     describe(stack, source, m, line) -> Failure
 
@@ -142,13 +132,6 @@ function is_mine(frame, source::Source)
     return file == source.file || file == string("./", source.file) || startswith(file, string(source.folder, "/"))
 end
 
-# How code gets evaluated or called is of no interest to who wrote it.
-function is_machinery(frame)
-    frame.func in (:eval, :include, :_include, :include_string, :invokelatest, Symbol("#invokelatest#1"),
-        Symbol("#invokelatest#2"), :kwcall, Symbol("#invokelatest_gr")) || return false
-    return basename(String(frame.file)) in ("boot.jl", "Base.jl", "loading.jl", "essentials.jl", "Base_compiler.jl")
-end
-
 function first_line(frames, source::Source)
     for frame in frames
         file = String(frame.file)
@@ -208,16 +191,13 @@ end
 # As Julia shows it, without what `StackTraces.show_spec_linfo` would have to compile.
 function call_text(frame, m::Module)
     name = String(frame.func)
-    info = frame.linfo
-    info isa Core.MethodInstance || return name
-    signature = Base.unwrap_unionall(info.specTypes)
-    signature isa DataType && signature <: Tuple || return name
+    types = argument_types(frame)
+    types === nothing && return name
     io = IOBuffer(maxsize = 400)
     write(io, name, "(")
-    parameters = signature.parameters
-    for i in 2:length(parameters)
-        i > 2 && write(io, ", ")
-        text = shown(parameters[i], m, bytes = 200, compact = true)
+    for i in 1:length(types)
+        i > 1 && write(io, ", ")
+        text = shown(types[i], m, bytes = 200, compact = true)
         write(io, "::", text === nothing ? "?" : text)
     end
     write(io, ")")

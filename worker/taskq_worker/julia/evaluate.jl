@@ -30,11 +30,6 @@ end
 
 # Parsing
 
-function parse_all(code::String, file::String)
-    isdefined(Meta, :parseall) && return Meta.parseall(code; filename = file)
-    return Base.parse_input_line(code; filename = file)
-end
-
 "The statements of a task's code with their lines; a `Refusal` if any of it does not parse."
 function statements_of(code::String, file::String)
     parsed = try
@@ -122,8 +117,7 @@ const NOT_SCOPED = (:meta, :import, :using, :export, :public, :module, :toplevel
 function scoped(@nospecialize(statement), line::LineNumberNode)
     plain = !(statement isa Expr) || statement.head in NOT_SCOPED ||
         (statement.head === :global && all(arg -> arg isa Symbol, statement.args))
-    plain || (statement = Expr(:block, line, Expr(:softscope, true), statement))
-    return Expr(:toplevel, line, statement)
+    return Expr(:toplevel, line, plain ? statement : soft_scoped(statement, line))
 end
 
 "Evaluate statements in `m`, one after the other; the value of the last. `line` follows along."
@@ -141,14 +135,11 @@ end
     return value
 end
 
-# The keyword call by hand: written with `;`, Julia would compile a caller for each set of
-# argument types.
 @noinline function evaluate(@nospecialize(f), arguments::Dict{String,Any})
     isempty(arguments) && return Base.invokelatest(f)
     names = Tuple(Symbol(name) for name in keys(arguments))
     keywords = NamedTuple{names}(Tuple(values(arguments)))
-    isdefined(Core, :kwcall) && return Base.invokelatest(Core.kwcall, keywords, f)
-    return Base.invokelatest(Core.kwfunc(f), keywords, f)
+    return call_latest(f, keywords)
 end
 
 "Evaluate a task's code in a module of its own."
@@ -156,7 +147,7 @@ function run_script(code::String, arguments::Dict{String,Any}, folder::String)
     source = Source("task", code, folder)
     home = fresh_module(:task)
     suspects = RUNNING.suspects = Suspects()
-    world = Base.get_world_counter()
+    world = world_counter()
     line = Ref(0)
     started = time_ns()
     value, failure, seconds = nothing, nothing, 0.0
@@ -193,7 +184,7 @@ function definition(code::String, sha256::String, folder::String)
     source = Source("definition", code, folder)
     home = fresh_module(:definition)
     suspects = RUNNING.suspects = Suspects()
-    world = Base.get_world_counter()
+    world = world_counter()
     line = Ref(0)
     try
         statements = statements_of(code, "definition")
@@ -312,14 +303,14 @@ end
 function keywords_of(f::Function)
     accepted, takes_any, by_position = Symbol[], false, nothing
     for method in Base.invokelatest(methods, f)
-        if method.nargs == 1
-            for keyword in Base.invokelatest(Base.kwarg_decl, method)
+        if argument_count(method) == 0
+            for keyword in keyword_names(method)
                 endswith(String(keyword), "...") ? (takes_any = true) : push!(accepted, keyword)
             end
         elseif by_position === nothing
-            by_position = join(Base.method_argnames(method)[2:end], ", ")
+            by_position = join(argument_names(method), ", ")
         end
     end
-    any(method -> method.nargs == 1, Base.invokelatest(methods, f)) && (by_position = nothing)
+    any(method -> argument_count(method) == 0, Base.invokelatest(methods, f)) && (by_position = nothing)
     return unique(accepted), takes_any, by_position
 end

@@ -24,14 +24,12 @@ end
 
 function Baseline(folder::String)
     return Baseline(
-        folder, Dict{String,String}(ENV), copy(LOAD_PATH), copy(DEPOT_PATH), Base.ACTIVE_PROJECT[],
-        precision(BigFloat), Base.CoreLogging.global_logger(), (stdin, stdout, stderr),
-        map(identity_of, (0, 1, 2)), length(Base.atexit_hooks), length(Base.Multimedia.displays),
+        folder, Dict{String,String}(ENV), copy(LOAD_PATH), copy(DEPOT_PATH), active_project(),
+        precision(BigFloat), global_logger(), (stdin, stdout, stderr),
+        map(identity_of, (0, 1, 2)), exit_hook_count(), display_count(),
         active_handles(), live_bytes(),
     )
 end
-
-live_bytes() = Int(ccall(:jl_gc_live_bytes, Int64, ()))
 
 function identity_of(fd::Int)
     status = try
@@ -48,8 +46,7 @@ function enter(b::Baseline)
         cd(b.folder)
     catch  # the supervisor makes the folder; without it a task runs where the last one did
     end
-    storage = current_task().storage
-    storage === nothing || empty!(storage)
+    empty!(task_local_storage())
     isempty(ARGS) || empty!(ARGS)
     RANDOM === nothing || RANDOM.seed!()
     return nothing
@@ -60,9 +57,9 @@ function restore(b::Baseline)
     restore_environment(b.environment)
     LOAD_PATH == b.load_path || copy!(LOAD_PATH, b.load_path)
     DEPOT_PATH == b.depot_path || copy!(DEPOT_PATH, b.depot_path)
-    Base.ACTIVE_PROJECT[] === b.project || (Base.ACTIVE_PROJECT[] = b.project)
+    active_project() == b.project || activate(b.project)
     precision(BigFloat) == b.precision || setprecision(BigFloat, b.precision)
-    Base.CoreLogging.global_logger() === b.logger || Base.CoreLogging.global_logger(b.logger)
+    global_logger() === b.logger || global_logger(b.logger)
     return nothing
 end
 
@@ -82,41 +79,11 @@ end
 function leftovers(b::Baseline)
     (stdin, stdout, stderr) === b.streams || return "redirected a standard stream"
     map(identity_of, (0, 1, 2)) == b.descriptors || return "redirected a standard stream"
-    length(Base.atexit_hooks) == b.exit_hooks || return "registered an exit hook"
-    length(Base.Multimedia.displays) == b.displays || return "registered a display"
+    exit_hook_count() == b.exit_hooks || return "registered an exit hook"
+    display_count() == b.displays || return "registered a display"
     work_waits() && return "left a Julia task behind"
     active_handles() > b.handles && return "left a timer, socket or process open"
     return ""
-end
-
-# Tasks that are ready to run. Those that wait for a timer, a file or a socket show as
-# handles; those that wait for one another can never run again.
-function work_waits()
-    queues = isdefined(Base, :Workqueues) ? Base.Workqueues : []
-    for i in 1:length(queues)
-        isassigned(queues, i) && !isempty(queues[i]) && return true
-    end
-    return can_see_spawned() && !Base.Partr.multiq_check_empty()
-end
-
-# Before 1.7 the queue of spawned tasks is out of sight.
-can_see_spawned() = isdefined(Base, :Partr) && isdefined(Base.Partr, :multiq_check_empty)
-
-const ACTIVE_HANDLES = Ref(0)
-
-function count_handle(handle::Ptr{Cvoid}, ::Ptr{Cvoid})
-    active = ccall(:uv_is_active, Cint, (Ptr{Cvoid},), handle) != 0
-    closing = ccall(:uv_is_closing, Cint, (Ptr{Cvoid},), handle) != 0
-    active && !closing && (ACTIVE_HANDLES[] += 1)
-    return nothing
-end
-
-"How many timers, sockets, child processes and the like the event loop watches."
-function active_handles()
-    ACTIVE_HANDLES[] = 0
-    visit = @cfunction(count_handle, Cvoid, (Ptr{Cvoid}, Ptr{Cvoid}))
-    ccall(:uv_walk, Cvoid, (Ptr{Cvoid}, Ptr{Cvoid}, Ptr{Cvoid}), Base.eventloop(), visit, C_NULL)
-    return ACTIVE_HANDLES[]
 end
 
 # waitid's constants on Linux; __WALL: whatever kind of child.

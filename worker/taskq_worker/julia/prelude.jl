@@ -41,8 +41,7 @@ const RUNNER_WORLD = Ref(UInt(0))
 
 "Call `f` as it was before any task ran, where Julia can (1.6 and later)."
 function in_runner_world(f, args...)
-    isdefined(Base, :invoke_in_world) && return Base.invoke_in_world(RUNNER_WORLD[], f, args...)
-    return f(args...)
+    return call_in_world(RUNNER_WORLD[], f, args...)
 end
 
 "What every task's module is `using`."
@@ -102,12 +101,18 @@ function scanned(@nospecialize(expression))
     return expression
 end
 
+set_constant!(m::Module, name::Symbol, @nospecialize(value)) = Core.eval(m, Expr(:const, Expr(:(=), name, QuoteNode(value))))
+
+# A name that no code can write.
+const PRELUDE = Symbol("#prelude")
+
 "A module for one task, or for one definition."
 function fresh_module(name::Symbol)
     m = Module(name)
-    ccall(:jl_set_const, Cvoid, (Any, Any, Any), m, :eval, Evaluator(m))
-    ccall(:jl_set_const, Cvoid, (Any, Any, Any), m, :include, Includer(m))
-    ccall(:jl_module_using, Cvoid, (Any, Any), m, Prelude)
+    set_constant!(m, :eval, Evaluator(m))
+    set_constant!(m, :include, Includer(m))
+    set_constant!(m, PRELUDE, Prelude)
+    Core.eval(m, Expr(:using, Expr(:., :., PRELUDE)))
     return m
 end
 

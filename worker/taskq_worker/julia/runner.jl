@@ -7,7 +7,7 @@ that redefines `Base.show`, `print` or `length` changes what later evaluated cod
 never how this module reads requests and writes frames. Whatever has to see a task's own
 methods (its `show`, its `getindex`) goes through `Base.invokelatest`.
 
-Standard library only, Julia 1.5 to 1.12. Where versions differ, an `isdefined` says so.
+Standard library only, Julia 1.5 and later. What differs between versions is in internals.jl.
 """
 module TaskqRunner
 
@@ -26,6 +26,7 @@ end
 
 const RUNNER_FOLDER = @__DIR__
 
+include("internals.jl")
 include("wire.jl")
 include("json.jl")
 include("scan.jl")

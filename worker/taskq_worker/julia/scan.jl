@@ -134,7 +134,7 @@ function left_behind(s::Suspects, m::Module, world::UInt)
     for target in s.assigned
         resolved(m, target.args[1]) isa Module && return "assigns to a variable of another module"
     end
-    Base.get_world_counter() == world && return ""
+    world_counter() == world && return ""
     for (from, name) in s.imported
         name in s.defined && push!(s.extended, (from, name))
     end
@@ -153,6 +153,7 @@ value_of(m::Module, name::Symbol) = Base.invokelatest(getfield, m, name)
 "The module or value that a dotted path names in `m`; `nothing` if there is none."
 function resolved(m::Module, @nospecialize(path))
     if path isa Symbol
+        # `import LinearAlgebra: dot` binds dot, not LinearAlgebra.
         return known(m, path) ? value_of(m, path) : loaded(path)
     elseif path isa Module
         return path
@@ -171,14 +172,6 @@ function resolved(m::Module, @nospecialize(path))
     return nothing
 end
 
-# `import LinearAlgebra: dot` binds dot, not LinearAlgebra.
-function loaded(name::Symbol)
-    for (id, m) in Base.loaded_modules
-        id.name == String(name) && return m
-    end
-    return nothing
-end
-
 "Whether module `inner` is `m` or stands inside of it."
 function within(inner::Module, m::Module)
     while inner !== m
@@ -192,18 +185,14 @@ end
 function extends_foreign(@nospecialize(f), m::Module, world::UInt)
     f isa Function || f isa Type || return false
     for method in Base.invokelatest(methods, f)
-        method.primary_world > world && !owned(method.sig, m) && return true
+        added_since(method, world) && !owned(method.sig, m) && return true
     end
     return false
 end
 
 "Whether a signature names a type that was defined in `m`: such a method can surprise nobody else."
 function owned(@nospecialize(t), m::Module)
-    t isa UnionAll && return owned(Base.unwrap_unionall(t), m)
-    t isa TypeVar && return owned(t.ub, m)
-    t isa Union && return owned(t.a, m) && owned(t.b, m)
-    isdefined(Core, :TypeofVararg) && t isa Core.TypeofVararg && return isdefined(t, :T) && owned(t.T, m)
-    t isa DataType || return false
-    within(t.name.module, m) && return true
-    return any(parameter -> owned(parameter, m), t.parameters)
+    t isa Union && return all(part -> owned(part, m), parts_of(t))
+    t isa DataType && within(parentmodule(t), m) && return true
+    return any(part -> owned(part, m), parts_of(t))
 end

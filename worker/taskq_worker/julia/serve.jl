@@ -7,6 +7,8 @@ Serve tasks that come in on one file descriptor, report on the other. Returns wh
 first one ends.
 """
 function main(requests_fd::Integer, frames_fd::Integer)
+    lacking = missing_internals()
+    isempty(lacking) || give_up(lacking)
     OWN_PID[] = getpid()
     wire = Wire(Cint(requests_fd), Cint(frames_fd))
     close_on_exec(wire.requests)
@@ -14,10 +16,8 @@ function main(requests_fd::Integer, frames_fd::Integer)
     tie_to_supervisor()
     take_limits()
     atexit(end_children)
-    RUNNER_WORLD[] = Base.get_world_counter()
-    folder = pwd()
-    warm_up(folder)
-    baseline = Baseline(folder)
+    RUNNER_WORLD[] = world_counter()
+    baseline = prepare(pwd())
     say_hello(wire)
     try
         while serve_one(wire, baseline)
@@ -33,6 +33,28 @@ function main(requests_fd::Integer, frames_fd::Integer)
 end
 
 """
+Run the warm-up, and note how the process is before its first task. What of Julia is not as
+this module knows it shows here, and not as a failure of each task.
+"""
+function prepare(folder::String)
+    try
+        warm_up(folder)
+        baseline = Baseline(folder)
+        restore(baseline)
+        leftovers(baseline)
+        return baseline
+    catch problem
+        give_up(string("taskq does not know Julia ", VERSION, " yet: ", sprint(showerror, problem)))
+    end
+end
+
+"Say in one sentence why this process cannot serve, and end it."
+function give_up(reason::String)
+    println(stderr, reason)
+    exit(1)
+end
+
+"""
     use_host_libraries(executable)
 
 Forget the library path that a wrapper may have started this julia with: programs that
@@ -42,8 +64,7 @@ still work.) Other Julias, which precompile packages, are started by the wrapper
 function use_host_libraries(executable::String)
     haskey(ENV, "LD_LIBRARY_PATH") || return nothing
     delete!(ENV, "LD_LIBRARY_PATH")
-    # `Base.julia_cmd` joins this to the folder of the binary; an absolute path stays as it is.
-    isabspath(executable) && Core.eval(Base, :(julia_exename() = $executable))
+    isabspath(executable) && start_julia_as(executable)
     return nothing
 end
 
@@ -175,7 +196,7 @@ user waits for later.
 """
 function warm_up(folder::String)
     nowhere = open("/dev/null", "w")
-    wire = Wire(Cint(-1), Cint(fd(nowhere)))
+    wire = Wire(Cint(-1), descriptor(nowhere))
     baseline = Baseline(folder)
     for request in WARM_UP
         run_one(wire, baseline, read_json(Vector{UInt8}(request)))

@@ -35,12 +35,8 @@ end
 # Julia task that an earlier one left behind may run. The GC of other threads may.
 function read_some(fd::Cint, buffer::Vector{UInt8}, done::Int, wanted::Int)
     GC.@preserve buffer begin
-        place = pointer(buffer, done + 1)
-        state = ccall(:jl_gc_safe_enter, Int8, ())
-        got = ccall(:read, Cssize_t, (Cint, Ptr{UInt8}, Csize_t), fd, place, wanted - done)
-        ccall(:jl_gc_safe_leave, Cvoid, (Int8,), state)
+        return waiting_read(fd, pointer(buffer, done + 1), wanted - done)
     end
-    return Int(got)
 end
 
 "Read `wanted` bytes; `nothing` at the end of the stream or on an error."
