@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from taskq_kernel.domain import TaskStatus
+from taskq_kernel.store.records import RUNNING_NOW
 from taskq_kernel.store.tables import tasks
 
 
@@ -28,8 +28,6 @@ def oldest_running_start(conn: Connection) -> float | None:
     A value that was uploaded later may be its value: its outcome can wait in the broker
     for as long as the sink is away.
     """
-    query = sa.select(sa.func.min(tasks.c.started_at)).where(
-        tasks.c.status == TaskStatus.RUNNING, tasks.c.deleted_at.is_(None)
-    )
+    query = sa.select(sa.func.min(tasks.c.started_at)).where(RUNNING_NOW)
     started: float | None = conn.execute(query).scalar_one()
     return started

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from taskq_kernel.domain import TaskStatus
 from taskq_kernel.store.ids import find
 from taskq_kernel.store.tables import sources, task_events, task_logs, tasks
 
@@ -27,6 +28,10 @@ _SHORT: tuple[sa.ColumnElement[Any], ...] = tuple(
         "log_bytes",
     }
 )
+
+#: Tasks that run now. Only in this form do both databases take the index by status: it holds no
+#: deleted tasks, and a condition on the status alone would read the whole table.
+RUNNING_NOW = sa.and_(tasks.c.status == TaskStatus.RUNNING, tasks.c.deleted_at.is_(None))
 
 #: Every GraphQL field that has long columns of its own.
 LONG_FIELDS = frozenset(_LONG)

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 
 from taskq_kernel.domain import TaskStatus
 from taskq_kernel.store.database import Write, current_version
+from taskq_kernel.store.records import RUNNING_NOW
 from taskq_kernel.store.tables import minutes, outbox, tasks, workers
 from taskq_kernel.store.workers import PRESENT
 
@@ -72,7 +73,7 @@ def read_statistics(conn: Connection, now: float, visible_to: str | None = None)
 
 
 def _busy(conn: Connection) -> int:
-    running = sa.select(sa.func.count()).select_from(tasks).where(tasks.c.status == TaskStatus.RUNNING)
+    running = sa.select(sa.func.count()).select_from(tasks).where(RUNNING_NOW)
     return int(conn.execute(running).scalar_one())
 
 

@@ -16,12 +16,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from taskq_kernel.broker.names import check_queue
-from taskq_kernel.domain import TaskStatus
 from taskq_kernel.errors import InvalidTask, NotFound, ServiceError
 from taskq_kernel.store.database import Write
 from taskq_kernel.store.ids import canonical_uuid, chunks
 from taskq_kernel.store.moves import Move, requeue
 from taskq_kernel.store.policy import Policy
+from taskq_kernel.store.records import RUNNING_NOW
 from taskq_kernel.store.tables import Cause, tasks, workers
 
 ONLINE, DRAINING, LOST, LEFT = "ONLINE", "DRAINING", "LOST", "LEFT"
@@ -99,7 +99,7 @@ def held_by(conn: Connection, worker_id: str) -> list[Any]:
     query = sa.select(
         tasks.c.number, tasks.c.id, tasks.c.attempt, tasks.c.worker, tasks.c.lost, tasks.c.started_at,
         tasks.c.progress, tasks.c.progress_message, tasks.c.log_bytes,
-    ).where(tasks.c.status == TaskStatus.RUNNING, tasks.c.worker_id == worker_id)
+    ).where(RUNNING_NOW, tasks.c.worker_id == worker_id)
     return list(conn.execute(query).all())
 
 
@@ -163,7 +163,7 @@ def list_workers(conn: Connection, *, everyone: bool = False) -> list[Any]:
 def _workers(conn: Connection, where: sa.ColumnElement[bool]) -> list[Any]:
     busy = (
         sa.select(tasks.c.worker_id, sa.func.count().label("busy"))
-        .where(tasks.c.status == TaskStatus.RUNNING, tasks.c.deleted_at.is_(None))
+        .where(RUNNING_NOW)
         .group_by(tasks.c.worker_id)
         .subquery()
     )

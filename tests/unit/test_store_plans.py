@@ -1,0 +1,90 @@
+"""Statements that run with every heartbeat, claim and look at the fleet read what they need, not the whole table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+from store_lab import Lab
+
+from taskq_kernel.domain import Verdict
+from taskq_kernel.store import claims, leases, statistics, workers
+from taskq_kernel.store.blob_refs import has_value, oldest_running_start, referenced
+
+pytest_plugins = ["store_fixtures"]
+
+_FLEET = "0b6f0c57-1c5e-4d53-8d3c-9a1f4f6f0d11"
+
+#: What is asked often, each with a database that has one running task of the worker `_FLEET`.
+HOT: dict[str, Callable[[Connection], Any]] = {
+    "tasks that a worker holds": lambda conn: workers.held_by(conn, _FLEET),
+    "slots in use": statistics._busy,
+    "the fleet": workers.list_workers,
+    "one worker": lambda conn: workers.get_worker(conn, _FLEET),
+    "workers whose lease ran out": lambda conn: leases.expired_workers(conn, 0.0),
+    "when the oldest running task started": oldest_running_start,
+    "which values are in use": lambda conn: referenced(conn, ["0" * 64, "1" * 64]),
+    "whether a value is somebody's": lambda conn: has_value(conn, "ann", "0" * 64),
+}
+
+
+@contextmanager
+def executed(engine: sa.Engine) -> Iterator[list[tuple[str, Any]]]:
+    """The statements that an engine's connections execute, with their parameters."""
+    seen: list[tuple[str, Any]] = []
+
+    def note(_conn: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, many: bool) -> None:
+        seen.append((statement, parameters[0] if many else parameters))
+
+    sa.event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield seen
+    finally:
+        sa.event.remove(engine, "before_cursor_execute", note)
+
+
+def scans(conn: Connection, statement: str, parameters: Any) -> list[str]:
+    """The lines of a statement's plan that read the table of tasks from end to end."""
+    if conn.dialect.name == "sqlite":
+        plan = [row[3] for row in conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+        return [line for line in plan if line.startswith("SCAN tasks") and "INDEX" not in line]
+    # With so few rows PostgreSQL would scan whatever it likes: it is asked what it can do.
+    conn.exec_driver_sql("SET LOCAL enable_seqscan = off")
+    plan = [row[0] for row in conn.exec_driver_sql(f"EXPLAIN {statement}", parameters)]
+    return [line for line in plan if "Seq Scan on tasks" in line]
+
+
+@pytest.fixture
+def busy(lab: Lab) -> Lab:
+    """A worker that runs a task."""
+    worker = lab.join(id=_FLEET)
+    (task,) = lab.submit()
+    lab.claim(worker, task)
+    return lab
+
+
+@pytest.mark.parametrize("question", HOT)
+def test_what_is_asked_often_never_reads_all_tasks(busy: Lab, question: str) -> None:
+    with executed(busy.store.reader) as statements:
+        busy.store.read(HOT[question])
+    assert statements
+    with busy.store.reader.begin() as conn:
+        assert [line for one in statements if one[0].startswith("SELECT") for line in scans(conn, *one)] == []
+
+
+def test_a_claim_a_heartbeat_and_an_outcome_never_read_all_tasks(busy: Lab) -> None:
+    (task,) = busy.submit()
+    with executed(busy.store.writer) as statements:
+        busy.claim(_FLEET, task)
+        busy.beat(_FLEET, claims.Held(task.id, 1, progress=0.5), logs=[claims.Log(task.id, 1, 0, "stdout", "a")])
+        assert busy.record(busy.outcome(task, _FLEET)) == [Verdict.ACCEPTED]
+        busy.clock.advance(100)
+        assert busy.reap()[1] == 1
+    asked = [one for one in statements if one[0].startswith(("SELECT", "UPDATE"))]
+    assert len(asked) > 10
+    with busy.store.writer.begin() as conn:
+        assert [line for one in asked for line in scans(conn, *one)] == []
