@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from taskq_kernel.client.task import Task as Task
     from taskq_kernel.domain import TaskStatus as TaskStatus
     from taskq_kernel.errors import BrokerUnreachable as BrokerUnreachable
+    from taskq_kernel.errors import ClientClosed as ClientClosed
     from taskq_kernel.errors import Forbidden as Forbidden
     from taskq_kernel.errors import InvalidTask as InvalidTask
     from taskq_kernel.errors import NotFound as NotFound
@@ -66,6 +67,7 @@ _HOMES = {
     "Unreachable": "errors",
     "ServiceUnreachable": "errors",
     "BrokerUnreachable": "errors",
+    "ClientClosed": "errors",
     "SettingsError": "errors",
     "SetupError": "errors",
     "StackError": "errors",

@@ -63,6 +63,10 @@ class ServiceUnreachable(Unreachable):
     """The GraphQL service does not answer."""
 
 
+class ClientClosed(TaskqError):
+    """The client was closed, so nothing can be asked and nothing is heard any longer."""
+
+
 class StackError(TaskqError):
     """The local stack could not be started, stopped or read."""
 

@@ -122,6 +122,7 @@ class Client:
         """Close the connection. The tasks go on."""
         self._closed = True
         self.feed.close()
+        self._known.close()
         self._transport.close()
 
     # -- submitting ----------------------------------------------------------------------

@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from taskq_kernel.client.forks import renew_after_fork
 from taskq_kernel.client.operations import FEED
 from taskq_kernel.client.transport import decode_json, service_error
 from taskq_kernel.errors import Forbidden, ServiceError, ServiceUnreachable, Unauthorized
@@ -129,9 +130,12 @@ class Feed:
         self._state = FeedState("off", datetime.now(UTC))
         self._error: ServiceError | None = None
         self._thread: threading.Thread | None = None
+        #: Whether the thread runs; whether it is about to end; whether it was started meanwhile.
+        self._running = self._ending = self._again = False
         self._stopping = threading.Event()
         self._socket: ClientConnection | None = None
         self._cursor: int | None = None
+        renew_after_fork(self)
 
     def __repr__(self) -> str:
         return f"Feed({self._url!r}, {self._state.name})"
@@ -147,13 +151,15 @@ class Feed:
         return self._error
 
     def start(self) -> None:
-        """Start the background thread, if it does not run."""
+        """Start the background thread, if it does not run or is about to end."""
         with self._lock:
-            if self._stopping.is_set() or (self._thread is not None and self._thread.is_alive()):
+            self._again = self._again or self._ending
+            if self._stopping.is_set() or self._running:
                 return
             self._error = None
             self._thread = threading.Thread(target=self._run, name="taskq-feed", daemon=True)
             self._thread.start()
+            self._running = True
 
     def close(self) -> None:
         """Stop for good. Returns at once; the thread ends within a second."""
@@ -203,9 +209,31 @@ class Feed:
 
         return unsubscribe
 
+    def _after_fork(self) -> None:
+        """Start afresh in a forked child: the thread and the connection are the parent's."""
+        self._lock = threading.Lock()
+        closed, self._stopping = self._stopping.is_set(), threading.Event()
+        if closed:
+            self._stopping.set()
+        self._running = self._ending = self._again = False
+        self._thread = self._socket = self._cursor = self._error = None
+        self._state = FeedState("off", datetime.now(UTC))
+
     # -- the thread ----------------------------------------------------------------------
 
     def _run(self) -> None:
+        """Follow until the end, and once more for whoever started it when it had begun to end."""
+        while True:
+            self._follow_on()
+            with self._lock:
+                again, self._again, self._ending = self._again, False, False
+                if not again or self._stopping.is_set():
+                    self._running = False
+                    return
+                self._error = None
+
+    def _follow_on(self) -> None:
+        """Deliver changes, over as many connections as it takes, until closed or refused."""
         delay = BACKOFF_S[0]
         while not self._stopping.is_set():
             try:
@@ -213,7 +241,8 @@ class Feed:
                     delay = BACKOFF_S[0]
                     self._deliver(changes)
             except (Unauthorized, Forbidden) as error:
-                self._error = error
+                with self._lock:
+                    self._error, self._ending = error, True
                 self._enter("refused", str(error))
                 log.error("no live updates: %s", error)
                 return

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from taskq_kernel.client import operations
+from taskq_kernel.client.forks import renew_after_fork
 from taskq_kernel.errors import TaskqError
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ class KnownTasks:
         self._heard: dict[str, dict[str, Any] | None] = {}
         #: Grows with each start of the feed that is not a continuation.
         self._start = 0
+        self._closed = False
+        renew_after_fork(self)
         feed.subscribe(self._on_changes, on_state=self._on_state, on_retry=self._on_retry)
 
     # -- looking up ----------------------------------------------------------------------
@@ -152,7 +155,8 @@ class KnownTasks:
         self._feed.start()
         with self._lock:
             following = self._floor is not None
-            done = [task for task in tasks if self._is_current(task) and task._is_done]
+            # From a closed client nothing will come: whoever waits is told so at once.
+            done = [task for task in tasks if self._closed or (self._is_current(task) and task._is_done)]
             unsure = [task for task in tasks if not self._is_current(task)]
             wakers = [one for task in done for one in self._done(task)]
         _call(wakers)
@@ -169,6 +173,20 @@ class KnownTasks:
                         self._waiting.pop(task_id, None)
 
         return stop
+
+    def close(self) -> None:
+        """Nothing will be heard of the tasks any longer: wake all who wait."""
+        with self._lock:
+            self._closed = True
+            wakers = [one for task, _ in list(self._waiting.values()) for one in self._done(task)]
+        _call(wakers)
+
+    def _after_fork(self) -> None:
+        """Start afresh in a forked child: who waits, and what was being read, is the parent's."""
+        self._lock = threading.RLock()
+        self._waiting, self._heard = {}, {}
+        self._readers = 0
+        self._floor = None
 
     def check(self) -> None:
         """Raise what keeps the feed from coming back, if anything does."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from taskq_kernel.client import operations
 from taskq_kernel.domain import FINAL, TaskKind, TaskStatus, ValueKind
-from taskq_kernel.errors import TaskCancelled, TaskDeleted, TaskFailed, TaskqError
+from taskq_kernel.errors import ClientClosed, TaskCancelled, TaskDeleted, TaskFailed, TaskqError
 
 if TYPE_CHECKING:
     from taskq_kernel.client.client import Client
@@ -414,8 +414,11 @@ class Task:
     def _check_followed(self) -> None:
         if self._is_done:
             return
+        stands = f"task {self} was {self._data['status']} when it was last heard of"
+        if self._client.closed:
+            raise ClientClosed(f"{stands}, and its client is closed: connect() makes another")
         self._client._known.check()
-        raise TaskqError(f"task {self} is {self._data['status']}, and its client is closed")
+        raise TaskqError(f"{stands}, and nothing is heard of it any longer: wait again")
 
     def _outcome(self) -> Any:
         """The value of a task that is done, or the exception for how it ended."""

@@ -11,6 +11,7 @@ import math
 import ssl
 import time
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -18,7 +19,9 @@ from urllib.parse import SplitResult, urlsplit
 import msgspec
 import urllib3
 
+from taskq_kernel.client.forks import renew_after_fork
 from taskq_kernel.errors import (
+    ClientClosed,
     Forbidden,
     NotFound,
     ServiceError,
@@ -87,8 +90,11 @@ class GraphQLTransport:
         if token and not (token.isascii() and token.isprintable() and " " not in token):
             raise SettingsError("the token cannot be sent: it holds spaces, line ends or other than ASCII characters")
         self._authorization = {"authorization": f"Bearer {token}"} if token else {}
-        self._pool = _pool(parts, timeout_s, connections, self.tls)
+        self._new_pool = partial(_pool, parts, timeout_s, connections, self.tls)
+        self._pool = self._new_pool()
         self._timeout_s = timeout_s
+        self._closed = False
+        renew_after_fork(self)
 
     def __repr__(self) -> str:
         return f"GraphQLTransport({self.url!r})"
@@ -160,12 +166,19 @@ class GraphQLTransport:
             raise _refusal(response)
 
     def close(self) -> None:
-        """Close the connections that are kept open."""
+        """Close the connections that are kept open; nothing can be asked any longer."""
+        self._closed = True
         self._pool.close()
+
+    def _after_fork(self) -> None:
+        """Connect anew in a forked child: the connections are the parent's."""
+        self._pool = self._new_pool()
 
     def _request(
         self, method: str, path: str, headers: dict[str, str], body: bytes | None, repeatable: bool
     ) -> urllib3.BaseHTTPResponse:
+        if self._closed:
+            raise ClientClosed(f"the client of {self.url} is closed: connect() makes another")
         for pause in (*RETRY_PAUSES_S, None) if repeatable else (None,):
             try:
                 response = self._pool.urlopen(

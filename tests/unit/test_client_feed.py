@@ -204,3 +204,29 @@ def test_a_closed_feed_does_not_start_again(follow) -> None:  # type: ignore[no-
     feed.start()
     feed._thread.join(1)
     assert len(stub.inits) == 1
+
+
+def test_a_feed_that_is_started_while_its_thread_ends_starts_again(follow) -> None:  # type: ignore[no-untyped-def]
+    def refuses(client: Subscriber) -> None:
+        client.socket.close(4401, "the token is not known")
+
+    def accepts(client: Subscriber) -> None:
+        client.accept()
+        client.tell(1)
+        client.stay()
+
+    stub = SocketStub(refuses, accepts)
+    feed = Feed(stub.url, HEADER)
+
+    def start_again(state: FeedState) -> None:
+        if state.name == "refused":  # told by the thread that is about to end
+            feed.start()
+
+    feed.subscribe(lambda _: None, on_state=start_again)
+    feed.start()
+    try:
+        soon(lambda: feed.state.connected)
+        assert feed.error is None
+    finally:
+        feed.close()
+        stub.close()
