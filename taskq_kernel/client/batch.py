@@ -6,10 +6,11 @@ import queue
 import threading
 import time
 from collections import Counter
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, overload
 
+from taskq_kernel.client.awaiting import Awaited
 from taskq_kernel.client.task import Task
 from taskq_kernel.domain import TaskStatus
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from taskq_kernel.client.client import Client
 
 
-class Batch(Sequence[Task]):
+class Batch(Sequence[Task], Awaited[list[Any]]):
     """A list of tasks that can be waited for, cancelled and looked at together.
 
     Batches come from `Client.submit_many` and `Client.tasks`; a slice of one is one. Its
@@ -116,10 +117,7 @@ class Batch(Sequence[Task]):
         self.wait(timeout)
         return self._outcomes()
 
-    def __await__(self) -> Generator[Any, None, list[Any]]:
-        return self._results().__await__()
-
-    async def _results(self) -> list[Any]:
+    async def _result(self) -> list[Any]:
         import asyncio
 
         loop = asyncio.get_running_loop()

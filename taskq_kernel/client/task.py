@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from taskq_kernel.client import operations
+from taskq_kernel.client.awaiting import Awaited
 from taskq_kernel.domain import FINAL, TaskKind, TaskStatus, ValueKind
 from taskq_kernel.errors import ClientClosed, TaskCancelled, TaskDeleted, TaskFailed, TaskqError
 
@@ -59,12 +60,13 @@ class LogChunk:
     text: str
 
 
-class Task:
+class Task(Awaited[Any]):
     """A piece of Julia work, wherever it runs.
 
     Tasks come from `Client.submit`, `Client.task` and `Client.tasks`, one object for each
     task. Its attributes are as the service has them now: the live feed keeps them current,
-    and where it cannot, they are read again. ``await task`` is `result` without blocking.
+    and where it cannot, they are read again. ``await task`` is `result` without blocking, and
+    so is ``asyncio.create_task(task)``, whose cancellation ends the waiting and not the task.
     """
 
     def __init__(self, client: Client, data: dict[str, Any]) -> None:
@@ -285,9 +287,6 @@ class Task:
         """
         self.wait(timeout)
         return self._outcome()
-
-    def __await__(self) -> Generator[Any, None, Any]:
-        return self._result().__await__()
 
     async def _result(self) -> Any:
         import asyncio
