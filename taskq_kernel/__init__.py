@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from taskq_kernel.domain import TaskStatus as TaskStatus
     from taskq_kernel.errors import BrokerUnreachable as BrokerUnreachable
     from taskq_kernel.errors import ClientClosed as ClientClosed
+    from taskq_kernel.errors import ClientMissing as ClientMissing
     from taskq_kernel.errors import Forbidden as Forbidden
     from taskq_kernel.errors import InvalidTask as InvalidTask
     from taskq_kernel.errors import NotFound as NotFound
@@ -68,6 +69,7 @@ _HOMES = {
     "ServiceUnreachable": "errors",
     "BrokerUnreachable": "errors",
     "ClientClosed": "errors",
+    "ClientMissing": "errors",
     "SettingsError": "errors",
     "SetupError": "errors",
     "StackError": "errors",

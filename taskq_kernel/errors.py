@@ -11,7 +11,20 @@ from typing import Any
 
 
 class TaskqError(Exception):
-    """Base class of every error that taskq raises on purpose."""
+    """Base class of every error that taskq raises on purpose.
+
+    All of them can be pickled and copied, whatever they are made from: their arguments and
+    attributes travel, the constructor is not called again.
+    """
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _again, (type(self), self.args), self.__dict__
+
+
+def _again(kind: type[TaskqError], args: tuple[Any, ...]) -> TaskqError:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    return error
 
 
 class SettingsError(TaskqError):
@@ -65,6 +78,10 @@ class ServiceUnreachable(Unreachable):
 
 class ClientClosed(TaskqError):
     """The client was closed, so nothing can be asked and nothing is heard any longer."""
+
+
+class ClientMissing(TaskqError):
+    """What came from another process needs a client of its service, and this process has none."""
 
 
 class StackError(TaskqError):

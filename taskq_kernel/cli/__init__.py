@@ -98,12 +98,22 @@ def main(arguments: list[str] | None = None) -> int:
     except click.ClickException as error:
         error.show()
         return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
+    except (click.Abort, KeyboardInterrupt) as error:
+        _tell(*_notes(error))
         return INTERRUPTED
     except TaskqError as error:
-        print(f"taskq: {error}", file=sys.stderr)  # noqa: T201  (it is what the user sees)
+        _tell(str(error), *_notes(error))
         return exit_code(error)
     return code if isinstance(code, int) else DONE
+
+
+def _notes(error: BaseException) -> list[str]:
+    return list(getattr(error, "__notes__", []))
+
+
+def _tell(*texts: str) -> None:
+    for text in texts:
+        print(f"taskq: {text}", file=sys.stderr)  # noqa: T201  (it is what the user sees)
 
 
 def exit_code(error: TaskqError) -> int:

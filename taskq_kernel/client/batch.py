@@ -178,6 +178,9 @@ class Batch(Sequence[Task], Awaited[list[Any]]):
 
     # -- showing -------------------------------------------------------------------------
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Batch, (self._client, self._tasks, self.id)
+
     def __repr__(self) -> str:
         counts = Counter(str(task._data["status"]) for task in self._tasks)
         shown = ", ".join(f"{count} {status}" for status, count in counts.items()) or "no tasks"

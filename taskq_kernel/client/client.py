@@ -15,8 +15,10 @@ from taskq_kernel.client.batch import Batch
 from taskq_kernel.client.feed import Feed
 from taskq_kernel.client.known import KnownTasks
 from taskq_kernel.client.options import task_input
+from taskq_kernel.client.pickling import client_of, keep_in_mind
 from taskq_kernel.client.task import Task, ids_of, new_task_data
 from taskq_kernel.client.transport import GraphQLTransport
+from taskq_kernel.client.unfinished import said_of_unfinished
 from taskq_kernel.domain import TaskStatus
 from taskq_kernel.errors import InvalidTask, TaskTimeout
 
@@ -94,6 +96,7 @@ class Client:
         self.feed = Feed(self._transport.url, self._transport.authorization, self._transport.tls)
         self._known = KnownTasks(self._transport, self.feed)
         self._closed = False
+        keep_in_mind(self)
         # The feed's thread does not hold the client: one that nobody uses ends its feed.
         weakref.finalize(self, self.feed.close).atexit = False
 
@@ -109,6 +112,9 @@ class Client:
 
     def __repr__(self) -> str:
         return f"<taskq client of {self.url}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return client_of, (self.url,)  # by address: the token does not travel
 
     def __enter__(self) -> Client:
         return self
@@ -201,7 +207,8 @@ class Client:
         ------
         InvalidTask, ServiceUnreachable
             As for `submit`. Up to 5,000 tasks are created all or none; more go in several
-            requests.
+            requests. What ends it between them, a Ctrl-C too, carries a note that says how
+            many are on their way, and how to find or cancel them.
         """
         batch_id = operations.new_id()
         inputs = [task_input(**(common | _as_options(one))) | {"batch": batch_id} for one in tasks]
@@ -213,9 +220,14 @@ class Client:
         made: list[Task] = []
         for chunk in operations.chunks(inputs, operations.CREATE_CHUNK):
             given = [one | {"id": operations.new_id()} for one in chunk]
-            with self._known.reading():
-                created = operations.create(self._transport, given, _CREATED)
-                made += [self._task(new_task_data(one, answer)) for one, answer in zip(given, created, strict=True)]
+            try:
+                with self._known.reading():
+                    created = operations.create(self._transport, given, _CREATED)
+                    made += [self._task(new_task_data(one, answer)) for one, answer in zip(given, created, strict=True)]
+            except BaseException as error:  # Ctrl-C above all: what was submitted goes on
+                for note in said_of_unfinished(error, given, len(made), len(inputs)):
+                    error.add_note(note)
+                raise
         return made
 
     # -- looking -------------------------------------------------------------------------

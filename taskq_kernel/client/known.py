@@ -26,6 +26,7 @@ from taskq_kernel.client.forks import renew_after_fork
 from taskq_kernel.errors import TaskqError
 
 if TYPE_CHECKING:
+    from taskq_kernel.client.client import Client
     from taskq_kernel.client.feed import Changes, Feed, FeedState
     from taskq_kernel.client.task import Task
     from taskq_kernel.client.transport import GraphQLTransport
@@ -90,6 +91,20 @@ class KnownTasks:
             wakers = self._update(task, data)
         _call(wakers)
         return task
+
+    def adopt(self, task: Task, client: Client) -> None:
+        """Follow a task that was unpickled before its client was there.
+
+        One that the client has already becomes the same task under two names: they share
+        their state, because the feed tells each task to one object alone.
+        """
+        with self._lock:
+            known = self._tasks.setdefault(task.id, task)
+            if known is task:
+                task._client = client
+            else:
+                task.__dict__ = known.__dict__
+                task._twin = known  # held by whoever holds the other
 
     def update(self, changed: Iterable[dict[str, Any]]) -> None:
         """Bring the tasks among ``changed`` that somebody holds up to date."""

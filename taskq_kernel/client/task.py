@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from taskq_kernel.client import operations
 from taskq_kernel.client.awaiting import Awaited
+from taskq_kernel.client.pickling import task_of
 from taskq_kernel.domain import FINAL, TaskKind, TaskStatus, ValueKind
 from taskq_kernel.errors import ClientClosed, TaskCancelled, TaskDeleted, TaskFailed, TaskqError
 
@@ -22,6 +23,8 @@ T = TypeVar("T")
 
 #: What a task has before anything happened to it.
 _UNTOUCHED: dict[str, Any] = dict.fromkeys(re.sub("{.*?}", "", operations.LIVE).split()) | {"lost": 0}
+#: What a pickled task takes along: enough to name it, and to know how old that is.
+_TRAVELS = ("id", "number", "name", "status", "version")
 _FIXED = frozenset([*operations.FIXED.split(), "code", "arguments"])
 
 
@@ -76,6 +79,7 @@ class Task(Awaited[Any]):
         self._read_at_start = -1
         self._value: Any = None
         self._value_version = -1
+        self._twin: Task | None = None
 
     # -- what never changes --------------------------------------------------------------
 
@@ -355,6 +359,9 @@ class Task(Awaited[Any]):
         return [event | {"at": datetime.fromisoformat(event["at"])} for event in data["history"]]
 
     # -- showing -------------------------------------------------------------------------
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return task_of, (self._client.url, {name: self._data[name] for name in _TRAVELS})
 
     def __str__(self) -> str:
         return f"{self.number} ({self.name})"

@@ -40,6 +40,7 @@ class HttpStub:
     def __init__(self, *answers: tuple[int, bytes] | None) -> None:
         self.answers = list(answers)
         self.requests: list[tuple[str, str, dict[str, str], bytes]] = []
+        self.peers: list[tuple[str, int]] = []
         self.delay_s = 0.0
         stub = self
 
@@ -48,6 +49,7 @@ class HttpStub:
 
             def handle_one(self) -> None:
                 body = self.rfile.read(int(self.headers.get("content-length") or 0))
+                stub.peers.append(self.client_address)
                 stub.requests.append((self.command, self.path, dict(self.headers.items()), body))
                 time.sleep(stub.delay_s)
                 answer = stub.answers[0] if len(stub.answers) == 1 else stub.answers.pop(0)
@@ -223,6 +225,8 @@ NOTHING_YET: dict[str, Any] = dict.fromkeys(
 
 class FakeTransport:
     """Answers the client's operations from a `FakeService`."""
+
+    url = "http://127.0.0.1:1/graphql"
 
     def __init__(self, service: FakeService) -> None:
         self._service = service
