@@ -29,10 +29,17 @@ PATIENCE_S = 60.0
 @click.option("--worker", help="Only tasks that this worker ran.")
 @click.option("--owner", help="Only tasks of this owner.")
 @click.option("--batch", help="Only tasks of this batch.")
+@click.option("--created-after", metavar="TIME", help="Only tasks submitted at this time or later.")
+@click.option("--created-before", metavar="TIME", help="Only tasks submitted before this time.")
+@click.option("--finished-after", metavar="TIME", help="Only tasks that ended at this time or later.")
+@click.option("--finished-before", metavar="TIME", help="Only tasks that ended before this time.")
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="At most this many.")
 @as_json_option
 def ls(status: Sequence[str], limit: int, as_json: bool, **selection: Any) -> int:
-    """List tasks, the newest first."""
+    """List tasks, the newest first.
+
+    A TIME is a day, or a day and a time, in ISO 8601. Without an offset it is local time.
+    """
     from taskq_kernel.client import operations
 
     chosen = operations.task_filter(status=status or None, **selection)

@@ -257,7 +257,9 @@ class Client:
         **selection
             ``status`` (one or several), ``name`` (part of it), ``search`` (part of name or
             code), ``batch``, ``owner``, ``queue``, ``worker``, ``created_after``,
-            ``created_before``, ``finished_after``, ``finished_before`` (datetimes), ``ids``.
+            ``created_before``, ``finished_after``, ``finished_before``, ``ids``. Points in
+            time are datetimes, dates, pandas Timestamps or ISO 8601 texts; without an offset
+            they are local time.
         """
         with self._known.reading():
             rows = self._select(operations.TASK, limit, newest_first, selection)

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
 
+from taskq_kernel.client.moments import moment
 from taskq_kernel.client.transport import GraphQLTransport
 from taskq_kernel.errors import InvalidTask, ServiceError
 
@@ -299,7 +300,7 @@ def task_filter(**given: Any) -> dict[str, Any]:
     Raises
     ------
     InvalidTask
-        If there is no such filter or status.
+        If there is no such filter, status or point in time.
     """
     made: dict[str, Any] = {}
     for name, value in given.items():
@@ -311,8 +312,8 @@ def task_filter(**given: Any) -> dict[str, Any]:
             value = [_status(one) for one in ([value] if isinstance(value, str) else value)]
         elif name == "ids":
             value = [str(one) for one in value]
-        elif hasattr(value, "isoformat"):
-            value = value.isoformat()
+        elif name.endswith(("_after", "_before")):
+            value = moment(value, name)
         else:
             value = str(getattr(value, "id", value))
         made[FILTERS[name]] = value
