@@ -24,7 +24,8 @@ log = logging.getLogger(__name__)
 #: How often the counter is looked at, for changes that another process made.
 POLL_S = 0.5
 #: How long an event is held back after one with many changes, so that a busy feed settles
-#: at few large events: so much for each change in the last one, and so much at most.
+#: at few large events: so much for each change in the last one, and so much at most. A reading
+#: that brought nothing, because all that changed was filtered out, holds the next back so long.
 SPACING_PER_CHANGE_S = 0.002
 SPACING_S = 0.05
 
@@ -85,9 +86,11 @@ class Feed:
             first, next_at = True, 0.0
             while not self._closing:
                 changes = await self._read(cursor, task_filter, wants)
-                if first or changes.tasks or changes.deleted:
-                    spacing = SPACING_PER_CHANGE_S * (len(changes.tasks) + len(changes.deleted))
-                    next_at = 0.0 if first else time.monotonic() + min(SPACING_S, spacing)
+                told = len(changes.tasks) + len(changes.deleted)
+                # Changes of others, of which there is nothing to tell, cost a reading as well.
+                spacing = min(SPACING_S, SPACING_PER_CHANGE_S * told) if told else SPACING_S
+                next_at = 0.0 if first else time.monotonic() + spacing
+                if first or told:
                     yield changes
                     first = False
                 cursor = changes.version
@@ -107,12 +110,11 @@ class Feed:
 
     async def _read(self, cursor: int, task_filter: TaskFilter | None, wants: frozenset[str]) -> Changes:
         """Read changes; those who want the same at the same time share it."""
-        if task_filter is not None:
-            return await self._store.read(read_changes, cursor, task_filter, wants)
-        key = (cursor, wants, self._version)
+        # Written out: a filter may hold lists, and those who ask for the same mean equal ones.
+        key = (cursor, wants, self._version, repr(task_filter))
         reading = self._readings.get(key)
         if reading is None:
-            reading = asyncio.ensure_future(self._store.read(read_changes, cursor, None, wants))
+            reading = asyncio.ensure_future(self._store.read(read_changes, cursor, task_filter, wants))
             self._readings[key] = reading
             reading.add_done_callback(lambda _done: self._readings.pop(key, None))
         return await asyncio.shield(reading)
