@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import logging
 import os
 import re
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from hashlib import sha256
 from pathlib import Path
 from tempfile import NamedTemporaryFile, _TemporaryFileWrapper
@@ -126,8 +127,7 @@ class Blobs:
             named = await store.read(referenced, [path.name for path in old])
             for path in old:
                 if path.name not in named:
-                    path.unlink(missing_ok=True)
-                    removed += 1
+                    removed += await asyncio.to_thread(_remove, path, before)
         if removed:
             log.info("remove %d values that no task names", removed)
         return removed
@@ -136,12 +136,35 @@ class Blobs:
 def _settle(file: _TemporaryFileWrapper[bytes], path: Path) -> None:
     file.flush()
     os.fsync(file.fileno())
-    Path(file.name).replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
+    with _alone(path.parent) as folder:
+        Path(file.name).replace(path)
         os.fsync(folder)
+
+
+def _remove(path: Path, before: float) -> bool:
+    """Remove a value that no task names, unless it was uploaded again since it was found to be old.
+
+    Whoever has just uploaded it is about to name it.
+    """
+    with _alone(path.parent):
+        try:
+            old = path.stat().st_mtime < before
+        except FileNotFoundError:  # another service sweeps the same folder
+            return False
+        if old:
+            path.unlink()
+        return old
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[int]:
+    """The folder's descriptor, while no other process or thread puts a value there or takes one away."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield descriptor
     finally:
-        os.close(folder)
+        os.close(descriptor)
 
 
 def _older(folder: Path, before: float) -> list[Path]:
