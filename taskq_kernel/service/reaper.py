@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 
 from taskq_kernel.errors import listed
 from taskq_kernel.service.async_store import AsyncStore
 from taskq_kernel.service.blobs import Blobs
-from taskq_kernel.store import leases, statistics, workers
+from taskq_kernel.store import leases, set_clock, statistics, workers
 from taskq_kernel.store.database import StoreUnavailable
 from taskq_kernel.store.policy import Policy
 
@@ -25,16 +26,33 @@ KEEP_MINUTES_S = 86400.0
 class Reaper:
     """Takes tasks from workers whose lease ran out."""
 
-    def __init__(self, store: AsyncStore, policy: Policy, blobs: Blobs) -> None:
+    def __init__(
+        self, store: AsyncStore, policy: Policy, blobs: Blobs, *,
+        wall: Callable[[], float] = time.time, steady: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._store = store
         self._policy = policy
         self._blobs = blobs
-        self._looked_at = time.time()
+        self._wall = wall
+        self._steady = steady
+        self._note_the_clocks()
 
-    async def start(self) -> None:
-        """Start every lease afresh: the service was away, and nobody could report."""
+    def _note_the_clocks(self) -> None:
+        self._looked_at = self._steady()
+        #: The wall clock, by which the database's times are, against one that nobody sets.
+        self._offset = self._wall() - self._steady()
+
+    async def start(self, turned_back_s: float = 0.0) -> None:
+        """Start every lease afresh: the service was away, or its clock was set, and the times there mean little.
+
+        Parameters
+        ----------
+        turned_back_s : float
+            By how much the wall clock was turned back, where that is known.
+        """
+        await self._store.write(set_clock.catch_up, turned_back_s)
         await self._store.write(leases.renew_all_leases, self._policy)
-        self._looked_at = time.time()
+        self._note_the_clocks()
 
     async def run(self) -> None:
         """Look at the leases until cancelled."""
@@ -47,15 +65,18 @@ class Reaper:
 
     async def look(self) -> None:
         """Take the tasks of silent workers, once."""
-        now = time.time()
+        now = self._steady()
         late, self._looked_at = now - self._looked_at - INTERVAL_S, now
-        if late > self._policy.lease_s / 2:
-            # This process stood still (a suspended laptop, a stopped process), so workers
-            # could not report; it says nothing about them.
-            log.warning("service stood still for %.1f s: every lease starts afresh", late)
-            await self.start()
+        # A suspended machine's steady clock stands still as well, and its wall clock does not.
+        gone = self._wall() - now - self._offset
+        if max(late, abs(gone)) > self._policy.lease_s / 2:
+            # This process stood still, so workers could not report, or the clock was set: what the
+            # leases say means nothing, neither that a worker is silent nor that it has time left.
+            what = "stood still" if max(late, gone) > 0 else "had its clock turned back"
+            log.warning("service %s for %.1f s: every lease starts afresh", what, max(late, abs(gone)))
+            await self.start(max(0.0, -gone))
             return
-        if not await self._store.read(leases.expired_workers, now):
+        if not await self._store.read(leases.expired_workers, self._wall()):
             return
         names, taken = await self._store.write(leases.reap, self._policy)
         if names:
@@ -65,7 +86,7 @@ class Reaper:
         """Remove what nobody needs any more, until cancelled."""
         while True:
             await asyncio.sleep(SWEEP_S)
-            now = time.time()
+            now = self._wall()
             try:
                 await self._store.write(workers.forget_gone_workers, now - KEEP_WORKERS_S)
                 await self._store.write(statistics.forget_minutes, now - KEEP_MINUTES_S)

@@ -101,9 +101,10 @@ def heartbeat(
     _store_progress(write, held, current)
     store_logs(write, logs, current, policy.max_log_bytes)
     named = {item.id for item in held}
+    # Also what starts in a future that is more than two clocks' disagreement: the clock was turned back.
     unknown = [
         task for task in running.values()
-        if task.id not in named and (task.started_at or 0) < write.now - policy.lease_s
+        if task.id not in named and abs((task.started_at or 0) - write.now) > policy.lease_s
     ]
     give_back(write, unknown, f"worker {worker.name} never got to know that it holds it")
     gone = [item for item in held if item.id not in current]

@@ -39,6 +39,10 @@ class Policy:
         )
 
 
+#: The longest that a task waits on purpose before it is handed to the broker.
+LONGEST_DELAY_S = 60.0
+
+
 def retry_delay_s(failures: int) -> float:
     """How long a task waits after its ``failures``-th failure: 1 s, doubling up to 60 s."""
-    return float(min(60, 2 ** min(failures - 1, 6)))
+    return float(min(LONGEST_DELAY_S, 2 ** min(failures - 1, 6)))
