@@ -44,9 +44,12 @@ PING_S = 10.0
 CLOSE_S = 0.5
 
 _QUERY = (
-    "subscription Changes($since: BigInt) { taskChanges(sinceVersion: $since) "
-    f"{{ version deleted tasks {{ {FEED} }} }} }}"
+    "subscription Changes($since: BigInt, $database: ID) "
+    "{ taskChanges(sinceVersion: $since, ofDatabase: $database) "
+    f"{{ version database deleted tasks {{ {FEED} }} }} }}"
 )
+#: What the service says of a cursor that its database does not have.
+_OF_ANOTHER_DATABASE = frozenset({"CURSOR_TOO_NEW", "OTHER_DATABASE"})
 _encode = msgspec.json.Encoder().encode
 
 
@@ -65,12 +68,16 @@ class Changes:
     anew : bool
         Whether the feed starts here: what changed before was not told, and a copy of it
         has to be read again.
+    database : str
+        The database that the version is one of. Where it is another than before, versions
+        of copies mean nothing any longer.
     """
 
     version: int
     tasks: list[dict[str, Any]] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
     anew: bool = False
+    database: str = ""
 
 
 @dataclass(frozen=True)
@@ -135,6 +142,7 @@ class Feed:
         self._stopping = threading.Event()
         self._socket: ClientConnection | None = None
         self._cursor: int | None = None
+        self._database: str | None = None
         renew_after_fork(self)
 
     def __repr__(self) -> str:
@@ -247,7 +255,7 @@ class Feed:
                 log.error("no live updates: %s", error)
                 return
             except ServiceError as error:
-                if error.code == "CURSOR_TOO_NEW":
+                if error.code in _OF_ANOTHER_DATABASE:
                     self._cursor = None
                     continue
                 self._away(str(error))
@@ -270,8 +278,8 @@ class Feed:
                 self._greet(socket)
                 anew = self._cursor is None
                 for event in self._events(socket):
-                    self._cursor = int(event["version"])
-                    yield Changes(self._cursor, event["tasks"], event["deleted"], anew=anew)
+                    self._cursor, self._database = int(event["version"]), event["database"]
+                    yield Changes(self._cursor, event["tasks"], event["deleted"], anew, self._database)
                     anew = False
         except InvalidStatus as error:
             status = error.response.status_code
@@ -317,7 +325,8 @@ class Feed:
             pass
 
     def _events(self, socket: ClientConnection) -> Iterator[dict[str, Any]]:
-        payload = {"query": _QUERY, "variables": {"since": self._cursor}}
+        since = {"since": self._cursor, "database": None if self._cursor is None else self._database}
+        payload = {"query": _QUERY, "variables": since}
         socket.send(_encode({"id": "changes", "type": "subscribe", "payload": payload}).decode())
         while True:
             message = _receive(socket)

@@ -49,6 +49,8 @@ class KnownTasks:
         #: Where the feed started: later versions were all told. None while it is away.
         self._floor: int | None = None
         self._floor_before = 0
+        #: The database that versions are of; empty before the feed has named it.
+        self._database = ""
         #: What the feed tells while somebody reads tasks: it may be ahead of the answer.
         self._readers = 0
         self._heard: dict[str, dict[str, Any] | None] = {}
@@ -220,6 +222,8 @@ class KnownTasks:
             if self._readers:
                 self._heard |= {data["id"]: data for data in changes.tasks}
                 self._heard |= dict.fromkeys(changes.deleted)
+        if changes.anew:
+            self._note_database(changes.database)
         self.update(changes.tasks)
         self.forget(changes.deleted)
         with self._lock:
@@ -237,6 +241,14 @@ class KnownTasks:
         _call(wakers)
         if unsure:
             self._refresh_waiting(unsure)
+
+    def _note_database(self, database: str) -> None:
+        """Doubt every copy where the database is another one: its versions mean nothing there."""
+        with self._lock:
+            if self._database not in ("", database):
+                for task in list(self._tasks.values()):
+                    task._doubt()
+            self._database = database
 
     def _on_state(self, state: FeedState) -> None:
         if state.name == "connected":

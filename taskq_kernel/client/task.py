@@ -399,6 +399,11 @@ class Task(Awaited[Any]):
             # What the newer data does not say is unknown now, and read when it is asked for.
             self._data = {name: self._data[name] for name in _FIXED if name in self._data} | data
 
+    def _doubt(self) -> None:
+        """Whatever is read next is newer than this copy."""
+        self._data = self._data | {"version": -1}
+        self._read_at_start = -1
+
     def _get(self, field: str) -> Any:
         """A field that never changes; read once where it is not there."""
         if field not in self._data and not self._deleted:

@@ -16,7 +16,7 @@ from typing import Any
 from taskq_kernel.errors import ServiceError
 from taskq_kernel.service.async_store import AsyncStore
 from taskq_kernel.store.database import StoreUnavailable, current_version
-from taskq_kernel.store.feed import Changes, read_changes
+from taskq_kernel.store.feed import Changes, check_database, read_changes
 from taskq_kernel.store.filters import TaskFilter
 
 log = logging.getLogger(__name__)
@@ -72,14 +72,22 @@ class Feed:
                     log.warning("feed: %s", error)
 
     async def follow(
-        self, since: int | None, task_filter: TaskFilter | None, wants: frozenset[str]
+        self, since: int | None, task_filter: TaskFilter | None, wants: frozenset[str], database: str | None = None
     ) -> AsyncGenerator[Changes]:
         """The changes after a version, for ever; from now on where ``since`` is None.
 
         The first event comes at once, even if nothing changed: it carries the version.
+
+        Raises
+        ------
+        ServiceError
+            ``OTHER_DATABASE`` if ``since`` is a version of another one than ``database``,
+            ``CURSOR_TOO_NEW`` if there is no such version yet.
         """
         self._subscribers += 1
         try:
+            if since is not None and database is not None:
+                await self._store.read(check_database, database)
             cursor = since if since is not None else await self._store.read(current_version)
             if cursor < 0:
                 raise ServiceError(f"sinceVersion is {cursor}: give 0 or more", "BAD_INPUT")

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any
 
+import graphene
 from graphene import Field, ObjectType
 from graphql import GraphQLResolveInfo
 
@@ -23,23 +24,27 @@ class Subscription(ObjectType):
         types.TaskChanges, required=True,
         description=(
             "Changes of tasks. One event comes at once, with the current version and the changes so far; "
-            "then one per batch of changes, up to 50 ms after a large one, at most 500 tasks each. "
+            "then one per batch of changes, up to 50 ms after a large one or after changes of others alone, at "
+            "most 500 tasks each. "
             "A client that comes back goes on from the last version it has seen and misses nothing."
         ),
         since_version=BigInt(description="The version to go on from; by default from now on."),
+        of_database=graphene.ID(
+            description="The database that the version is one of, as an event named it; another one is refused."
+        ),
         filter=inputs.TaskFilter(description="Which tasks to send; deleted ones are always named."),
     )
 
     @staticmethod
     async def subscribe_task_changes(
         _root: Any, info: GraphQLResolveInfo, since_version: int | None = None,
-        filter: dict[str, Any] | None = None,
+        of_database: str | None = None, filter: dict[str, Any] | None = None,
     ) -> AsyncIterator[Changes]:
         """Follow the feed."""
         visible_to = info.context.visible_to
         # Those who may see everything and ask for everything share one reading.
         task_filter = None if filter is None and visible_to is None else filter_of(filter, visible_to)
-        events = info.context.runtime.feed.follow(since_version, task_filter, wanted(info))
+        events = info.context.runtime.feed.follow(since_version, task_filter, wanted(info), of_database)
         async with aclosing(events):
             async for event in events:
                 yield event

@@ -309,6 +309,7 @@ class TaskChanges(ObjectType):
     """What changed since the last event."""
 
     version = BigInt(required=True, description="The cursor to resume from.")
+    database = graphene.ID(required=True, description="The database that the version is one of.")
     tasks = List(NonNull(Task), required=True, description="Tasks that are new or changed, as they are now.")
     deleted = List(NonNull(graphene.ID), required=True, description="Tasks that are gone.")
 

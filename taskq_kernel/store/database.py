@@ -153,6 +153,12 @@ def current_version(conn: Connection) -> int:
     return version
 
 
+def database_id(conn: Connection) -> str:
+    """The UUID of this database."""
+    found: str = conn.execute(sa.select(counters.c.database)).scalar_one()
+    return found
+
+
 def _translated(error: DBAPIError) -> Exception:
     """What a driver's error means. Every driver calls what is not our mistake by this name."""
     kinds = {kind.__name__ for kind in type(error.orig).__mro__}

@@ -9,10 +9,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from taskq_kernel.errors import ServiceError
-from taskq_kernel.store.database import current_version
+from taskq_kernel.store.database import database_id
 from taskq_kernel.store.filters import TaskFilter
 from taskq_kernel.store.records import LONG_FIELDS, long_columns, select_tasks
-from taskq_kernel.store.tables import tasks
+from taskq_kernel.store.tables import counters, tasks
 
 #: How many tasks one event carries at most, and how long their texts may be, in characters: the
 #: task that goes beyond is the last.
@@ -29,6 +29,8 @@ class Changes:
     deleted: list[str]
     #: Whether there are more changes already.
     more: bool
+    #: The UUID of the database that the version is one of.
+    database: str = ""
 
 
 def read_changes(
@@ -44,14 +46,14 @@ def read_changes(
     ServiceError
         ``CURSOR_TOO_NEW`` if there is no such version yet: the database was replaced.
     """
-    version = current_version(conn)
+    version, database = conn.execute(_WHERE_IT_STANDS).one()
     if since > version:
         raise ServiceError(
             f"version {since} is ahead of this service's {version}: its database was replaced, start afresh",
             "CURSOR_TOO_NEW", {"version": version},
         )
     if since == version:
-        return Changes(version, [], [], more=False)
+        return Changes(version, [], [], more=False, database=database)
     query = (
         select_tasks(wants & LONG_FIELDS)
         .add_columns(tasks.c.deleted_at)
@@ -80,4 +82,25 @@ def read_changes(
         tasks=[row for row in rows if row.deleted_at is None],
         deleted=[row.id for row in rows if row.deleted_at is not None],
         more=more,
+        database=database,
     )
+
+
+_WHERE_IT_STANDS = sa.select(counters.c.version, counters.c.database)
+
+
+def check_database(conn: Connection, database: str) -> None:
+    """Make sure that a cursor is one of this database.
+
+    Raises
+    ------
+    ServiceError
+        ``OTHER_DATABASE`` if it is one of another: a version may be there all the same, and
+        mean something else.
+    """
+    here = database_id(conn)
+    if database != here:
+        raise ServiceError(
+            "the version is one of another database: this service's was replaced, start afresh",
+            "OTHER_DATABASE", {"database": here},
+        )

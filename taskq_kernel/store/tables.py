@@ -74,6 +74,9 @@ counters = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("version", sa.BigInteger, nullable=False),
     sa.Column("number", sa.BigInteger, nullable=False),
+    # A UUID that the database gets when it is made. A version means something only together
+    # with it: another database may have come as far, with other changes.
+    sa.Column("database", sa.Text, nullable=False, server_default=""),
 )
 
 sources = sa.Table(

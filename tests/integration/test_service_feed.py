@@ -95,6 +95,22 @@ def test_who_comes_back_with_a_version_misses_nothing(service: ServiceProcess) -
         assert names(event(connection)) == ["live"]
 
 
+def test_a_version_of_another_database_is_refused_however_high_this_one_is(service: ServiceProcess) -> None:
+    resume = "subscription($v: BigInt, $d: ID) { taskChanges(sinceVersion: $v, ofDatabase: $d) { version database } }"
+    with service.socket() as connection:
+        subscribe(connection, resume)
+        here = event(connection)
+    create(service, "after")
+    with service.socket() as connection:
+        subscribe(connection, resume, v=here["version"], d=here["database"])
+        assert event(connection)["version"] > here["version"]
+    with service.socket() as connection:
+        subscribe(connection, resume, v=1, d="8d0f6b0e-6f52-4c39-9d0c-0a4b5d5b7d10")
+        message = receive(connection, 10)
+        errors = message["payload"] if message["type"] == "error" else message["payload"]["errors"]
+        assert errors[0]["extensions"] == {"code": "OTHER_DATABASE", "database": here["database"]}
+
+
 def test_many_changes_come_in_parts_without_a_gap(service: ServiceProcess) -> None:
     cursor = version(service)
     create(service, *[f"part {place}" for place in range(1203)])

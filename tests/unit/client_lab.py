@@ -138,8 +138,10 @@ class Subscriber:
         self._stub.subscriptions.append(message["payload"])
         return message["payload"]["variables"]["since"]
 
-    def tell(self, version: int, *tasks: dict[str, Any], deleted: tuple[str, ...] = ()) -> None:
-        changes = {"version": version, "tasks": list(tasks), "deleted": list(deleted)}
+    def tell(
+        self, version: int, *tasks: dict[str, Any], deleted: tuple[str, ...] = (), database: str = ""
+    ) -> None:
+        changes = {"version": version, "database": database, "tasks": list(tasks), "deleted": list(deleted)}
         self.send("next", {"data": {"taskChanges": changes}})
 
     def send(self, kind: str, payload: Any = None) -> None:

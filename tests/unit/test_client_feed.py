@@ -88,6 +88,30 @@ def test_a_cursor_of_another_database_starts_anew(follow) -> None:  # type: igno
     assert got[1] == Changes(3, anew=True)
 
 
+def test_a_cursor_goes_with_the_database_that_it_is_of(follow) -> None:  # type: ignore[no-untyped-def]
+    def breaks(client: Subscriber) -> None:
+        client.accept()
+        client.tell(500, database="one")
+
+    def refuses(client: Subscriber) -> None:
+        client.accept()
+        client.send("error", [{"message": "of another database", "extensions": {"code": "OTHER_DATABASE"}}])
+        client.stay()
+
+    def starts(client: Subscriber) -> None:
+        client.accept()
+        client.tell(700, database="other")
+        client.stay()
+
+    _feed, stub, got = follow(breaks, refuses, starts)
+    soon(lambda: len(got) == 2)
+    assert got == [Changes(500, anew=True, database="one"), Changes(700, anew=True, database="other")]
+    given = [one["variables"] for one in stub.subscriptions]
+    assert given == [
+        {"since": None, "database": None}, {"since": 500, "database": "one"}, {"since": None, "database": None},
+    ]  # fmt: skip
+
+
 def test_a_refused_token_ends_the_feed_and_is_kept_as_the_reason(follow, caplog) -> None:  # type: ignore[no-untyped-def]
     def refuses(client: Subscriber) -> None:
         client.socket.close(4401, "the token is not known")

@@ -15,6 +15,7 @@ from client_lab import FakeService, soon
 
 from taskq_kernel.client.batch import Batch
 from taskq_kernel.client.client import Client
+from taskq_kernel.client.feed import Changes
 from taskq_kernel.domain import TaskStatus
 from taskq_kernel.errors import (
     InvalidTask,
@@ -300,6 +301,30 @@ def test_news_older_than_what_is_known_change_nothing(service: FakeService, q: C
     service.finish(task.id, 1)
     q._known.update([old])
     assert task.status == "FINISHED"
+
+
+def test_in_another_database_every_copy_is_read_again_whatever_its_version(service: FakeService) -> None:
+    q = service.client()
+    service.feed.arrive(Changes(service.version, anew=True, database="one"))
+    kept, gone = q.submit("1"), q.submit("2")
+    for _ in range(20):
+        service.change(kept.id, progress=0.5)
+        service.change(gone.id, progress=0.5)
+    later(lambda: replace(service, kept.id))
+    with pytest.raises(TaskDeleted):
+        gone.result(timeout=5)
+    assert (kept.status, kept.progress) == ("FINISHED", None)
+    assert kept.value == 7
+
+
+def replace(service: FakeService, kept: str) -> None:
+    """Put another database in the place of the service's, which knows one task, of a lower version."""
+    (one,) = [task for task in service.tasks.values() if task["id"] == kept]
+    done = {"status": "FINISHED", "valueKind": "JSON", "value": 7, "progress": None, "version": 2}
+    service.tasks = {kept: one | done}
+    service.feed.enter("away", "restarted")
+    service.version = 1000
+    service.feed.arrive(Changes(1000, anew=True, database="other"))
 
 
 def test_a_refused_token_ends_waiting(service: FakeService, q: Client) -> None:

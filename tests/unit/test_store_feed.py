@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from uuid import UUID
 
 import pytest
 from store_lab import EVERYTHING, Lab
 
 from taskq_kernel.domain import TaskStatus
 from taskq_kernel.errors import ServiceError
-from taskq_kernel.store import Store
+from taskq_kernel.store import Store, upgrade
 from taskq_kernel.store.create import create_tasks
-from taskq_kernel.store.database import current_version
-from taskq_kernel.store.feed import MAX_CHANGES, Changes, read_changes
+from taskq_kernel.store.database import current_version, database_id
+from taskq_kernel.store.feed import MAX_CHANGES, Changes, check_database, read_changes
 from taskq_kernel.store.filters import TaskFilter
 from taskq_kernel.store.new_tasks import check_all
 
@@ -25,9 +27,25 @@ def changes(lab: Lab, since: int, task_filter: TaskFilter | None = None) -> Chan
 
 
 def test_nothing_changed_says_so_with_the_version(lab: Lab) -> None:
-    assert changes(lab, 0) == Changes(0, [], [], more=False)
+    here = lab.store.read(database_id)
+    assert changes(lab, 0) == Changes(0, [], [], more=False, database=here)
     lab.submit()
-    assert changes(lab, 1) == Changes(1, [], [], more=False)
+    assert changes(lab, 1) == Changes(1, [], [], more=False, database=here)
+
+
+def test_every_database_has_an_id_and_a_cursor_of_another_is_refused(tmp_path: Path) -> None:
+    stores = []
+    for name in ("one", "other"):
+        upgrade(f"sqlite:///{tmp_path / name}.db")
+        stores.append(Store(f"sqlite:///{tmp_path / name}.db"))
+    one, other = (store.read(database_id) for store in stores)
+    assert UUID(one) != UUID(other)
+    stores[0].read(check_database, one)
+    with pytest.raises(ServiceError, match="of another database") as refused:
+        stores[0].read(check_database, other)
+    assert refused.value.code == "OTHER_DATABASE"
+    for store in stores:
+        store.close()
 
 
 def test_a_task_that_changed_often_comes_once_as_it_is_now(lab: Lab) -> None:

@@ -172,6 +172,23 @@ def test_tasks_that_are_gone_when_the_feed_starts_anew_are_dropped(service: Scri
     eventually(lambda: set(statuses(live)) == {"id-9"}, "the new set is there")
 
 
+def test_rows_of_another_database_replace_all_that_were_there(service: ScriptedService) -> None:
+    service.rows = [row(number, version=9) for number in (3, 2, 1)]
+    live = LiveTasks(service)  # type: ignore[arg-type]
+    live.on_state(lambda _: None)
+    live.start()
+    service.on_changes(Changes(version=10, anew=True, database="one"))
+    service.enter("connected")
+    eventually(lambda: len(live.model) == len(service.rows), "all are there")
+    service.rows = [service.rows[0] | {"version": 1, "name": "of the other one"}]
+    service.on_changes(Changes(version=10, anew=True, database="other"))
+    eventually(lambda: names(live) == ["of the other one"], "those of the other one are there")
+
+
+def names(live: LiveTasks) -> list[str]:
+    return list(live.model.frame()["name"])
+
+
 def test_a_subset_holds_what_matches_and_follows_it(service: ScriptedService) -> None:
     service.rows[0]["batch"] = "b"
     live = live_tasks(service)  # type: ignore[arg-type]

@@ -149,6 +149,8 @@ class TaskDetail(Panel):
             task_id = self._data.get("id")
             if task_id is None:
                 return
+            if changes.anew:  # what happened before was not told; in another database it may not even be there
+                self._stale = True
             if task_id in changes.deleted:
                 self._data, self._stale = {}, True
             mine = next((task for task in changes.tasks if task["id"] == task_id), None)
@@ -157,7 +159,7 @@ class TaskDetail(Panel):
                 if int(mine["version"]) >= int(self._data["version"]):
                     self._data = self._data | mine
                 self._stale = self._stale or before != (mine["status"], mine["attempt"])
-        if mine is not None or task_id in changes.deleted:
+        if changes.anew or mine is not None or task_id in changes.deleted:
             self._refresh_soon()
 
     def _again(self) -> None:

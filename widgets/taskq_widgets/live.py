@@ -86,6 +86,7 @@ class LiveTasks:
         self._state_listeners: list[Callable[[LiveState], None]] = []
         self._change_listeners: list[Callable[[Changes], None]] = []
         self._started = False
+        self._database = ""
         self._loaded = False
         self._generation = 0
         self._reading = False
@@ -167,6 +168,9 @@ class LiveTasks:
 
     def _on_changes(self, changes: Changes) -> None:
         if changes.anew:
+            if self._database not in ("", changes.database):  # rows of another database are not older or newer
+                self._drop(self._ids())
+            self._database = changes.database
             self._read_everything()
         with self._guard:
             if self._reading:
