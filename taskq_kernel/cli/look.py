@@ -43,12 +43,14 @@ def ls(status: Sequence[str], limit: int, as_json: bool, **selection: Any) -> in
     from taskq_kernel.client import operations
 
     chosen = operations.task_filter(status=status or None, **selection)
-    fields = operations.TASK if as_json else operations.ROW
+    fields = operations.TASK if as_json else f"{operations.ROW} arguments"
     rows = list(operations.pages(_transport(), chosen, fields, order=[("NUMBER", "DESC")], limit=limit))
     if as_json:
         output.json_document(rows)
     else:
-        output.table(rows)
+        from taskq_kernel.cli import listing
+
+        listing.write(rows)
     return DONE
 
 
@@ -68,7 +70,9 @@ def show(task_id: str, as_json: bool) -> int:
 
 
 def _described(task: dict[str, Any]) -> str:
-    from taskq_kernel.client.display import seconds_text
+    from taskq_kernel.cli.times import local_time, offset
+    from taskq_kernel.client.display import seconds_text, size_text
+    from taskq_kernel.client.options import priority_name
 
     progress = task["progress"]
     facts = {
@@ -80,9 +84,9 @@ def _described(task: dict[str, Any]) -> str:
         "may fail": f"{task['maxAttempts']} times" if task["maxAttempts"] > 1 else None,
         "workers lost": task["lost"] or None,
         "queue": task["queue"],
-        "priority": task["priority"],
-        "time limit": None if task["timeoutSeconds"] is None else f"{task['timeoutSeconds']:g} s",
-        "memory limit": None if task["memoryLimit"] is None else f"{int(task['memoryLimit'])} bytes",
+        "priority": priority_name(task["priority"]),
+        "time limit": seconds_text(task["timeoutSeconds"]),
+        "memory limit": size_text(task["memoryLimit"]),
         "owner": task["owner"],
         "batch": task["batch"],
         "id": task["id"],
@@ -90,9 +94,10 @@ def _described(task: dict[str, Any]) -> str:
     }
     lines = [f"task {task['number']}: {task['name']}", ""]
     lines += [f"{name:<13} {value}" for name, value in facts.items() if value not in (None, "")]
-    lines += ["", "history"]
+    zone = offset(task["createdAt"])
+    lines += ["", f"history, by this machine's clock ({zone})"]
     for event in task["history"]:
-        lines.append(f"  {event['at']}  {event['status']:<9}  {event['reason']}")
+        lines.append(f"  {local_time(event['at'])}  {event['status']:<9}  {event['reason']}")
     lines += ["", "code", _indented(task["code"])]
     if task["valueKind"] is not None:
         note = f" ({task['valueNote']})" if task["valueNote"] else ""

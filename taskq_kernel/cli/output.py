@@ -69,20 +69,6 @@ def for_people() -> bool:
     return sys.stdout.isatty()
 
 
-def table(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write tasks as a table: rich in a terminal, plain columns elsewhere."""
-    if for_people():
-        from rich.console import Console
-
-        console = Console()
-        try:
-            console.print(rich_table(rows, console.width))
-        except BrokenPipeError:
-            pipe_closed()
-        return
-    columns([list(COLUMNS), *([text for text, _style in row_cells(row)] for row in rows)])
-
-
 def columns(cells: Sequence[Sequence[str]]) -> None:
     """Write rows of texts as plain columns."""
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]

@@ -12,6 +12,7 @@ import click
 
 from taskq_kernel.cli import DONE, output
 from taskq_kernel.cli.options import as_json_option, examples
+from taskq_kernel.cli.times import local_time
 from taskq_kernel.domain import Role
 
 if TYPE_CHECKING:
@@ -107,8 +108,8 @@ def _cells(one: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _shown(time: str) -> str:
-    """A time for people: local, to the minute."""
-    return f"{datetime.fromisoformat(time).astimezone():%Y-%m-%d %H:%M}"
+    """A time for people, to the minute."""
+    return local_time(time, seconds=False)
 
 
 def _transport() -> GraphQLTransport:

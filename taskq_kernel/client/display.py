@@ -41,14 +41,26 @@ def seconds_text(seconds: float | None) -> str:
     """A duration as people read it: ``12 ms``, ``3.4 s``, ``2 min 05 s``, ``3 h 12 min``."""
     if seconds is None:
         return ""
-    if seconds < 1:
+    if seconds < 0.9995:
         return f"{seconds * 1000:.0f} ms"
-    if seconds < 60:
+    if seconds < 59.95:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
         return f"{minutes} min {rest:02d} s"
     return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def size_text(size_bytes: float | None) -> str:
+    """A number of bytes as people read it: ``512 MiB``, ``1.5 GiB``."""
+    if size_bytes is None:
+        return ""
+    size = float(size_bytes)
+    for unit in ("bytes", "KiB", "MiB", "GiB"):
+        if size < 1024:
+            return f"{size:.4g} {unit}"
+        size /= 1024
+    return f"{size:.4g} TiB"
 
 
 def status_of(data: Mapping[str, Any]) -> str:

@@ -63,6 +63,11 @@ def parse_priority(priority: int | str) -> int:
         raise InvalidTask(f"priority {priority!r}: give 0 (low), 1 (normal) or 2 (high)") from None
 
 
+def priority_name(priority: int) -> str:
+    """The name of a priority: ``low``, ``normal`` or ``high``."""
+    return next((name for name, value in PRIORITY_NAMES.items() if value == priority), str(priority))
+
+
 def parse_arguments(pairs: Iterable[str]) -> dict[str, Any]:
     """Arguments written as ``name=value``; a value that is JSON is that, another is a string.
 

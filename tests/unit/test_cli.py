@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,8 @@ TASK = {
     "id": "u-1", "number": 7, "name": "sum", "status": "FINISHED", "attempt": 1, "version": 9, "progress": 1.0,
     "progressMessage": None, "value": 55, "valueKind": "JSON", "valueType": "Int64", "valueText": "55",
     "valueNote": "", "valueRef": None, "error": None, "worker": "w1", "seconds": 0.25, "lost": 0,
+    "owner": "ann", "arguments": {"n": 3},
+    "createdAt": (datetime.now(UTC) - timedelta(days=2, hours=1)).isoformat(),
 }  # fmt: skip
 
 
@@ -176,9 +180,11 @@ def test_ls_writes_columns_for_people_and_json_for_programs(taskq: Any) -> None:
         code, out, _err = taskq("ls", "--status", "failed", "--name", "s", "--limit", "5", url=stub.url)
         assert code == 0
         header, first, second = out.splitlines()
-        assert header.split() == ["number", "name", "status", "progress", "value", "seconds", "worker"]
-        assert first.split() == ["8", "sum", "FAILED", "DomainError:", "with", "-1", "250", "ms", "w1"]
-        assert second.split() == ["7", "sum", "FINISHED", "55", "250", "ms", "w1"]
+        titles = ["number", "name", "status", "value", "seconds", "age", "owner", "arguments", "worker"]
+        assert header.split() == titles
+        assert re.split("  +", first) == ["8", "sum", "FAILED", "DomainError: with -1", "250 ms", "2 d",
+                                          "ann", "n=3", "w1"]  # fmt: skip
+        assert second.split()[:4] == ["7", "sum", "FINISHED", "55"]
         assert json.loads(taskq("ls", "--json")[1]) == [failed, TASK]
     asked = json.loads(stub.requests[0][3])["variables"]
     assert asked["filter"] == {"status": ["FAILED"], "name": "s"}
