@@ -44,6 +44,16 @@ def test_an_error_has_its_name_its_message_and_its_line(
     assert not error.message.startswith(name + ":")
 
 
+def test_a_package_that_is_not_there_names_the_command_that_adds_it(bench: Bench) -> None:
+    error = bench.run("using NoSuchPackage").error
+
+    assert error.message.endswith(
+        "\n- Run `taskq julia add NoSuchPackage` where the worker runs, to put NoSuchPackage into the Julia project of "
+        "its tasks."
+    )
+    assert "Pkg.add" not in error.message
+
+
 SYNTAX = [
     ("x = 1\ny = )\nz = 2", 'unexpected ")"', 2),
     ("x = 1\n\nfor i in 1:3\n  x\n", "ends too early", 3),

@@ -14,6 +14,7 @@ from taskq_kernel.domain import TaskKind, TaskStatus
 from taskq_kernel.errors import SetupError
 from taskq_kernel.messages import ErrorInfo, ValueInfo
 from taskq_worker import descendants, endings
+from taskq_worker.advice import advise
 from taskq_worker.attempt import Attempt, Ending, NeverStarted
 from taskq_worker.folder import remove_folder
 from taskq_worker.frames import End, Value, run_frame
@@ -375,7 +376,7 @@ def _report(
     else:
         value, error, retryable, seconds = (
             _value(ending.value),
-            confinement.explain(ending.error) if ending.error else None,
+            advise(confinement.explain(ending.error)) if ending.error else None,
             ending.retryable,
             ending.seconds,
         )
