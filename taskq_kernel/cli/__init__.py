@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from taskq_kernel.errors import InvalidTask, SettingsError, TaskqError, Unreachable
+from taskq_kernel.printable import printable
 
 #: Exit codes.
 DONE, FAILED, WRONG_USAGE, UNREACHABLE = 0, 1, 2, 3
@@ -101,7 +102,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except TaskqError as error:
-        print(f"taskq: {error}", file=sys.stderr)  # noqa: T201  (it is what the user sees)
+        print(f"taskq: {printable(str(error))}", file=sys.stderr)  # noqa: T201  (it is what the user sees)
         return exit_code(error)
     return code if isinstance(code, int) else DONE
 
