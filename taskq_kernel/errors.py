@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from taskq_kernel.printable import printable
+
 
 class TaskqError(Exception):
     """Base class of every error that taskq raises on purpose.
@@ -132,14 +134,15 @@ class TaskFailed(TaskqError):
         The Julia exception's name, such as ``DomainError``, or taskq's own reason,
         such as ``TimeoutExceeded``.
     message : str
-        The exception's message.
+        The exception's message, as it is; ``str()`` of this error shows control characters instead.
     stacktrace : str
         The Julia stack trace, the user's lines first; empty where there is none.
     """
 
     def __init__(self, task: Any, name: str, message: str, stacktrace: str) -> None:
         text = f"task {task}: {name}: {message}"
-        super().__init__(f"{text}\n{stacktrace}" if stacktrace else text)
+        # A traceback prints it on a terminal.
+        super().__init__(printable(f"{text}\n{stacktrace}" if stacktrace else text))
         self.task = task
         self.name = name
         self.message = message

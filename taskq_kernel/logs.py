@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import logging
 
+from taskq_kernel.printable import printable
+
 FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+class _Lines(logging.Formatter):
+    """Log lines quote names, workers and errors that others wrote."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
 
 
 def configure(level: str) -> None:
@@ -15,7 +24,9 @@ def configure(level: str) -> None:
     level : {'debug', 'info', 'warning', 'error'}
         What taskq itself logs; libraries log warnings and errors.
     """
-    logging.basicConfig(level=logging.WARNING, format=FORMAT)
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Lines(FORMAT))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     for package in ("taskq_kernel", "taskq_worker", "taskq_sink"):
         logging.getLogger(package).setLevel(level.upper())
     # pika logs a stack trace for every attempt to connect; the broker client says it once.

@@ -33,6 +33,7 @@ from typing import TYPE_CHECKING, Any
 
 from taskq_kernel.domain import ValueKind
 from taskq_kernel.errors import InvalidTask
+from taskq_kernel.printable import printable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,7 +60,7 @@ class RichValue:
         self.bundle = dict(bundle)
 
     def __repr__(self) -> str:
-        return self.bundle.get("text/plain") or f"<RichValue: {', '.join(self.bundle)}>"
+        return printable(self.bundle.get("text/plain") or f"<RichValue: {', '.join(self.bundle)}>")
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, RichValue) and self.bundle == other.bundle

@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from taskq_kernel.errors import InvalidTask, SettingsError, TaskqError, Unreachable
+from taskq_kernel.printable import printable
 
 #: Exit codes.
 DONE, FAILED, WRONG_USAGE, UNREACHABLE = 0, 1, 2, 3
@@ -102,7 +103,7 @@ def main(arguments: list[str] | None = None) -> int:
         _tell(*_notes(error))
         return INTERRUPTED
     except TaskqError as error:
-        _tell(str(error), *_notes(error))
+        _tell(*map(printable, (str(error), *_notes(error))))
         return exit_code(error)
     return code if isinstance(code, int) else DONE
 

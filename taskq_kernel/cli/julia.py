@@ -13,6 +13,7 @@ import click
 
 from taskq_kernel.cli import DONE, output
 from taskq_kernel.cli.options import as_json_option, examples, settings_options
+from taskq_kernel.printable import one_line
 
 _DOWNLOADED = re.compile(r"downloaded ([\d.]+) MB of ([\d.]+) MB")
 
@@ -119,17 +120,18 @@ def _progress(what: str) -> Iterator[Callable[[str], None]]:
         yield lambda line: output.note(f"  {line}") if line.strip() else None
         return
     from rich.console import Console
+    from rich.markup import escape
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        step = progress.add_task(what, total=None)
+        step = progress.add_task(escape(what), total=None)
 
         def on_line(line: str) -> None:
             downloaded = _DOWNLOADED.search(line)
             if downloaded:
                 progress.update(step, completed=float(downloaded[1]), total=float(downloaded[2]))
             elif line.strip():
-                progress.update(step, description=f"{what}: {line.strip()[:60]}", total=None)
+                progress.update(step, description=escape(f"{what}: {one_line(line.strip())[:60]}"), total=None)
 
         yield on_line

@@ -11,6 +11,7 @@ import click
 from taskq_kernel.cli import DONE, INTERRUPTED, output
 from taskq_kernel.cli.options import as_json_option, examples
 from taskq_kernel.errors import ServiceUnreachable
+from taskq_kernel.printable import ColouredLog, one_line, printable
 
 if TYPE_CHECKING:
     from taskq_kernel.client.transport import GraphQLTransport
@@ -92,19 +93,19 @@ def _described(task: dict[str, Any]) -> str:
         "id": task["id"],
         "arguments": output.as_json(task["arguments"]).decode() if task["arguments"] else None,
     }
-    lines = [f"task {task['number']}: {task['name']}", ""]
-    lines += [f"{name:<13} {value}" for name, value in facts.items() if value not in (None, "")]
+    lines = [f"task {task['number']}: {one_line(task['name'])}", ""]
+    lines += [f"{name:<13} {one_line(str(value))}" for name, value in facts.items() if value not in (None, "")]
     zone = offset(task["createdAt"])
     lines += ["", f"history, by this machine's clock ({zone})"]
     for event in task["history"]:
-        lines.append(f"  {local_time(event['at'])}  {event['status']:<9}  {event['reason']}")
+        lines.append(f"  {local_time(event['at'])}  {event['status']:<9}  {one_line(event['reason'])}")
     lines += ["", "code", _indented(task["code"])]
     if task["valueKind"] is not None:
         note = f" ({task['valueNote']})" if task["valueNote"] else ""
-        lines += ["", f"value: {task['valueType']}{note}", _indented(_value_text(task))]
+        lines += ["", one_line(f"value: {task['valueType']}{note}"), _indented(_value_text(task))]
     if task["error"] is not None:
         error = task["error"]
-        lines += ["", f"error: {error['name']}", _indented(error["message"])]
+        lines += ["", one_line(f"error: {error['name']}"), _indented(error["message"])]
         if error["stacktrace"]:
             lines += ["", "stack trace", _indented(error["stacktrace"])]
     return "\n".join(lines) + "\n"
@@ -119,7 +120,8 @@ def _value_text(task: dict[str, Any]) -> str:
 
 
 def _indented(text: str) -> str:
-    return "\n".join(f"  {line}".rstrip() for line in text.rstrip("\n").splitlines())
+    # Before it is cut into lines: Python takes more for a line's end than a terminal does.
+    return "\n".join(f"  {line}".rstrip() for line in printable(text.rstrip("\n")).splitlines())
 
 
 @click.command(epilog=examples("taskq logs -f $(echo 'println(\"hello\")' | taskq submit -)", "taskq logs 1"))
@@ -129,7 +131,9 @@ def _indented(text: str) -> str:
 def logs(task_id: str, follow: bool, as_json: bool) -> int:
     """Write what a task printed in its latest attempt.
 
-    With --json, each piece as an object on a line of its own.
+    A terminal gets its colours, and sees every other control character instead of obeying
+    it; a file or a pipe gets what was printed. With --json, each piece as an object on a
+    line of its own.
     """
     from taskq_kernel.client.operations import logs as read_logs
 
@@ -137,6 +141,7 @@ def logs(task_id: str, follow: bool, as_json: bool) -> int:
     after: int | None = None
     attempt = None
     away_since = None
+    log = ColouredLog() if output.for_people() else None
     try:
         while True:
             try:
@@ -154,7 +159,7 @@ def logs(task_id: str, follow: bool, as_json: bool) -> int:
                 continue
             attempt = task["attempt"]
             for chunk in chunks:
-                output.write(output.as_json(chunk) + b"\n" if as_json else chunk["text"])
+                output.write(_piece(chunk, as_json, log))
                 after = chunk["seq"]
             if not follow or task["status"] in ("FINISHED", "FAILED", "CANCELLED"):
                 return DONE
@@ -162,6 +167,17 @@ def logs(task_id: str, follow: bool, as_json: bool) -> int:
     except KeyboardInterrupt:
         output.note(f"\ntaskq: task {task_id} goes on")
         return INTERRUPTED
+    finally:
+        if log is not None:
+            output.write(log.finish().encode())
+
+
+def _piece(chunk: dict[str, Any], as_json: bool, log: ColouredLog | None) -> bytes:
+    """Return what is written of a piece of a log."""
+    if as_json:
+        return output.as_json(chunk) + b"\n"
+    text: str = chunk["text"]
+    return (text if log is None else log.feed(text)).encode(errors="replace")
 
 
 def _transport() -> GraphQLTransport:

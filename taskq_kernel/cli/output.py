@@ -1,4 +1,8 @@
-"""What commands write: JSON for programs, tables and plain text for people."""
+"""What commands write: JSON for programs, tables and plain text for people.
+
+Much of it was written by others: names, messages, errors, values. No text gets to a
+terminal but through `taskq_kernel.printable`.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ import msgspec
 
 from taskq_kernel.cli import PIPE_CLOSED
 from taskq_kernel.client.display import cut, said_by, seconds_text, status_of
+from taskq_kernel.printable import one_line, printable, printable_json
 
 # Numbers with more digits than a float holds stay numbers.
 _encoder = msgspec.json.Encoder(decimal_format="number")
@@ -27,8 +32,11 @@ STYLES = {
 
 
 def write(text: str | bytes) -> None:
-    """Write to standard output at once. A reader that went away ends the command silently."""
-    data = text.encode(errors="replace") if isinstance(text, str) else text
+    """Write to standard output at once: text as `printable`, bytes as they are.
+
+    A reader that went away ends the command silently.
+    """
+    data = printable(text).encode(errors="replace") if isinstance(text, str) else text
     try:
         sys.stdout.flush()
         sys.stdout.buffer.write(data)
@@ -51,12 +59,12 @@ def line(text: str = "") -> None:
 
 def note(text: str) -> None:
     """Write a line to standard error."""
-    click.echo(text, err=True)
+    click.echo(printable(text), err=True)
 
 
 def as_json(value: Any) -> bytes:
-    """A value as JSON on one line, every digit of it."""
-    return _encoder.encode(value)
+    """A value as JSON on one line, every digit of it, without control characters."""
+    return printable_json(_encoder.encode(value))
 
 
 def json_document(value: Any) -> None:
@@ -71,6 +79,7 @@ def for_people() -> bool:
 
 def columns(cells: Sequence[Sequence[str]]) -> None:
     """Write rows of texts as plain columns."""
+    cells = [[one_line(text) for text in row] for row in cells]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     write("".join("  ".join(map(str.ljust, row, widths)).rstrip() + "\n" for row in cells))
 

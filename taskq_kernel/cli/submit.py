@@ -16,6 +16,7 @@ from taskq_kernel.cli import DONE, FAILED, INTERRUPTED, output
 from taskq_kernel.cli.options import as_json_option, examples, ids_argument, size
 from taskq_kernel.client.options import PRIORITY_NAMES
 from taskq_kernel.errors import InvalidTask, ServiceUnreachable, TaskTimeout, listed
+from taskq_kernel.printable import printable_json
 
 if TYPE_CHECKING:
     from taskq_kernel.client.client import Client
@@ -105,7 +106,7 @@ def _value_json(client: Client, task: Task) -> bytes:
     """The value as the service has it, undecoded."""
     task._get("valueKind")
     if task._data.get("valueRef"):
-        return client._transport.get_blob(task._data["valueRef"])
+        return printable_json(client._transport.get_blob(task._data["valueRef"]))
     return output.as_json(task._data.get("value"))
 
 

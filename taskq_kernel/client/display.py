@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from taskq_kernel.printable import one_line
+
 #: One dot per status, of a lightness that can be seen on white and on black.
 DOTS = {
     "QUEUEING": "#8a8f98",
@@ -32,8 +34,11 @@ _LINE = "1px solid color-mix(in srgb,currentColor 22%,transparent)"
 
 
 def cut(text: str, limit: int = _TEXT) -> str:
-    """``text`` on one line and no longer than ``limit``."""
-    line = " ".join(text.split())
+    """``text`` on one line and no longer than ``limit``, without control characters."""
+    return _shortened(one_line(" ".join(text.split())), limit)
+
+
+def _shortened(line: str, limit: int) -> str:
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
@@ -83,7 +88,7 @@ def said_by(data: Mapping[str, Any]) -> str:
 
 def task_line(data: Mapping[str, Any]) -> str:
     """A task on one line of plain text."""
-    parts = [f"{data['number']} {cut(data['name'], 60)!r} {status_of(data)}"]
+    parts = [f"{data['number']} {_shortened(' '.join(data['name'].split()), 60)!r} {status_of(data)}"]
     said = said_by(data)
     return ": ".join([*parts, cut(said)] if said else parts)
 

@@ -13,6 +13,7 @@ from taskq_kernel.domain import TaskStatus
 from taskq_kernel.store.create import insert_new
 from taskq_kernel.store.database import Write
 from taskq_kernel.store.ids import chunks, parse_ids
+from taskq_kernel.store.long_logs import keep_both_ends
 from taskq_kernel.store.moves import Move, move
 from taskq_kernel.store.policy import Policy
 from taskq_kernel.store.tables import Cause, task_logs, tasks, workers
@@ -133,7 +134,7 @@ def _store_progress(write: Write, held: Iterable[Held], current: dict[str, Any])
 
 
 def store_logs(write: Write, logs: Sequence[Log], current: dict[str, Any], limit: int) -> None:
-    """Keep output, each chunk once, and of each attempt no more than ``limit`` bytes.
+    """Keep output, each chunk once, and of each attempt no more than ``limit`` bytes: the beginning and the end.
 
     Parameters
     ----------
@@ -155,28 +156,24 @@ def store_logs(write: Write, logs: Sequence[Log], current: dict[str, Any], limit
             ),
         )
     )}
-    rows = []
+    rows: dict[int, list[dict[str, Any]]] = {}
     for log in fresh:
         number = current[log.id].number
-        room = limit - kept[number]
-        if room <= 0 or (number, log.seq) in known:
+        if (number, log.seq) in known:
             continue
         known.add((number, log.seq))
-        text, size = _cut(log.text, room)
-        kept[number] += size
-        rows.append({
-            "task": number, "attempt": log.attempt, "seq": log.seq, "stream": log.stream[:20], "text": text,
+        kept[number] += len(log.text.encode("utf-8", "replace"))
+        rows.setdefault(number, []).append({
+            "task": number, "attempt": log.attempt, "seq": log.seq, "stream": log.stream[:20], "text": log.text,
         })
+    fitting = [row for number in rows if kept[number] <= limit for row in rows[number]]
+    if fitting:
+        write.conn.execute(insert_new(write.conn, task_logs), fitting)
+    for number in rows:
+        if kept[number] > limit:
+            keep_both_ends(write.conn, rows[number], kept[number], limit)
     if rows:
-        write.conn.execute(insert_new(write.conn, task_logs), rows)
-        write.conn.execute(_LOG_BYTES, [
-            {"b_number": number, "log_bytes": kept[number]} for number in numbers
-        ])
-
-
-def _cut(text: str, room: int) -> tuple[str, int]:
-    raw = text.encode("utf-8", "replace")
-    return raw[:room].decode("utf-8", "ignore"), min(len(raw), room)
+        write.conn.execute(_LOG_BYTES, [{"b_number": number, "log_bytes": kept[number]} for number in rows])
 
 
 _PROGRESS = (

@@ -116,6 +116,10 @@ TABLES: list[tuple[str, dict[str, list[Any]]]] = [
     ("[(x = i, y = i^2) for i in 1:3]", {"x": [1, 2, 3], "y": [1, 4, 9]}),
     ("[(x = 1, y = \"a\"), (x = 2.5, y = nothing)]", {"x": [1, 2.5], "y": ["a", None]}),
     ("(x = Int[],)", {"x": []}),
+    ("filter(row -> row.x > 9, [(x = i, y = i^2) for i in 1:3])", {"x": [], "y": []}),
+    ("NamedTuple{(:b, :a)}[]", {"b": [], "a": []}),
+    ("NamedTuple{(:n,),Tuple{Union{Missing,Int}}}[]", {"n": []}),
+    ("Dict(:n => Float64[])", {"n": []}),
 ]  # fmt: skip
 
 
@@ -128,7 +132,13 @@ def test_columns_of_equal_length_are_a_table(bench: Bench, code: str, columns: d
     assert list(ran.value["columns"]) == list(columns)
 
 
-@pytest.mark.parametrize("code", ["(x = [1], y = [1, 2])", "(x = [1], y = 2)", "NamedTuple()", "Dict(1 => [1])"])
+NO_TABLES = [
+    "(x = [1], y = [1, 2])", "(x = [1], y = 2)", "NamedTuple()", "Dict(1 => [1])", "NamedTuple[]", "Any[]", "Union{}[]",
+    "NamedTuple{(),Tuple{}}[]", "Union{Missing,NamedTuple{(:a,),Tuple{Int}}}[]",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("code", NO_TABLES)
 def test_what_is_not_quite_a_table_is_json(bench: Bench, code: str) -> None:
     assert bench.run(code).info.kind is ValueKind.JSON
 

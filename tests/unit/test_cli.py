@@ -16,9 +16,10 @@ import click
 import pytest
 from click.testing import CliRunner
 from client_lab import TOKEN, HttpStub, data, errors, http_stub
+from test_printable import obeyed
 
 from taskq_kernel import errors as taskq_errors
-from taskq_kernel.cli import _COMMANDS, cli, exit_code, main
+from taskq_kernel.cli import _COMMANDS, cli, exit_code, main, output
 from taskq_kernel.cli.options import settings_options
 from taskq_kernel.settings import Settings
 
@@ -232,6 +233,56 @@ def test_logs_are_written_as_they_were_printed(taskq: Any) -> None:
         assert taskq("logs", "7", url=stub.url) == (0, "a\nbc\n", "")
         out = taskq("logs", "7", "--json")[1]
     assert [json.loads(line) for line in out.splitlines()] == chunks
+
+
+EVIL = "evil\x1b]0;title\x07\x1b[2J\x9b31m\u202e"
+HOSTILE = TASK | {
+    "name": f"{EVIL}\nstatus        FINISHED", "worker": EVIL, "owner": EVIL, "queue": EVIL, "batch": EVIL,
+    "status": "FAILED", "finishedAt": None, "maxAttempts": 1, "priority": 1, "timeoutSeconds": None,
+    "memoryLimit": None,
+    "progressMessage": EVIL, "error": {"name": EVIL, "message": f"{EVIL}\r\n{EVIL}", "stacktrace": EVIL, "line": 1},
+    "value": EVIL, "valueText": EVIL, "valueType": EVIL, "valueNote": EVIL, "code": EVIL, "arguments": {EVIL: EVIL},
+    "history": [{"at": "2026", "status": "FAILED", "reason": EVIL}],
+    "logs": [{"seq": 1, "attempt": 1, "stream": "stdout", "text": EVIL}],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("on_a_terminal", [True, False])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["ls"], ["show", "7"], ["wait", "7"], ["logs", "7"], ["ls", "--json"], ["show", "7", "--json"],
+        ["wait", "7", "--json"], ["logs", "7", "--json"],
+    ],
+)  # fmt: skip
+def test_what_others_have_written_gives_a_terminal_no_orders(
+    taskq: Any, monkeypatch: pytest.MonkeyPatch, arguments: list[str], on_a_terminal: bool
+) -> None:
+    monkeypatch.setattr(output, "for_people", lambda: on_a_terminal)
+    page = {"nodes": [HOSTILE], "pageInfo": {"hasNextPage": False, "endCursor": None}}
+    with http_stub(data(task=HOSTILE, tasks=page)) as stub:
+        code, out, err = taskq(*arguments, url=stub.url)
+    assert code == (arguments[:1] == ["wait"]), err
+    assert "evil" in out
+    if arguments == ["logs", "7"] and not on_a_terminal:
+        assert out == EVIL  # a file gets what was printed
+    else:
+        assert obeyed(out + err) == ""
+
+
+def test_a_name_of_two_lines_takes_one(taskq: Any) -> None:
+    with http_stub(data(task=HOSTILE)) as stub:
+        lines = taskq("show", "7", url=stub.url)[1].splitlines()
+    assert [line for line in lines if line.startswith("status ")] == ["status        FAILED"]
+
+
+@pytest.mark.parametrize("command", ["ls", "show", "wait", "cancel", "logs"])
+def test_what_a_service_says_gives_a_terminal_no_orders(taskq: Any, command: str) -> None:
+    with http_stub(errors("NOT_FOUND", f"no task {EVIL}")) as stub:
+        code, out, err = taskq(command, *["7"][: command != "ls"], url=stub.url)
+    assert code == 1
+    assert "evil" in err
+    assert obeyed(out + err) == ""
 
 
 def test_a_reader_that_goes_away_is_no_error() -> None:

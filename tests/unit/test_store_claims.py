@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from store_lab import Lab
+from taskq_worker.holding import Held as HeldByWorker
+from taskq_worker.output import TaskOutput
 
 from taskq_kernel.errors import ServiceError
 from taskq_kernel.store.claims import Held, Log, claim_tasks
@@ -193,15 +196,57 @@ def test_output_of_another_attempt_is_ignored(lab: Lab) -> None:
     assert lab.store.read(logs_after, task.number, None) == []
 
 
-def test_output_beyond_the_limit_is_dropped_at_a_whole_character(lab: Lab) -> None:
+@pytest.mark.parametrize("line", ["{:09d}\n", "é😀{:09d}\n"])
+@pytest.mark.parametrize("lines_a_chunk", [1, 7, 500])
+@pytest.mark.parametrize("chunks_a_beat", [1, 16])
+def test_of_output_beyond_the_limit_the_beginning_and_the_end_are_kept_and_what_is_missing_is_told(
+    lab: Lab, line: str, lines_a_chunk: int, chunks_a_beat: int
+) -> None:
     lab.policy = Policy(max_log_bytes=1024)
     [task] = lab.submit()
     worker = lab.join()
     lab.claim(worker, task)
-    lab.beat(worker, held(task), logs=[log(task, 1, "x" * 1021), log(task, 2, "éé"), log(task, 3, "y")])
-    lab.beat(worker, held(task), logs=[log(task, 4, "z")])
+    whole = "".join(map(line.format, range(500)))
+    width = len(line.format(0)) * lines_a_chunk
+    pieces = [log(task, 1 + at // width, whole[at : at + width]) for at in range(0, len(whole), width)]
+    for at in range(0, len(pieces), chunks_a_beat):
+        lab.beat(worker, held(task), logs=pieces[at : at + chunks_a_beat])
+
+    kept = "".join(item.text for item in lab.store.read(logs_after, task.number, None))
+    head, missing, tail = re.split(r"\n\[taskq: ([\d,]+) bytes of output are left out here\]\n", kept)
+    assert len(kept.encode()) <= 1024
+    assert min(len(head), len(tail)) > 50
+    assert whole.startswith(head)
+    assert whole.endswith(tail)
+    assert int(missing.replace(",", "")) == len(whole.encode()) - len(head.encode()) - len(tail.encode())
+
+
+def test_output_that_just_fits_is_kept_whole(lab: Lab) -> None:
+    lab.policy = Policy(max_log_bytes=1024)
+    [task] = lab.submit()
+    worker = lab.join()
+    lab.claim(worker, task)
+    lab.beat(worker, held(task), logs=[log(task, 1, "x" * 1021), log(task, 2, "é"), log(task, 3, "y")])
     kept = lab.store.read(logs_after, task.number, None)
-    assert [item.text for item in kept] == ["x" * 1021, "é"]
+    assert [item.text for item in kept] == ["x" * 1021, "é", "y"]
+
+
+def test_the_last_words_of_a_long_output_come_through_worker_and_service(lab: Lab) -> None:
+    [task] = lab.submit()
+    worker = lab.join()
+    lab.claim(worker, task)
+    at_worker = HeldByWorker(task=task, attempt=1)
+    output = TaskOutput(lab.policy.max_log_bytes, at_worker.add_output)
+    for number in range(300_000):
+        output.feed("stdout", b"%d\n" % number)
+    output.feed("stdout", b"LAST WORDS\n")
+    output.finish()
+    lab.record(lab.outcome(task, worker, logs=[log(task, chunk.seq, chunk.text) for chunk in at_worker.logs]))
+
+    kept = "".join(item.text for item in lab.store.read(logs_after, task.number, None))
+    assert kept.startswith("0\n1\n2\n")
+    assert kept.endswith("299999\nLAST WORDS\n")
+    assert kept.count("are left out here]") == 1
 
 
 def test_each_attempt_has_output_of_its_own(lab: Lab) -> None:

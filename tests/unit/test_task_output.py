@@ -45,8 +45,8 @@ def test_bytes_that_are_no_utf8_are_replaced_and_nul_too() -> None:
 
 
 @pytest.mark.parametrize("step", [1, 64, 10_000])
-def test_beyond_the_limit_the_beginning_and_the_end_stay(step: int) -> None:
-    taken = Taken(limit_bytes=800)
+def test_beyond_the_limit_the_beginning_and_the_end_stay_and_a_line_says_what_is_missing(step: int) -> None:
+    taken = Taken(limit_bytes=1600)
     flood = b"".join(b"%09d\n" % number for number in range(1000))
     for start in range(0, len(flood), step):
         taken.output.feed("stdout", flood[start : start + step])
@@ -54,21 +54,48 @@ def test_beyond_the_limit_the_beginning_and_the_end_stay(step: int) -> None:
     taken.output.finish()
 
     text = flood.decode()
-    assert taken.text == text[:700] + "\n[taskq: 9,200 bytes of output are left out here]\n" + text[-100:]
+    assert taken.text == text[:1300] + "\n[taskq: 8,500 bytes of output are left out here]\n" + text[-200:]
 
 
 def test_what_just_fits_is_whole() -> None:
-    taken = Taken(limit_bytes=800)
+    taken = Taken(limit_bytes=1600)
 
-    taken.output.feed("stdout", b"x" * 800)
+    taken.output.feed("stdout", b"x" * 1600)
     taken.output.finish()
 
-    assert taken.text == "x" * 800
+    assert taken.text == "x" * 1600
+
+
+@pytest.mark.parametrize("piece", [b"line\n", b"\xff\xfe\n", b"\0\n", "é😀".encode(), "😀".encode()[:3]])
+@pytest.mark.parametrize("limit_bytes", [1024, 1025, 1600])
+def test_what_is_handed_on_is_never_longer_than_the_limit_however_it_is_written(piece: bytes, limit_bytes: int) -> None:
+    taken = Taken(limit_bytes)
+    for _ in range(2000):
+        taken.output.feed("stdout", piece)
+        taken.output.feed("stderr", piece)
+    taken.output.feed("stdout", b"\nLAST WORDS\n")
+
+    taken.output.finish()
+
+    assert len(taken.text.encode()) <= limit_bytes
+    assert "\nLAST WORDS\n" in taken.text[-20:]
+    assert taken.text.count("are left out here]") == 1
+
+
+def test_the_end_keeps_its_streams_apart() -> None:
+    taken = Taken(limit_bytes=1600)
+    taken.output.feed("stdout", b"x" * 5000)
+    taken.output.feed("stderr", b"warning\n")
+    taken.output.feed("stdout", b"done\n")
+
+    taken.output.finish()
+
+    assert taken.chunks[-2:] == [("stderr", "warning\n"), ("stdout", "done\n")]
 
 
 def test_no_more_than_the_limit_is_held() -> None:
-    taken = Taken(limit_bytes=800)
-    for _ in range(1000):
-        taken.output.feed("stderr", b"x" * 1000)
+    taken = Taken(limit_bytes=1600)
+    for number in range(1000):
+        taken.output.feed(("stderr", "stdout")[number % 2], b"x" * 1000)
 
-    assert len(taken.output._tail) <= 100
+    assert sum(len(raw) for _stream, raw in taken.output._held) <= 300

@@ -6,6 +6,9 @@ function write_value(w::Walk, @nospecialize(x))
     elseif (x isa Dict{String} || x isa Dict{Symbol}) && is_table(collect(Any, values(x)))
         names = sort!(collect(Any, keys(x)))
         write_table(w, names, Any[x[name] for name in names])
+    elseif x isa Vector && isempty(x) && names_of_rows(eltype(x)) !== ()
+        names = Any[name for name in names_of_rows(eltype(x))]
+        write_table(w, names, Any[Any[] for _ in names])
     elseif x isa Vector && is_table_of_rows(x)
         names = names_of(x[1])
         write_table(w, names, Any[Any[getfield(row, i) for row in x] for i in 1:length(names)])
@@ -33,6 +36,14 @@ function is_table(columns::Vector{Any})
         size == rows || return false
     end
     return true
+end
+
+# What a filter leaves of a table may be no row at all: then the rows' type still has the columns' names.
+function names_of_rows(@nospecialize(T))
+    (T isa Type && T <: NamedTuple && T !== Union{}) || return ()
+    named = Base.unwrap_unionall(T)
+    names = named isa DataType ? named.parameters[1] : ()
+    return names isa Tuple ? names : ()  # not of `NamedTuple` alone, which has any names
 end
 
 function is_table_of_rows(@nospecialize(x::Vector))
