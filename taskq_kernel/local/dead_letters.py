@@ -44,7 +44,7 @@ def _broker_url(settings: Settings) -> str | None:
     if settings.broker is not None or settings.broker_file is not None:
         return read_broker_url(settings)
     own = settings.home / "tokens" / "broker.url"
-    return own.read_text().strip() if (settings.home / "stack.json").exists() and own.exists() else None
+    return own.read_text("utf-8").strip() if (settings.home / "stack.json").exists() and own.exists() else None
 
 
 def _judge(found: DeadLetters, names: Names) -> Check:

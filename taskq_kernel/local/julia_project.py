@@ -22,6 +22,7 @@ from pathlib import Path
 
 from taskq_kernel.errors import SetupError
 from taskq_kernel.local.processes import write_private
+from taskq_kernel.local.python import run_module, safe_environment
 
 #: Where `install` writes down what it found.
 RECORD = "juliacall.json"
@@ -96,6 +97,12 @@ def _make_project(home: Path) -> Path:
     return folder
 
 
+def _let_everybody_read(folder: Path) -> None:
+    """Whatever the umask: tasks may run as a user of their own."""
+    for file in folder.glob("*.toml"):
+        file.chmod(0o644)
+
+
 def project_environment(home: Path) -> dict[str, str]:
     """What makes a Julia process use the project; nothing while there is none."""
     folder = project_folder(home)
@@ -114,7 +121,7 @@ def packages(home: Path) -> dict[str, str]:
     """Names of the packages in the project, and the version of each as far as it is known."""
     folder = project_folder(home)
     try:
-        wanted = tomllib.loads((folder / "Project.toml").read_text()).get("deps", {})
+        wanted = tomllib.loads((folder / "Project.toml").read_text("utf-8")).get("deps", {})
     except (OSError, tomllib.TOMLDecodeError):
         return {}
     versions = _manifest_versions(folder)
@@ -123,7 +130,7 @@ def packages(home: Path) -> dict[str, str]:
 
 def _manifest_versions(folder: Path) -> dict[str, str]:
     try:
-        manifest = tomllib.loads((folder / "Manifest.toml").read_text())
+        manifest = tomllib.loads((folder / "Manifest.toml").read_text("utf-8"))
     except (OSError, tomllib.TOMLDecodeError):
         return {}
     entries = manifest.get("deps", manifest)  # before Julia 1.6.2 the packages stood at the top
@@ -149,7 +156,7 @@ def read_juliacall(home: Path) -> Juliacall:
     if package is None:
         raise SetupError("juliacall is not installed: pip install 'taskq-kernel[worker]'")
     try:
-        found = Juliacall(**json.loads((project_folder(home) / RECORD).read_text()))
+        found = Juliacall(**json.loads((project_folder(home) / RECORD).read_text("utf-8")))
     except FileNotFoundError:
         raise SetupError(f"juliacall has no Julia yet: {_INSTALL} (it needs {OLDEST_JULIA} or newer)") from None
     except (OSError, TypeError, ValueError) as error:
@@ -201,14 +208,16 @@ def install(home: Path, on_line: OnLine = lambda _: None) -> Juliacall:
     folder = _make_project(home)
     (folder / RECORD).unlink(missing_ok=True)
     found = folder / f"{RECORD}.found"
-    environment = os.environ | {"PYTHON_JULIAPKG_PROJECT": str(folder.resolve()), "PYTHONUNBUFFERED": "1"}
+    own = {"PYTHON_JULIAPKG_PROJECT": str(folder.resolve()), "PYTHONUNBUFFERED": "1"}
+    environment = safe_environment(os.environ) | own
     _follow(
-        [sys.executable, "-m", "taskq_kernel.local.julia_resolve", str(found)],
+        run_module("taskq_kernel.local.julia_resolve", str(found)),
         environment, on_line, f"Julia {OLDEST_JULIA} or newer could not be set up",
         "connect this machine, or put such a Julia on PATH and its packages in its depot, and repeat",
     )  # fmt: skip
-    answer = json.loads(found.read_text())
+    answer = json.loads(found.read_text("utf-8"))
     found.unlink()
+    _let_everybody_read(folder)
     juliacall = Juliacall(package=package, **answer)
     on_line("trying it")
     _try(juliacall, folder, on_line)
@@ -234,9 +243,9 @@ def juliacall_environment(juliacall: Juliacall, folder: Path) -> dict[str, str]:
 
 
 def _try(juliacall: Juliacall, folder: Path, on_line: OnLine) -> None:
-    environment = os.environ | juliacall_environment(juliacall, folder)
+    environment = safe_environment(os.environ) | juliacall_environment(juliacall, folder)
     code = "import juliacall; assert juliacall.Main.seval('1 + 1') == 2"
-    _follow([sys.executable, "-c", code], environment, on_line, "juliacall does not start", "see above")
+    _follow([sys.executable, "-P", "-c", code], environment, on_line, "juliacall does not start", "see above")
 
 
 # -- packages --------------------------------------------------------------------------------
@@ -275,6 +284,7 @@ def add(home: Path, names: Sequence[str], julia: str, on_line: OnLine = lambda _
         dict(os.environ), on_line, f"Julia could not add {', '.join(names)}",
         "connect this machine, and repeat",
     )  # fmt: skip
+    _let_everybody_read(folder)
     return packages(home)
 
 
@@ -284,7 +294,7 @@ def _follow(command: list[str], environment: Mapping[str, str], on_line: OnLine,
     try:
         process = subprocess.Popen(
             command, env=dict(environment), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, errors="replace",
+            stderr=subprocess.STDOUT, encoding="utf-8", errors="replace",
         )  # fmt: skip
     except OSError as error:
         raise SetupError(f"{failure}: {command[0]}: {error.strerror}") from error

@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
+
 from taskq_kernel.broker.names import Names
 from taskq_kernel.errors import BrokerUnreachable
 from taskq_kernel.service.async_store import READERS, AsyncStore
@@ -22,6 +24,7 @@ from taskq_kernel.service.statistics import CachedStatistics
 from taskq_kernel.service.throttle import Throttle
 from taskq_kernel.settings import Settings
 from taskq_kernel.store import Policy, Store
+from taskq_kernel.store.database import sqlite_url
 
 log = logging.getLogger(__name__)
 
@@ -29,9 +32,9 @@ log = logging.getLogger(__name__)
 RESTART_S = 1.0
 
 
-def database_url(settings: Settings) -> str:
+def database_url(settings: Settings) -> str | sa.URL:
     """The task database's URL: the one that is set, or SQLite in the data folder."""
-    return settings.database or f"sqlite:///{settings.home / 'tasks.db'}"
+    return settings.database or sqlite_url(settings.home / "tasks.db")
 
 
 def blobs_folder(settings: Settings) -> Path:
