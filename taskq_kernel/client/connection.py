@@ -124,7 +124,7 @@ def existing() -> Address:
     look = quick_look()
     if look.url is not None:
         return _given(look.url, look.token(), look.ca_file)
-    local = _local(look.home)
+    local = stack_address(look.home)
     if local is None:
         raise ServiceUnreachable("no taskq stack is running; start one with `taskq up`, or set TASKQ_URL")
     return local
@@ -191,7 +191,7 @@ def _given(url: str, token: str | None, ca_file: Path | None) -> Address:
 # -- the local stack -----------------------------------------------------------------------
 
 
-def _local(home: Path) -> Address | None:
+def stack_address(home: Path) -> Address | None:
     """The local stack's address, from the file that it leaves when it is up."""
     try:
         info = json.loads((home / "stack.json").read_text("utf-8"))

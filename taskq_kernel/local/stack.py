@@ -48,7 +48,10 @@ START_TIMEOUT_S = 60.0
 #: A stopping worker lets its tasks finish for `Settings.grace`; this comes on top.
 STOP_MARGIN_S = 10.0
 
-_READY = "{ statistics { brokerConnected } workers { name juliaVersion state } }"
+_READY = "{ statistics { brokerConnected brokerBlocked } workers { name juliaVersion state } }"
+_TROUBLE = "{ statistics { brokerBlocked unservedQueues } }"
+#: How long `LocalStack.status` waits for the service, in seconds.
+ASK_TIMEOUT_S = 3.0
 
 Step = Callable[[str], None]
 
@@ -162,6 +165,7 @@ class LocalStack:
     def status(self) -> dict[str, Any]:
         """The stack as ``taskq status --json`` prints it; nothing in it is secret."""
         info = self.info()
+        trouble = self._trouble(info) if info else {}
         return {
             "running": self.healthy(),
             "home": shown(self.home),
@@ -169,9 +173,19 @@ class LocalStack:
             "token_file": shown(from_text(info.token_file)) if info else None,
             "broker": self._broker.redacted_url if self._broker.alive else None,
             "slots": info.slots if info else None,
+            "broker_blocked": trouble.get("brokerBlocked"),
+            "unserved_queues": trouble.get("unservedQueues", []),
             "logs": shown(self.home / "logs"),
             "processes": self._processes(),
         }
+
+    def _trouble(self, info: StackInfo) -> dict[str, Any]:
+        """What the service knows to be wrong, though everything runs; nothing while it does not answer."""
+        try:
+            found: dict[str, Any] = _transport(info, ASK_TIMEOUT_S).execute(_TROUBLE)["statistics"]
+        except (ServiceUnreachable, ServiceError, OSError):
+            return {}
+        return found
 
     def _processes(self) -> list[dict[str, Any]]:
         broker = {
@@ -309,7 +323,7 @@ class LocalStack:
 
     def _wait_until_ready(self, info: StackInfo) -> None:
         """Wait until the service answers, has the broker, and a worker has started Julia."""
-        transport = GraphQLTransport(info.graphql, from_text(info.token_file).read_text("utf-8").strip(), timeout_s=5)
+        transport = _transport(info, timeout_s=5)
         deadline = time.monotonic() + START_TIMEOUT_S
         while not _ready(transport):
             for role, daemon in self._daemons.items():
@@ -342,10 +356,17 @@ def _kept(*names: str) -> dict[str, str]:
     return {key: os.environ[key] for key in (f"TASKQ_{name}" for name in names) if key in os.environ}
 
 
+def _transport(info: StackInfo, timeout_s: float) -> GraphQLTransport:
+    """The way to the stack's service, as its owner."""
+    return GraphQLTransport(info.graphql, from_text(info.token_file).read_text("utf-8").strip(), timeout_s=timeout_s)
+
+
 def _ready(transport: GraphQLTransport) -> bool:
     try:
         answer = transport.execute(_READY, {})
     except (ServiceUnreachable, ServiceError):
         return False
+    if answer["statistics"]["brokerBlocked"]:
+        raise StackError(f"the stack takes no tasks: {answer['statistics']['brokerBlocked']}")
     workers = [one for one in answer["workers"] if one["state"] == "ONLINE" and one["juliaVersion"]]
     return bool(answer["statistics"]["brokerConnected"] and workers)
