@@ -20,7 +20,7 @@ PROCESS_ROUNDS = 20
 def main() -> None:
     """Print medians and 95th percentiles in milliseconds."""
     with bench_stack(slots=2) as (home, info):
-        token = Path(info.token_file).read_text()
+        token = Path(info.token_file).read_text("utf-8")
         with connect(info.graphql, token=token) as q:
             q.submit("nothing").result(timeout=30)
             times = []
@@ -37,7 +37,7 @@ def main() -> None:
                 [taskq, "submit", "-", "--wait"],
                 input="sum(1:10)",
                 capture_output=True,
-                text=True,
+                encoding="utf-8", errors="replace",
                 check=True,
                 env=os.environ | {"TASKQ_HOME": str(home)},
             )

@@ -22,7 +22,7 @@ def main() -> None:
         from taskq_kernel.settings import load_settings
 
         processes = LocalStack(load_settings(home=home)).status()["processes"]
-        with connect(info.graphql, token=Path(info.token_file).read_text()) as q:
+        with connect(info.graphql, token=Path(info.token_file).read_text("utf-8")) as q:
             q.submit("nothing").result(timeout=30)
             for _ in range(ROUNDS):
                 before = {one["role"]: cpu_seconds(psutil.Process(one["pid"])) for one in processes}

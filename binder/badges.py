@@ -80,13 +80,15 @@ def main(arguments: list[str]) -> int:
     if addresses:
         repository = addresses[0]
     else:
-        origin = subprocess.run(["git", "remote", "get-url", "origin"], capture_output=True, text=True, check=False)
+        origin = subprocess.run(
+            ["git", "remote", "get-url", "origin"], capture_output=True, encoding="utf-8", errors="replace", check=False
+        )
         if origin.returncode:
             sys.stderr.write("this clone has no remote `origin`: give the repository's address\n")
             return 2
         repository = origin.stdout
     if into_readme:
-        README.write_text(update(README.read_text(), repository))
+        README.write_text(update(README.read_text("utf-8"), repository), "utf-8")
     else:
         sys.stdout.write(badges(repository) + "\n")
     return 0

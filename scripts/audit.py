@@ -60,14 +60,14 @@ def ask(versions: Mapping[str, str]) -> list[dict[str, Any]]:
     NotAudited
         If the index cannot be reached, or has nothing to say about any of them.
     """
-    with tempfile.NamedTemporaryFile("w", prefix="taskq-audit-", suffix=".txt") as file:
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", prefix="taskq-audit-", suffix=".txt") as file:
         file.writelines(f"{name}=={version}\n" for name, version in sorted(versions.items()))
         file.flush()
         options = ["--no-deps", "--disable-pip", "--progress-spinner", "off", "--timeout", "5", "--format", "json"]
         try:
             done = subprocess.run(
                 [sys.executable, "-m", "pip_audit", "-r", file.name, *options],
-                capture_output=True, text=True, timeout=TIMEOUT_S,
+                capture_output=True, encoding="utf-8", errors="replace", timeout=TIMEOUT_S,
             )
         except subprocess.TimeoutExpired:
             raise NotAudited(f"the package index gave no answer within {TIMEOUT_S} s") from None

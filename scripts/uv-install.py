@@ -43,7 +43,8 @@ def environment(listed: str) -> dict[str, str]:
 def main(arguments: list[str]) -> None:
     """Become uv."""
     listed = subprocess.run(
-        [sys.executable, "-m", "pip", "config", "list"], check=True, capture_output=True, text=True
+        [sys.executable, "-m", "pip", "config", "list"], check=True, capture_output=True, encoding="utf-8",
+        errors="replace",
     ).stdout
     # Of several indexes pip takes the newest release, whichever has it.
     command = ["uv", "pip", "install", "--python", sys.executable, "--index-strategy", "unsafe-best-match"]

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from platformdirs import user_data_path
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -24,12 +24,13 @@ from pydantic_settings import (
 )
 
 from taskq_kernel.errors import SettingsError
+from taskq_kernel.paths import absolute
 from taskq_kernel.secret_file import read_secret_file
 
 
 def default_home() -> Path:
     """The data folder: ``TASKQ_HOME``, or the user's."""
-    return Path(os.environ.get("TASKQ_HOME") or user_home())
+    return absolute(Path(os.environ.get("TASKQ_HOME") or user_home()))
 
 
 def user_home() -> Path:
@@ -113,6 +114,12 @@ class Settings(BaseSettings):
     max_value_bytes: int = Field(64 << 20, ge=1024, description="largest value kept whole, as JSON")
 
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="how much is logged")
+
+    @field_validator("home", mode="after")
+    @classmethod
+    def _absolute(cls, home: Path) -> Path:
+        """The stack's parts, and whoever asks for it later, may run in other folders."""
+        return absolute(home)
 
     @classmethod
     def settings_customise_sources(

@@ -89,7 +89,7 @@ class SetAside:
 class ResultsDatabase:
     """The table of results behind an SQLAlchemy URL. Calls block; one thread at a time."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str | sa.URL) -> None:
         self._engine = sa.create_engine(url)
         if self._engine.dialect.name == "sqlite":
             sa.event.listen(self._engine, "connect", _configure_sqlite)

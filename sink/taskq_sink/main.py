@@ -11,6 +11,7 @@ from taskq_kernel.broker.names import Names
 from taskq_kernel.client.transport import GraphQLTransport
 from taskq_kernel.errors import SettingsError
 from taskq_kernel.settings import Settings, read_broker_url, read_token
+from taskq_kernel.store.database import sqlite_url
 from taskq_sink.database import ResultsDatabase
 from taskq_sink.sink import Sink
 
@@ -24,7 +25,7 @@ def run(settings: Settings) -> int:
     if settings.url is None:
         raise SettingsError("set TASKQ_URL: the sink needs to know the service")
     transport = GraphQLTransport(settings.url, read_token(settings), ca_file=settings.ca_file)
-    database = ResultsDatabase(settings.results_database or f"sqlite:///{settings.home / 'results.db'}")
+    database = ResultsDatabase(settings.results_database or sqlite_url(settings.home / "results.db"))
     try:
         asyncio.run(_sink(settings, database, transport))
     finally:

@@ -23,6 +23,7 @@ from typing import Any, Literal
 
 import pika
 
+from taskq_kernel.broker.alarms import explain_block
 from taskq_kernel.broker.dead_letters import REASON_HEADER
 from taskq_kernel.broker.delivery import Delivery, InHand
 from taskq_kernel.broker.names import Names
@@ -97,6 +98,11 @@ class Broker:
         """Whether the connection is up."""
         return self._connected.is_set()
 
+    @property
+    def blocked(self) -> str:
+        """Why RabbitMQ takes no messages, in its own words; empty while it does, or is away."""
+        return self._session.blocked if self._session is not None else ""
+
     async def start(self) -> None:
         """Begin to connect, in the background."""
         self._task = asyncio.create_task(self._keep_connected(), name="broker connection")
@@ -125,15 +131,31 @@ class Broker:
         BrokerUnreachable
             If they are not all confirmed. Some may have arrived all the same.
         """
-        if self._publisher is None:
-            raise BrokerUnreachable("RabbitMQ is away")
+        publisher = self._taking()
         try:
-            await self._publisher.publish(queue, bodies)
+            await publisher.publish(queue, bodies)
         except QueueMissing:
             # Somebody deleted the queue under us: what it held is lost as in a wipe, and a
             # new connection finds and makes every queue that is missing.
             await self._reset("a queue was deleted")
             raise
+
+    def _taking(self) -> Publisher:
+        """What publishes, while RabbitMQ takes messages: whatever else is sent would only fill buffers."""
+        if self._publisher is None:
+            raise BrokerUnreachable("RabbitMQ is away")
+        if self.blocked:
+            raise BrokerUnreachable(explain_block(self.blocked))
+        return self._publisher
+
+    def probe(self) -> None:
+        """Send a message to nobody, so that RabbitMQ says whether it takes messages: see `blocked`.
+
+        To be used by who does nothing but publish: RabbitMQ reads nothing more from a connection
+        that it has blocked, acknowledgements included.
+        """
+        if self._publisher is not None and not self.blocked:
+            self._publisher.probe()
 
     async def ready_count(self, queue: str) -> int:
         """How many messages wait in a queue."""
@@ -161,8 +183,9 @@ class Broker:
             if error.code != NOT_FOUND:
                 raise
         else:
-            channel.close()
             return False
+        finally:
+            channel.close()
         channel = await self.open_channel()
         try:
             await channel.declare(queue, arguments=self._arguments(queue))
@@ -170,7 +193,8 @@ class Broker:
             if error.code != PRECONDITION_FAILED:
                 raise
             return False  # made at this moment by a peer with other settings: usable all the same
-        channel.close()
+        finally:
+            channel.close()
         return True
 
     def consumer(self, queue: str, prefetch: int, on_delivery: Callable[[Delivery], None]) -> Consumer:
@@ -184,11 +208,10 @@ class Broker:
 
     async def bury(self, body: bytes, queue: str, reason: str) -> None:
         """Put a message that came through ``queue`` into the dead-letter queue, with the reason."""
-        if self._publisher is None:
-            raise BrokerUnreachable("RabbitMQ is away")
+        publisher = self._taking()
         headers = {REASON_HEADER: reason[:1000], "x-taskq-queue": queue}
         properties = pika.BasicProperties(delivery_mode=2, headers=headers)
-        await self._publisher.publish(self.names.dead, [body], properties)
+        await publisher.publish(self.names.dead, [body], properties)
         log.warning("dead-lettered a message of %s: %s", queue, reason[:300])
 
     def _arguments(self, queue: str) -> dict[str, Any]:
@@ -219,6 +242,10 @@ class Broker:
                 reason = await self._connect_and_wait()
             except BrokerUnreachable as error:
                 reason = str(error)
+            except Exception as error:
+                # A mistake of ours, or of whoever is called after a connection: it must not end this.
+                log.exception("the connection to RabbitMQ failed in a way that nobody thought of")
+                reason = f"{type(error).__name__}: {error}"
             else:
                 delay, said = BACKOFF_S[0], False
             if self._closing:
@@ -328,11 +355,21 @@ class Consumer:
             except BrokerUnreachable as error:
                 log.debug("consumer of %s: %s", self.queue, error)
                 delay = min(2 * delay, BACKOFF_S[1]) if self._tag is None else BACKOFF_S[0]
-                await asyncio.sleep(delay)
+            except Exception:
+                log.exception("consumer of %s failed, subscribing again", self.queue)
+                delay = BACKOFF_S[1]
+            await asyncio.sleep(delay)
 
     async def _follow(self) -> None:
         """Subscribe and unsubscribe as wanted, until the channel is gone."""
         channel = self._channel = await self._broker.open_channel()
+        try:
+            await self._follow_on(channel)
+        finally:
+            # A subscription that RabbitMQ answers late would go on taking messages, for nobody.
+            channel.close()
+
+    async def _follow_on(self, channel: Channel) -> None:
         self._tag = None
         self._in_hand.clear()
         channel.raw.add_on_cancel_callback(lambda _frame: channel.close())  # the queue was deleted

@@ -10,6 +10,7 @@ from typing import Any
 import pika
 from pika.exceptions import AMQPError
 
+from taskq_kernel.broker.alarms import NOWHERE
 from taskq_kernel.broker.session import Channel, Session
 from taskq_kernel.errors import BrokerUnreachable
 
@@ -40,6 +41,14 @@ class Publisher:
         channel.raw.add_on_return_callback(self._on_return)
         await channel.call(channel.raw.confirm_delivery, ack_nack_callback=self._on_confirm)
         return self
+
+    def probe(self) -> None:
+        """Publish a message that RabbitMQ drops, since no queue has its name."""
+        try:
+            self._published += 1  # it is confirmed too
+            self._channel.raw.basic_publish("", NOWHERE, b"", mandatory=False)
+        except AMQPError as error:
+            raise BrokerUnreachable(f"RabbitMQ closed the connection while publishing: {error}") from error
 
     async def publish(
         self, queue: str, bodies: Sequence[bytes], properties: pika.BasicProperties = PERSISTENT

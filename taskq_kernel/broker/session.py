@@ -7,6 +7,7 @@ opens the next one. pika is not thread-safe: nothing here may be called from ano
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,16 @@ import pika
 from pika.adapters.asyncio_connection import AsyncioConnection
 from pika.exceptions import AMQPError, ChannelClosed, ChannelClosedByBroker, ConnectionClosed
 
+from taskq_kernel.broker.alarms import NOWHERE, explain_block
 from taskq_kernel.errors import BrokerUnreachable, SettingsError, causes
 from taskq_kernel.tls import explain, trusting
 
+log = logging.getLogger(__name__)
+
 #: How long to wait for the broker's answer to anything but a publish, in seconds.
 ANSWER_TIMEOUT_S = 10.0
+#: How long closing a connection that RabbitMQ reads nothing from may take, in seconds.
+BLOCKED_CLOSE_S = 0.5
 #: AMQP heartbeat, in seconds: a connection whose other side fell silent is given up after two,
 #: and what a worker that was cut off has in hand goes to others then.
 HEARTBEAT_S = 5
@@ -58,11 +64,26 @@ class Session:
     ----------
     closed : asyncio.Future
         Done, with the reason as its result, once the connection is closed.
+    blocked : str
+        Why RabbitMQ takes no messages, in its own words; empty while it does. It tells only
+        those that have published.
     """
 
     def __init__(self, connection: Any, closed: asyncio.Future[str]) -> None:
         self._connection = connection
         self.closed = closed
+        self.blocked = ""
+        self._told_blocked = asyncio.Event()
+        connection.add_on_connection_blocked_callback(lambda _, frame: self._block(str(frame.method.reason)))
+        connection.add_on_connection_unblocked_callback(lambda _, _frame: self._block(""))
+
+    def _block(self, reason: str) -> None:
+        if reason != self.blocked:
+            log.log(logging.WARNING if reason else logging.INFO, "%s", explain_block(reason) if reason
+                    else "RabbitMQ takes messages again")  # fmt: skip
+        self.blocked = reason
+        if reason:
+            self._told_blocked.set()
 
     @classmethod
     async def open(cls, parameters: pika.URLParameters, client_name: str) -> Session:
@@ -99,14 +120,48 @@ class Session:
         return cls(connection, closed)
 
     async def channel(self) -> Channel:
-        """Open a channel."""
-        loop = asyncio.get_running_loop()
-        opened: asyncio.Future[Any] = loop.create_future()
+        """Open a channel. One that opens when nobody waits for it any more is closed at once.
+
+        RabbitMQ reads nothing from a connection that it has blocked: none is asked for then.
+        """
+        if self.blocked:
+            raise BrokerUnreachable(explain_block(self.blocked))
+        opened: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+        def take(channel: Any) -> None:
+            if opened.done():
+                channel.close()
+            else:
+                opened.set_result(channel)
+
         try:
-            self._connection.channel(on_open_callback=lambda channel: _settle(opened, channel))
+            self._connection.channel(on_open_callback=take)
         except AMQPError as error:
             raise BrokerUnreachable(f"RabbitMQ closed the connection: {_reason(error)}") from error
-        return Channel(await _answer(opened, self.closed))
+        try:
+            return Channel(await _answer(opened, self.closed))
+        except asyncio.CancelledError:
+            if opened.done() and not opened.cancelled():  # it came in the moment of the cancelling
+                opened.result().close()
+            opened.cancel()
+            raise
+
+    async def ask_whether_blocked(self) -> str:
+        """Publish a message to nobody; `blocked`, which RabbitMQ says then, is up to date after that."""
+        channel = await self.channel()
+        answered = asyncio.ensure_future(channel.ping())
+        either: list[asyncio.Future[Any]] = [answered, asyncio.ensure_future(self._told_blocked.wait())]
+        try:
+            channel.raw.basic_publish("", NOWHERE, b"")
+            # Either it answers what was asked behind that message, or it says why it will not.
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if answered.done() and not self.blocked:
+                answered.result()
+        finally:
+            for one in either:
+                one.cancel()
+            await asyncio.gather(*either, return_exceptions=True)
+        return self.blocked
 
     async def close(self) -> None:
         """Close the connection; messages that were not acknowledged go back to their queues."""
@@ -115,7 +170,11 @@ class Session:
                 self._connection.close()
             except AMQPError:
                 return  # it is closing already
-            await asyncio.wait([self.closed], timeout=ANSWER_TIMEOUT_S)
+            # RabbitMQ hears nothing from a connection that it has blocked.
+            await asyncio.wait([self.closed], timeout=BLOCKED_CLOSE_S if self.blocked else ANSWER_TIMEOUT_S)
+        if not self.closed.done():
+            self._connection._adapter_disconnect_stream()  # pika has no public way to hang up
+            await asyncio.wait([self.closed], timeout=BLOCKED_CLOSE_S)
 
 
 class Channel:
@@ -157,6 +216,10 @@ class Channel:
         except AMQPError as error:
             raise BrokerUnreachable(f"the channel is closed: {_reason(error)}") from error
         return await _answer(answered, self.closed)
+
+    async def ping(self) -> None:
+        """Return when RabbitMQ has dealt with what was sent on this channel before."""
+        await self.call(self.raw.basic_qos, prefetch_count=0)
 
     async def declare(
         self, queue: str, *, passive: bool = False, arguments: dict[str, Any] | None = None

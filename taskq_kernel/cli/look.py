@@ -78,6 +78,7 @@ def _described(task: dict[str, Any]) -> str:
     progress = task["progress"]
     facts = {
         "status": task["status"],
+        "waits for": task["waitsFor"],
         "progress": None if progress is None else f"{100 * progress:.0f} % {task['progressMessage'] or ''}".strip(),
         "seconds": seconds_text(task["seconds"]),
         "worker": task["worker"],

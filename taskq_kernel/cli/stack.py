@@ -40,7 +40,7 @@ def down(home: Path | None) -> int:
 def status(home: Path | None, as_json: bool) -> int:
     """Show the local stack and its processes.
 
-    Exit code 0 if all of it runs, 1 if parts of it do, 3 if it is down.
+    Exit code 0 if all of it runs, 1 if parts of it do or RabbitMQ takes no messages, 3 if it is down.
     """
     found = _stack(home).status()
     if as_json:
@@ -48,7 +48,7 @@ def status(home: Path | None, as_json: bool) -> int:
     else:
         _write_status(found)
     if found["running"]:
-        return DONE
+        return FAILED if found["broker_blocked"] else DONE
     return UNREACHABLE if found["graphql"] is None else FAILED
 
 
@@ -66,6 +66,10 @@ def _write_status(found: dict[str, Any]) -> None:
     for process in found["processes"]:
         pid = f"pid {process['pid']}" if process["pid"] else ""
         output.line(f"{process['role']:<12} {process['state']:<8} {pid}".rstrip())
+    if found["broker_blocked"]:
+        output.line(f"tasks wait: {found['broker_blocked']}")
+    for queue in found["unserved_queues"]:
+        output.line(f"tasks wait in the queue {queue!r}, and no worker serves it")
 
 
 @click.command(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 PATIENCE_S = 60.0
 #: How often a waiting command looks at the clock, in seconds.
 _TICK_S = 0.5
+#: How often it asks what keeps a task from starting, in seconds.
+_DOUBT_S = 3.0
 
 
 @click.command(
@@ -168,6 +170,7 @@ def ended(client: Client, tasks: Sequence[Task], timeout_s: float | None) -> Ite
         On Ctrl-C, once it is said that the tasks go on.
     """
     waker: queue.SimpleQueue[Task] = queue.SimpleQueue()
+    doubt = _Doubt(client)
     left = {task.id: task for task in tasks}
     deadline = None if timeout_s is None else time.monotonic() + timeout_s
     if not left:
@@ -181,6 +184,7 @@ def ended(client: Client, tasks: Sequence[Task], timeout_s: float | None) -> Ite
                     task = waker.get(timeout=tick)
                 except queue.Empty:
                     _check(client, left.values(), deadline, timeout_s)
+                    doubt.say(left.values())
                     continue
                 task._check_followed()
                 del left[task.id]
@@ -201,6 +205,25 @@ def _check(client: Client, left: Any, deadline: float | None, timeout_s: float |
     state = client.feed.state
     if state.name == "away" and (datetime.now(UTC) - state.since).total_seconds() > PATIENCE_S:
         raise ServiceUnreachable(f"the service has been away for {PATIENCE_S:.0f} s ({state.reason}); {_go_on(left)}")
+
+
+class _Doubt:
+    """Says on standard error, once, what keeps the first of the tasks from starting."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._next = time.monotonic() + _DOUBT_S
+        self._said: str | None = None
+
+    def say(self, left: Iterable[Task]) -> None:
+        """Ask the service, if that is due, and say what is new."""
+        if time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + _DOUBT_S
+        why = self._client._waits_for(left)
+        if why is not None and why != self._said:
+            output.note(f"taskq: still waiting: {why}")
+        self._said = why
 
 
 def _go_on(left: Any) -> str:

@@ -93,7 +93,8 @@ class Batch(Sequence[Task], Awaited[list[Any]]):
         try:
             return ended.get(timeout=None if deadline is None else max(0.0, deadline - time.monotonic()))
         except queue.Empty:
-            raise self._client._timeout(f"{left} of {len(self._tasks)} tasks are not done", timeout or 0.0) from None
+            said = f"{left} of {len(self._tasks)} tasks are not done"
+            raise self._client._timeout(said, timeout or 0.0, self._tasks) from None
 
     def _unique(self) -> list[Task]:
         return list({task.id: task for task in self._tasks}.values())

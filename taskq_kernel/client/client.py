@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -20,7 +21,7 @@ from taskq_kernel.client.task import Task, ids_of, new_task_data
 from taskq_kernel.client.transport import GraphQLTransport
 from taskq_kernel.client.unfinished import said_of_unfinished
 from taskq_kernel.domain import TaskStatus
-from taskq_kernel.errors import InvalidTask, TaskTimeout
+from taskq_kernel.errors import InvalidTask, TaskqError, TaskTimeout
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,6 +59,10 @@ class Statistics:
         For each of the last 60 minutes: when it began, tasks FINISHED and FAILED in it.
     outbox_length : int
         Tasks not yet handed to RabbitMQ.
+    broker_blocked : str or None
+        Why RabbitMQ takes no messages, and what to do.
+    unserved_queues : list of str
+        Queues in which tasks wait, and that no worker serves.
     """
 
     counts: dict[TaskStatus, int]
@@ -69,6 +74,8 @@ class Statistics:
     last_hour: list[tuple[datetime, int, int]] = field(repr=False)
     broker_connected: bool
     outbox_length: int
+    broker_blocked: str | None = None
+    unserved_queues: list[str] = field(default_factory=list)
 
 
 class Client:
@@ -368,10 +375,20 @@ class Client:
     def _task(self, data: dict[str, Any]) -> Task:
         return self._known.merge(data, lambda data: Task(self, data))
 
-    def _timeout(self, what: str, timeout_s: float) -> TaskTimeout:
+    def _timeout(self, what: str, timeout_s: float, left: Iterable[Task]) -> TaskTimeout:
         reason = self._known.away_reason
         away = f"; the service is away ({reason})" if reason else ""
-        return TaskTimeout(f"{what} after {timeout_s:g} s, and goes on{away}")
+        why = None if reason else self._waits_for(left)
+        return TaskTimeout(f"{what} after {timeout_s:g} s, and goes on{away}{f'; {why}' if why else ''}")
+
+    def _waits_for(self, tasks: Iterable[Task]) -> str | None:
+        """What keeps the first of the tasks that wait from starting, as far as it can be had now."""
+        first = next((task for task in tasks if task._data["status"] == TaskStatus.QUEUEING), None)
+        if first is None:
+            return None
+        with suppress(TaskqError):
+            return operations.waits_for(self._transport, first.id)
+        return None
 
 
 #: What a new task's answer has that its input has not.
@@ -412,4 +429,6 @@ def _statistics(data: Mapping[str, Any]) -> Statistics:
         last_hour=[(datetime.fromisoformat(one["at"]), one["finished"], one["failed"]) for one in data["lastHour"]],
         broker_connected=data["brokerConnected"],
         outbox_length=data["outboxLength"],
+        broker_blocked=data["brokerBlocked"],
+        unserved_queues=data["unservedQueues"],
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from taskq_kernel.errors import ServiceUnreachable, SettingsError
+from taskq_kernel.paths import absolute, from_text
 from taskq_kernel.secret_file import read_secret_file
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def existing() -> Address:
     look = quick_look()
     if look.url is not None:
         return _given(look.url, look.token(), look.ca_file)
-    local = _local(look.home)
+    local = stack_address(look.home)
     if local is None:
         raise ServiceUnreachable("no taskq stack is running; start one with `taskq up`, or set TASKQ_URL")
     return local
@@ -150,7 +151,7 @@ def quick_look() -> QuickLook:
     here; where there is a ``taskq.toml``, the settings are loaded. A test holds both to
     the same results.
     """
-    home = Path(os.environ.get("TASKQ_HOME") or _user_data_folder())
+    home = absolute(Path(os.environ.get("TASKQ_HOME") or _user_data_folder()))
     if any(path.is_file() for path in (Path("taskq.toml"), home / "taskq.toml")):
         from taskq_kernel.settings import load_settings, read_token
 
@@ -190,11 +191,11 @@ def _given(url: str, token: str | None, ca_file: Path | None) -> Address:
 # -- the local stack -----------------------------------------------------------------------
 
 
-def _local(home: Path) -> Address | None:
+def stack_address(home: Path) -> Address | None:
     """The local stack's address, from the file that it leaves when it is up."""
     try:
-        info = json.loads((home / "stack.json").read_text())
-        return Address(info["graphql"], Path(info["token_file"]).read_text().strip())
+        info = json.loads((home / "stack.json").read_text("utf-8"))
+        return Address(info["graphql"], from_text(info["token_file"]).read_text("utf-8").strip())
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -211,4 +212,4 @@ def _started_stack() -> Address:
     if info is None:
         with Notice() as notice:
             info = stack.up(on_step=lambda step: notice(f"starting taskq: {step}"))
-    return Address(info.graphql, Path(info.token_file).read_text().strip())
+    return Address(info.graphql, from_text(info.token_file).read_text("utf-8").strip())

@@ -38,7 +38,7 @@ ROW = (
     "seconds lost startedAt finishedAt"
 )
 #: Everything there is to know.
-ALL = f"{TASK} history {{ status attempt worker at reason }}"
+ALL = f"{TASK} waitsFor history {{ status attempt worker at reason }}"
 #: What the live feed brings for each changed task.
 FEED = f"id number name owner batch {LIVE}"
 
@@ -209,9 +209,16 @@ def statistics(transport: GraphQLTransport) -> dict[str, Any]:
     """Where everything stands."""
     query = (
         "query Statistics { statistics { counts { status count } total slots busy workersOnline"
-        " finishedPerMinute lastHour { at finished failed } brokerConnected outboxLength version } }"
+        " finishedPerMinute lastHour { at finished failed } brokerConnected brokerBlocked unservedQueues"
+        " outboxLength version } }"
     )
     found: dict[str, Any] = transport.execute(query)["statistics"]
+    return found
+
+
+def waits_for(transport: GraphQLTransport, task_id: str) -> str | None:
+    """What keeps a task from starting besides its turn, and what to do; None where nothing does."""
+    found: str | None = get(transport, task_id, "waitsFor")["waitsFor"]
     return found
 
 

@@ -236,6 +236,11 @@ class Task(Awaited[Any]):
         """When it ended, in UTC."""
         return _optional(datetime.fromisoformat, self._now("finishedAt"))
 
+    @property
+    def waits_for(self) -> str | None:
+        """What keeps it from starting besides its turn, and what to do; None where nothing does."""
+        return operations.waits_for(self._client._transport, self.id)
+
     # -- waiting -------------------------------------------------------------------------
 
     def wait(self, timeout: float | None = None) -> Task:
@@ -261,7 +266,7 @@ class Task(Awaited[Any]):
         stop = self._client._known.wait_for([self], lambda _: woken.set())
         try:
             if not woken.wait(timeout):
-                raise self._client._timeout(f"task {self} is {self._data['status']}", timeout or 0.0)
+                raise self._client._timeout(f"task {self} is {self._data['status']}", timeout or 0.0, [self])
         finally:
             stop()
         self._check_followed()

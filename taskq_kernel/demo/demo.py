@@ -20,6 +20,7 @@ from taskq_kernel.client.client import Client
 from taskq_kernel.client.connection import configured
 from taskq_kernel.client.display import seconds_text, task_line
 from taskq_kernel.domain import FINAL
+from taskq_kernel.paths import from_text
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -119,7 +120,7 @@ def _client(workers: int | None) -> Iterator[Client]:
     ours = all(process["state"] != "running" for process in stack.status()["processes"])
     try:
         info = stack.up(workers=workers if ours else None, on_step=output.note)
-        with Client(info.graphql, Path(info.token_file).read_text().strip()) as client:
+        with Client(info.graphql, from_text(info.token_file).read_text("utf-8").strip()) as client:
             yield client
     finally:
         if ours:

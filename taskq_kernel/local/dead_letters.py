@@ -16,7 +16,7 @@ _TOLD = 3
 
 def check_dead_letters(settings: Settings) -> Check:
     """No message is in the dead-letter queue."""
-    url = _broker_url(settings)
+    url = broker_url(settings)
     if url is None:
         return Check("dead letters", True, "no stack runs here, and no broker is set")
     names = Names(settings.broker_prefix)
@@ -35,16 +35,16 @@ def drop(settings: Settings) -> int:
     BrokerUnreachable
         If RabbitMQ does not answer.
     """
-    url = _broker_url(settings)
+    url = broker_url(settings)
     return 0 if url is None else asyncio.run(drop_dead_letters(url, Names(settings.broker_prefix), settings.ca_file))
 
 
-def _broker_url(settings: Settings) -> str | None:
+def broker_url(settings: Settings) -> str | None:
     """The broker that is set, else that of the local stack; None if it is down."""
     if settings.broker is not None or settings.broker_file is not None:
         return read_broker_url(settings)
     own = settings.home / "tokens" / "broker.url"
-    return own.read_text().strip() if (settings.home / "stack.json").exists() and own.exists() else None
+    return own.read_text("utf-8").strip() if (settings.home / "stack.json").exists() and own.exists() else None
 
 
 def _judge(found: DeadLetters, names: Names) -> Check:

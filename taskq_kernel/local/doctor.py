@@ -17,8 +17,10 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from taskq_kernel.errors import TaskqError
+from taskq_kernel.local.broker import check_broker
 from taskq_kernel.local.checks import Check
 from taskq_kernel.local.dead_letters import check_dead_letters
+from taskq_kernel.local.fleet import check_queues
 from taskq_kernel.local.julia import find_julia
 from taskq_kernel.local.julia_project import describe_juliacall
 from taskq_kernel.local.processes import free_port
@@ -142,7 +144,9 @@ CHECKS: list[Checker] = [
     check_data_folder,
     check_disk,
     check_temporary_folder,
+    check_broker,
     check_dead_letters,
+    check_queues,
 ]
 
 

@@ -11,6 +11,7 @@ The first of these that is Julia 1.5 or newer:
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -103,7 +104,7 @@ def _candidates(home: Path) -> Iterator[tuple[str, str]]:
     juliapkg = environment / "julia_env" / "pyjuliapkg"
     yield _recorded(juliapkg) or str(juliapkg / "install" / "bin" / "julia"), "juliapkg"
     if (environment / POINTER).is_file():
-        yield (environment / POINTER).read_text().strip(), "set-up"
+        yield os.fsdecode((environment / POINTER).read_bytes().strip()), "set-up"
     for folder in dict.fromkeys((home, default_home(), user_home())):
         yield str(folder / "julia" / "bin" / "julia"), "set-up"
 
@@ -111,7 +112,7 @@ def _candidates(home: Path) -> Iterator[tuple[str, str]]:
 def _recorded(juliapkg: Path) -> str | None:
     """The Julia that juliapkg chose, which may be one that it did not install."""
     try:
-        return str(json.loads((juliapkg / "meta.json").read_text())["executable"])
+        return str(json.loads((juliapkg / "meta.json").read_text("utf-8"))["executable"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -123,8 +124,9 @@ def _try(program: str, source: str) -> JuliaInstall | str:
         return "not there" if "/" in program else "not on PATH"
     try:
         answer = subprocess.run(
-            [path, "--version"], capture_output=True, text=True, timeout=VERSION_TIMEOUT_S, check=False
-        )
+            [path, "--version"], capture_output=True, encoding="utf-8", errors="replace", timeout=VERSION_TIMEOUT_S,
+            check=False,
+        )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"cannot be run: {error}"
     version = re.search(r"^julia version (\d+\.\d+\.\S+)", answer.stdout, re.MULTILINE)

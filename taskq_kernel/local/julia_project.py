@@ -13,7 +13,6 @@ import importlib.metadata
 import json
 import os
 import re
-import sys
 import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -22,6 +21,7 @@ from pathlib import Path
 from taskq_kernel.errors import SetupError
 from taskq_kernel.local.processes import write_private
 from taskq_kernel.local.programs import OnLine, follow
+from taskq_kernel.local.python import run_module, safe_environment
 
 #: Where `install` writes down what it found.
 RECORD = "juliacall.json"
@@ -86,6 +86,12 @@ def _make_project(home: Path) -> Path:
     return folder
 
 
+def _let_everybody_read(folder: Path) -> None:
+    """Whatever the umask: tasks may run as a user of their own."""
+    for file in folder.glob("*.toml"):
+        file.chmod(0o644)
+
+
 def project_environment(home: Path) -> dict[str, str]:
     """What makes a Julia process use the project; nothing while there is none."""
     folder = project_folder(home)
@@ -104,7 +110,7 @@ def packages(home: Path) -> dict[str, str]:
     """Names of the packages in the project, and the version of each as far as it is known."""
     folder = project_folder(home)
     try:
-        wanted = tomllib.loads((folder / "Project.toml").read_text()).get("deps", {})
+        wanted = tomllib.loads((folder / "Project.toml").read_text("utf-8")).get("deps", {})
     except (OSError, tomllib.TOMLDecodeError):
         return {}
     versions = _manifest_versions(folder)
@@ -113,7 +119,7 @@ def packages(home: Path) -> dict[str, str]:
 
 def _manifest_versions(folder: Path) -> dict[str, str]:
     try:
-        manifest = tomllib.loads((folder / "Manifest.toml").read_text())
+        manifest = tomllib.loads((folder / "Manifest.toml").read_text("utf-8"))
     except (OSError, tomllib.TOMLDecodeError):
         return {}
     entries = manifest.get("deps", manifest)  # before Julia 1.6.2 the packages stood at the top
@@ -139,7 +145,7 @@ def read_juliacall(home: Path) -> Juliacall:
     if package is None:
         raise SetupError("juliacall is not installed: pip install 'taskq-kernel[worker]'")
     try:
-        found = Juliacall(**json.loads((project_folder(home) / RECORD).read_text()))
+        found = Juliacall(**json.loads((project_folder(home) / RECORD).read_text("utf-8")))
     except FileNotFoundError:
         raise SetupError(f"juliacall has no Julia yet: {_INSTALL} (it needs {OLDEST_JULIA} or newer)") from None
     except (OSError, TypeError, ValueError) as error:
@@ -211,14 +217,16 @@ def install(home: Path, trial: Trial, on_line: OnLine = lambda _: None) -> Julia
 def _resolve(folder: Path, package: str, on_line: OnLine) -> Juliacall:
     """Let juliapkg find or fetch Julia, and put PythonCall into the project."""
     found = folder / f"{RECORD}.found"
-    environment = os.environ | {"PYTHON_JULIAPKG_PROJECT": str(folder.resolve()), "PYTHONUNBUFFERED": "1"}
+    own = {"PYTHON_JULIAPKG_PROJECT": str(folder.resolve()), "PYTHONUNBUFFERED": "1"}
+    environment = safe_environment(os.environ) | own
     follow(
-        [sys.executable, "-m", "taskq_kernel.local.julia_resolve", str(found)],
+        run_module("taskq_kernel.local.julia_resolve", str(found)),
         environment, on_line, f"Julia {OLDEST_JULIA} or newer could not be set up",
         "connect this machine, or put such a Julia on PATH and its packages in its depot, and repeat",
     )  # fmt: skip
-    answer = json.loads(found.read_text())
+    answer = json.loads(found.read_text("utf-8"))
     found.unlink()
+    _let_everybody_read(folder)
     return Juliacall(package=package, **answer)
 
 
@@ -275,4 +283,5 @@ def add(home: Path, names: Sequence[str], julia: str, on_line: OnLine = lambda _
         dict(os.environ), on_line, f"Julia could not add {', '.join(names)}",
         "connect this machine, and repeat",
     )  # fmt: skip
+    _let_everybody_read(folder)
     return packages(home)

@@ -26,7 +26,7 @@ def main(answer: Path) -> int:
         "bindir": juliapkg.bindir(),
         "julia": str(STATE["version"]),
     }
-    answer.write_text(json.dumps(found))
+    answer.write_text(json.dumps(found), "utf-8")
     return 0
 
 

@@ -187,7 +187,7 @@ class Daemon:
 
     def _identity(self) -> Identity | None:
         try:
-            return Identity(**json.loads(self.pid_file.read_text()))
+            return Identity(**json.loads(self.pid_file.read_text("utf-8")))
         except FileNotFoundError:
             return None
         except (TypeError, ValueError):  # the disk was full when it was written
@@ -267,7 +267,7 @@ def write_private(path: Path, text: str, mode: int = 0o600) -> None:
     """Write a file that only its owner can read, whole or not at all."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with os.fdopen(descriptor, "w") as file:
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
     temporary.replace(path)
 
@@ -312,6 +312,6 @@ def port_is_free(port: int) -> bool:
 
 def _first_outgoing_port() -> int:
     try:
-        return int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+        return int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text("utf-8").split()[0])
     except (OSError, ValueError, IndexError):
         return 32_768

@@ -44,7 +44,7 @@ def follow(command: list[str], environment: Mapping[str, str], on_line: OnLine, 
     try:
         process = subprocess.Popen(
             command, env=dict(environment), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, encoding="utf-8", errors="replace",
+            stderr=subprocess.STDOUT, encoding="utf-8", errors="replace",
         )  # fmt: skip
     except OSError as error:
         raise SetupError(f"{failure}: {command[0]}: {error.strerror}") from error

@@ -14,6 +14,7 @@ Everything lies in the node's own folder, readable by its owner only. The passwo
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -41,6 +42,8 @@ _PLACES = (
     "/usr/lib/rabbitmq/lib/*/sbin/rabbitmq-server",
     "/opt/rabbitmq/sbin/rabbitmq-server",
 )
+#: Paths that mean nothing but themselves to a shell and to Erlang.
+_PLAIN = re.compile(r"[A-Za-z0-9/._ @+=,-]+")
 _SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin:/usr/lib/erlang/bin"
 
 
@@ -155,6 +158,15 @@ class NodeFiles:
     home: Path
 
     @property
+    def way(self) -> Path:
+        """The path by which RabbitMQ is told of the folder: the folder's own, or a link to it.
+
+        RabbitMQ's scripts are a shell's, and its settings Erlang's: a quote, a ``%`` or a ``#`` in a
+        path means something to one of them.
+        """
+        return self.home if _PLAIN.fullmatch(str(self.home)) else _link_to(self.home)
+
+    @property
     def data(self) -> Path:
         """RabbitMQ's data."""
         return self.home / "data"
@@ -172,7 +184,7 @@ class NodeFiles:
     def read_facts(self) -> NodeFacts | None:
         """The node's facts; None if it was never started, or they are lost."""
         try:
-            return NodeFacts(**json.loads((self.home / "node.json").read_text()))
+            return NodeFacts(**json.loads((self.home / "node.json").read_text("utf-8")))
         except (FileNotFoundError, TypeError, ValueError):
             return None
 
@@ -193,28 +205,36 @@ class NodeFiles:
         if not cookie.exists():
             write_private(cookie, secrets.token_hex(20), mode=0o400)
         self._link_core(server)
+        if self.way != self.home:
+            _make_link(self.way, self.home)
+
+    def remove_link(self) -> None:
+        """Forget the link by which a stopped node was told of its folder."""
+        if self.way != self.home:
+            with suppress(OSError):
+                self.way.unlink()
 
     def environment(self, facts: NodeFacts) -> dict[str, str]:
         """The whole environment of the node, and of a ``rabbitmqctl`` that is to reach it."""
-        path = os.environ.get("PATH")
+        path, way = os.environ.get("PATH"), self.way
         environment = {
             "PATH": f"{path}:{_SYSTEM_PATH}" if path else _SYSTEM_PATH,
             "LANG": "C.UTF-8",
-            "HOME": str(self.home),
+            "HOME": str(way),
             "RABBITMQ_NODENAME": facts.name,
             "RABBITMQ_NODE_PORT": str(facts.amqp),
             "RABBITMQ_DIST_PORT": str(facts.distribution),
-            "RABBITMQ_MNESIA_BASE": str(self.data),
-            "RABBITMQ_LOG_BASE": str(self.home / "log"),
-            "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.home / "enabled_plugins"),
-            "RABBITMQ_CONFIG_FILE": str(self.home / "rabbitmq"),  # it appends .conf
+            "RABBITMQ_MNESIA_BASE": str(way / self.data.name),
+            "RABBITMQ_LOG_BASE": str(way / "log"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(way / "enabled_plugins"),
+            "RABBITMQ_CONFIG_FILE": str(way / "rabbitmq"),  # it appends .conf
             # What the machine's administrator set for the machine's own RabbitMQ is not for this one.
-            "RABBITMQ_CONF_ENV_FILE": str(self.home / "rabbitmq-env.conf"),
-            "RABBITMQ_ADVANCED_CONFIG_FILE": str(self.home / "advanced.config"),
+            "RABBITMQ_CONF_ENV_FILE": str(way / "rabbitmq-env.conf"),
+            "RABBITMQ_ADVANCED_CONFIG_FILE": str(way / "advanced.config"),
             "ERL_EPMD_ADDRESS": "127.0.0.1",
             "ERL_EPMD_PORT": str(facts.epmd),
-            "ERL_INETRC": str(self.home / "inetrc"),
-            "ERL_CRASH_DUMP": str(self.home / "log" / "erl_crash.dump"),
+            "ERL_INETRC": str(way / "inetrc"),
+            "ERL_CRASH_DUMP": str(way / "log" / "erl_crash.dump"),
             "ERL_CRASH_DUMP_BYTES": str(8 << 20),
             # The script replaces itself with Erlang, instead of waiting for it in a shell.
             "detached": "true",
@@ -229,8 +249,8 @@ class NodeFiles:
                 f"-kernel inet_dist_use_interface {{127,0,0,1}} +S {_schedulers()}:{_schedulers()}"
             ),
         }
-        plugins = self.home / "plugins"
-        return environment | ({"RABBITMQ_PLUGINS_DIR": str(plugins)} if plugins.exists() else {})
+        plugins = way / "plugins"
+        return environment | ({"RABBITMQ_PLUGINS_DIR": str(plugins)} if (self.home / "plugins").exists() else {})
 
     def _link_core(self, server: RabbitServer) -> None:
         """Show the node RabbitMQ's core and not the sixty plugins beside it.
@@ -244,6 +264,31 @@ class NodeFiles:
         if core:
             plugins.mkdir(mode=0o700)
             (plugins / core[0].name).symlink_to(core[0])
+
+
+def _link_to(home: Path) -> Path:
+    """Where the link to a folder is, whose own path RabbitMQ cannot be told.
+
+    It lies in the nearest folder above that is this user's own and has a plain path, where nobody
+    clears away what is old; else in ``/tmp``.
+    """
+    name = f".taskq-broker-{hashlib.sha256(os.fsencode(home)).hexdigest()[:16]}"
+    mine = (one for one in home.parents if _PLAIN.fullmatch(str(one)) and _is_mine(one))
+    return next(mine, Path("/tmp")) / name  # noqa: S108  (that the link is this user's is made sure of)
+
+
+def _is_mine(folder: Path) -> bool:
+    try:
+        return folder.stat().st_uid == os.geteuid() and os.access(folder, os.W_OK | os.X_OK)
+    except OSError:
+        return False
+
+
+def _make_link(link: Path, home: Path) -> None:
+    with suppress(FileExistsError):
+        link.symlink_to(home)
+    if link.lstat().st_uid != os.geteuid() or not link.is_symlink() or link.readlink() != home:
+        raise SetupError(f"{link} is in the way: RabbitMQ is told of {home} by a link there; remove it")
 
 
 def _configuration(facts: NodeFacts) -> str:
@@ -278,7 +323,7 @@ def _memory_limit_bytes() -> int:
     sizes = [int(psutil.virtual_memory().total)]
     for file in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
         with suppress(OSError, ValueError):  # "max": there is no limit
-            sizes.append(int(Path(file).read_text()))
+            sizes.append(int(Path(file).read_text("utf-8")))
     return max(256 << 20, min(1 << 30, min(sizes) // 3))
 
 

@@ -171,7 +171,7 @@ class RabbitNode:
         try:
             # Its own port mapper, so that its end can be ours to see to.
             epmd = shutil.which("epmd", path=environment["PATH"])
-            cwd = self.files.output.parent  # for what Erlang writes into its working folder
+            cwd = self.files.way / "log"  # for what Erlang writes into its working folder
             if epmd is not None:
                 self._epmd.start(_with_file_limit([epmd]), environment, cwd=cwd)
             command = _with_file_limit([str(server.script)])
@@ -217,6 +217,7 @@ class RabbitNode:
         if self.home.is_dir():
             with file_lock(self.home / "lock", timeout_s + 10):
                 self._halt(timeout_s)
+                self.files.remove_link()
 
     def kill(self) -> None:
         """Kill it with all it has started, as a power cut would; its data stays."""
@@ -241,7 +242,7 @@ class RabbitNode:
         for process in psutil.process_iter(["name"]):
             if process.info["name"] in ("epmd", "erl_child_setup"):
                 with suppress(psutil.Error):  # another user's, or it has just ended
-                    if process.environ().get("HOME") == str(self.home):
+                    if process.environ().get("HOME") == str(self.files.way):
                         yield process
 
     def _known_facts(self) -> NodeFacts:
@@ -280,6 +281,6 @@ def _with_file_limit(command: Sequence[str]) -> list[str]:
 
 def _lines(file: Path) -> list[str]:
     try:
-        return file.read_text(errors="replace").splitlines()
+        return file.read_text("utf-8", "replace").splitlines()
     except OSError:
         return []

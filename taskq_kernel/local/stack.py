@@ -21,7 +21,6 @@ import hashlib
 import json
 import os
 import secrets
-import sys
 import time
 import tomllib
 from collections.abc import Callable
@@ -35,7 +34,9 @@ from taskq_kernel.domain import Role
 from taskq_kernel.errors import ServiceError, ServiceUnreachable, SettingsError, StackError
 from taskq_kernel.local.folders import WORKER_FOLDERS, sweep_folders
 from taskq_kernel.local.processes import Daemon, file_lock, free_port, port_is_free, write_private
+from taskq_kernel.local.python import run_module, safe_environment
 from taskq_kernel.local.rabbitmq import RabbitNode
+from taskq_kernel.paths import from_text, shown, to_text
 from taskq_kernel.settings import Settings, config_file
 
 #: Where the service of a local stack listens.
@@ -47,7 +48,10 @@ START_TIMEOUT_S = 60.0
 #: A stopping worker lets its tasks finish for `Settings.grace`; this comes on top.
 STOP_MARGIN_S = 10.0
 
-_READY = "{ statistics { brokerConnected } workers { name juliaVersion state } }"
+_READY = "{ statistics { brokerConnected brokerBlocked } workers { name juliaVersion state } }"
+_TROUBLE = "{ statistics { brokerBlocked unservedQueues } }"
+#: How long `LocalStack.status` waits for the service, in seconds.
+ASK_TIMEOUT_S = 3.0
 
 Step = Callable[[str], None]
 
@@ -77,7 +81,7 @@ class StackInfo:
 def read_info(home: Path) -> StackInfo | None:
     """Where the stack of a data folder is, as of its last start; None if it is down."""
     try:
-        return StackInfo(**json.loads((home / "stack.json").read_text()))
+        return StackInfo(**json.loads((home / "stack.json").read_text("utf-8")))
     except FileNotFoundError:
         return None
     except (TypeError, ValueError, OSError) as error:
@@ -161,16 +165,27 @@ class LocalStack:
     def status(self) -> dict[str, Any]:
         """The stack as ``taskq status --json`` prints it; nothing in it is secret."""
         info = self.info()
+        trouble = self._trouble(info) if info else {}
         return {
             "running": self.healthy(),
-            "home": str(self.home),
+            "home": shown(self.home),
             "graphql": info.graphql if info else None,
-            "token_file": info.token_file if info else None,
+            "token_file": shown(from_text(info.token_file)) if info else None,
             "broker": self._broker.redacted_url if self._broker.alive else None,
             "slots": info.slots if info else None,
-            "logs": str(self.home / "logs"),
+            "broker_blocked": trouble.get("brokerBlocked"),
+            "unserved_queues": trouble.get("unservedQueues", []),
+            "logs": shown(self.home / "logs"),
             "processes": self._processes(),
         }
+
+    def _trouble(self, info: StackInfo) -> dict[str, Any]:
+        """What the service knows to be wrong, though everything runs; nothing while it does not answer."""
+        try:
+            found: dict[str, Any] = _transport(info, ASK_TIMEOUT_S).execute(_TROUBLE)["statistics"]
+        except (ServiceUnreachable, ServiceError, OSError):
+            return {}
+        return found
 
     def _processes(self) -> list[dict[str, Any]]:
         broker = {
@@ -186,7 +201,7 @@ class LocalStack:
     def _check_file(self) -> None:
         """Refuse what ``taskq.toml`` would have the service listen with; variables are not passed on to it."""
         file = config_file(self.home)
-        settings = tomllib.loads(file.read_text()) if file else {}
+        settings = tomllib.loads(file.read_text("utf-8")) if file else {}
         given = settings.keys() & {"host", "tls_cert", "tls_key"}
         if settings.get("host") == LOOPBACK:
             given.remove("host")
@@ -220,14 +235,14 @@ class LocalStack:
             file = folder / f"{role}.token"
             if not file.exists():
                 write_private(file, secrets.token_urlsafe(32))
-            digest = hashlib.sha256(file.read_text().strip().encode()).hexdigest()
+            digest = hashlib.sha256(file.read_text("utf-8").strip().encode()).hexdigest()
             accepted.append({"name": name, "role": role.value, "sha256": digest})
         write_private(folder / "accepted.json", json.dumps(accepted))
 
     def _write_broker_url(self, on_step: Step) -> None:
         """Keep the broker's URL; what runs with another one is stopped, to be started again."""
         file, url = self.home / "tokens" / "broker.url", self._broker.url
-        if file.exists() and file.read_text() != url:
+        if file.exists() and file.read_text("utf-8") != url:
             for role in reversed(ROLES[1:]):
                 if self._daemons[role].state == "running":
                     on_step(f"stopping the {role}, for RabbitMQ is at another port now")
@@ -243,14 +258,14 @@ class LocalStack:
         write_private(self.home / "run" / "port", str(port))
         return StackInfo(
             graphql=f"http://{LOOPBACK}:{port}/graphql",
-            token_file=str(self.home / "tokens" / f"{Role.ADMIN}.token"),
+            token_file=to_text(self.home / "tokens" / f"{Role.ADMIN}.token"),
             port=port,
             slots=slots,
         )
 
     def _last_port(self) -> int | None:
         file = self.home / "run" / "port"
-        return int(file.read_text()) if file.exists() else None
+        return int(file.read_text("utf-8")) if file.exists() else None
 
     def _start_all(self, info: StackInfo, on_step: Step) -> None:
         """Start what does not run, the broker first, and wait until tasks are taken."""
@@ -276,7 +291,7 @@ class LocalStack:
 
     def _start(self, role: str, info: StackInfo) -> None:
         self._daemons[role].start(
-            [sys.executable, "-m", "taskq_kernel.cli", role],
+            run_module("taskq_kernel.cli", role),
             self._environment(role, info),
             self.home / "logs" / f"{role}.log",
         )
@@ -285,12 +300,8 @@ class LocalStack:
         """The whole environment of a part."""
         tokens = self.home / "tokens"
         # Secrets are passed as files: neither the process list nor the environment has them.
-        environment = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith("TASKQ_") or name in _KEPT
-        }
-        environment |= {
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("TASKQ_") or name in _KEPT}
+        environment = safe_environment(kept) | {
             "TASKQ_HOME": str(self.home),
             "TASKQ_BROKER_FILE": str(tokens / "broker.url"),
             "TASKQ_QUEUE_TYPE": "classic",
@@ -312,7 +323,7 @@ class LocalStack:
 
     def _wait_until_ready(self, info: StackInfo) -> None:
         """Wait until the service answers, has the broker, and a worker has started Julia."""
-        transport = GraphQLTransport(info.graphql, Path(info.token_file).read_text().strip(), timeout_s=5)
+        transport = _transport(info, timeout_s=5)
         deadline = time.monotonic() + START_TIMEOUT_S
         while not _ready(transport):
             for role, daemon in self._daemons.items():
@@ -325,7 +336,7 @@ class LocalStack:
             time.sleep(0.05)
 
     def _log_end(self, role: str, lines: int = 15) -> str:
-        text = (self.home / "logs" / f"{role}.log").read_text(errors="replace")
+        text = (self.home / "logs" / f"{role}.log").read_text("utf-8", "replace")
         return "\n".join(text.splitlines()[-lines:])
 
 
@@ -345,10 +356,17 @@ def _kept(*names: str) -> dict[str, str]:
     return {key: os.environ[key] for key in (f"TASKQ_{name}" for name in names) if key in os.environ}
 
 
+def _transport(info: StackInfo, timeout_s: float) -> GraphQLTransport:
+    """The way to the stack's service, as its owner."""
+    return GraphQLTransport(info.graphql, from_text(info.token_file).read_text("utf-8").strip(), timeout_s=timeout_s)
+
+
 def _ready(transport: GraphQLTransport) -> bool:
     try:
         answer = transport.execute(_READY, {})
     except (ServiceUnreachable, ServiceError):
         return False
+    if answer["statistics"]["brokerBlocked"]:
+        raise StackError(f"the stack takes no tasks: {answer['statistics']['brokerBlocked']}")
     workers = [one for one in answer["workers"] if one["state"] == "ONLINE" and one["juliaVersion"]]
     return bool(answer["statistics"]["brokerConnected"] and workers)

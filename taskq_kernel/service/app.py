@@ -12,6 +12,7 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
+from taskq_kernel.broker.alarms import explain_block
 from taskq_kernel.domain import Role
 from taskq_kernel.errors import Forbidden, InvalidTask, NotFound, Unauthorized
 from taskq_kernel.service import access
@@ -90,9 +91,11 @@ async def healthz(_request: Request) -> Response:
 
 
 async def readyz(request: Request) -> Response:
-    """Whether tasks can be taken: the database answers. The broker may be away."""
+    """Whether tasks can be taken: the database answers. The broker may be away, or take nothing."""
     runtime = _runtime(request)
-    body = {"database": "up", "broker": "up" if runtime.broker_connected else "away"}
+    blocked = runtime.broker_blocked
+    body = {"database": "up", "broker": "blocked" if blocked else "up" if runtime.broker_connected else "away"}
+    body |= {"reason": explain_block(blocked)} if blocked else {}
     try:
         await asyncio.wait_for(runtime.store.read(current_version), READY_TIMEOUT_S)
     except (StoreUnavailable, TimeoutError):
@@ -108,6 +111,7 @@ async def metrics(request: Request) -> Response:
         access.check(identity, "reading the metrics of everybody's private tasks", frozenset({Role.ADMIN}))
     text = runtime.metrics.render(
         await runtime.statistics.get(), broker_connected=runtime.broker_connected,
+        broker_blocked=bool(runtime.broker_blocked), unserved_queues=len(await runtime.waiting.unserved()),
         subscribers=runtime.feed.subscribers, dead_letters=await runtime.count_dead_letters(),
     )
     return PlainTextResponse(text, media_type="text/plain; version=0.0.4")

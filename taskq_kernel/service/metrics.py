@@ -30,6 +30,8 @@ class Metrics:
             for name, text in {
                 "outbox_length": "Tasks not yet handed to the broker.",
                 "broker_connected": "1 while the broker answers.",
+                "broker_blocked": "1 while the broker takes no messages, for want of disk or memory.",
+                "unserved_queues": "Queues in which tasks wait, and that no worker serves.",
                 "workers_online": "Workers that hold a lease.",
                 "slots": "Slots of these workers.",
                 "slots_busy": "Slots in use.",
@@ -39,7 +41,10 @@ class Metrics:
             }.items()
         }
 
-    def render(self, statistics: Statistics, *, broker_connected: bool, subscribers: int, dead_letters: float) -> bytes:
+    def render(
+        self, statistics: Statistics, *, broker_connected: bool, broker_blocked: bool, unserved_queues: int,
+        subscribers: int, dead_letters: float,
+    ) -> bytes:
         """The text that Prometheus reads."""
         for status, count in statistics.counts.items():
             self._tasks.labels(status).set(count)
@@ -47,7 +52,7 @@ class Metrics:
             "outbox_length": statistics.outbox_length, "broker_connected": broker_connected,
             "workers_online": statistics.workers_online, "slots": statistics.slots,
             "slots_busy": statistics.busy, "subscribers": subscribers, "version": statistics.version,
-            "dead_letters": dead_letters,
+            "dead_letters": dead_letters, "broker_blocked": broker_blocked, "unserved_queues": unserved_queues,
         }
         for name, value in values.items():
             self._gauges[name].set(value)

@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 CHECK_S = 15.0
 #: How many tasks are handed over again at once.
 CHECK_LIMIT = 2000
+#: How often RabbitMQ is asked whether it takes messages: it tells only those that publish.
+PROBE_S = 2.0
 BACKOFF_S = (0.2, 5.0)
 
 
@@ -34,6 +36,13 @@ class PublishingBroker(Protocol):
     @property
     def connected(self) -> bool:
         """Whether the connection is up."""
+
+    @property
+    def blocked(self) -> str:
+        """Why RabbitMQ takes no messages; empty while it does."""
+
+    def probe(self) -> None:
+        """Have RabbitMQ say whether it takes messages."""
 
     async def publish(self, queue: str, bodies: list[bytes]) -> None:
         """Send messages and wait for their confirms."""
@@ -78,6 +87,13 @@ class Publisher:
                 pause, delay = delay, min(2 * delay, BACKOFF_S[1])
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._work.wait(), pause)
+
+    async def probe(self) -> None:
+        """Find out whether RabbitMQ takes messages, also while none is to be sent, until cancelled."""
+        while True:
+            with contextlib.suppress(BrokerUnreachable):
+                self._broker.probe()
+            await asyncio.sleep(PROBE_S)
 
     async def check_queues(self) -> None:
         """Find tasks that the broker no longer has, from time to time, until cancelled."""

@@ -9,6 +9,7 @@ import graphene
 from graphene import Boolean, Field, Int, List, NonNull, ObjectType, String
 from graphql import GraphQLResolveInfo
 
+from taskq_kernel.broker.alarms import explain_block
 from taskq_kernel.service import inputs, types
 from taskq_kernel.service.execution import wanted
 from taskq_kernel.service.plain import filter_of, orders_of
@@ -89,6 +90,8 @@ class Query(ObjectType):
                 for at, finished, failed in read.last_hour
             ],
             "broker_connected": runtime.broker_connected,
+            "broker_blocked": explain_block(runtime.broker_blocked) if runtime.broker_blocked else None,
+            "unserved_queues": await runtime.waiting.unserved(info.context.visible_to),
             "outbox_length": read.outbox_length,
             "version": read.version,
         }

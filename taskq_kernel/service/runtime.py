@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
+
 from taskq_kernel.broker.names import Names
 from taskq_kernel.errors import BrokerUnreachable
 from taskq_kernel.service.async_store import READERS, AsyncStore
@@ -20,8 +22,10 @@ from taskq_kernel.service.publisher import Publisher, PublishingBroker
 from taskq_kernel.service.reaper import Reaper
 from taskq_kernel.service.statistics import CachedStatistics
 from taskq_kernel.service.throttle import Throttle
+from taskq_kernel.service.waiting import Waiting
 from taskq_kernel.settings import Settings
 from taskq_kernel.store import Policy, Store
+from taskq_kernel.store.database import sqlite_url
 
 log = logging.getLogger(__name__)
 
@@ -29,9 +33,9 @@ log = logging.getLogger(__name__)
 RESTART_S = 1.0
 
 
-def database_url(settings: Settings) -> str:
+def database_url(settings: Settings) -> str | sa.URL:
     """The task database's URL: the one that is set, or SQLite in the data folder."""
-    return settings.database or f"sqlite:///{settings.home / 'tasks.db'}"
+    return settings.database or sqlite_url(settings.home / "tasks.db")
 
 
 def blobs_folder(settings: Settings) -> Path:
@@ -59,6 +63,7 @@ class Runtime:
         self.blobs = Blobs(blobs_folder(settings), settings.max_value_bytes)
         self.feed = Feed(self.store)
         self.statistics = CachedStatistics(self.store)
+        self.waiting = Waiting(self.store, broker)
         self.metrics = Metrics()
         self.reaper = Reaper(self.store, self.policy, self.blobs)
         self.publisher = Publisher(self.store, broker, Names(settings.broker_prefix)) if broker else None
@@ -69,6 +74,11 @@ class Runtime:
     def broker_connected(self) -> bool:
         """Whether RabbitMQ answers."""
         return self.broker is not None and self.broker.connected
+
+    @property
+    def broker_blocked(self) -> str:
+        """Why RabbitMQ takes no messages, in its own words; empty while it does."""
+        return self.broker.blocked if self.broker is not None else ""
 
     async def count_dead_letters(self) -> float:
         """How many messages are in the dead-letter queue; NaN while the broker does not say."""
@@ -90,7 +100,7 @@ class Runtime:
         await self.reaper.start()
         jobs = [self.reaper.run, self.reaper.sweep, self.feed.poll]
         if self.publisher is not None:
-            jobs += [self.publisher.run, self.publisher.check_queues]
+            jobs += [self.publisher.run, self.publisher.check_queues, self.publisher.probe]
         else:
             log.warning("no broker is set: tasks are accepted, and wait in the outbox")
         self._tasks = [asyncio.create_task(_kept_going(job)) for job in jobs]

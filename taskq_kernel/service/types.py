@@ -150,11 +150,20 @@ class Task(ObjectType):
     started_at = DateTime(description="When its latest attempt started.")
     finished_at = DateTime(description="When it ended.")
     version = BigInt(required=True, description="The version of its latest change.")
+    waits_for = String(
+        description="What keeps it from starting besides its turn, and what to do; null where nothing does."
+    )
     history = List(NonNull(TaskEvent), required=True, description="Its changes of status, oldest first.")
     logs = List(
         NonNull(LogChunk), required=True, description="What its latest attempt printed.",
         after=Int(description="Only chunks with a seq above this."),
     )
+
+    @staticmethod
+    async def resolve_waits_for(row: Any, info: GraphQLResolveInfo) -> str | None:
+        """Ask who knows the fleet and the broker."""
+        why: str | None = await info.context.runtime.waiting.why(row)
+        return why
 
     @staticmethod
     async def resolve_history(row: Any, info: GraphQLResolveInfo) -> Sequence[Any]:
@@ -272,6 +281,10 @@ class Statistics(ObjectType):
     finished_per_minute = Float(required=True, description="Tasks that ended in the last 60 seconds.")
     last_hour = List(NonNull(Minute), required=True, description="The last 60 minutes, oldest first.")
     broker_connected = Boolean(required=True, description="Whether RabbitMQ answers.")
+    broker_blocked = String(description="Why RabbitMQ takes no messages, and what to do; null while it does.")
+    unserved_queues = List(
+        NonNull(String), required=True, description="Queues in which tasks wait, and that no worker serves.",
+    )
     outbox_length = Int(required=True, description="Tasks not yet handed to RabbitMQ.")
     version = BigInt(required=True, description="The version of the last change.")
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import sqlalchemy as sa
@@ -96,15 +97,15 @@ class Store:
 
     Parameters
     ----------
-    url : str
-        An SQLAlchemy URL of SQLite or PostgreSQL.
+    url : str or sqlalchemy.URL
+        Of SQLite or PostgreSQL.
     readers : int
         Connections kept for reading.
     clock : callable
         The time in seconds since the epoch; another one in tests only.
     """
 
-    def __init__(self, url: str, *, readers: int = 3, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, url: str | sa.URL, *, readers: int = 3, clock: Callable[[], float] = time.time) -> None:
         self.url = normal_url(url)
         self.clock = clock
         self.on_commit: list[Callable[[int, bool, bool], None]] = []
@@ -168,12 +169,17 @@ def _translated(error: DBAPIError) -> Exception:
     return StoreUnavailable(error)
 
 
-def normal_url(url: str) -> sa.URL:
+def normal_url(url: str | sa.URL) -> sa.URL:
     """The URL with the driver that taskq uses."""
     parsed = sa.make_url(url)
     if parsed.drivername in {"postgresql", "postgres"}:
         parsed = parsed.set(drivername="postgresql+psycopg")
     return parsed
+
+
+def sqlite_url(file: Path) -> sa.URL:
+    """The URL of an SQLite file: not a text, in which ``%``, ``?`` and ``#`` would mean something else."""
+    return sa.URL.create("sqlite", database=str(file))
 
 
 def make_engine(url: sa.URL, *, size: int, writes: bool) -> Engine:

@@ -17,7 +17,7 @@ _LOCK = 0x7461736B71
 _FOLDER = Path(__file__).parent / "migrations"
 
 
-def upgrade(url: str) -> None:
+def upgrade(url: str | sa.URL) -> None:
     """Create or migrate the tables, while no other process does.
 
     SQLite's own write lock holds the others back, PostgreSQL an advisory lock. All

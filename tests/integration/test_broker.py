@@ -14,6 +14,7 @@ from taskq_kernel.broker.client import Broker
 from taskq_kernel.broker.delivery import Delivery
 from taskq_kernel.broker.names import Names
 from taskq_kernel.broker.publisher import QueueMissing
+from taskq_kernel.broker.session import Channel
 from taskq_kernel.errors import BrokerUnreachable
 
 
@@ -163,3 +164,52 @@ def test_a_broker_that_is_away_is_an_error_to_publish_and_says_nothing_of_the_pa
         await broker.close()
 
     run(scenario)
+
+
+def test_a_mistake_of_ours_after_a_connection_does_not_end_the_connecting(
+    stack: RunningStack, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario() -> None:
+        async with connected(stack) as broker:
+            calls: list[bool] = []
+
+            async def fails_once(_broker: Broker) -> None:
+                calls.append(True)
+                if len(calls) == 1:
+                    raise ZeroDivisionError("a mistake")
+
+            broker.on_connect.append(fails_once)
+            await broker._reset("the test says so")
+            async with asyncio.timeout(10):
+                while len(calls) < 2 or not broker.connected:
+                    await asyncio.sleep(0.01)
+            await broker.publish(broker.names.tasks("default", 1), [b"1"])
+
+    run(scenario)
+    assert "a mistake" in caplog.text
+
+
+def test_a_mistake_of_ours_in_subscribing_does_not_end_the_subscribing(
+    stack: RunningStack, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario() -> None:
+        async with connected(stack) as broker:
+            queue = broker.names.tasks("default", 1)
+            got: list[Delivery] = []
+            consumer = broker.consumer(queue, 50, lambda delivery: (got.append(delivery), delivery.ack()))
+            subscribe, failed = consumer._subscribe, []
+
+            async def fails_once(channel: Channel) -> str:
+                if not failed:
+                    failed.append(True)
+                    raise ZeroDivisionError("a mistake")
+                return await subscribe(channel)
+
+            consumer._subscribe = fails_once  # type: ignore[method-assign]
+            consumer.resume()
+            await broker.publish(queue, [b"1"])
+            await gather(1, got)
+            await consumer.close()
+
+    run(scenario)
+    assert "a mistake" in caplog.text

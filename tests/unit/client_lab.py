@@ -221,7 +221,7 @@ class FakeService:
 
 NOTHING_YET: dict[str, Any] = dict.fromkeys(
     ("value", "valueKind", "valueType", "valueText", "valueNote", "valueRef", "valueSize", "error", "worker",
-     "seconds", "startedAt", "finishedAt")
+     "seconds", "startedAt", "finishedAt", "waitsFor")
 )  # fmt: skip
 
 

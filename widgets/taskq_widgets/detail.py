@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import traitlets
@@ -182,6 +183,8 @@ class TaskDetail(Panel):
             return
         if stale:
             self._read(task_id)
+        elif self._data.get("status") == "QUEUEING":
+            self._read_what_it_waits_for()
         with self._guard:
             data = dict(self._data)
         if data:
@@ -213,6 +216,15 @@ class TaskDetail(Panel):
                 if self._stale:
                     self._wake.set()
 
+    def _read_what_it_waits_for(self) -> None:
+        """Ask again what keeps it from starting: no change of the task tells of that."""
+        with suppress(TaskqError):
+            task_id = self._data["id"]
+            waits_for = operations.waits_for(self._live.transport, task_id)
+            with self._guard:
+                if self._data.get("id") == task_id:
+                    self._data = self._data | {"waitsFor": waits_for}
+
     def _show(self, data: dict[str, Any]) -> None:
         error = data.get("error")
         result = self._result(data)
@@ -233,7 +245,8 @@ class TaskDetail(Panel):
     def _result(self, data: dict[str, Any]) -> Shown:
         size, ref = int(data.get("valueSize") or 0), data.get("valueRef")
         if data["status"] != "FINISHED":
-            return {"form": "none", "text": _PENDING[data["status"]]}
+            waits_for = data.get("waitsFor") if data["status"] == "QUEUEING" else None
+            return {"form": "none", "text": f"Waiting: {waits_for}." if waits_for else _PENDING[data["status"]]}
         if ref and size > MOST_BYTES:
             note = f"{size / 1e6:,.1f} MB are too much to show here. In Python: q.task({data['number']}).value"
             return {"form": "text", "text": data.get("valueText") or "", "note": note}

@@ -43,7 +43,8 @@ class Overview(Panel):
         Tasks per status.
     figures : dict
         ``slots``, ``busy``, ``workers``, ``pace`` (ended in the last minute), ``hour`` (pairs of
-        finished and failed, a pair a minute), ``broker`` and ``waiting`` (not yet with the broker).
+        finished and failed, a pair a minute), ``broker``, ``blocked`` (why the broker takes nothing),
+        ``unserved`` (queues that no worker serves) and ``waiting`` (not yet with the broker).
     state : {"loading", "ready", "away", "refused"}
         Where the service stands, with ``reason``.
     updated : float
@@ -121,5 +122,7 @@ def _figures(statistics: dict[str, Any]) -> dict[str, Any]:
         "pace": round(statistics["finishedPerMinute"]),
         "hour": [[one["finished"], one["failed"]] for one in statistics["lastHour"]],
         "broker": statistics["brokerConnected"],
+        "blocked": statistics["brokerBlocked"] or "",
+        "unserved": statistics["unservedQueues"],
         "waiting": statistics["outboxLength"],
     }

@@ -36,7 +36,7 @@ def dashboard_server() -> dict[str, Any]:
     """
     token = secrets.token_urlsafe(24)
     return {
-        "command": [sys.executable, "-m", __name__, "{port}", f"{{base_url}}{NAME}/"],
+        "command": [sys.executable, "-P", "-m", __name__, "{port}", f"{{base_url}}{NAME}/"],
         "environment": {_TOKEN: token},
         "request_headers_override": {"Authorization": f"token {token}"},
         "timeout": START_TIMEOUT_S,

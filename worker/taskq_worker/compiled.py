@@ -55,6 +55,9 @@ def compile_ahead(command: JuliaCommand, cache: Path) -> JuliaCommand:
         the log says why.
     """
     folder = cache / _key(command)
+    if os.pathsep in str(folder):
+        log.warning("the runner is not compiled ahead: Julia would take %s for several folders", folder)
+        return command
     try:
         if not (folder / _READY).exists():
             _compile(command, folder)
@@ -75,14 +78,14 @@ def _key(command: JuliaCommand) -> str:
         *(f"{path}:{path.stat().st_size}:{path.stat().st_mtime_ns}" for path in files),
         _processor(),
         os.environ.get("JULIA_CPU_TARGET", ""),
-        *(f"{path.name}:{path.read_text()}" for path in _sources()),
+        *(f"{path.name}:{path.read_text('utf-8')}" for path in _sources()),
     ]
     return f"julia-{major}.{minor}-{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:16]}"
 
 
 def _processor() -> str:
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
     except OSError:
         return platform.processor()
     return next((line for line in lines if line.startswith("model name")), platform.machine())
@@ -93,7 +96,9 @@ def _sources() -> list[Path]:
 
 
 def _compile(command: JuliaCommand, folder: Path) -> None:
-    folder.parent.mkdir(parents=True, exist_ok=True)  # as the umask has it: task users read there
+    if not folder.parent.exists():
+        folder.parent.mkdir(parents=True)
+        folder.parent.chmod(0o755)  # whatever the umask: task users read there
     with file_lock(folder.with_name(f"{folder.name}.lock"), timeout_s=2 * _TIMEOUT_S):
         if (folder / _READY).exists():  # another process has done it meanwhile
             return

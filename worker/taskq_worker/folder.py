@@ -31,7 +31,8 @@ class WorkFolder:
 
     def make(self) -> None:
         """Make it, for the tasks' user only; and its parent, which stays this process's own."""
-        self.path.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.parent.chmod(0o711)  # whatever the umask: the tasks' user goes through it
         self.path.mkdir(mode=0o700)
         self._give(self.path)
         self._pristine = self._state()

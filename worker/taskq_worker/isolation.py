@@ -178,6 +178,8 @@ def _as_worker(settings: Settings, slots: int, reason: str = "") -> Isolation:
 def _apart(
     settings: Settings, runner: RunnerCommand, folder: Path, slots: int, named: TaskUser | None
 ) -> Isolation:
+    if os.pathsep in str(folder):
+        raise SetupError(f"Julia would take {folder} for several folders; set TMPDIR to one without {os.pathsep!r}")
     with ExitStack() as stack:
         users = [named] * slots if named else stack.enter_context(closing(ClaimedUsers(slots))).users
         folder.chmod(0o755)

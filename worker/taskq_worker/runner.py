@@ -152,7 +152,9 @@ def julia_version(executable: str) -> tuple[int, int]:
         If it cannot be run, does not answer as Julia does, or is older than 1.5.
     """
     try:
-        answer = subprocess.run([executable, "--version"], capture_output=True, text=True, timeout=60, check=False)
+        answer = subprocess.run(
+            [executable, "--version"], capture_output=True, encoding="utf-8", errors="replace", timeout=60, check=False
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise SetupError(f"Julia cannot be started as {executable!r}: {error}") from error
     said = (answer.stdout + answer.stderr).strip()

@@ -65,7 +65,7 @@ def try_start(
                     julia = stack.enter_context(subprocess.Popen(
                         [program, *options, *arguments], cwd=home, stdin=nothing, stdout=nothing,
                         env={name: value for name, value in own.items() if value is not None},
-                        stderr=subprocess.PIPE, pass_fds=(nothing.fileno(),), text=True, errors="replace",
+                        stderr=subprocess.PIPE, pass_fds=(nothing.fileno(),), encoding="utf-8", errors="replace",
                         start_new_session=True,
                     ))  # fmt: skip
                 except OSError as error:

@@ -131,7 +131,7 @@ def _open(address: str) -> None:
     except webbrowser.Error:
         return
     handle, name = tempfile.mkstemp(prefix="taskq-dashboard-", suffix=".html")
-    with os.fdopen(handle, "w") as file:
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(_REDIRECT.format(url=address))
     browser.open(Path(name).as_uri())
     from tornado.ioloop import IOLoop

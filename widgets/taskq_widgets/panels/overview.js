@@ -102,14 +102,16 @@ class OverviewDisplay extends Display {
 
   showState() {
     const state = this.model.get("state");
-    const { broker, waiting } = this.model.get("figures");
+    const { broker, blocked, unserved, waiting } = this.model.get("figures");
     const there = state === "ready";
     this.mark(this.service, there ? "there" : state === "loading" ? "unknown" : "away", { there: "is there", unknown: "is being asked", away: "is away" });
-    this.mark(this.broker, !there || broker === undefined ? "unknown" : broker ? "there" : "away",
-      { there: "is there", unknown: "is not known", away: "is away" });
+    this.mark(this.broker, !there || broker === undefined ? "unknown" : broker && !blocked ? "there" : "away",
+      { there: "is there", unknown: "is not known", away: blocked ? "takes nothing" : "is away" });
     const text = state === "refused" ? `No live updates: ${this.model.get("reason")}.`
       : state === "away" ? "The service is away. What you see may be old; everything is brought up to date when it is back."
       : there && broker === false ? `The broker is away. New tasks are kept${waiting ? ` (${amount(waiting)} so far)` : ""} and start when it is back.`
+      : there && blocked ? `New tasks are kept${waiting ? ` (${amount(waiting)} so far)` : ""} and do not start: ${blocked}.`
+      : there && unserved?.length ? nobodyServes(unserved)
       : "";
     if (text === this.said) return;
     this.said = text;
@@ -129,6 +131,12 @@ class OverviewDisplay extends Display {
     const updated = this.model.get("updated");
     setText(this.updated, updated ? `Last updated ${clockTime(updated)}` : "");
   }
+}
+
+/** @param {string[]} queues */
+function nobodyServes(queues) {
+  const shown = queues.slice(0, 3).map((queue) => `“${queue}”`).join(", ") + (queues.length > 3 ? " and others" : "");
+  return `Tasks wait in ${queues.length === 1 ? "the queue" : "the queues"} ${shown}, which no worker serves. Start one with TASKQ_QUEUES=${queues[0]}.`;
 }
 
 /** @param {{ model: Model, el: HTMLElement }} context */

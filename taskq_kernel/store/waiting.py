@@ -1,0 +1,49 @@
+"""Queues in which tasks wait, and no worker that would take them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from taskq_kernel.domain import TaskStatus
+from taskq_kernel.store.tables import tasks, workers
+from taskq_kernel.store.workers import ONLINE
+
+
+def served_queues(conn: Connection) -> frozenset[str]:
+    """The queues that workers take tasks from now."""
+    found = conn.execute(sa.select(workers.c.queues).where(workers.c.state == ONLINE)).scalars()
+    return frozenset(queue for text in found for queue in msgspec.json.decode(text))
+
+
+def unserved_queues(conn: Connection, visible_to: str | None = None) -> list[str]:
+    """The queues in which tasks wait, though no worker serves them; in the order of their names.
+
+    Parameters
+    ----------
+    visible_to : str, optional
+        Look at this owner's tasks only.
+    """
+    served = served_queues(conn)
+    visible = sa.true() if visible_to is None else tasks.c.owner == visible_to
+    unserved = (queue for queue in _queues(conn) if queue not in served)
+    return [queue for queue in unserved if conn.execute(_waits(queue, visible)).scalar_one()]
+
+
+def _queues(conn: Connection) -> Iterable[str]:
+    """Every queue that a task has, each found by one step in the index: there are few, and many tasks."""
+    present = tasks.c.deleted_at.is_(None)
+    first = sa.select(sa.func.min(tasks.c.queue).label("queue")).where(present).cte("queues", recursive=True)
+    following = sa.select(sa.func.min(tasks.c.queue)).where(present, tasks.c.queue > first.c.queue).scalar_subquery()
+    every = first.union_all(sa.select(following).where(first.c.queue.isnot(None)))
+    return conn.execute(sa.select(every.c.queue).where(every.c.queue.isnot(None))).scalars().all()
+
+
+def _waits(queue: str, visible: sa.ColumnElement[bool]) -> sa.Select[tuple[bool]]:
+    waiting = sa.select(tasks.c.number).where(
+        tasks.c.queue == queue, tasks.c.status == TaskStatus.QUEUEING, tasks.c.deleted_at.is_(None), visible
+    )
+    return sa.select(waiting.exists())
