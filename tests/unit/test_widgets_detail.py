@@ -11,6 +11,7 @@ from test_widgets_live import ScriptedService, row
 
 from taskq_kernel.client import operations
 from taskq_kernel.client.feed import Changes
+from taskq_kernel.errors import NotFound, ServiceUnreachable, TaskqError
 
 
 def whole(status: str, version: int) -> dict[str, Any]:
@@ -68,3 +69,18 @@ def test_a_failed_task_opens_at_its_error(detail: TaskDetail, monkeypatch: pytes
     detail._refresh()
     assert detail.tab == "error"
     assert detail.problem["trace"][0]["heading"] == "In the task's code"
+
+
+@pytest.mark.parametrize("refusal", [NotFound("no task has the id id-1", "NOT_FOUND"), ServiceUnreachable("away")])
+def test_a_task_that_cannot_be_read_does_not_gather_what_changes_elsewhere(
+    detail: TaskDetail, monkeypatch: pytest.MonkeyPatch, refusal: TaskqError
+) -> None:
+    def refuse() -> dict[str, Any]:
+        raise refusal
+
+    answers(monkeypatch, refuse)
+    detail.show("id-1")
+    detail._refresh()
+    for version in range(10, 110):
+        detail._on_changes(Changes(version, [{"id": f"id-{version}", "status": "RUNNING", "version": version}]))
+    assert detail._meanwhile is None

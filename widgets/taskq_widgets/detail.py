@@ -190,6 +190,7 @@ class TaskDetail(Panel):
     def _read(self, task_id: str) -> None:
         with self._guard:
             self._meanwhile = {}
+        told: dict[str, dict[str, Any]] = {}
         try:
             data = operations.get(self._live.transport, task_id, operations.ALL)
         except NotFound:
@@ -202,12 +203,15 @@ class TaskDetail(Panel):
             if self.state == "loading":
                 self.state, self.message = "error", str(error)
             return  # asked again in a moment
+        finally:
+            with self._guard:  # however the reading ended: whoever gathers on gathers everybody's changes
+                told, self._meanwhile = self._meanwhile or {}, None
         with self._guard:
-            told, self._meanwhile = (self._meanwhile or {}).get(data["id"], {}), None
+            mine = told.get(data["id"], {})
             if self._id == task_id:
                 # What the feed told since may be newer than what was read, and the history longer.
-                self._stale = int(told.get("version", -1)) > int(data["version"])
-                self._data = data | (told if self._stale else {})
+                self._stale = int(mine.get("version", -1)) > int(data["version"])
+                self._data = data | (mine if self._stale else {})
                 if self._stale:
                     self._wake.set()
 

@@ -69,13 +69,13 @@ class Overview(Panel):
         self._asked = float("-inf")
         self._table = table
         super().__init__(filters=table is not None, counts=dict.fromkeys(STATUSES, 0), **traits)
-        if table is not None:
-            self.chosen = sorted(table.query.statuses)
-            table.on_query(lambda query: self.set_trait("chosen", sorted(query.statuses)))
         self._leave: list[Callable[[], None]] = [
             self._live.on_state(lambda _: self._show_state()),
             self._live.model.on_change(self._wake.set),
         ]
+        if table is not None:
+            self.chosen = sorted(table.query.statuses)
+            self._leave.append(table.on_query(lambda query: self.set_trait("chosen", sorted(query.statuses))))
 
     def close(self) -> None:
         """Take the widget off every screen."""

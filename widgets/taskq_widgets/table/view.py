@@ -144,9 +144,10 @@ class TableView(GuardedWidget):
         """Call ``handler(id, part)`` when the user opens a task; ``part`` is ``task`` or ``code``."""
         self._open_handlers.append(handler)
 
-    def on_query(self, handler: Callable[[Query], None]) -> None:
-        """Call ``handler(query)`` when the user filters or sorts on any screen."""
+    def on_query(self, handler: Callable[[Query], None]) -> Callable[[], None]:
+        """Call ``handler(query)`` when the user filters or sorts on any screen; return what ends that."""
         self._query_handlers.append(handler)
+        return lambda: self._query_handlers.remove(handler)
 
     def on_watch(self, handler: Callable[[bool], None]) -> None:
         """Call ``handler(watched)`` when the first screen opens and after the last has gone quiet."""
