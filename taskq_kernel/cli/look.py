@@ -78,6 +78,7 @@ def _described(task: dict[str, Any]) -> str:
         "memory limit": None if task["memoryLimit"] is None else f"{int(task['memoryLimit'])} bytes",
         "owner": task["owner"],
         "batch": task["batch"],
+        "repeats": task["repeats"],
         "id": task["id"],
         "arguments": output.as_json(task["arguments"]).decode() if task["arguments"] else None,
     }

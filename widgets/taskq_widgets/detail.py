@@ -75,6 +75,7 @@ class TaskDetail(Panel):
         self._id: str | None = None
         self._data: dict[str, Any] = {}
         self._stale = False
+        self._acting = False
         #: What the feed tells while a task is read; None while none is.
         self._meanwhile: dict[str, dict[str, Any]] | None = None
         self._log: list[dict[str, Any]] = []
@@ -120,6 +121,10 @@ class TaskDetail(Panel):
             data = dict(self._data)
             self._tell(self._edit_handlers, data)
         elif content["action"] in ("cancel", "retry") and self._data:
+            with self._guard:
+                if self._acting:
+                    return  # a second click: it would run twice
+                self._acting = True
             in_background(self._act, content["action"], self._data["id"])
 
     def _on_tab(self, content: dict[str, Any]) -> None:
@@ -136,9 +141,14 @@ class TaskDetail(Panel):
 
     def _act(self, action: str, task_id: str) -> None:
         try:
-            getattr(self._live.client, action)(task_id)
+            if action == "cancel":
+                self._live.client.cancel(task_id)
+            elif (task := self._live.client.task(task_id).retry()).id != task_id:
+                self.show(task)  # what finished keeps its value: a new task runs
         except TaskqError as error:
             self.send({"type": "say", "text": f"Could not {action}: {error}"})
+        finally:
+            self._acting = False
 
     # -- from the feed
 
@@ -300,6 +310,7 @@ def _head(data: dict[str, Any]) -> dict[str, Any]:
         "attempt": data["attempt"],
         "attempts": data["maxAttempts"],
         "worker": data.get("worker") or "",
+        "repeats": data.get("repeats"),
     }
 
 

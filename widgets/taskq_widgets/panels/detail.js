@@ -97,11 +97,11 @@ class DetailDisplay extends Display {
   showActions(status) {
     const act = (/** @type {string} */ action) => () => this.send({ type: "act", action });
     const open = status === "QUEUEING" || status === "RUNNING";
-    this.actions.replaceChildren(open ? button("cancel", "Cancel", { onclick: act("cancel") }) : button("retry", "Retry", { onclick: act("retry") }));
+    this.actions.replaceChildren(open ? button("cancel", "Cancel", { onclick: act("cancel") }) : button("retry", status === "FINISHED" ? "Run again" : "Retry", { onclick: act("retry") }));
   }
 
   showFacts() {
-    const { status, seconds, started, attempt, attempts, worker, note, progress } = this.model.get("head");
+    const { status, seconds, started, attempt, attempts, worker, note, progress, repeats } = this.model.get("head");
     if (!status) return;
     const elapsed = status === "RUNNING" && started !== null ? Math.max(0, Date.now() / 1000 - started) : seconds;
     const facts = [
@@ -110,6 +110,7 @@ class DetailDisplay extends Display {
       elapsed === null || elapsed === undefined ? "" : duration(elapsed),
       worker ? `on ${worker}` : "",
       attempts > 1 || attempt > 1 ? `attempt ${attempt}${attempts > 1 ? ` of ${Math.max(attempt, attempts)}` : ""}` : "",
+      repeats ? `repeats ${repeats}` : "",
     ];
     setText(this.facts, facts.filter(Boolean).join(" · ") || "not started");
   }
