@@ -84,3 +84,38 @@ def test_a_task_that_cannot_be_read_does_not_gather_what_changes_elsewhere(
     for version in range(10, 110):
         detail._on_changes(Changes(version, [{"id": f"id-{version}", "status": "RUNNING", "version": version}]))
     assert detail._meanwhile is None
+
+
+def show(detail: TaskDetail, **content: Any) -> None:
+    """A page that was reloaded says what was open on it."""
+    detail._on_message(detail, {"type": "show", "view": "v", **content}, [])
+
+
+def test_a_page_comes_back_to_its_task_and_tab(detail: TaskDetail, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers(monkeypatch, lambda: whole("FAILED", 9))
+    show(detail, id="id-1", tab="history")
+    detail._refresh()
+    assert (detail.head["id"], detail.tab, detail.recalls) == ("id-1", "history", True)
+
+
+def test_a_page_does_not_come_back_to_a_task_that_is_gone_nor_over_one_that_is_open(
+    detail: TaskDetail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> dict[str, Any]:
+        raise NotFound("no task has the id id-9", "NOT_FOUND")
+
+    answers(monkeypatch, refuse)
+    show(detail, id="id-9", tab="no such tab")
+    detail._refresh()
+    assert (detail.state, detail.tab) == ("empty", "result")
+    answers(monkeypatch, lambda: whole("FINISHED", 9))
+    detail.show("id-1")
+    show(detail, id="id-9")
+    detail._refresh()
+    assert detail.head["id"] == "id-1"
+
+
+def test_a_part_that_was_given_its_task_keeps_to_it() -> None:
+    detail = TaskDetail(ScriptedService([]), "id-1")  # type: ignore[arg-type]
+    assert not detail.recalls
+    detail.close()

@@ -69,6 +69,7 @@ class TaskBoard(ClosesLayout, VBox):
         self._work.add_class("tq-board-work")
         super().__init__([self.overview, self._work, self.table], **traits)
         self.add_class("tq-board")
+        self.overview.board = self.model_id
         self.table.on_open(self._open)
         self.form.on_submit(self.detail.show)
         self.detail.on_edit(self.form.load)

@@ -56,13 +56,15 @@ class TaskDetail(Panel):
 
     _esm = panel_script("detail.js")
     _css = stylesheet("board.css")
-    _handlers: ClassVar[dict[str, str]] = {"act": "_on_act", "tab": "_on_tab", "log": "_on_log"}
+    _handlers: ClassVar[dict[str, str]] = {"act": "_on_act", "tab": "_on_tab", "log": "_on_log", "show": "_on_show"}
 
     state = traitlets.Enum(["empty", "loading", "ready", "gone", "error"], "empty").tag(sync=True)
     message = traitlets.Unicode().tag(sync=True)
     tab = traitlets.Enum(["result", "code", "log", "error", "history"], "result").tag(sync=True)
     height = traitlets.Unicode("").tag(sync=True)
     editable = traitlets.Bool(False).tag(sync=True)
+    #: Whether a page that was reloaded comes back to the task that was open on it.
+    recalls = traitlets.Bool(False).tag(sync=True)
     head = traitlets.Dict().tag(sync=True)
     facts: traitlets.List[list[Any]] = traitlets.List().tag(sync=True)
     code: traitlets.List[list[str]] = traitlets.List().tag(sync=True)
@@ -76,13 +78,14 @@ class TaskDetail(Panel):
         self._data: dict[str, Any] = {}
         self._stale = False
         self._acting = False
+        self._recalled = False
         #: What the feed tells while a task is read; None while none is.
         self._meanwhile: dict[str, dict[str, Any]] | None = None
         self._log: list[dict[str, Any]] = []
         self._log_attempt = -1
         self._log_complete = False
         self._edit_handlers: list[EditHandler] = []
-        super().__init__(**traits)
+        super().__init__(recalls=task is None, **traits)
         self._leave = self._live.on_changes(self._on_changes)
         self._leave_state = self._live.on_state(lambda _: self._again())
         if task is not None:
@@ -97,6 +100,7 @@ class TaskDetail(Panel):
     def show(self, task: Any, tab: str | None = None) -> None:
         """Show another task: a `Task`, a number or a UUID; on ``tab``, or the one that tells most."""
         with self._guard:
+            self._recalled = False
             self._id = str(getattr(task, "id", task))
             self._data, self._stale = {}, True
             self._log, self._log_attempt, self._log_complete = [], -1, False
@@ -126,6 +130,13 @@ class TaskDetail(Panel):
                     return  # a second click: it would run twice
                 self._acting = True
             in_background(self._act, content["action"], self._data["id"])
+
+    def _on_show(self, content: dict[str, Any]) -> None:
+        """Show what was open on the page before it was reloaded, if nothing is open."""
+        tab = content.get("tab")
+        if self._id is None:
+            self.show(str(content["id"]), tab if tab in self.traits()["tab"].values else None)
+            self._recalled = True
 
     def _on_tab(self, content: dict[str, Any]) -> None:
         self.tab = content["tab"]
@@ -208,6 +219,8 @@ class TaskDetail(Panel):
                 self._stale = False
             with self._together():
                 self.state, self.message = "gone", "This task was deleted."
+                if self._recalled:  # nobody has asked for it
+                    self.state, self.message, self._id = "empty", "", None
             return
         except TaskqError as error:
             if self.state == "loading":

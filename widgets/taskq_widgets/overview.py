@@ -50,7 +50,7 @@ class Overview(Panel):
         When the service was last heard of, in seconds since 1970.
     """
 
-    _esm = panel_script("overview.js")
+    _esm = panel_script("snapshot.js", "overview.js")
     _css = stylesheet("board.css")
     _handlers: ClassVar[dict[str, str]] = {"filter": "_on_filter"}
 
@@ -61,6 +61,8 @@ class Overview(Panel):
     state = traitlets.Enum(["loading", "ready", "away", "refused"], "loading").tag(sync=True)
     reason = traitlets.Unicode().tag(sync=True)
     updated = traitlets.Float(0.0).tag(sync=True)
+    #: The model of the board that it is part of: what the page saves of that in the notebook's file.
+    board = traitlets.Unicode().tag(sync=True)
 
     _pause_s = ASK_S
 

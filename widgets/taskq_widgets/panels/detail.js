@@ -42,11 +42,22 @@ class DetailDisplay extends Display {
     this.on(["height"], () => { this.root.style.height = model.get("height"); });
     this.on(["head", "state", "editable"], () => this.showHead());
     this.on(["tab", "state"], () => this.showTab());
+    if (model.get("recalls")) this.recall();
     for (const [trait, tab] of [["result", "result"], ["code", "code"], ["facts", "code"], ["problem", "error"], ["history", "history"]]) {
       this.on([trait], () => model.get("tab") === tab && this.showPanel());
     }
-    const ticking = setInterval(() => this.showFacts(), 1000);
+    const ticking = setInterval(() => this.link.lost || this.showFacts(), 1000); // what nobody hears of does not go on
     this.ends.push(() => clearInterval(ticking));
+  }
+
+  /** Come back to the task that was open before the page was reloaded, and keep the one that is. */
+  recall() {
+    const kept = new Keep(browserStorage("sessionStorage"), "task", this.model);
+    const open = kept.read();
+    if (open?.id && this.model.get("state") === "empty") this.send({ type: "show", ...open });
+    this.on(["head", "tab", "state"], () => {
+      if (this.model.get("state") === "ready") kept.write({ id: this.model.get("head").id, tab: this.model.get("tab") });
+    });
   }
 
   // -- the head

@@ -26,7 +26,6 @@
  *   make?: (cell: HTMLElement) => void, show: (cell: HTMLElement, task: Task) => void }} Column
  */
 
-const BEAT_MS = 5000;
 /** Rows asked for beyond those in sight, on either side, so that a slow scroll finds them there. */
 const MARGIN = 16;
 /** Browsers limit the height of an element; past this the scroll bar is scaled. */
@@ -1321,6 +1320,7 @@ class Table {
     this.frame = h("div", { class: "tq-frame" }, this.grid.element, this.notice.element);
     this.root.append(this.toolbar.element, this.toolbar.between, this.banner, this.frame, this.footer.offer, this.footer.element, this.toast, this.live);
     place.append(this.root);
+    this.link = new KernelLink(model, this.root, () => {});
     this.listen();
   }
 
@@ -1355,8 +1355,9 @@ class Table {
   }
 
   close() {
-    this.ends.forEach((end) => end());
     if (this.opened) this.send({ type: "close" });
+    this.ends.forEach((end) => end());
+    this.link.close();
     this.root.remove();
   }
 
@@ -1364,7 +1365,7 @@ class Table {
 
   /** @param {Record<string, any>} content */
   send(content) {
-    this.model.send({ ...content, view: this.view });
+    this.link.send({ ...content, view: this.view });
   }
 
   /** @param {string} name @param {any} value */
@@ -1384,7 +1385,7 @@ class Table {
 
   /** Say that somebody looks, if somebody does. */
   beat() {
-    if (this.opened && this.seen && document.visibilityState === "visible") this.send({ type: "alive", picked: this.picked });
+    if (this.opened && this.seen && document.visibilityState === "visible") this.link.beat({ type: "alive", view: this.view, picked: this.picked });
   }
 
   /** @param {boolean} seen */
@@ -1573,7 +1574,7 @@ class Table {
   }
 
   tick() {
-    if (this.seen && document.visibilityState === "visible") this.grid.rows.forEach((row) => row.tick());
+    if (this.seen && !this.link.lost && document.visibilityState === "visible") this.grid.rows.forEach((row) => row.tick());
   }
 
   active() {
