@@ -178,3 +178,15 @@ def test_a_kernel_that_is_busy_with_a_cell_is_not_lost(open_page: Pages, stack: 
     assert time.monotonic() - began > NOTICED_MS / 1000
     assert board.page.evaluate("window.covered") is False
     board.submit_task("3 + 3", "after a long cell")
+
+
+def test_an_editor_alone_says_that_its_code_reached_nobody(open_page: Pages, serve: Sites) -> None:
+    page = open_page(serve("lab", ["from taskq_widgets import JuliaEditor", "JuliaEditor(value='1 + 1')"]).url)
+    run_all_cells(page)
+    editor = page.locator(".tq-editor .cm-content")
+    expect(editor).to_have_text("1 + 1")
+    kernel_menu(page, "Shut Down Kernel")
+    page.locator("#jp-main-statusbar").get_by_text("No Kernel").wait_for(state="attached")
+    editor.click()
+    page.keyboard.press("Control+Enter")
+    expect(page.locator(".tq-editor-message")).to_contain_text("there is no kernel")

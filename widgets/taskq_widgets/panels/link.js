@@ -92,7 +92,7 @@ class KernelLink {
     const { kernel } = this;
     const busy = kernel?.status === "busy" && kernel.connectionStatus === "connected";
     this.waited = busy ? 0 : this.waited + 1;
-    if (this.waited > PATIENCE_TICKS && kernel !== undefined) this.lose();
+    if (this.waited >= PATIENCE_TICKS && kernel !== undefined) this.lose();
   }
 
   check() {
