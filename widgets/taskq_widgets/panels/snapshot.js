@@ -47,7 +47,8 @@ function drawSnapshot(board) {
   const line = (/** @type {string} */ tag, /** @type {string} */ content) => (content ? h(tag, {}, content) : null);
   const counts = [...board.querySelectorAll(".tqp-chip")].map((chip) => `${chip.querySelector(".tqp-chip-label")?.textContent} ${chip.lastElementChild?.textContent}`);
   const opened = text(".tqp-detail h2");
-  const shown = text(".tqp-panel").slice(0, SNAPSHOT_CHARACTERS);
+  const parts = board.querySelectorAll(".tqp-panel > *:not(.tqp-code-actions)");
+  const shown = [...parts].map((part) => part.textContent).join("\n").slice(0, SNAPSHOT_CHARACTERS);
   const task = opened
     ? h("div", {}, h("p", {}, h("b", {}, opened), ` ${text(".tqp-detail .tqp-status")} · ${text(".tqp-facts")}`), line("pre", shown))
     : null;
