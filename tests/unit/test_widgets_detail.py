@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from taskq_widgets.detail import TaskDetail
-from test_widgets_live import ScriptedService, row
+from test_widgets_live import ScriptedService, eventually, row
 
 from taskq_kernel.client import operations
 from taskq_kernel.client.feed import Changes
@@ -119,3 +121,38 @@ def test_a_part_that_was_given_its_task_keeps_to_it() -> None:
     detail = TaskDetail(ScriptedService([]), "id-1")  # type: ignore[arg-type]
     assert not detail.recalls
     detail.close()
+
+
+class Retried:
+    """A client with one task; a retry of it gives the task with the id ``gives``."""
+
+    def __init__(self, gives: str) -> None:
+        self.id = "id-1"
+        self.gives = gives
+        self.retries = 0
+        self.may_answer = threading.Event()
+
+    def task(self, task_id: str) -> Retried:
+        assert task_id == self.id
+        return self
+
+    def retry(self) -> SimpleNamespace:
+        self.retries += 1
+        assert self.may_answer.wait(10)
+        return SimpleNamespace(id=self.gives)
+
+
+@pytest.mark.parametrize(("status", "gives"), [("FINISHED", "id-2"), ("FAILED", "id-1")])
+def test_what_has_finished_is_run_again_as_a_new_task_which_is_shown_and_other_tasks_stay(
+    detail: TaskDetail, monkeypatch: pytest.MonkeyPatch, status: str, gives: str
+) -> None:
+    answers(monkeypatch, lambda: whole(status, 9))
+    detail.show("id-1")
+    detail._refresh()
+    client = Retried(gives)
+    monkeypatch.setattr(detail._live, "client", client)
+    for _ in range(2):  # whoever clicks twice wants it once
+        detail._on_message(detail, {"type": "act", "view": "v", "action": "retry"}, [])
+    client.may_answer.set()
+    eventually(lambda: not detail._acting, "it is done")
+    assert (client.retries, detail._id) == (1, gives)
