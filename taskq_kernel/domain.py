@@ -63,7 +63,7 @@ class Verdict(StrEnum):
     REFUSED = "REFUSED"
 
 
-#: Final statuses: nothing but the user's own retry moves a task out of one.
+#: Final statuses: nothing but the user's own retry moves a task out of one, and out of FINISHED nothing does.
 FINAL = frozenset({TaskStatus.FINISHED, TaskStatus.FAILED, TaskStatus.CANCELLED})
 
 #: Every legal change of status, with what brings it about.
@@ -75,10 +75,13 @@ LEGAL_MOVES: dict[tuple[TaskStatus, TaskStatus], str] = {
     (TaskStatus.RUNNING, TaskStatus.FAILED): "its code failed, or it lost too many workers",
     (TaskStatus.RUNNING, TaskStatus.CANCELLED): "a user cancels it while it runs",
     (TaskStatus.RUNNING, TaskStatus.QUEUEING): "its worker was lost or gave it back, or a retry is due",
-    (TaskStatus.FINISHED, TaskStatus.QUEUEING): "a user retries it",
     (TaskStatus.FAILED, TaskStatus.QUEUEING): "a user retries it",
     (TaskStatus.CANCELLED, TaskStatus.QUEUEING): "a user retries it",
 }
+
+#: Final statuses in which a task holds no value: a retry opens a new attempt of it. What is
+#: FINISHED is run again as another task, so that no value is ever overwritten.
+RETRIABLE = frozenset(before for before in FINAL if (before, TaskStatus.QUEUEING) in LEGAL_MOVES)
 
 #: Priorities from first to last served. RabbitMQ's quorum queues know no priorities
 #: before 4.0, so each priority of a queue is a queue of its own.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from taskq_kernel.domain import FINAL, TaskStatus, Verdict
+from taskq_kernel.domain import FINAL, RETRIABLE, TaskStatus, Verdict
 from taskq_kernel.store import Policy
 from taskq_kernel.store.claims import Held
 from taskq_kernel.store.outcomes import Outcome
@@ -105,8 +105,8 @@ class Model:
         return True
 
     def retry(self, task: ModelTask) -> bool:
-        """Run a task once more; whether it changed."""
-        if task.status not in FINAL:
+        """Run a task once more that holds no value; whether it changed."""
+        if task.status not in RETRIABLE:
             return False
         task.failures = task.lost = 0
         task.wait(self.now)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
 
 import click
 
@@ -33,7 +35,11 @@ def cancel(ids: Sequence[str], as_json: bool) -> int:
 @ids_argument
 @as_json_option
 def retry(ids: Sequence[str], as_json: bool) -> int:
-    """Run tasks again that are done, each as a new attempt of the same task."""
+    """Run tasks again that are done.
+
+    What failed or was cancelled runs in a new attempt of the same task. What finished keeps
+    its value: a new task repeats it.
+    """
     return _change("retry", ids, as_json)
 
 
@@ -50,15 +56,31 @@ def _change(verb: str, ids: Sequence[str], as_json: bool) -> int:
     from taskq_kernel.client.connection import existing
 
     transport = existing().transport()
-    fields = operations.TASK if as_json else "number"
+    fields = operations.TASK if as_json else "id number repeats"
     tasks, changed = operations.change(transport, verb, list(dict.fromkeys(ids)), fields=fields)
     if as_json:
         output.json_document(tasks)
         return DONE
-    done, why_not = _WORDS[verb]
-    numbers = listed([task["number"] for task in tasks])
-    if changed == len(tasks):
-        output.line(f"{done}: {numbers}")
-    else:
-        output.line(f"{done}: {changed} of {numbers}; the others are {why_not}")
+    if repeated := _repeated(tasks, ids) if verb == "retry" else []:
+        pairs = listed([f"{task['repeats']} as {task['number']}" for task in repeated])
+        output.line(f"run again, with the first value kept: {pairs}")
+        tasks = [task for task in tasks if task not in repeated]
+        changed -= len(repeated)
+    if tasks:
+        _say(verb, [task["number"] for task in tasks], changed)
     return DONE
+
+
+def _say(verb: str, numbers: Sequence[int], changed: int) -> None:
+    done, why_not = _WORDS[verb]
+    if changed == len(numbers):
+        output.line(f"{done}: {listed(numbers)}")
+    else:
+        output.line(f"{done}: {changed} of {listed(numbers)}; the others are {why_not}")
+
+
+def _repeated(tasks: Sequence[dict[str, Any]], ids: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the new tasks of an answer: those that nobody has named."""
+    numbers = {int(one) for one in ids if one.isdecimal()}
+    uuids = {UUID(one) for one in ids if not one.isdecimal()}
+    return [task for task in tasks if task["number"] not in numbers and UUID(task["id"]) not in uuids]

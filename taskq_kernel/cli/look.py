@@ -91,6 +91,7 @@ def _described(task: dict[str, Any]) -> str:
         "memory limit": size_text(task["memoryLimit"]),
         "owner": task["owner"],
         "batch": task["batch"],
+        "repeats": task["repeats"],
         "id": task["id"],
         "arguments": output.as_json(task["arguments"]).decode() if task["arguments"] else None,
     }

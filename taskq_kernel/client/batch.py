@@ -153,7 +153,10 @@ class Batch(Sequence[Task], Awaited[list[Any]]):
         return self._client._change("cancel", self._tasks)
 
     def retry(self) -> int:
-        """Run those again that are done; how many that were."""
+        """Run those again that are done; how many that were.
+
+        As `Client.retry`: a new task repeats what finished, and is not in this batch.
+        """
         return self._client._change("retry", self._tasks)
 
     def delete(self) -> int:

@@ -345,7 +345,17 @@ class Client:
         return self._change("cancel", tasks, selection)
 
     def retry(self, *tasks: Task | Batch | int | str, **selection: Any) -> int:
-        """Run tasks again that are done. Parameters and errors are those of `cancel`."""
+        """Run tasks again that are done.
+
+        What failed or was cancelled runs in a new attempt. What finished keeps its value: a
+        new task repeats it and names it in `Task.repeats`. Parameters and errors are those of
+        `cancel`.
+
+        Returns
+        -------
+        int
+            How many are run again; those that are not done are not counted.
+        """
         return self._change("retry", tasks, selection)
 
     def delete(self, *tasks: Task | Batch | int | str, **selection: Any) -> int:
@@ -353,13 +363,19 @@ class Client:
         return self._change("delete", tasks, selection)
 
     def _change(self, verb: str, tasks: Sequence[Any], selection: Mapping[str, Any] | None = None) -> int:
+        return self._changed(verb, tasks, selection)[1]
+
+    def _changed(
+        self, verb: str, tasks: Sequence[Any], selection: Mapping[str, Any] | None = None
+    ) -> tuple[list[dict[str, Any]], int]:
+        """Change tasks; they as the service answers, and how many changed."""
         chosen = operations.task_filter(**(selection or {}))
         if chosen and tasks:
             raise InvalidTask(f"{verb}() takes tasks or a selection, not both")
         ids = ids_of(tasks)
         if not chosen and not ids:
             if selection is None or tasks:
-                return 0  # an empty batch
+                return [], 0  # an empty batch
             raise InvalidTask(f"{verb}() needs tasks, or a selection such as status='QUEUEING'")
         changed, count = operations.change(
             self._transport, verb, None if chosen else list(dict.fromkeys(ids)), chosen or None, _CHANGED
@@ -368,7 +384,7 @@ class Client:
             self._known.forget(data["id"] for data in changed)
         else:
             self._known.update(changed)
-        return count
+        return changed, count
 
     # -- inside --------------------------------------------------------------------------
 

@@ -23,7 +23,9 @@ ID_CHUNK = 1_000
 PAGE = 1_000
 
 #: What never changes in a task's life.
-FIXED = "id number name kind entry queue priority timeoutSeconds memoryLimit maxAttempts owner batch createdAt"
+FIXED = (
+    "id number name kind entry queue priority timeoutSeconds memoryLimit maxAttempts owner batch repeats createdAt"
+)
 #: What changes, small enough to be sent with every change.
 LIVE = (
     "status attempt version progress progressMessage value valueKind valueType valueText valueNote valueRef "
@@ -154,7 +156,8 @@ def change(
     Returns
     -------
     list of dict, int
-        The tasks as they are now (deleted ones as they were), and how many changed.
+        The tasks as they are now (deleted ones as they were; in the place of a finished one
+        that is retried, the new task that ``repeats`` it), and how many changed.
 
     Raises
     ------
@@ -167,7 +170,7 @@ def change(
         f"mutation Change($ids: [ID!], $filter: TaskFilter) {{ {verb}Tasks(ids: $ids, filter: $filter) "
         f"{{ tasks {{ {fields} }} changed }} }}"
     )
-    # A second cancellation changes nothing; a second retry could start a second attempt.
+    # A second cancellation changes nothing; a second retry could start a second attempt, or task.
     repeatable = verb == "cancel"
     if ids is None:
         answer = transport.execute(query, {"filter": dict(task_filter or {})}, repeatable=repeatable)

@@ -141,6 +141,11 @@ class Task(Awaited[Any]):
         return int(self._get("maxAttempts"))
 
     @property
+    def repeats(self) -> int | None:
+        """The number of the finished task that it runs again, if it does."""
+        return _optional(int, self._get("repeats"))
+
+    @property
     def owner(self) -> str:
         """Who submitted it."""
         return str(self._get("owner"))
@@ -322,8 +327,15 @@ class Task(Awaited[Any]):
         return self._client._change("cancel", [self]) > 0
 
     def retry(self) -> Task:
-        """Run it again, as a new attempt. A task that is not done stays as it is."""
-        self._client._change("retry", [self])
+        """Run it again; the task that runs.
+
+        What failed or was cancelled runs in a new attempt, and is returned itself. What
+        finished keeps its value: a new task repeats it, names it in `repeats`, and is
+        returned. A task that is not done stays as it is, and is returned itself.
+        """
+        for data in self._client._changed("retry", [self])[0]:
+            if data["id"] != self.id:
+                return self._client.task(data["id"])
         return self
 
     def delete(self) -> None:
@@ -489,6 +501,7 @@ def new_task_data(given: dict[str, Any], created: dict[str, Any]) -> dict[str, A
         "timeoutSeconds": None,
         "memoryLimit": None,
         "batch": None,
+        "repeats": None,
     }
     data = fixed | given | created
     # A request that was repeated finds tasks that have gone on: their other fields are read.

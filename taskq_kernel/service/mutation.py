@@ -52,7 +52,10 @@ class Mutation(ObjectType):
         inputs=required_list(inputs.TaskInput, "The tasks."),
     )
     cancel_tasks = _selected("Cancel tasks that wait or run.")
-    retry_tasks = _selected("Run tasks that ended once more.")
+    retry_tasks = _selected(
+        "Run tasks that ended once more: what failed or was cancelled as a new attempt, what finished as a new task "
+        "that repeats it, so that no value is lost."
+    )
     delete_tasks = _selected("Delete tasks; those that wait or run are cancelled first.")
     drain_worker = Field(
         types.Worker, required=True, description="Ask a worker to finish what it holds and to leave.",
@@ -121,7 +124,9 @@ class Mutation(ObjectType):
         _root: Any, info: GraphQLResolveInfo, ids: Sequence[str] | None = None, filter: Any = None
     ) -> change.Changed:
         """Retry."""
-        return await _change(info, change.retry_tasks, "retry", ids, filter)
+        changed = await _change(info, change.retry_tasks, "retry", ids, filter)
+        info.context.runtime.metrics.submitted.inc(changed.created)
+        return changed
 
     @staticmethod
     async def resolve_delete_tasks(

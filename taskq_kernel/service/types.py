@@ -144,6 +144,7 @@ class Task(ObjectType):
     worker = String(description="The name of the worker that runs or ran it.")
     owner = String(required=True, description="Who submitted it.")
     batch = graphene.ID(description="The batch it was submitted with.")
+    repeats = Int(description="The number of the finished task that it runs again.")
     seconds = Float(description="How long its code ran, in seconds.")
     lost = Int(required=True, description="How many workers it lost.")
     created_at = DateTime(required=True, description="When it was submitted.")
@@ -230,7 +231,10 @@ class TaskConnection(ObjectType):
 class BulkResult(ObjectType):
     """What became of a change to many tasks."""
 
-    tasks = List(NonNull(Task), required=True, description="The tasks; after deletion, as they were.")
+    tasks = List(NonNull(Task), required=True, description=(
+        "The tasks; after deletion, as they were; after a retry, in the place of a finished one the new task that "
+        "repeats it."
+    ))
     changed = Int(required=True, description="How many it applied to.")
     unchanged = Int(required=True, description="How many it did not apply to, such as ended ones.")
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from taskq_kernel.domain import FINAL, TaskStatus
+from taskq_kernel.domain import FINAL, RETRIABLE, TaskStatus
 from taskq_kernel.errors import Forbidden, InvalidTask, listed
+from taskq_kernel.store.create import repeat_tasks
 from taskq_kernel.store.database import Write
 from taskq_kernel.store.filters import TaskFilter
 from taskq_kernel.store.ids import chunks, find
@@ -51,11 +52,22 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """What became of a change: the tasks, and how many it applied to and did not apply to."""
+    """What became of a change: the tasks, and how many it applied to and did not apply to.
+
+    Attributes
+    ----------
+    tasks : list
+        The tasks; in the place of one that is repeated by a new task, that one.
+    changed, unchanged : int
+        How many it applied to, and how many not.
+    created : int
+        How many new tasks it made.
+    """
 
     tasks: list[Any]
     changed: int
     unchanged: int
+    created: int = 0
 
 
 #: What a task loses when it is to be run once more.
@@ -79,17 +91,19 @@ def cancel_tasks(write: Write, selection: Selection, actor: Actor, wants: frozen
 def retry_tasks(write: Write, selection: Selection, actor: Actor, wants: frozenset[str]) -> Changed:
     """Run tasks that ended once more; others stay as they are.
 
-    The number of the attempt goes on, because it is the fence against late outcomes.
+    What failed or was cancelled gets a new attempt; its number goes on, because it is the
+    fence against late outcomes. What finished keeps its value: a new task repeats it.
     """
-    def retry(rows: list[Any]) -> list[Any]:
-        applicable = [row for row in rows if row.status in FINAL]
-        reason = f"retried by {actor.name}"
-        requeue(write, Cause.RETRIED, [
-            Move(row.number, row.attempt, None, reason, dict(_AFRESH)) for row in applicable
-        ])
-        return applicable
-
-    return _change(write, selection, actor, wants, retry)
+    rows = _selected(write, selection, actor, frozenset())
+    again = [row for row in rows if row.status in RETRIABLE]
+    requeue(write, Cause.RETRIED, [
+        Move(row.number, row.attempt, None, f"retried by {actor.name}", dict(_AFRESH)) for row in again
+    ])
+    finished = [row.number for row in rows if row.status == TaskStatus.FINISHED]
+    made = repeat_tasks(write, finished, actor.name)
+    changed = len(again) + len(made)
+    after = rows if "tasks" not in wants else _read(write, [made.get(row.number, row.number) for row in rows], wants)
+    return Changed(after, changed, len(rows) - changed, len(made))
 
 
 def delete_tasks(write: Write, selection: Selection, actor: Actor, wants: frozenset[str]) -> Changed:
@@ -133,11 +147,15 @@ def _selected(write: Write, selection: Selection, actor: Actor, wants: frozenset
 
 
 def _again(write: Write, rows: Sequence[Any], wants: frozenset[str]) -> list[Any]:
+    return _read(write, [row.number for row in rows], wants)
+
+
+def _read(write: Write, numbers: Sequence[int], wants: frozenset[str]) -> list[Any]:
     found: dict[int, Any] = {}
-    for chunk in chunks([row.number for row in rows]):
+    for chunk in chunks(numbers):
         for row in write.conn.execute(select_tasks(wants).where(tasks.c.number.in_(chunk))).all():
             found[row.number] = row
-    return [found[row.number] for row in rows]
+    return [found[number] for number in numbers]
 
 
 def _cancel(write: Write, rows: Sequence[Any], reason: str) -> None:

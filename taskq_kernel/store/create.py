@@ -71,6 +71,61 @@ def create_tasks(
     return [found[number] for number in numbers], len(rows)
 
 
+#: What a task that repeats another has from it.
+_ALIKE = (
+    "kind", "queue", "priority", "timeout_s", "memory_limit", "max_attempts", "source", "entry", "name", "arguments",
+)
+#: What it has of its own.
+_OWN = (
+    "number", "id", "version", "status", "attempt", "failures", "lost", "owner", "batch", "created_at",
+    "available_at", "log_bytes", "repeats",
+)
+# Within the database: arguments may be long, and nobody has to see them.
+_REPEAT = sa.insert(tasks).from_select(
+    [*_OWN, *_ALIKE],
+    sa.select(
+        *(sa.bindparam(f"new_{name}", type_=tasks.c[name].type) for name in _OWN), *(tasks.c[name] for name in _ALIKE)
+    ).where(tasks.c.number == sa.bindparam("new_repeats", type_=tasks.c.repeats.type)),
+)
+
+
+def repeat_tasks(write: Write, numbers: Sequence[int], owner: str) -> dict[int, int]:
+    """Submit tasks once more that are there, each as a new task that names the one it repeats.
+
+    Several are a batch of their own: in that of the first ones, every point would count twice.
+
+    Parameters
+    ----------
+    numbers : sequence of int
+        The tasks to be repeated; the caller has read them in this transaction.
+    owner : str
+        Who submits them now.
+
+    Returns
+    -------
+    dict of int to int
+        The number of the new task, by that of the repeated one.
+    """
+    if not numbers:
+        return {}
+    batch = str(uuid4()) if len(numbers) > 1 else None
+    made = {number: write.next_number() for number in numbers}
+    write.conn.execute(_REPEAT, [
+        {
+            "new_number": new, "new_id": str(uuid4()), "new_version": write.next_version(),
+            "new_status": TaskStatus.QUEUEING, "new_attempt": 0, "new_failures": 0, "new_lost": 0,
+            "new_owner": owner, "new_batch": batch, "new_created_at": write.now, "new_available_at": write.now,
+            "new_log_bytes": 0, "new_repeats": number,
+        }
+        for number, new in made.items()
+    ])
+    record(write, TaskStatus.QUEUEING, Cause.SUBMITTED, [
+        Move(new, 0, None, f"submitted by {owner}, to run {number} again") for number, new in made.items()
+    ])
+    enqueue(write, made.values())
+    return made
+
+
 def insert_new(conn: Connection, table: sa.Table) -> Any:
     """An INSERT that leaves rows alone whose key is already there."""
     insert = sqlite_insert if conn.dialect.name == "sqlite" else postgresql_insert

@@ -21,11 +21,14 @@ _LONG: dict[str, tuple[sa.ColumnElement[Any], ...]] = {
     "stacktrace": (tasks.c.error_stacktrace,),
 }
 
+#: Short columns that stand behind the long ones, likewise.
+_BEHIND: dict[str, tuple[sa.ColumnElement[Any], ...]] = {"repeats": (tasks.c.repeats,)}
+
 _SHORT: tuple[sa.ColumnElement[Any], ...] = tuple(
     column for column in tasks.c
     if column.name not in {
         "arguments", "value_json", "error_stacktrace", "failures", "source", "published_at", "available_at",
-        "log_bytes",
+        "log_bytes", "repeats",
     }
 )
 
@@ -33,19 +36,19 @@ _SHORT: tuple[sa.ColumnElement[Any], ...] = tuple(
 #: deleted tasks, and a condition on the status alone would read the whole table.
 RUNNING_NOW = sa.and_(tasks.c.status == TaskStatus.RUNNING, tasks.c.deleted_at.is_(None))
 
-#: Every GraphQL field that has long columns of its own.
-LONG_FIELDS = frozenset(_LONG)
+#: Every GraphQL field that has columns of its own, read only where it is asked for.
+LONG_FIELDS = frozenset(_LONG | _BEHIND)
 
 
 @lru_cache(maxsize=64)
 def columns_for(long_fields: frozenset[str]) -> tuple[sa.ColumnElement[Any], ...]:
     """The columns for a question that asks for these of the `LONG_FIELDS`."""
-    return (*_SHORT, *(column for field in sorted(long_fields) for column in _LONG[field]))
+    return (*_SHORT, *(column for field in sorted(long_fields) for column in (_LONG | _BEHIND)[field]))
 
 
 def long_columns(wants: frozenset[str]) -> list[str]:
     """The names of the columns that may be long and that the GraphQL fields ``wants`` need."""
-    return [column.key for field in sorted(wants & LONG_FIELDS) for column in _LONG[field] if column.key]
+    return [column.key for field in sorted(wants & _LONG.keys()) for column in _LONG[field] if column.key]
 
 
 @lru_cache(maxsize=64)

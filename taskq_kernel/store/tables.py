@@ -134,6 +134,9 @@ tasks = sa.Table(
     sa.Column("error_stacktrace", AnyText),
     sa.Column("arguments", AnyText),
     sa.Column("value_json", AnyText),
+    # The number of the finished task that this one runs again. It came later, and a column can be
+    # added at the end only; so it is read where it is asked for, as what is long.
+    sa.Column("repeats", sa.BigInteger),
 )
 _present = tasks.c.deleted_at.is_(None)
 sa.Index(None, tasks.c.version, unique=True)

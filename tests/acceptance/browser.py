@@ -33,6 +33,9 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 SCREENSHOTS = Path(os.environ.get("TASKQ_SCREENSHOTS", ROOT / "test-results" / "screenshots"))
 
+#: A wheel installs what lies below as JupyterLab's; the working tree is pointed to.
+LAB_EXTENSIONS = ROOT / "widgets" / "taskq_widgets" / "launcher"
+
 #: Voilà's own template asks for this font, which no widget needs: refused like all else, but not counted.
 VOILA_FONTS = ("fortawesome/fontawesome-free", "font-awesome")
 
@@ -211,9 +214,10 @@ def _server(kind: str, folder: Path) -> Iterator[Server]:
     folder.mkdir()
     server = Server(kind, folder, free_port(), secrets.token_hex(16))
     command, log = _COMMANDS[kind](server), folder / "server.log"
+    env = _environment(folder) | ({"JUPYTER_PATH": str(LAB_EXTENSIONS)} if kind == "lab" else {})
     with log.open("wb") as out:
         process = subprocess.Popen(
-            command, cwd=folder, env=_environment(folder), stdout=out, stderr=out, stdin=subprocess.DEVNULL
+            command, cwd=folder, env=env, stdout=out, stderr=out, stdin=subprocess.DEVNULL
         )
         try:
             _await_server(process, server.port, log)

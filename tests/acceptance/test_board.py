@@ -200,6 +200,19 @@ def test_a_task_is_opened_from_the_table_and_edited_and_resubmitted(board: Board
     expect(board.detail.locator("tbody tr")).to_have_count(3)
 
 
+def test_a_finished_task_is_run_again_as_a_new_one_that_names_it(board: Board, client: Client, name: str) -> None:
+    first = client.submit("string(rand(UInt64))", name=name)
+    value = first.result(60)
+    board.row(name).locator(".tq-open-task").click()
+    expect(board.detail.locator(".tqp-value")).to_have_text(value)
+    board.detail.get_by_role("button", name="Run again").click()
+    expect(board.detail.locator(".tqp-facts")).to_contain_text(f"repeats {first.number}")
+    expect(board.detail.locator(".tqp-status")).to_have_text("Finished")
+    expect(board.detail.locator(".tqp-value")).not_to_have_text(value)
+    expect(board.row(name)).to_have_count(2)
+    assert (first.refresh().result(), first.attempt) == (value, 1)
+
+
 def test_what_a_task_says_is_text_and_never_html(board: Board, client: Client, name: str) -> None:
     evil = f"{name}<img src=x onerror=window.bitten=1>"
     code = (

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import urllib3
-from browser import ROOT, Pages, _await_server, _environment, free_port
+from browser import LAB_EXTENSIONS, ROOT, Pages, _await_server, _environment, free_port
 from dashboard_page import PATIENCE_MS, links_to_this_machine, submit_example, wait_for_dashboard, wait_for_status
 from playwright.sync_api import Page
 from taskq_widgets import server_proxy
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 pytest.importorskip("jupyter_server_proxy")
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
-#: A wheel installs what lies below as JupyterLab's; the working tree is pointed to.
-MENU = ROOT / "widgets" / "taskq_widgets" / "launcher"
 PREFIX = "/user/ann%40lab/server-1/"
 
 
@@ -52,7 +50,7 @@ def lab(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     """JupyterLab below a prefix, with the entry point of the working tree."""
     folder = tmp_path_factory.mktemp("lab")
     port, token = free_port(), secrets.token_hex(16)
-    env = _environment(folder) | stack.env | {"JUPYTERHUB_SERVICE_PREFIX": PREFIX, "JUPYTER_PATH": str(MENU)}
+    env = _environment(folder) | stack.env | {"JUPYTERHUB_SERVICE_PREFIX": PREFIX, "JUPYTER_PATH": str(LAB_EXTENSIONS)}
     command = [
         sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1",
         f"--ServerApp.port={port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}",

@@ -375,6 +375,31 @@ def test_an_action_is_confirmed_with_its_number_and_reaches_python(table: Table,
     table.eventually(lambda: [[name, sorted(ids)] for name, ids in table.kernel("actions")], [[action, sorted(wanted)]])
 
 
+def test_running_finished_tasks_again_says_that_their_values_are_kept(table: Table) -> None:
+    table.kernel(
+        "view.upsert([task(500, status='FINISHED', version=10**6), task(499, status='FINISHED', version=10**6),"
+        " task(498, status='FAILED', version=10**6), task(497, status='RUNNING', version=10**6)])"
+    )
+    expect(table.row(497)).to_contain_text("Running")
+    table.row(500).get_by_role("checkbox").click()
+    dialog, retry = table.page.get_by_role("dialog"), table.root.locator("[data-action=retry]")
+    expect(retry).to_have_text("Run again")
+    table.act("retry")
+    expect(dialog).to_contain_text("It has finished and keeps its value: a new task repeats it.")
+    dialog.get_by_role("button", name="Back").click()
+
+    table.row(497).get_by_role("checkbox").click(modifiers=["Shift"])
+    expect(table.root.locator(".tq-chosen-count")).to_have_text("4 selected")
+    expect(retry).to_have_text("Retry")
+    table.act("retry")
+    expect(dialog).to_contain_text("1 of them is queued again, as a new attempt.")
+    expect(dialog).to_contain_text("2 of them have finished and keep their values: new tasks repeat them.")
+    expect(dialog).to_contain_text("1 selected task has not ended and is left alone.")
+    dialog.locator(".tq-primary").click()
+    wanted = sorted(table.kernel("[task(n)['id'] for n in (500, 499, 498)]"))
+    table.eventually(lambda: [[name, sorted(ids)] for name, ids in table.kernel("actions")], [["retry", wanted]])
+
+
 def test_actions_that_cannot_apply_are_disabled(table: Table) -> None:
     table.kernel("view.upsert([task(500, status='FINISHED', version=10**6)])")
     expect(table.row(500)).to_contain_text("Finished")

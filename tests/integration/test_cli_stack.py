@@ -183,9 +183,14 @@ def test_tasks_are_cancelled_retried_and_deleted_by_their_ids(taskq: Run) -> Non
     assert (done.returncode, done.stdout) == (
         0, f"cancelled: 1 of {long}, {short}; the others are done already\n"
     )  # fmt: skip
-    assert taskq("retry", short).stdout == f"queued again: {short}\n"
-    assert taskq("wait", short).returncode == 0
-    assert json.loads(taskq("show", short, "--json").stdout)["attempt"] == 2
+    assert taskq("retry", long).stdout == f"queued again: {long}\n"
+    again = taskq("retry", short).stdout
+    assert again.startswith(f"run again, with the first value kept: {short} as ")
+    new = again.split()[-1]
+    assert taskq("wait", new).returncode == 0
+    old, repeated = (json.loads(taskq("show", number, "--json").stdout) for number in (short, new))
+    assert (old["attempt"], old["value"]) == (1, 7)
+    assert (repeated["attempt"], repeated["value"], repeated["repeats"]) == (1, 7, int(short))
     assert [task["number"] for task in json.loads(taskq("delete", short, "--json").stdout)] == [int(short)]
     gone = taskq("delete", short, long)
     assert (gone.returncode, gone.stdout) == (1, "")

@@ -195,14 +195,25 @@ def test_a_cancelled_task_can_be_retried(q: Client) -> None:
     assert task.result(timeout=30) == 5
 
 
-def test_a_task_that_has_just_finished_can_be_retried_at_once(q: Client) -> None:
-    task = q.submit("6")
+def test_a_task_that_has_just_failed_can_be_retried_at_once(q: Client) -> None:
+    task = q.submit('error("six")')
     for attempt in (1, 2, 3):
         # The worker that has it learns with its next heartbeat only that it is settled.
-        assert task.result(timeout=10) == 6
+        with pytest.raises(TaskFailed):
+            task.result(timeout=10)
         assert task.attempt == attempt
-        task.retry()
-    assert task.result(timeout=10) == 6
+        assert task.retry() is task
+    with pytest.raises(TaskFailed):
+        task.result(timeout=10)
+
+
+def test_a_finished_task_is_run_again_as_another_one_and_its_value_stays(q: Client) -> None:
+    task = q.submit("rand(UInt64)", name="drawn")
+    value = task.result(timeout=30)
+    again = task.retry()
+    assert again.result(timeout=30) != value
+    assert (again.repeats, again.name, again.attempt) == (task.number, "drawn", 1)
+    assert (task.refresh().result(), task.attempt, len(task.history())) == (value, 1, 3)
 
 
 def test_a_running_task_that_is_cancelled_can_be_retried_at_once(q: Client) -> None:

@@ -183,7 +183,7 @@ class FakeService:
             "id": f"00000000-0000-0000-0000-{number:012d}", "number": number, "name": f"task {number}",
             "kind": "SCRIPT", "code": "1", "entry": None, "arguments": {}, "queue": "default", "priority": 1,
             "timeoutSeconds": None, "memoryLimit": None, "maxAttempts": 1, "attempt": 0, "status": "QUEUEING",
-            "progress": None, "progressMessage": None, "owner": "ann", "batch": None, "lost": 0,
+            "repeats": None, "progress": None, "progressMessage": None, "owner": "ann", "batch": None, "lost": 0,
             "createdAt": datetime.now(UTC).isoformat(),
         } | NOTHING_YET | fields  # fmt: skip
         self.version += 1
@@ -281,20 +281,23 @@ class FakeTransport:
         verb = re.search(r"(cancel|retry|delete)Tasks", query).group(0)  # type: ignore[union-attr]
         ids = variables.get("ids") or list(self._service.tasks)
         tasks = [self._find(task_id) for task_id in ids]
-        changed = 0
+        changed, now = 0, []
         for task in tasks:
+            now.append(task)
             done = task["status"] not in ("QUEUEING", "RUNNING")
             if verb == "deleteTasks":
                 self._service.delete(task["id"])
             elif verb == "cancelTasks" and not done:
                 self._service.change(task["id"], status="CANCELLED")
+            elif verb == "retryTasks" and task["status"] == "FINISHED":
+                now[-1] = self._service.add(name=task["name"], code=task["code"], repeats=task["number"])
             elif verb == "retryTasks" and done:
                 self._service.change(task["id"], status="QUEUEING", **NOTHING_YET)
             else:
                 continue
             changed += 1
-        now = [_cut(self._service.tasks.get(task["id"], task), query) for task in tasks]
-        return {verb: {"tasks": now, "changed": changed}}
+        answer = [_cut(self._service.tasks.get(task["id"], task), query) for task in now]
+        return {verb: {"tasks": answer, "changed": changed}}
 
     def _logs(self, _query: str, variables: dict[str, Any]) -> dict[str, Any]:
         task = self._find(variables["id"])

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import click
 import pytest
@@ -206,13 +207,27 @@ def test_what_is_no_id_at_all_is_wrong_usage(taskq: Any, command: str) -> None:
 
 
 def test_changes_say_what_they_changed(taskq: Any) -> None:
-    two = [{"number": 1}, {"number": 2}]
+    two = [{"id": str(UUID(int=number)), "number": number, "repeats": None} for number in (1, 2)]
     with http_stub(data(cancelTasks={"tasks": two, "changed": 2})) as stub:
         assert taskq("cancel", "1", "2", "1", url=stub.url) == (0, "cancelled: 1, 2\n", "")
     assert json.loads(stub.requests[0][3])["variables"] == {"ids": ["1", "2"]}
     with http_stub(data(retryTasks={"tasks": two, "changed": 1})) as stub:
         done = taskq("retry", "1", "2", url=stub.url)
     assert done == (0, "queued again: 1 of 1, 2; the others are not done yet\n", "")
+
+
+def test_a_retry_says_which_new_task_repeats_which_finished_one(taskq: Any) -> None:
+    ids = {number: str(UUID(int=number)) for number in (1, 2, 7, 8)}
+    answer = [
+        {"id": ids[7], "number": 7, "repeats": 1},
+        {"id": ids[2], "number": 2, "repeats": 1},  # repeats 1 as well, failed, and has a new attempt
+        {"id": ids[8], "number": 8, "repeats": 3},
+    ]
+    with http_stub(data(retryTasks={"tasks": answer, "changed": 3})) as stub:
+        done = taskq("retry", "1", ids[2].upper(), "3", url=stub.url)
+    assert done == (0, "run again, with the first value kept: 1 as 7, 3 as 8\nqueued again: 2\n", "")
+    with http_stub(data(retryTasks={"tasks": answer[:1], "changed": 1})) as stub:
+        assert taskq("retry", "1", url=stub.url) == (0, "run again, with the first value kept: 1 as 7\n", "")
 
 
 def test_numbers_are_written_with_all_their_digits(taskq: Any) -> None:

@@ -111,12 +111,28 @@ def test_waiting_ends_in_time_and_says_where_the_task_stands(service: FakeServic
 
 def test_after_a_retry_result_waits_for_the_new_attempt(service: FakeService, q: Client) -> None:
     task = q.submit("1")
-    service.finish(task.id, "old")
-    assert task.result() == "old"
-    task.retry()
-    assert task.status == "QUEUEING"
-    later(lambda: service.finish(task.id, "new", attempt=2))
+    service.fail(task.id)
+    with pytest.raises(TaskFailed):
+        task.result()
+    assert task.retry() is task
+    assert (task.status, task.repeats) == ("QUEUEING", None)
+    later(lambda: service.finish(task.id, "new", attempt=2, error=None))
     assert task.result(timeout=5) == "new"
+
+
+def test_a_retry_of_a_finished_task_gives_the_new_task_and_keeps_the_old_value(service: FakeService, q: Client) -> None:
+    task = q.submit("1", name="mean")
+    service.finish(task.id, "old")
+    again = task.retry()
+    assert (again.name, again.repeats, again.status) == ("mean", task.number, "QUEUEING")
+    service.finish(again.id, "new")
+    assert (task.result(5), again.result(5)) == ("old", "new")
+
+
+def test_a_retry_of_a_task_that_is_not_done_changes_nothing(service: FakeService, q: Client) -> None:
+    task = q.submit("1")
+    assert task.retry() is task
+    assert len(service.tasks) == 1
 
 
 def test_a_retry_by_somebody_else_is_waited_for_too(service: FakeService, q: Client) -> None:
@@ -513,8 +529,9 @@ def test_a_batch_can_be_changed_and_counted_as_one(service: FakeService, q: Clie
     service.finish(batch[0].id)
     assert batch.cancel() == 2
     assert batch.counts() == dict.fromkeys(TaskStatus, 0) | {TaskStatus.FINISHED: 1, TaskStatus.CANCELLED: 2}
-    assert batch[1:].retry() == 2
+    assert batch.retry() == 3
     assert [task.status for task in batch] == ["FINISHED", "QUEUEING", "QUEUEING"]
+    assert [task.repeats for task in q.tasks()] == [None, None, None, batch[0].number]
     assert batch.delete() == 3
     assert all(task.deleted for task in batch)
 

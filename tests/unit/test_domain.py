@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from taskq_kernel.domain import FINAL, LEGAL_MOVES, TaskStatus, check_move, sources_of
+from taskq_kernel.domain import FINAL, LEGAL_MOVES, RETRIABLE, TaskStatus, check_move, sources_of
 from taskq_kernel.errors import IllegalMove
 
 MOVES = list(itertools.product(TaskStatus, TaskStatus))
@@ -22,9 +22,10 @@ def test_a_move_is_allowed_exactly_if_the_table_has_it(before: TaskStatus, after
         assert (refused.value.before, refused.value.after) == (before, after)
 
 
-def test_a_final_status_is_left_by_a_retry_only() -> None:
+def test_a_final_status_is_left_by_a_retry_only_and_finished_is_never_left() -> None:
     leaving = {(before, after): reason for (before, after), reason in LEGAL_MOVES.items() if before in FINAL}
-    assert leaving == {(before, TaskStatus.QUEUEING): "a user retries it" for before in FINAL}
+    assert leaving == {(before, TaskStatus.QUEUEING): "a user retries it" for before in RETRIABLE}
+    assert {TaskStatus.FINISHED} == FINAL - RETRIABLE
 
 
 def test_no_task_stays_where_it_is() -> None:

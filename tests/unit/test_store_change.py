@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -49,8 +50,8 @@ def test_what_does_not_apply_is_counted_and_left_alone(lab: Lab) -> None:
     assert (done.changed, done.unchanged) == (1, 1)
 
 
-@pytest.mark.parametrize("end", ["finish", "fail", "cancel"])
-def test_a_retry_runs_an_ended_task_once_more_and_keeps_the_fence(lab: Lab, end: str) -> None:
+@pytest.mark.parametrize("end", ["fail", "cancel"])
+def test_a_retry_runs_a_task_without_a_value_once_more_and_keeps_the_fence(lab: Lab, end: str) -> None:
     [task] = lab.submit(max_attempts=1)
     lab.publish()
     worker = lab.join()
@@ -71,6 +72,68 @@ def test_a_retry_runs_an_ended_task_once_more_and_keeps_the_fence(lab: Lab, end:
     assert lab.fail(task, worker, 2) == "ACCEPTED"
     assert lab.task(task).status == "FAILED"
     assert len(lab.history(task)) == 6
+
+
+def finished(lab: Lab, worker: str, *codes: str, **fields: Any) -> list[Any]:
+    """Tasks that have run and hold a value."""
+    made = lab.submit(*codes, **fields)
+    lab.publish()
+    lab.claim(worker, *made)
+    for task in made:
+        assert lab.finish(task, worker) == "ACCEPTED"
+    return made
+
+
+def test_a_retry_of_a_finished_task_keeps_its_value_and_is_a_new_task_that_names_it(lab: Lab) -> None:
+    worker = lab.join()
+    fields = {
+        "name": "mean", "arguments": {"n": 3, "s": "\0 \x10"}, "queue": "large", "priority": 2, "timeout_seconds": 7.5,
+        "memory_limit": 1 << 30, "max_attempts": 4, "batch": str(uuid4()),
+    }  # fmt: skip
+    [task] = finished(lab, worker, "sum(1:n)", **fields)
+    before, told = lab.task(task), lab.history(task)
+
+    done = lab.change("retry", task, actor="ann")
+
+    assert (done.changed, done.unchanged, done.created) == (1, 0, 1)
+    assert (lab.task(task), lab.history(task)) == (before, told)
+    [new] = done.tasks
+    assert new.repeats == task.number
+    assert (new.number, new.status, new.attempt, new.owner, new.batch) == (task.number + 1, "QUEUEING", 0, "ann", None)
+    assert (new.value_json, new.value_text, new.started_at, new.finished_at, new.worker) == (None,) * 5
+    for name in (*fields.keys() - {"timeout_seconds", "batch"}, "code", "entry", "kind", "timeout_s"):
+        assert getattr(new, name) == getattr(before, name), name
+    assert new.version > before.version
+    assert [event.reason for event in lab.history(new)] == [f"submitted by ann, to run {task.number} again"]
+    assert lab.waiting() == [new.number]
+    assert lab.claim(worker, new) == [(new.id, 1)]
+    assert lab.finish(new, worker) == "ACCEPTED"
+
+
+def test_a_retry_of_all_kinds_gives_each_what_it_needs_in_the_order_given(lab: Lab) -> None:
+    worker = lab.join()
+    done1, done2 = finished(lab, worker, "1", "2")
+    failed, cancelled, waiting = lab.submit("3", "4", "5", max_attempts=1)
+    lab.claim(worker, failed)
+    lab.fail(failed, worker)
+    lab.change("cancel", cancelled)
+
+    done = lab.change("retry", done1, failed, waiting, cancelled, done2)
+
+    assert (done.changed, done.unchanged, done.created) == (4, 1, 2)
+    assert [row.repeats for row in done.tasks] == [done1.number, None, None, None, done2.number]
+    assert [row.status for row in done.tasks] == ["QUEUEING"] * 5
+    assert [row.number for row in done.tasks][1:4] == [failed.number, waiting.number, cancelled.number]
+    # Several that are run again at once are a batch.
+    assert done.tasks[0].batch == done.tasks[4].batch != None  # noqa: E711
+
+
+def test_what_was_run_again_can_be_deleted_and_its_repetition_stays(lab: Lab) -> None:
+    worker = lab.join()
+    [task] = finished(lab, worker, "unique()")
+    [new] = lab.change("retry", task).tasks
+    lab.change("delete", task)
+    assert (lab.task(new).code, lab.task(new).repeats) == ("unique()", task.number)
 
 
 def test_a_deleted_task_leaves_nothing_but_its_tombstone(lab: Lab) -> None:

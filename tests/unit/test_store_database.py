@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from store_lab import Lab
@@ -15,7 +16,7 @@ from taskq_kernel.domain import Role, TaskStatus
 from taskq_kernel.errors import InvalidTask, NotFound, TaskqError
 from taskq_kernel.store import Store, StoreUnavailable, Write, tokens, upgrade
 from taskq_kernel.store.database import current_version, normal_url
-from taskq_kernel.store.migrate import latest_revision
+from taskq_kernel.store.migrate import configuration, latest_revision
 from taskq_kernel.store.moves import Move, move
 from taskq_kernel.store.tables import AnyText, Cause, metadata
 
@@ -31,6 +32,16 @@ def test_the_migrations_make_exactly_the_tables_of_this_release(lab: Lab) -> Non
 
 def test_migrating_again_changes_nothing(lab: Lab) -> None:
     [task] = lab.submit()
+    upgrade(lab.store.url.render_as_string(hide_password=False))
+    assert lab.task(task) == task
+
+
+def test_a_database_of_the_first_tables_keeps_its_tasks(lab: Lab) -> None:
+    [task] = lab.submit()
+    with lab.store.writer.begin() as conn:
+        config = configuration()
+        config.attributes["connection"] = conn
+        command.downgrade(config, "0001")
     upgrade(lab.store.url.render_as_string(hide_password=False))
     assert lab.task(task) == task
 

@@ -106,8 +106,14 @@ class StoreMachine(RuleBasedStateMachine):
             with pytest.raises(Forbidden):
                 self.lab.store.write(operation, selection, actor, EVERYTHING)
             return
+        finished = [task for task in chosen if task.status is TaskStatus.FINISHED] if verb == "retry" else []
         done = self.lab.store.write(operation, selection, actor, EVERYTHING)
-        assert done.changed == sum([getattr(self.model, verb)(task) for task in chosen])
+        assert done.changed == sum([getattr(self.model, verb)(task) for task in chosen]) + len(finished)
+        made = {row.repeats: row for row in done.tasks if row.number not in {task.number for task in chosen}}
+        assert (sorted(made), done.created) == (sorted(task.number for task in finished), len(finished))
+        for task in finished:
+            new = made[task.number]
+            self.model.create(new.number, new.id, who, task.max_attempts)
 
     @precondition(lambda self: any(task.deleted for task in self.model.tasks.values()))
     @rule(data=ANY, verb=st.sampled_from(["cancel", "retry", "delete"]))

@@ -293,9 +293,9 @@ def test_a_query_survives_the_way_to_the_browser_and_back() -> None:
 
 
 def test_a_selection_counts_what_can_be_done_with_it() -> None:
-    model = model_of(made(1), made(2, status="RUNNING"), made(3, status="FAILED"))
-    model.select(model.slots_of([made(n)["id"] for n in (1, 2, 3)]))
-    assert model.selection() == Selection(3, 2, 1)
+    model = model_of(made(1), made(2, status="RUNNING"), made(3, status="FAILED"), made(4, status="FINISHED"))
+    model.select(model.slots_of([made(n)["id"] for n in (1, 2, 3, 4)]))
+    assert model.selection() == Selection(4, 2, 1, 1)
     model.select_only(model.slots_of([made(3)["id"]]))
     assert model.selection() == Selection(1, 0, 0)
 
@@ -424,7 +424,7 @@ def test_a_screen_learns_what_is_selected_in_sight_and_beyond() -> None:
     screen.patch(model, projection)
     model.select(model.slots_of([made(n)["id"] for n in (1, 15, 25)]))
     patch = screen.patch(model, projection)
-    assert patch == {"head": {"selection": [3, 2, 0, 1], "selected": [made(1)["id"]]}}
+    assert patch == {"head": {"selection": [3, 2, 0, 1, 0], "selected": [made(1)["id"]]}}
 
 
 def test_a_screen_is_told_which_of_its_picks_is_answered_even_if_nothing_else_changed() -> None:

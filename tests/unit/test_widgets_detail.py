@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from taskq_widgets.detail import TaskDetail
-from test_widgets_live import ScriptedService, row
+from test_widgets_live import ScriptedService, eventually, row
 
 from taskq_kernel.client import operations
 from taskq_kernel.client.feed import Changes
+from taskq_kernel.errors import NotFound, ServiceUnreachable, TaskqError
 
 
 def whole(status: str, version: int) -> dict[str, Any]:
@@ -68,3 +71,88 @@ def test_a_failed_task_opens_at_its_error(detail: TaskDetail, monkeypatch: pytes
     detail._refresh()
     assert detail.tab == "error"
     assert detail.problem["trace"][0]["heading"] == "In the task's code"
+
+
+@pytest.mark.parametrize("refusal", [NotFound("no task has the id id-1", "NOT_FOUND"), ServiceUnreachable("away")])
+def test_a_task_that_cannot_be_read_does_not_gather_what_changes_elsewhere(
+    detail: TaskDetail, monkeypatch: pytest.MonkeyPatch, refusal: TaskqError
+) -> None:
+    def refuse() -> dict[str, Any]:
+        raise refusal
+
+    answers(monkeypatch, refuse)
+    detail.show("id-1")
+    detail._refresh()
+    for version in range(10, 110):
+        detail._on_changes(Changes(version, [{"id": f"id-{version}", "status": "RUNNING", "version": version}]))
+    assert detail._meanwhile is None
+
+
+def show(detail: TaskDetail, **content: Any) -> None:
+    """A page that was reloaded says what was open on it."""
+    detail._on_message(detail, {"type": "show", "view": "v", **content}, [])
+
+
+def test_a_page_comes_back_to_its_task_and_tab(detail: TaskDetail, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers(monkeypatch, lambda: whole("FAILED", 9))
+    show(detail, id="id-1", tab="history")
+    detail._refresh()
+    assert (detail.head["id"], detail.tab, detail.recalls) == ("id-1", "history", True)
+
+
+def test_a_page_does_not_come_back_to_a_task_that_is_gone_nor_over_one_that_is_open(
+    detail: TaskDetail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse() -> dict[str, Any]:
+        raise NotFound("no task has the id id-9", "NOT_FOUND")
+
+    answers(monkeypatch, refuse)
+    show(detail, id="id-9", tab="no such tab")
+    detail._refresh()
+    assert (detail.state, detail.tab) == ("empty", "result")
+    answers(monkeypatch, lambda: whole("FINISHED", 9))
+    detail.show("id-1")
+    show(detail, id="id-9")
+    detail._refresh()
+    assert detail.head["id"] == "id-1"
+
+
+def test_a_part_that_was_given_its_task_keeps_to_it() -> None:
+    detail = TaskDetail(ScriptedService([]), "id-1")  # type: ignore[arg-type]
+    assert not detail.recalls
+    detail.close()
+
+
+class Retried:
+    """A client with one task; a retry of it gives the task with the id ``gives``."""
+
+    def __init__(self, gives: str) -> None:
+        self.id = "id-1"
+        self.gives = gives
+        self.retries = 0
+        self.may_answer = threading.Event()
+
+    def task(self, task_id: str) -> Retried:
+        assert task_id == self.id
+        return self
+
+    def retry(self) -> SimpleNamespace:
+        self.retries += 1
+        assert self.may_answer.wait(10)
+        return SimpleNamespace(id=self.gives)
+
+
+@pytest.mark.parametrize(("status", "gives"), [("FINISHED", "id-2"), ("FAILED", "id-1")])
+def test_what_has_finished_is_run_again_as_a_new_task_which_is_shown_and_other_tasks_stay(
+    detail: TaskDetail, monkeypatch: pytest.MonkeyPatch, status: str, gives: str
+) -> None:
+    answers(monkeypatch, lambda: whole(status, 9))
+    detail.show("id-1")
+    detail._refresh()
+    client = Retried(gives)
+    monkeypatch.setattr(detail._live, "client", client)
+    for _ in range(2):  # whoever clicks twice wants it once
+        detail._on_message(detail, {"type": "act", "view": "v", "action": "retry"}, [])
+    client.may_answer.set()
+    eventually(lambda: not detail._acting, "it is done")
+    assert (client.retries, detail._id) == (1, gives)

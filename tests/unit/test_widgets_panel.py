@@ -9,6 +9,7 @@ import pytest
 import traitlets
 from taskq_widgets.panels import panel as module
 from taskq_widgets.panels.panel import Panel
+from taskq_widgets.table.view import TableView
 
 
 class Counter(Panel):
@@ -19,6 +20,7 @@ class Counter(Panel):
     def __init__(self) -> None:
         self.refreshed = 0
         self.sent: list[dict[str, Any]] = []
+        self.said: list[dict[str, Any]] = []
         super().__init__()
 
     def _refresh(self) -> None:
@@ -26,6 +28,9 @@ class Counter(Panel):
 
     def send_state(self, key: Any = None) -> None:
         self.sent.append({"key": key})
+
+    def send(self, content: Any, buffers: Any = None) -> None:
+        self.said.append(content)
 
 
 @pytest.fixture(autouse=True)
@@ -84,3 +89,28 @@ def test_a_trait_that_stays_the_same_sends_nothing() -> None:
     with panel._together():
         panel.shown = 3
     assert [one for one in panel.sent if one["key"]] == []
+
+
+def test_each_heartbeat_is_answered_and_nothing_is_said_without_one() -> None:
+    panel = Counter()
+    panel._pause_s = 0.01  # type: ignore[misc]
+    for _ in range(3):
+        say(panel, "alive")
+    assert panel.said == [{"type": "here", "view": "v"}] * 3
+    deadline = time.monotonic() + 5
+    while panel._refresher is not None:
+        assert time.monotonic() < deadline, "it does not go to sleep"
+        time.sleep(0.02)
+    say(panel, "close")
+    # An answer is activity of the kernel: silence must stay silent, or nobody's kernel is ever culled.
+    assert panel.refreshed > 0
+    assert len(panel.said) == 3
+
+
+def test_a_table_answers_each_heartbeat_of_a_view_that_it_does_not_know_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = TableView()
+    said: list[dict[str, Any]] = []
+    monkeypatch.setattr(table, "send", said.append)
+    table._on_message(table, {"type": "alive", "view": "v"}, [])
+    assert said == [{"type": "here", "view": "v"}, {"type": "reopen", "view": "v"}]
+    table.close()

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ipywidgets import Box, VBox
+from ipywidgets import VBox
 
+from taskq_widgets.closing import Area, ClosesLayout
 from taskq_widgets.detail import TaskDetail
 from taskq_widgets.examples import EXAMPLES, Example
 from taskq_widgets.form import SubmitForm
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from taskq_kernel.client.client import Client
 
 
-class TaskBoard(VBox):
+class TaskBoard(ClosesLayout, VBox):
     """Submit, watch, read: the overview, a form beside the open task, and the table below.
 
     Parameters
@@ -62,12 +63,13 @@ class TaskBoard(VBox):
         self.overview = Overview(client, table=self.table, theme=theme)
         self.form = SubmitForm(client, examples=examples, theme=theme)
         self.detail = TaskDetail(client, theme=theme)
-        self.entry = Box([self.form])
+        self.entry = Area([self.form])
         self.entry.add_class("tq-board-entry")
-        work = Box([self.entry, self.detail])
-        work.add_class("tq-board-work")
-        super().__init__([self.overview, work, self.table], **traits)
+        self._work = Area([self.entry, self.detail])
+        self._work.add_class("tq-board-work")
+        super().__init__([self.overview, self._work, self.table], **traits)
         self.add_class("tq-board")
+        self.overview.board = self.model_id
         self.table.on_open(self._open)
         self.form.on_submit(self.detail.show)
         self.detail.on_edit(self.form.load)
@@ -77,7 +79,7 @@ class TaskBoard(VBox):
         self.detail.reveal()
 
     def close(self) -> None:
-        """Take the board and its parts off every screen."""
-        for part in (self.overview, self.form, self.detail, self.table):
+        """Take the board and its parts off every screen, what was put beside the form included."""
+        for part in (self.overview, self._work, self.table):
             part.close()
         super().close()

@@ -57,13 +57,15 @@ class TaskDetail(Panel):
 
     _esm = panel_script("detail.js")
     _css = stylesheet("board.css")
-    _handlers: ClassVar[dict[str, str]] = {"act": "_on_act", "tab": "_on_tab", "log": "_on_log"}
+    _handlers: ClassVar[dict[str, str]] = {"act": "_on_act", "tab": "_on_tab", "log": "_on_log", "show": "_on_show"}
 
     state = traitlets.Enum(["empty", "loading", "ready", "gone", "error"], "empty").tag(sync=True)
     message = traitlets.Unicode().tag(sync=True)
     tab = traitlets.Enum(["result", "code", "log", "error", "history"], "result").tag(sync=True)
     height = traitlets.Unicode("").tag(sync=True)
     editable = traitlets.Bool(False).tag(sync=True)
+    #: Whether a page that was reloaded comes back to the task that was open on it.
+    recalls = traitlets.Bool(False).tag(sync=True)
     head = traitlets.Dict().tag(sync=True)
     facts: traitlets.List[list[Any]] = traitlets.List().tag(sync=True)
     code: traitlets.List[list[str]] = traitlets.List().tag(sync=True)
@@ -76,13 +78,15 @@ class TaskDetail(Panel):
         self._id: str | None = None
         self._data: dict[str, Any] = {}
         self._stale = False
+        self._acting = False
+        self._recalled = False
         #: What the feed tells while a task is read; None while none is.
         self._meanwhile: dict[str, dict[str, Any]] | None = None
         self._log: list[dict[str, Any]] = []
         self._log_attempt = -1
         self._log_complete = False
         self._edit_handlers: list[EditHandler] = []
-        super().__init__(**traits)
+        super().__init__(recalls=task is None, **traits)
         self._leave = self._live.on_changes(self._on_changes)
         self._leave_state = self._live.on_state(lambda _: self._again())
         if task is not None:
@@ -97,6 +101,7 @@ class TaskDetail(Panel):
     def show(self, task: Any, tab: str | None = None) -> None:
         """Show another task: a `Task`, a number or a UUID; on ``tab``, or the one that tells most."""
         with self._guard:
+            self._recalled = False
             self._id = str(getattr(task, "id", task))
             self._data, self._stale = {}, True
             self._log, self._log_attempt, self._log_complete = [], -1, False
@@ -121,7 +126,18 @@ class TaskDetail(Panel):
             data = dict(self._data)
             self._tell(self._edit_handlers, data)
         elif content["action"] in ("cancel", "retry") and self._data:
+            with self._guard:
+                if self._acting:
+                    return  # a second click: it would run twice
+                self._acting = True
             in_background(self._act, content["action"], self._data["id"])
+
+    def _on_show(self, content: dict[str, Any]) -> None:
+        """Show what was open on the page before it was reloaded, if nothing is open."""
+        tab = content.get("tab")
+        if self._id is None:
+            self.show(str(content["id"]), tab if tab in self.traits()["tab"].values else None)
+            self._recalled = True
 
     def _on_tab(self, content: dict[str, Any]) -> None:
         self.tab = content["tab"]
@@ -137,9 +153,14 @@ class TaskDetail(Panel):
 
     def _act(self, action: str, task_id: str) -> None:
         try:
-            getattr(self._live.client, action)(task_id)
+            if action == "cancel":
+                self._live.client.cancel(task_id)
+            elif (task := self._live.client.task(task_id).retry()).id != task_id:
+                self.show(task)  # what finished keeps its value: a new task runs
         except TaskqError as error:
             self.send({"type": "say", "text": f"Could not {action}: {error}"})
+        finally:
+            self._acting = False
 
     # -- from the feed
 
@@ -195,6 +216,7 @@ class TaskDetail(Panel):
     def _read(self, task_id: str) -> None:
         with self._guard:
             self._meanwhile = {}
+        told: dict[str, dict[str, Any]] = {}
         try:
             data = operations.get(self._live.transport, task_id, operations.ALL)
         except NotFound:
@@ -202,17 +224,22 @@ class TaskDetail(Panel):
                 self._stale = False
             with self._together():
                 self.state, self.message = "gone", "This task was deleted."
+                if self._recalled:  # nobody has asked for it
+                    self.state, self.message, self._id = "empty", "", None
             return
         except TaskqError as error:
             if self.state == "loading":
                 self.state, self.message = "error", str(error)
             return  # asked again in a moment
+        finally:
+            with self._guard:  # however the reading ended: whoever gathers on gathers everybody's changes
+                told, self._meanwhile = self._meanwhile or {}, None
         with self._guard:
-            told, self._meanwhile = (self._meanwhile or {}).get(data["id"], {}), None
+            mine = told.get(data["id"], {})
             if self._id == task_id:
                 # What the feed told since may be newer than what was read, and the history longer.
-                self._stale = int(told.get("version", -1)) > int(data["version"])
-                self._data = data | (told if self._stale else {})
+                self._stale = int(mine.get("version", -1)) > int(data["version"])
+                self._data = data | (mine if self._stale else {})
                 if self._stale:
                     self._wake.set()
 
@@ -311,6 +338,7 @@ def _head(data: dict[str, Any]) -> dict[str, Any]:
         "attempt": data["attempt"],
         "attempts": data["maxAttempts"],
         "worker": data.get("worker") or "",
+        "repeats": data.get("repeats"),
     }
 
 

@@ -89,6 +89,8 @@ class SubmitForm(Panel):
     busy = traitlets.Bool(False).tag(sync=True)
     problems = traitlets.Dict().tag(sync=True)
     said = traitlets.Unicode().tag(sync=True)
+    #: What stood there at first: a browser that kept something else puts that in its place.
+    initial = traitlets.Dict().tag(sync=True)
 
     def __init__(
         self,
@@ -111,7 +113,7 @@ class SubmitForm(Panel):
             theme=traits.get("theme", "auto"),
         )
         offered = [{"title": one.title, "note": one.note} for one in self._examples]
-        super().__init__(editor=editor, name=name, offered=offered, **traits)
+        super().__init__(editor=editor, name=name, offered=offered, initial={"code": code, "name": name}, **traits)
         editor.observe(lambda _: self._judge(), ["value", "syntax_error"])
         editor.on_submit(lambda code: self._submit(code, editor.syntax_error))
         self._judge()

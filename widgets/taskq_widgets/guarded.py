@@ -15,6 +15,7 @@ import anywidget
 from traitlets import TraitError
 
 from taskq_kernel.errors import TaskqError
+from taskq_widgets.closing import ClosesLayout
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +29,7 @@ class HandlerFailed(TaskqError):
     """A handler that somebody gave to a widget has raised an error, which is the cause."""
 
 
-class GuardedWidget(anywidget.AnyWidget):
+class GuardedWidget(ClosesLayout, anywidget.AnyWidget):
     """A widget that takes from a browser only what it can use."""
 
     def set_state(self, sync_data: dict[str, Any]) -> None:

@@ -4,6 +4,10 @@ Every message of a widget counts as activity of its kernel, so a thread that pus
 on keeps an abandoned kernel from ever being culled. A page that shows a widget therefore
 says so every few seconds, and the kernel pushes only as long as it does.
 
+The kernel answers every heartbeat, so that a page learns that it has lost its kernel. That
+keeps no kernel alive: an answer is activity, but it only ever follows a message that was
+activity already. A page that is closed, hidden or cut off sends none, and gets none.
+
 A heartbeat travels as a widget message, and most kernels read none while a cell runs.
 Silence during a cell thus means nothing: who was there when the cell began counts as
 there until it has ended and the messages that waited have had time to be read.

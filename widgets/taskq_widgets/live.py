@@ -81,12 +81,14 @@ class LiveTasks:
         self.client = client
         self.model = TableModel()
         self._guard = threading.RLock()
+        self._telling = threading.RLock()  # nobody hears of an older state after a newer one
         self._subsets: list[tuple[weakref.ref[TableModel], Callable[[Row], bool]]] = []
         self._state = LiveState()
         self._state_listeners: list[Callable[[LiveState], None]] = []
         self._change_listeners: list[Callable[[Changes], None]] = []
         self._started = False
         self._database = ""
+        self._leave_feed: Callable[[], None] | None = None
         self._loaded = False
         self._generation = 0
         self._reading = False
@@ -99,15 +101,15 @@ class LiveTasks:
         self._asking = threading.Lock()
 
     def start(self) -> None:
-        """Begin to follow the service, once."""
+        """Begin to follow the service, where that is not so already."""
         with self._guard:
             if self._started:
                 return
             self._started = True
-        # The feed outlives nobody: it holds this weakly, and the client holds this.
-        self.client.feed.subscribe(
-            _weakly(self._on_changes), on_state=_weakly(self._on_feed_state), on_retry=_weakly(self._on_retry)
-        )
+            # The feed outlives nobody: it holds this weakly, and the client holds this.
+            self._leave_feed = self.client.feed.subscribe(
+                _weakly(self._on_changes), on_state=_weakly(self._on_feed_state), on_retry=_weakly(self._on_retry)
+            )
         self.client.feed.start()
         if self.client.feed.state.connected:  # it ran before: no event will say that it starts
             self._read_everything()
@@ -124,11 +126,40 @@ class LiveTasks:
 
     def on_state(self, listener: Callable[[LiveState], None]) -> Callable[[], None]:
         """Call ``listener`` with every new state, and with the present one at once; return what ends that."""
-        return _join(self._state_listeners, listener, self._state)
+        with self._telling:
+            leave = self._join(self._state_listeners, listener)
+            listener(self._state)
+        return leave
 
     def on_changes(self, listener: Callable[[Changes], None]) -> Callable[[], None]:
         """Call ``listener`` with what the feed brings, on its thread; return what ends that."""
-        return _join(self._change_listeners, listener)
+        return self._join(self._change_listeners, listener)
+
+    def _join(self, listeners: list[Any], listener: Any) -> Callable[[], None]:
+        with self._guard:
+            listeners.append(listener)
+        self.start()  # the last one may have left since
+
+        def leave() -> None:
+            with self._guard:
+                if listener in listeners:
+                    listeners.remove(listener)
+            self._rest()
+
+        return leave
+
+    def _rest(self) -> None:
+        """Follow the service no more, once the last widget is closed; the next one reads everything anew."""
+        with self._guard:
+            if self._state_listeners or self._change_listeners or self._leave_feed is None:
+                return
+            leave, self._leave_feed = self._leave_feed, None
+            self._started = self._loaded = self._reading = False
+            self._generation += 1  # what is being read is not wanted any more
+            self._came.clear()
+            self._gone.clear()
+            self._state = LiveState()
+        leave()
 
     def subset(self, fields: Mapping[str, Any]) -> TableModel:
         """Return a model of its own for the tasks whose fields, such as ``batch``, have these values.
@@ -229,24 +260,41 @@ class LiveTasks:
         """Read all tasks page by page, newest first; then drop those that are no more."""
         seen: set[str] = set()
         after: str | None = None
-        while True:
-            page = self._page(generation, after)
-            if page is None:
-                return
-            seen.update(row["id"] for row in page["nodes"])
-            with self._guard:
-                rows = [self._lean(row) for row in page["nodes"] if row["id"] not in self._gone]
-                self._put(rows)
+        try:
+            while (page := self._page(generation, after)) is not None:
+                seen.update(row["id"] for row in page["nodes"])
+                if not self._take(generation, page["nodes"]):
+                    return
+                if not page["pageInfo"]["hasNextPage"]:
+                    self._drop_all_but(generation, seen)
+                    return
+                after = page["pageInfo"]["endCursor"]
+        finally:
+            self._end_reading(generation)
+
+    def _take(self, generation: int, rows: Sequence[Row]) -> bool:
+        """Put in a page that was read; whether it was still wanted."""
+        with self._guard:
+            if generation != self._generation:
+                return False
+            self._put([self._lean(row) for row in rows if row["id"] not in self._gone])
             self._loaded = True
-            if self.client.feed.state.connected or self._state.name == "loading":
-                self._enter(LiveState("ready"))
-            if not page["pageInfo"]["hasNextPage"]:
-                break
-            after = page["pageInfo"]["endCursor"]
+        if self.client.feed.state.connected or self._state.name == "loading":
+            self._enter(LiveState("ready"))
+        return True
+
+    def _drop_all_but(self, generation: int, seen: set[str]) -> None:
+        with self._guard:
+            if generation == self._generation:
+                self._drop([one for one in self._ids() if one not in seen and one not in self._came])
+
+    def _end_reading(self, generation: int) -> None:
+        """Gather no more of what the feed tells, however the reading ended."""
         with self._guard:
             if generation == self._generation:
                 self._reading = False
-                self._drop([one for one in self._ids() if one not in seen and one not in self._came])
+                self._came.clear()
+                self._gone.clear()
 
     def _ids(self) -> list[str]:
         snap = self.model.snapshot(("id", "alive"))
@@ -306,13 +354,14 @@ class LiveTasks:
             return ids
 
     def _enter(self, state: LiveState) -> None:
-        with self._guard:
-            if state == self._state:
-                return
-            self._state = state
-            listeners = list(self._state_listeners)
-        for listener in listeners:
-            listener(state)
+        with self._telling:
+            with self._guard:
+                if state == self._state:
+                    return
+                self._state = state
+                listeners = list(self._state_listeners)
+            for listener in listeners:
+                listener(state)
 
 
 def live_tasks(client: Client | None = None) -> LiveTasks:
@@ -345,15 +394,3 @@ def _weakly(method: Callable[..., None]) -> Callable[..., None]:
             found(*arguments)
 
     return call
-
-
-def _join(listeners: list[Any], listener: Any, *present: Any) -> Callable[[], None]:
-    listeners.append(listener)
-    if present:
-        listener(*present)
-
-    def leave() -> None:
-        if listener in listeners:
-            listeners.remove(listener)
-
-    return leave

@@ -51,7 +51,7 @@ class Overview(Panel):
         When the service was last heard of, in seconds since 1970.
     """
 
-    _esm = panel_script("overview.js")
+    _esm = panel_script("snapshot.js", "overview.js")
     _css = stylesheet("board.css")
     _handlers: ClassVar[dict[str, str]] = {"filter": "_on_filter"}
 
@@ -62,6 +62,8 @@ class Overview(Panel):
     state = traitlets.Enum(["loading", "ready", "away", "refused"], "loading").tag(sync=True)
     reason = traitlets.Unicode().tag(sync=True)
     updated = traitlets.Float(0.0).tag(sync=True)
+    #: The model of the board that it is part of: what the page saves of that in the notebook's file.
+    board = traitlets.Unicode().tag(sync=True)
 
     _pause_s = ASK_S
 
@@ -70,13 +72,13 @@ class Overview(Panel):
         self._asked = float("-inf")
         self._table = table
         super().__init__(filters=table is not None, counts=dict.fromkeys(STATUSES, 0), **traits)
-        if table is not None:
-            self.chosen = sorted(table.query.statuses)
-            table.on_query(lambda query: self.set_trait("chosen", sorted(query.statuses)))
         self._leave: list[Callable[[], None]] = [
             self._live.on_state(lambda _: self._show_state()),
             self._live.model.on_change(self._wake.set),
         ]
+        if table is not None:
+            self.chosen = sorted(table.query.statuses)
+            self._leave.append(table.on_query(lambda query: self.set_trait("chosen", sorted(query.statuses))))
 
     def close(self) -> None:
         """Take the widget off every screen."""

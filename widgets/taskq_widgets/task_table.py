@@ -14,7 +14,7 @@ from taskq_widgets.table.view import TableView
 if TYPE_CHECKING:
     from taskq_kernel.client.client import Client
 
-_DONE = {"cancel": "cancelled", "retry": "queued again", "delete": "deleted"}
+_DONE = {"cancel": "cancelled", "retry": "queued to run again", "delete": "deleted"}
 
 
 class TaskTable(TableView):

@@ -189,7 +189,12 @@ class Editor {
   submit() {
     this.check();
     this.save();
-    this.model.send({ type: "submit", value: this.view.state.doc.toString(), syntax_error: this.model.get("syntax_error") });
+    try {
+      this.model.send({ type: "submit", value: this.view.state.doc.toString(), syntax_error: this.model.get("syntax_error") });
+    } catch { // the front end refuses to send what nobody would receive
+      this.message.dataset.severity = "error";
+      this.message.textContent = "Not submitted: there is no kernel. Run the cell again.";
+    }
   }
 
   // -- remarks

@@ -42,11 +42,22 @@ class DetailDisplay extends Display {
     this.on(["height"], () => { this.root.style.height = model.get("height"); });
     this.on(["head", "state", "editable"], () => this.showHead());
     this.on(["tab", "state"], () => this.showTab());
+    if (model.get("recalls")) this.recall();
     for (const [trait, tab] of [["result", "result"], ["code", "code"], ["facts", "code"], ["problem", "error"], ["history", "history"]]) {
       this.on([trait], () => model.get("tab") === tab && this.showPanel());
     }
-    const ticking = setInterval(() => this.showFacts(), 1000);
+    const ticking = setInterval(() => this.link.lost || this.showFacts(), 1000); // what nobody hears of does not go on
     this.ends.push(() => clearInterval(ticking));
+  }
+
+  /** Come back to the task that was open before the page was reloaded, and keep the one that is. */
+  recall() {
+    const kept = new Keep(browserStorage("sessionStorage"), "task", this.model);
+    const open = kept.read();
+    if (open?.id && this.model.get("state") === "empty") this.send({ type: "show", ...open });
+    this.on(["head", "tab", "state"], () => {
+      if (this.model.get("state") === "ready") kept.write({ id: this.model.get("head").id, tab: this.model.get("tab") });
+    });
   }
 
   // -- the head
@@ -97,11 +108,11 @@ class DetailDisplay extends Display {
   showActions(status) {
     const act = (/** @type {string} */ action) => () => this.send({ type: "act", action });
     const open = status === "QUEUEING" || status === "RUNNING";
-    this.actions.replaceChildren(open ? button("cancel", "Cancel", { onclick: act("cancel") }) : button("retry", "Retry", { onclick: act("retry") }));
+    this.actions.replaceChildren(open ? button("cancel", "Cancel", { onclick: act("cancel") }) : button("retry", status === "FINISHED" ? "Run again" : "Retry", { onclick: act("retry") }));
   }
 
   showFacts() {
-    const { status, seconds, started, attempt, attempts, worker, note, progress } = this.model.get("head");
+    const { status, seconds, started, attempt, attempts, worker, note, progress, repeats } = this.model.get("head");
     if (!status) return;
     const elapsed = status === "RUNNING" && started !== null ? Math.max(0, Date.now() / 1000 - started) : seconds;
     const facts = [
@@ -110,6 +121,7 @@ class DetailDisplay extends Display {
       elapsed === null || elapsed === undefined ? "" : duration(elapsed),
       worker ? `on ${worker}` : "",
       attempts > 1 || attempt > 1 ? `attempt ${attempt}${attempts > 1 ? ` of ${Math.max(attempt, attempts)}` : ""}` : "",
+      repeats ? `repeats ${repeats}` : "",
     ];
     setText(this.facts, facts.filter(Boolean).join(" · ") || "not started");
   }

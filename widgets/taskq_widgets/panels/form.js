@@ -11,6 +11,9 @@ const OPTIONS = [
   ["attempts", "Attempts", "1", "numeric"],
 ];
 
+/** A draft is kept so long after the last change. */
+const DRAFT_MS = 300;
+
 /** What a typed value means to Julia. @param {string} text */
 function meaning(text) {
   if (text.trim() === "") return "text";
@@ -76,6 +79,53 @@ class FormDisplay extends Display {
     const judged = () => this.showReason();
     this.editor.on("change:value change:syntax_error", judged);
     this.ends.push(() => this.editor.off("change:value change:syntax_error", judged));
+    this.keepDraft();
+  }
+
+  // -- the draft: what stands in the form, kept in the browser for the day when the kernel is gone
+
+  keepDraft() {
+    const kept = new Keep(browserStorage("localStorage"), "draft", this.model);
+    const initial = this.model.get("initial");
+    this.putBack(kept.read(), initial);
+    const write = () => kept.write(this.isAsAtFirst(initial) ? null : { initial, code: this.editor.get("value"), form: this.typed() });
+    /** @type {number | undefined} */
+    let timer;
+    const later = () => {
+      clearTimeout(timer);
+      timer = window.setTimeout(write, DRAFT_MS);
+    };
+    const names = [...Object.keys(this.fields), "arguments"].map((name) => `change:${name}`).join(" ");
+    this.model.on(names, later);
+    this.editor.on("change:value", later);
+    addEventListener("pagehide", write);
+    this.ends.push(() => {
+      clearTimeout(timer);
+      this.model.off(names, later);
+      this.editor.off("change:value", later);
+      removeEventListener("pagehide", write);
+    });
+  }
+
+  /** @param {{ code: string, name: string }} initial */
+  isAsAtFirst(initial) {
+    const { name, priority, arguments: given, ...options } = this.typed();
+    return this.editor.get("value") === initial.code && name === initial.name && priority === "normal" && given.length === 0
+      && Object.values(options).every((text) => text === "");
+  }
+
+  /**
+   * Put a draft into a form that nobody has touched, if it was written into one that began alike.
+   * @param {any} draft @param {{ code: string, name: string }} initial
+   */
+  putBack(draft, initial) {
+    const alike = draft?.initial?.code === initial.code && draft.initial.name === initial.name;
+    if (!alike || !this.isAsAtFirst(initial)) return;
+    for (const [name, text] of Object.entries(draft.form)) this.model.set(name, text);
+    this.model.set("more", OPTIONS.some(([name]) => draft.form[name] !== (name === "priority" ? "normal" : "")));
+    this.model.save_changes();
+    this.editor.set("value", draft.code);
+    this.editor.save_changes();
   }
 
   close() {
@@ -202,6 +252,7 @@ class FormDisplay extends Display {
   beforeEditor(event) {
     if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
     if (/** @type {Element} */ (event.target).closest(".cm-editor")) this.send({ type: "fields", form: this.typed() });
+    if (this.link.lost) event.stopPropagation(); // the editor would send its code to nobody
   }
 
   /** What stands in the fields. */
@@ -229,9 +280,13 @@ class FormDisplay extends Display {
     this.note.hidden = !this.model.get("note");
   }
 
+  onLink() {
+    this.showReason();
+  }
+
   showReason() {
     const { model } = this;
-    const blocked = model.get("blocked");
+    const blocked = this.link.lost ? "There is no kernel. What you typed is kept." : model.get("blocked");
     const busy = model.get("busy");
     const problems = model.get("problems");
     setAttr(this.submit, "aria-disabled", String(Boolean(blocked || busy)));
@@ -239,7 +294,7 @@ class FormDisplay extends Display {
     const failed = Object.keys(problems).length > 0;
     setText(this.reason, blocked || model.get("said") || (failed && !problems.form ? "Not submitted: see above." : ""));
     this.reason.dataset.kind = blocked ? "blocked" : failed ? "failed" : "said";
-    this.insist.hidden = !(blocked && model.get("may_insist"));
+    this.insist.hidden = this.link.lost || !(blocked && model.get("may_insist"));
     for (const [name, remark] of Object.entries(this.remarks)) {
       setText(remark, problems[name] ?? "");
       if (this.fields[name]) setAttr(this.fields[name], "aria-invalid", problems[name] ? "true" : null);

@@ -27,6 +27,13 @@ class OverviewDisplay extends Display {
     this.on(["figures"], () => this.showFigures());
     this.on(["state", "reason", "figures"], () => this.showState());
     this.on(["updated"], () => this.showUpdated());
+    if (model.get("board")) this.ends.push(keepSnapshot(model.widget_manager?.context, model.get("board"), () => this.snapshot()));
+  }
+
+  /** The board as HTML for the notebook's file; null where what is shown is old. */
+  snapshot() {
+    const board = this.root.closest(".tq-board");
+    return board && !this.link.lost && this.model.get("state") !== "loading" ? drawSnapshot(board) : null;
   }
 
   /** @param {string} caption */
@@ -100,11 +107,16 @@ class OverviewDisplay extends Display {
     this.chart.setAttribute("aria-label", `Last hour: ${amount(sum(0))} finished, ${amount(sum(1))} failed; at most ${most} a minute`);
   }
 
+  onLink() {
+    this.showState();
+  }
+
   showState() {
-    const state = this.model.get("state");
+    const state = this.link.lost ? "loading" : this.model.get("state");
     const { broker, blocked, unserved, waiting } = this.model.get("figures");
     const there = state === "ready";
-    this.mark(this.service, there ? "there" : state === "loading" ? "unknown" : "away", { there: "is there", unknown: "is being asked", away: "is away" });
+    this.mark(this.service, there ? "there" : state === "loading" ? "unknown" : "away",
+      { there: "is there", unknown: this.link.lost ? "is not known" : "is being asked", away: "is away" });
     this.mark(this.broker, !there || broker === undefined ? "unknown" : broker && !blocked ? "there" : "away",
       { there: "is there", unknown: "is not known", away: blocked ? "takes nothing" : "is away" });
     const text = state === "refused" ? `No live updates: ${this.model.get("reason")}.`

@@ -1,7 +1,7 @@
 """What the form, the detail and the overview have in common: messages in, changes out.
 
 A browser that displays a panel says ``alive`` every 5 s while that is so, with the ``view``
-that it displays, and ``close`` when a display ends. As long as one of them is fresh a
+that it displays, which is answered with ``here``, and ``close`` when a display ends. As long as one of them is fresh a
 thread of the panel calls `Panel._refresh`, which puts into traits what has changed: those
 that did not change send nothing.
 """
@@ -110,7 +110,9 @@ class Panel(GuardedWidget):
             self._beats[view] = time.monotonic()
         if content.get("type") in self._handlers:
             getattr(self, self._handlers[content["type"]])(content)
-        elif content.get("type") != "alive":
+        elif content.get("type") == "alive":
+            self.send({"type": "here", "view": view})
+        else:
             log.warning("%s: message of unknown type %r left aside", type(self).__name__, content.get("type"))
 
     def _run(self) -> None:

@@ -12,8 +12,6 @@
  *   off(event: string, call: Function): void, widget_manager?: any }} Model
  */
 
-const BEAT_MS = 5000;
-
 /** @type {Record<string, string>} */
 const STATUSES = { QUEUEING: "Queueing", RUNNING: "Running", FINISHED: "Finished", FAILED: "Failed", CANCELLED: "Cancelled" };
 
@@ -144,7 +142,7 @@ function pageIsDark() {
   return matchMedia("(prefers-color-scheme: dark)").matches;
 }
 
-/** One display of a panel: its root, its theme, its listeners, its heartbeat. */
+/** One display of a panel: its root, its theme, its listeners, its link to the kernel. */
 class Display {
   /** @param {Model} model @param {HTMLElement} place @param {string} kind @param {string} label */
   constructor(model, place, kind, label) {
@@ -154,6 +152,8 @@ class Display {
     this.ends = [];
     this.root = h("section", { class: `tq tqp tqp-${kind}`, "aria-label": label, "data-lm-suppress-shortcuts": "true" });
     place.append(this.root);
+    this.link = new KernelLink(model, this.root, () => this.onLink());
+    this.ends.push(() => this.link.close());
     this.seen = true;
     this.followTheme();
     this.watch();
@@ -180,8 +180,11 @@ class Display {
 
   /** @param {Record<string, any>} content */
   send(content) {
-    this.model.send({ ...content, view: this.view });
+    this.link.send({ ...content, view: this.view });
   }
+
+  /** The kernel was lost, or is there again: `this.link.lost` tells which. */
+  onLink() {}
 
   close() {
     this.send({ type: "close" });
@@ -210,7 +213,7 @@ class Display {
   /** Tell Python every few seconds that somebody looks, as long as that is so. */
   watch() {
     const beat = () => {
-      if (this.seen && document.visibilityState === "visible") this.send({ type: "alive" });
+      if (this.seen && document.visibilityState === "visible") this.link.beat({ type: "alive", view: this.view });
     };
     const eye = new IntersectionObserver((entries) => {
       const seen = entries[entries.length - 1].isIntersecting;

@@ -72,11 +72,14 @@ class Selection:
         Those that have not ended.
     running
         Those of them that run.
+    finished
+        Those that hold a value, and are repeated by new tasks when they are run again.
     """
 
     count: int = 0
     cancellable: int = 0
     running: int = 0
+    finished: int = 0
 
 
 class TableModel:
@@ -285,7 +288,8 @@ class TableModel:
         with self.lock:
             status = self._columns["status"][self._columns["selected"]]
         open_ = int(np.isin(status, _CANCELLABLE).sum())
-        return Selection(len(status), open_, int((status == STATUSES.index("RUNNING")).sum()))
+        running, finished = (int((status == STATUSES.index(name)).sum()) for name in ("RUNNING", "FINISHED"))
+        return Selection(len(status), open_, running, finished)
 
     def slots_of(self, ids: Iterable[str]) -> Slots:
         """Return the slots of those ids that are known."""

@@ -123,12 +123,13 @@ _sentinel = object()
 def _figures(model: TableModel, projection: Projection, slots: Slots, ids: list[str]) -> dict[str, Any]:
     """Return what stands around the rows: how many there are, and what is selected."""
     chosen, order = model.selection(), projection.order
+    hidden = chosen.count - _selected_in(model, order)
     in_sight = model.snapshot(("selected",), slots)["selected"].tolist()
     return {
         "total": len(order),
         "all": len(model),
         "counts": projection.facets,
-        "selection": [chosen.count, chosen.cancellable, chosen.running, chosen.count - _selected_in(model, order)],
+        "selection": [chosen.count, chosen.cancellable, chosen.running, hidden, chosen.finished],
         "selected": [task_id for task_id, selected in zip(ids, in_sight, strict=True) if selected],
     }
 

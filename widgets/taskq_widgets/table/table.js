@@ -16,7 +16,7 @@
  * @typedef {{ text: string, statuses: string[], after: number | null, before: number | null,
  *   within_s: number | null, sort: string, descending: boolean }} Query
  * @typedef {{ total: number, all: number, counts: Record<string, number>, query: Query, asked: number,
- *   picked: number, selection: [number, number, number, number], selected: string[] }} Head
+ *   picked: number, selection: [number, number, number, number, number], selected: string[] }} Head
  * @typedef {{ view: string, head?: Partial<Head>, first?: number, ids?: string[],
  *   rows?: Record<string, any[]>, cells?: Record<string, [number, any][]> }} Patch
  * @typedef {{ number: number, name: string, code: string, value: string, whole: string, kind: string,
@@ -26,7 +26,6 @@
  *   make?: (cell: HTMLElement) => void, show: (cell: HTMLElement, task: Task) => void }} Column
  */
 
-const BEAT_MS = 5000;
 /** Rows asked for beyond those in sight, on either side, so that a slow scroll finds them there. */
 const MARGIN = 16;
 /** Browsers limit the height of an element; past this the scroll bar is scaled. */
@@ -1145,14 +1144,17 @@ class Footer {
     return this.buttons[action];
   }
 
-  /** @param {[number, number, number, number]} selection */
-  show([count, cancellable, , hidden]) {
+  /** @param {[number, number, number, number, number]} selection */
+  show([count, cancellable, , hidden, finished]) {
     this.chosen.hidden = count === 0;
     setText(this.count, `${amount(count)} selected`);
     setText(this.hidden, hidden ? `${amount(hidden)} not in this view` : "");
     this.hidden.hidden = !hidden;
     this.buttons.cancel.disabled = cancellable === 0;
     this.buttons.retry.disabled = cancellable === count;
+    const retry = finished && finished === count - cancellable ? "Run again" : "Retry";
+    this.buttons.retry.title = retry;
+    setText(/** @type {HTMLElement} */ (this.buttons.retry.lastElementChild), retry);
     setText(/** @type {HTMLElement} */ (this.buttons.copy.lastElementChild), count === 1 ? "Copy id" : "Copy ids");
   }
 
@@ -1190,14 +1192,17 @@ const CONFIRM = {
   delete: { title: (n) => `Delete ${counted(n, "task")}?`, does: (n) => `Delete ${counted(n, "task")}` },
 };
 
-/** What a person should know before confirming. @param {string} action @param {[number, number, number, number]} selection */
-function consequences(action, [count, cancellable, running, hidden]) {
+/** What a person should know before confirming. @param {string} action @param {[number, number, number, number, number]} selection */
+function consequences(action, [count, cancellable, running, hidden, finished]) {
   const others = action === "cancel" ? count - cancellable : action === "retry" ? cancellable : 0;
+  const ended = count - cancellable;
+  const afresh = ended - finished;
   const said = [
     action === "cancel" && running ? `${amount(running)} of them ${running === 1 ? "is" : "are"} running and will be stopped.` : "",
     action === "delete" ? `${count === 1 ? "Its result goes with it" : "Their results go with them"}; this cannot be undone.` : "",
     action === "delete" && running ? `${amount(running)} of them ${running === 1 ? "is" : "are"} running and will be cancelled first.` : "",
-    action === "retry" ? `${count - cancellable === 1 ? "It" : "Each"} is queued again, as a new attempt.` : "",
+    action === "retry" && afresh ? `${ended === 1 ? "It is" : !finished ? "Each is" : `${amount(afresh)} of them ${afresh === 1 ? "is" : "are"}`} queued again, as a new attempt.` : "",
+    action === "retry" && finished ? `${ended === 1 ? "It has" : !afresh ? "They have" : `${amount(finished)} of them ${finished === 1 ? "has" : "have"}`} finished and ${finished === 1 ? "keeps its value: a new task repeats it" : "keep their values: new tasks repeat them"}.` : "",
     others && action === "cancel" ? `${counted(others, "selected task")} ${others === 1 ? "has" : "have"} ended already and ${others === 1 ? "stays" : "stay"} as ${others === 1 ? "it is" : "they are"}.` : "",
     others && action === "retry" ? `${counted(others, "selected task")} ${others === 1 ? "has" : "have"} not ended and ${others === 1 ? "is" : "are"} left alone.` : "",
     hidden ? `${amount(hidden)} of the selected ${hidden === 1 ? "is" : "are"} not in this view.` : "",
@@ -1207,7 +1212,7 @@ function consequences(action, [count, cancellable, running, hidden]) {
 
 /**
  * Ask before acting. Resolves with whether the user confirmed.
- * @param {HTMLElement} root @param {string} action @param {[number, number, number, number]} selection
+ * @param {HTMLElement} root @param {string} action @param {[number, number, number, number, number]} selection
  * @returns {Promise<boolean>}
  */
 function confirmed(root, action, selection) {
@@ -1295,8 +1300,8 @@ class Table {
     this.all = 0;
     /** @type {Query} */
     this.query = { text: "", statuses: [], after: null, before: null, within_s: null, sort: "number", descending: true };
-    /** @type {[number, number, number, number]} */
-    this.selection = [0, 0, 0, 0];
+    /** @type {[number, number, number, number, number]} */
+    this.selection = [0, 0, 0, 0, 0];
     this.narrow = false;
     this.seen = false;
     this.opened = false;
@@ -1315,6 +1320,7 @@ class Table {
     this.frame = h("div", { class: "tq-frame" }, this.grid.element, this.notice.element);
     this.root.append(this.toolbar.element, this.toolbar.between, this.banner, this.frame, this.footer.offer, this.footer.element, this.toast, this.live);
     place.append(this.root);
+    this.link = new KernelLink(model, this.root, () => {});
     this.listen();
   }
 
@@ -1349,8 +1355,9 @@ class Table {
   }
 
   close() {
-    this.ends.forEach((end) => end());
     if (this.opened) this.send({ type: "close" });
+    this.ends.forEach((end) => end());
+    this.link.close();
     this.root.remove();
   }
 
@@ -1358,7 +1365,7 @@ class Table {
 
   /** @param {Record<string, any>} content */
   send(content) {
-    this.model.send({ ...content, view: this.view });
+    this.link.send({ ...content, view: this.view });
   }
 
   /** @param {string} name @param {any} value */
@@ -1378,7 +1385,7 @@ class Table {
 
   /** Say that somebody looks, if somebody does. */
   beat() {
-    if (this.opened && this.seen && document.visibilityState === "visible") this.send({ type: "alive", picked: this.picked });
+    if (this.opened && this.seen && document.visibilityState === "visible") this.link.beat({ type: "alive", view: this.view, picked: this.picked });
   }
 
   /** @param {boolean} seen */
@@ -1567,7 +1574,7 @@ class Table {
   }
 
   tick() {
-    if (this.seen && document.visibilityState === "visible") this.grid.rows.forEach((row) => row.tick());
+    if (this.seen && !this.link.lost && document.visibilityState === "visible") this.grid.rows.forEach((row) => row.tick());
   }
 
   active() {

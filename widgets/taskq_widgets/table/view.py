@@ -5,7 +5,7 @@ A browser sends messages with a ``type``, and the ``view`` that it displays:
 ========== ====================================================================================
 ``open``   a display begins; ``first``, ``count``, and ``query`` when it had one before
 ``close``  a display ends
-``alive``  somebody looks at it; every 5 s while that is so; ``picked`` as in ``select``
+``alive``  somebody looks at it; every 5 s while that is so, and answered; ``picked`` as in ``select``
 ``window`` rows in sight: ``first``, ``count``
 ``query``  a new filter or order: ``query``; ``asked``, the browser's count of them; ``count`` of rows
 ``select`` ``op``: ``only``, ``add``, ``remove`` (``ids``), ``range`` (``ids``: from, to; ``keep``), ``all``, ``none``;
@@ -14,8 +14,9 @@ A browser sends messages with a ``type``, and the ``view`` that it displays:
 ``action`` ``action``: ``cancel``, ``retry``, ``delete``, ``copy``, ``csv``, ``reload``
 ========== ====================================================================================
 
-Python sends ``patch`` (see `Screen.patch`), ``reopen`` (it does not know that view),
-``ids`` to copy, ``csv`` (the file is the message's buffer), and ``say`` (a line for the user).
+Python sends ``patch`` (see `Screen.patch`), ``here`` (the answer to ``alive``), ``reopen`` (it
+does not know that view), ``ids`` to copy, ``csv`` (the file is the message's buffer), and ``say``
+(a line for the user).
 A patch goes to one view, says which in ``view``, and goes out at most ten times a second.
 """
 
@@ -31,9 +32,10 @@ from typing import Any, ClassVar
 import numpy as np
 import traitlets
 
-from taskq_widgets.assets import script, stylesheet
+from taskq_widgets.assets import stylesheet
 from taskq_widgets.guarded import GuardedWidget
 from taskq_widgets.heartbeat import CellClock, is_fresh
+from taskq_widgets.panels.assets import linked_script
 from taskq_widgets.table.columns import Task
 from taskq_widgets.table.export import as_csv
 from taskq_widgets.table.model import Slots, TableModel
@@ -94,7 +96,7 @@ class TableView(GuardedWidget):
         Whether statuses and their counts are shown as chips that filter.
     """
 
-    _esm = script("table/table.js")
+    _esm = linked_script("table/table.js")
     _css = stylesheet("table/table.css")
 
     columns = traitlets.List(traitlets.Unicode()).tag(sync=True)
@@ -144,9 +146,10 @@ class TableView(GuardedWidget):
         """Call ``handler(id, part)`` when the user opens a task; ``part`` is ``task`` or ``code``."""
         self._open_handlers.append(handler)
 
-    def on_query(self, handler: Callable[[Query], None]) -> None:
-        """Call ``handler(query)`` when the user filters or sorts on any screen."""
+    def on_query(self, handler: Callable[[Query], None]) -> Callable[[], None]:
+        """Call ``handler(query)`` when the user filters or sorts on any screen; return what ends that."""
         self._query_handlers.append(handler)
+        return lambda: self._query_handlers.remove(handler)
 
     def on_watch(self, handler: Callable[[bool], None]) -> None:
         """Call ``handler(watched)`` when the first screen opens and after the last has gone quiet."""
@@ -231,6 +234,7 @@ class TableView(GuardedWidget):
         return screen
 
     def _on_alive(self, content: dict[str, Any]) -> None:
+        self.send({"type": "here", "view": str(content["view"])})
         if screen := self._screen(content):
             with self._guard:
                 screen.picked = int(content.get("picked", screen.picked))

@@ -1,0 +1,72 @@
+"""A notebook that was saved with the board in it, opened where no kernel has that board."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import pytest
+from boards import lab_site, open_board, save_notebook
+from browser import Pages, Sites
+from playwright.sync_api import expect
+
+if TYPE_CHECKING:
+    from stacks import RunningStack
+
+pytestmark = pytest.mark.timeout(300)
+expect.set_options(timeout=30_000)
+
+
+def html_outputs(notebook: Path) -> list[str]:
+    """Return the outputs of HTML that a notebook's file holds."""
+    cells = json.loads(notebook.read_text())["cells"]
+    outputs = [output for cell in cells for output in cell.get("outputs", [])]
+    return ["".join(output["data"]["text/html"]) for output in outputs if "text/html" in output.get("data", {})]
+
+
+def test_a_saved_board_is_shown_as_a_plain_picture_where_there_is_no_kernel(
+    open_page: Pages, stack: RunningStack, serve: Sites
+) -> None:
+    url = lab_site(serve, stack)
+    file = serve.servers["lab"].folder / Path(urlsplit(url).path).name
+    board = open_board(open_page, "lab", url)
+    page = board.page
+    snapshot = page.locator(".taskq-snapshot")
+
+    # Given: a board with a finished task, whose name would be HTML, saved twice.
+    name = "<b>kept</b> with the notebook"
+    board.submit_task('"first saved"', name)
+    expect(board.detail.locator(".tqp-value")).to_contain_text("first saved")
+    save_notebook(page)
+    board.submit_task('"then saved"', "the second")
+    expect(board.detail.locator(".tqp-value")).to_contain_text("then saved")
+    page.keyboard.press("Escape")
+    page.locator(".jp-InputArea .cm-content").last.click()
+    page.keyboard.insert_text(" ")  # something to be saved
+    save_notebook(page)
+
+    # Then: the file has one picture, the newest, as text; the live board shows none.
+    (html,) = html_outputs(file)
+    assert "<script" not in html
+    assert "<b>kept" not in html
+    told = ("&lt;b&gt;kept", "the second", "then saved\nString", "Finished 2", "Run the cell")
+    assert [part for part in told if part not in html] == []
+    expect(snapshot).to_be_hidden()
+
+    # When: its kernel ends, and the file is opened again.
+    page.get_by_role("menuitem", name="Kernel", exact=True).click()
+    page.get_by_role("menuitem", name=re.compile("^Shut Down Kernel")).first.click()
+    page.locator("#jp-main-statusbar").get_by_text("No Kernel").wait_for(state="attached")
+    page.goto(url)
+    page.locator(".jp-Notebook").wait_for()
+
+    expect(snapshot).to_be_visible()
+    expect(snapshot.get_by_role("cell", name=name, exact=True)).to_be_visible()
+    expect(snapshot.get_by_role("cell", name="the second", exact=True)).to_be_visible()
+    expect(page.get_by_text("Error displaying widget: model not found")).to_be_hidden()
+    expect(page.get_by_text("Loading widget...")).to_be_hidden()
+    snapshot.scroll_into_view_if_needed()
+    open_page.shot(page, "snapshot-lab")
