@@ -13,12 +13,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from taskq_worker.juliacall_command import CHILD, JuliacallCommand, find_juliacall
 from taskq_worker.runner import JuliaCommand, choose_runner
 from taskq_worker.trial import choose_what_starts, try_juliacall
 
+from taskq_kernel.cli import julia as cli_julia
 from taskq_kernel.errors import SetupError
 from taskq_kernel.local import julia_project
+from taskq_kernel.local.julia import JuliaInstall
 from taskq_kernel.local.julia_project import Juliacall
 from taskq_kernel.settings import load_settings
 
@@ -175,6 +178,79 @@ def test_signals_are_handled_even_if_nobody_asked_for_it(tmp_path: Path) -> None
     env = {"PYTHONPATH": str(STAND_IN), "STAND_IN_REPORT": str(report), "PYTHON_JULIACALL_HANDLE_SIGNALS": "no"}
     subprocess.run([sys.executable, "-P", str(CHILD), "3", "4"], env=env, check=True, timeout=30)
     assert json.loads(report.read_text())["environment"]["PYTHON_JULIACALL_HANDLE_SIGNALS"] == "yes"
+
+
+# -- which Julia install takes, and what it says where it fails --------------------------------
+
+
+@pytest.fixture
+def resolved_with(ready: Path, monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
+    """The Julia that juliapkg was told to take, of each time that it was asked."""
+    told: list[str | None] = []
+
+    def follow(command: list[str], environment: dict[str, str], *_: object) -> None:
+        told.append(environment.get("PYTHON_JULIAPKG_EXE"))
+        Path(command[-1]).write_text(
+            json.dumps({"executable": "julia", "library": "libjulia.so", "bindir": "bin", "julia": "1.11.3"})
+        )
+
+    monkeypatch.setattr(julia_project, "follow", follow)
+    return told
+
+
+@pytest.mark.parametrize(
+    ("version", "taken"),
+    [("1.10.3", True), ("1.12.0-DEV.12", True), ("2.0.0", True), ("1.10.2", False), ("1.9.4", False), ("1.5.3", False)],
+)
+def test_install_takes_the_named_julia_where_juliacall_can_use_it(
+    ready: Path, resolved_with: list[str | None], version: str, taken: bool
+) -> None:
+    said: list[str] = []
+    named = JuliaInstall(Path("/named/julia"), version, "TASKQ_JULIA")
+
+    julia_project.install(ready, lambda *_: None, said.append, named)
+
+    assert resolved_with == ["/named/julia" if taken else None]
+    passed_over = f"TASKQ_JULIA is Julia {version}, and juliacall needs 1.10.3 or newer: finding another"
+    assert (passed_over in said) is not taken
+
+
+def test_the_command_hands_the_named_julia_on(
+    ready: Path, resolved_with: list[str | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    julia = ready / "julia"
+    julia.write_text("#!/bin/sh\necho julia version 1.12.1\n")
+    julia.chmod(0o755)
+    monkeypatch.setattr("taskq_worker.trial.try_juliacall", lambda *_: None)
+    monkeypatch.setenv("TASKQ_JULIA", str(julia))
+
+    done = CliRunner().invoke(cli_julia.install, ["--home", str(ready)])
+
+    assert done.exit_code == 0, done.output
+    assert resolved_with == [str(julia)]
+
+
+PKG_FAILS = """
+Updating registry
+ERROR: Unsatisfiable requirements detected for package PythonCall [6099a3de]:
+ restricted to versions 0.9.37 by an explicit requirement
+Stacktrace:
+""" + "".join(f"  [{n}] somewhere(::Int64) @ Pkg /deep/inside.jl:{n}\n" for n in range(1, 40))
+
+
+def test_where_the_package_manager_fails_its_error_is_repeated_and_not_its_stack(tmp_path: Path) -> None:
+    julia = tmp_path / "julia"
+    julia.write_text(f"#!/bin/sh\ncat <<'END'\n{PKG_FAILS}END\nexit 1\n")
+    julia.chmod(0o755)
+
+    with pytest.raises(SetupError) as caught:
+        julia_project.add(tmp_path, ["DataFrames"], str(julia))
+
+    assert str(caught.value) == (
+        "Julia could not add DataFrames (exit status 1):\n"
+        "ERROR: Unsatisfiable requirements detected for package PythonCall [6099a3de]:\n"
+        " restricted to versions 0.9.37 by an explicit requirement"
+    )
 
 
 # -- a process that is tried starts as a worker's -----------------------------------------------
