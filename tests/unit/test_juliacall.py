@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from taskq_worker.juliacall_command import CHILD, JuliacallCommand, find_juliacall
+from taskq_worker.choice import choose_what_starts
+from taskq_worker.juliacall_command import CHILD, JULIA_SOURCES, JuliacallCommand, find_juliacall
 from taskq_worker.runner import JuliaCommand, choose_runner
-from taskq_worker.trial import choose_what_starts, try_juliacall
+from taskq_worker.trial import try_juliacall
 
 from taskq_kernel.cli import julia as cli_julia
 from taskq_kernel.errors import SetupError
@@ -169,14 +170,14 @@ def test_the_child_makes_few_calls_and_in_this_order(ready: Path, tmp_path: Path
     seen = json.loads(report.read_text())
     assert seen["environment"]["PYTHON_JULIACALL_HANDLE_SIGNALS"] == "yes"
     assert {"PYTHON_JULIACALL_EXE", "PYTHON_JULIACALL_PROJECT"} <= seen["environment"].keys()
-    assert [Path(path).name for path in seen["included"]] == ["runner.jl", "python.jl"]
+    assert [Path(path).name for path in seen["included"]] == ["load.jl", "python.jl"]
     assert len(seen["main"]) == 2
 
 
 def test_signals_are_handled_even_if_nobody_asked_for_it(tmp_path: Path) -> None:
     report = tmp_path / "report.json"
     env = {"PYTHONPATH": str(STAND_IN), "STAND_IN_REPORT": str(report), "PYTHON_JULIACALL_HANDLE_SIGNALS": "no"}
-    subprocess.run([sys.executable, "-P", str(CHILD), "3", "4"], env=env, check=True, timeout=30)
+    subprocess.run([sys.executable, "-P", str(CHILD), "3", "4", str(JULIA_SOURCES)], env=env, check=True, timeout=30)
     assert json.loads(report.read_text())["environment"]["PYTHON_JULIACALL_HANDLE_SIGNALS"] == "yes"
 
 
@@ -308,25 +309,58 @@ def test_install_tries_what_a_worker_starts_and_keeps_only_what_starts(
     assert find_juliacall(ready).juliacall.julia == "1.11.3"
 
 
-def test_auto_takes_the_executable_where_juliacall_does_not_start_and_says_so(
-    ready: Path, stand_in: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+@pytest.fixture
+def executable(ready: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A julia executable on PATH, which compiles nothing."""
     (ready / "bin").mkdir()
     julia = ready / "bin" / "julia"
     julia.write_text("#!/bin/sh\necho julia version 1.6.7\n")
     julia.chmod(0o755)
     monkeypatch.setenv("PATH", f"{julia.parent}:{os.environ['PATH']}")
     monkeypatch.delenv("TASKQ_JULIA", raising=False)
+    return str(julia)
+
+
+def test_auto_takes_the_executable_where_juliacall_does_not_start_and_says_so(
+    ready: Path,
+    executable: str,
+    stand_in: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     settings = load_settings(home=ready)
-    assert isinstance(choose_what_starts(settings), JuliacallCommand)
+    assert isinstance(choose_what_starts(settings, tmp_path / "runners")[0], JuliacallCommand)
 
     monkeypatch.setattr("taskq_worker.juliacall_command.thread_setting", lambda *_: "1,0")
-    chosen = choose_what_starts(settings)
+    chosen, compiled = choose_what_starts(settings, tmp_path / "others")
 
+    assert chosen == compiled
     assert isinstance(chosen, JuliaCommand)
-    assert chosen.executable == str(julia)
+    assert chosen.executable == executable
     assert "tasks run in the julia executable, for juliacall does not start: " in caplog.text
     assert "n and m must be integers" in caplog.text
+    # Who has asked for juliacall is not given another.
+    wanted = choose_what_starts(settings.model_copy(update={"runner": "juliacall"}), tmp_path / "others")
+    assert isinstance(wanted[1], JuliacallCommand)
+
+
+def test_juliacall_is_tried_once_a_day_and_again_after_a_failure(
+    ready: Path, executable: str, stand_in: Path, tmp_path: Path
+) -> None:
+    settings, cache = load_settings(home=ready), tmp_path / "runners"
+    cache.mkdir()
+    choose_what_starts(settings, cache)
+    assert stand_in.exists()
+    stand_in.unlink()
+
+    choose_what_starts(settings, cache)
+    assert not stand_in.exists(), "it was tried again"
+
+    [known] = cache.glob("starts-*")
+    os.utime(known, (0, 0))
+    choose_what_starts(settings, cache)
+    assert stand_in.exists(), "it was not tried again"
 
 
 def test_auto_says_why_it_does_not_take_a_juliacall_that_is_not_set_up(
