@@ -27,18 +27,23 @@ def julia() -> None:
     """
 
 
-@julia.command(epilog=examples("taskq julia install"))
-@settings_options("home")
-def install(home: Path | None) -> int:
+@julia.command(epilog=examples("taskq julia install", "taskq julia install --julia /opt/julia-1.12/bin/julia"))
+@settings_options("julia", "home")
+def install(julia: str | None, home: Path | None) -> int:
     """Find or fetch Julia 1.10.3 or newer for juliacall, and set it up.
 
-    May download some hundred megabytes. Nothing is ever fetched when a worker starts.
+    Takes the Julia that --julia or TASKQ_JULIA names, where that is new enough; else it may
+    download some hundred megabytes. Nothing is ever fetched when a worker starts.
     """
     from taskq_kernel.local import julia_project
+    from taskq_kernel.local.julia import find_julia
+    from taskq_kernel.settings import load_settings
 
+    settings = load_settings(home=home, julia=julia)
+    named = find_julia(settings) if settings.julia is not None else None
     trial = import_module("taskq_worker.trial").try_juliacall
     with _progress("setting up Julia") as on_line:
-        found = julia_project.install(_home(home), trial, on_line)
+        found = julia_project.install(settings.home, trial, on_line, named)
     output.line(f"juliacall {found.package} is ready, with Julia {found.julia} at {found.executable}")
     return DONE
 

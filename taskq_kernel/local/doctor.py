@@ -71,10 +71,13 @@ def check_rabbitmq(_: Settings) -> Check:
 
 
 def check_julia(settings: Settings) -> Check:
-    """A Julia that starts."""
+    """A Julia that starts: an executable, or where workers would take it, juliacall's."""
     try:
         julia = find_julia(settings)
     except TaskqError as error:
+        ready, about = describe_juliacall(settings.home)
+        if ready and settings.julia is None and settings.runner != "julia":
+            return Check("Julia", True, f"no executable, and none is needed: {about}")
         return Check("Julia", False, str(error), "run scripts/setup, or install Julia and set TASKQ_JULIA")
     return Check("Julia", True, f"{julia.version} at {julia.path} (from {julia.source})")
 

@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from taskq_kernel.errors import SetupError
+from taskq_kernel.local.julia import JuliaInstall
 from taskq_kernel.local.processes import write_private
 from taskq_kernel.local.programs import OnLine, follow
 from taskq_kernel.local.python import run_module, safe_environment
@@ -181,7 +182,7 @@ def juliacall_version() -> str | None:
 Trial = Callable[[Juliacall, Path, OnLine], None]
 
 
-def install(home: Path, trial: Trial, on_line: OnLine = lambda _: None) -> Juliacall:
+def install(home: Path, trial: Trial, on_line: OnLine = lambda _: None, julia: JuliaInstall | None = None) -> Juliacall:
     """Find or fetch Julia for juliacall, put PythonCall into the project, and try it.
 
     Parameters
@@ -193,6 +194,8 @@ def install(home: Path, trial: Trial, on_line: OnLine = lambda _: None) -> Julia
         pass counts as ready.
     on_line : callable, optional
         Called with each line that the programs at work print.
+    julia : JuliaInstall, optional
+        The Julia to take. Without, or where it is too old, juliapkg finds or fetches one.
 
     Raises
     ------
@@ -204,7 +207,11 @@ def install(home: Path, trial: Trial, on_line: OnLine = lambda _: None) -> Julia
         raise SetupError("juliacall is not installed: pip install 'taskq-kernel[worker]'")
     folder = _make_project(home)
     (folder / RECORD).unlink(missing_ok=True)
-    juliacall = _resolve(folder, package, on_line)
+    if julia is not None and not _is_new_enough(julia):
+        needed = f"juliacall needs {OLDEST_JULIA} or newer"
+        on_line(f"{julia.source} is Julia {julia.version}, and {needed}: finding another")
+        julia = None
+    juliacall = _resolve(folder, package, on_line, julia)
     on_line("starting it as a worker does")
     try:
         trial(juliacall, folder, on_line)
@@ -214,11 +221,18 @@ def install(home: Path, trial: Trial, on_line: OnLine = lambda _: None) -> Julia
     return juliacall
 
 
-def _resolve(folder: Path, package: str, on_line: OnLine) -> Juliacall:
+def _is_new_enough(julia: JuliaInstall) -> bool:
+    numbers = re.findall(r"\d+", julia.version)[:3]
+    return [int(number) for number in numbers] >= [int(number) for number in OLDEST_JULIA.split(".")]
+
+
+def _resolve(folder: Path, package: str, on_line: OnLine, julia: JuliaInstall | None) -> Juliacall:
     """Let juliapkg find or fetch Julia, and put PythonCall into the project."""
     found = folder / f"{RECORD}.found"
     own = {"PYTHON_JULIAPKG_PROJECT": str(folder.resolve()), "PYTHONUNBUFFERED": "1"}
     environment = safe_environment(os.environ) | own
+    if julia is not None:
+        environment["PYTHON_JULIAPKG_EXE"] = str(julia.path)
     follow(
         run_module("taskq_kernel.local.julia_resolve", str(found)),
         environment, on_line, f"Julia {OLDEST_JULIA} or newer could not be set up",

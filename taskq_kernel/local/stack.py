@@ -18,6 +18,7 @@ programs that ask at once get one stack.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import secrets
@@ -33,6 +34,7 @@ from taskq_kernel.client.transport import GraphQLTransport
 from taskq_kernel.domain import Role
 from taskq_kernel.errors import ServiceError, ServiceUnreachable, SettingsError, StackError
 from taskq_kernel.local.folders import WORKER_FOLDERS, sweep_folders
+from taskq_kernel.local.patience import Patience, spent_s
 from taskq_kernel.local.processes import Daemon, file_lock, free_port, port_is_free, write_private
 from taskq_kernel.local.python import run_module, safe_environment
 from taskq_kernel.local.rabbitmq import RabbitNode
@@ -43,8 +45,15 @@ from taskq_kernel.settings import Settings, config_file
 LOOPBACK = "127.0.0.1"
 #: Started in this order, stopped in the reverse one.
 ROLES = ("broker", "service", "sink", "worker")
-#: How long each step may take, in seconds.
+#: How long each step may take, in seconds; the worker's Julia may compile longer, while it is at work.
 START_TIMEOUT_S = 60.0
+#: How long Julia may compile.
+COMPILE_TIMEOUT_S = 900.0
+#: How often it is asked whether the stack is ready; whether the worker is at work, every tenth time.
+POLL_S = 0.05
+_LOOK_EVERY = 10
+#: How often it is said that Julia still compiles.
+_SAY_EVERY_S = 20.0
 #: A stopping worker lets its tasks finish for `Settings.grace`; this comes on top.
 STOP_MARGIN_S = 10.0
 
@@ -277,7 +286,7 @@ class LocalStack:
             if self._daemons[role].state != "running":
                 on_step(f"starting the {role}")
                 self._start(role, info)
-        self._wait_until_ready(info)
+        self._wait_until_ready(info, on_step)
 
     def _stop_all(self, on_step: Step) -> None:
         """Stop what runs, the worker first."""
@@ -321,19 +330,26 @@ class LocalStack:
         patience = self._settings.grace + STOP_MARGIN_S if role == "worker" else STOP_MARGIN_S
         self._daemons[role].stop(patience)
 
-    def _wait_until_ready(self, info: StackInfo) -> None:
+    def _wait_until_ready(self, info: StackInfo, on_step: Step) -> None:
         """Wait until the service answers, has the broker, and a worker has started Julia."""
         transport = _transport(info, timeout_s=5)
-        deadline = time.monotonic() + START_TIMEOUT_S
-        while not _ready(transport):
+        patience = Patience(START_TIMEOUT_S, COMPILE_TIMEOUT_S)
+        say_at_s = _SAY_EVERY_S / 2
+        for turn in itertools.count():
+            if _ready(transport):
+                return
             for role, daemon in self._daemons.items():
                 if daemon.state != "running":
                     raise StackError(f"the {role} stopped as it started:\n{self._log_end(role)}")
-            if time.monotonic() > deadline:
+            at_work = turn % _LOOK_EVERY == 0 and patience.look(spent_s(self._daemons["worker"].pid))
+            if at_work and patience.waited_s > say_at_s:
+                on_step(f"Julia compiles what tasks need at the first start ({patience.waited_s:.0f} s so far)")
+                say_at_s = patience.waited_s + _SAY_EVERY_S
+            if patience.is_out:
                 raise StackError(
-                    f"the stack took no tasks within {START_TIMEOUT_S:.0f} s; see {self.home / 'logs'}"
+                    f"the stack took no tasks within {patience.waited_s:.0f} s; see {self.home / 'logs'}"
                 )
-            time.sleep(0.05)
+            time.sleep(POLL_S)
 
     def _log_end(self, role: str, lines: int = 15) -> str:
         text = (self.home / "logs" / f"{role}.log").read_text("utf-8", "replace")

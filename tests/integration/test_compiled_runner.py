@@ -8,13 +8,19 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from julia_fixtures import Bench, eventually, julia
 from taskq_worker import compiled, descendants
 from taskq_worker.compiled import compile_ahead
-from taskq_worker.runner import JULIA_SOURCES, JuliaCommand
+from taskq_worker.juliacall_command import JULIA_SOURCES, JuliacallCommand
+from taskq_worker.runner import JuliaCommand
+
+from taskq_kernel.local.julia_project import Juliacall
+
+STAND_IN = Path(__file__).parents[1] / "unit" / "juliacall_stand_in"
 
 
 @pytest.fixture(scope="module")
@@ -143,3 +149,35 @@ def test_a_worker_that_is_stopped_while_it_compiles_leaves_no_process(tmp_path: 
 
         assert worker.wait(10) == 0
     eventually(lambda: not any(map(descendants.is_alive, (pid, *children))), "the end of what it started")
+
+
+@pytest.fixture
+def juliacall(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> JuliacallCommand:
+    """A stand-in for juliacall, which loads the runner as juliacall does, in the Julia under test."""
+    inside = Juliacall(julia(), julia(), str(tmp_path), "1.12.1", "0.9.37")
+    plain = JuliacallCommand.environment
+    stand_in = {
+        "PYTHONPATH": str(STAND_IN), "STAND_IN_JULIA": julia(), "STAND_IN_REPORT": str(tmp_path / "report.json"),
+    }  # fmt: skip
+    monkeypatch.setattr(JuliacallCommand, "environment", lambda command: plain(command) | stand_in)
+    return JuliacallCommand(inside, tmp_path)
+
+
+def test_juliacall_takes_the_runner_that_its_own_julia_has_compiled(
+    command: JuliaCommand, juliacall: JuliacallCommand, cache: Path
+) -> None:
+    written = package_files(command)
+
+    made = compile_ahead(juliacall, cache)
+
+    assert made == replace(juliacall, sources=command.sources)
+    assert package_files(command) == written, "it was compiled again"
+    assert made.sources in made.needs()
+    bench = Bench(made)
+    bench.start()
+    try:
+        modules = bench.run("[string(m) for m in values(Base.loaded_modules) if nameof(m) === :TaskqRunner]").value
+    finally:
+        bench.close()
+    assert modules == ["TaskqRunner"]
+    assert package_files(command) == written, "it was compiled again"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 
 import pytest
 from julia_fixtures import julia
-from taskq_worker.runner import JULIA_SOURCES
+from taskq_worker.juliacall_command import JULIA_SOURCES
 
 #: Names of Base and Core that Julia's manual describes, and types that values are compared with.
 PUBLIC = {
@@ -16,10 +17,10 @@ PUBLIC = {
 }  # fmt: skip
 
 
-def run_julia(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run_julia(code: str) -> subprocess.CompletedProcess[str]:
     """Run Julia code that knows the runner as TaskqRunner."""
-    program = f"include({str(JULIA_SOURCES / 'runner.jl')!r})\n{code}".replace("'", '"')
-    command = [julia(), "--startup-file=no", "-e", program, *arguments]
+    program = f"include({json.dumps(str(JULIA_SOURCES / 'runner.jl'))})\n{code}"
+    command = [julia(), "--startup-file=no", "-e", program]
     return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", timeout=100, check=False)
 
 
@@ -62,3 +63,56 @@ def test_a_process_whose_julia_is_otherwise_than_known_says_so_and_ends() -> Non
     assert done.returncode == 1
     assert done.stdout == ""
     assert re.search(r"^taskq does not know Julia 1\.\S+ yet: UndefVarError: .*queues.*\n\Z", done.stderr, re.MULTILINE)
+
+
+#: What Julia 1.10 and newer make of code that does not parse, with the parser's own words.
+NEWER_PARSER = """
+struct Complaint; first_byte::Int; last_byte::Int; level::Symbol; message::String; end
+struct Detail; source; diagnostics::Vector{Complaint}; incomplete_tag::Symbol; end
+struct NewParseError <: Exception; msg::String; detail; end
+Base.showerror(io::IO, e::NewParseError) = print(io, e.msg)
+function told(head, tag, code, complaints...)
+    found = Complaint[Complaint(first, last, level, text) for (first, last, level, text) in complaints]
+    raw = NewParseError("ParseError:\\n# Error @ task:1:1\\n" * code, Detail(nothing, found, tag))
+    failure = TaskqRunner.parse_failure(Expr(head, raw), code, "task")
+    print(failure.line, " ", failure.message)
+end
+"""
+
+FOUND = [
+    (
+        r'''told(:error, :none, "é = 1\ny = )\n", (8, 8, :warning, "odd"), (12, 12, :error, "unexpected `)`"),
+             (12, 12, :error, "extra tokens after end of expression"))''',
+        "2 unexpected `)` in line 2, column 5: y = )",
+    ),
+    (
+        'told(:error, :none, "é = 1; ü = x +* 2", (16, 16, :error, "not a unary operator"))',
+        "1 not a unary operator in line 1, column 14: é = 1; ü = x +* 2",
+    ),
+    (
+        'told(:error, :none, "x = 5 6", (6, 7, :error, "extra tokens after end of expression"))',
+        "1 extra tokens after end of expression in line 1, column 7: x = 5 6",
+    ),
+    (
+        r'''told(:incomplete, :block, "x = 1\n\nfor i in 1:3\n  x\n", (25, 24, :error, "Expected `end`"))''',
+        "3 the code ends too early: expected `end` in line 3: for i in 1:3",
+    ),
+    (
+        r'''told(:incomplete, :block, "try\n 1\n", (1, 7, :error, "try without catch or finally"),
+             (8, 7, :error, "Expected `end`"))''',
+        "1 the code ends too early: expected `end` in line 1: try",
+    ),
+    (
+        'told(:incomplete, :other, "1 +", (4, 3, :error, "premature end of input"))',
+        "1 the code ends too early in line 1: 1 +",
+    ),
+    (
+        r'''told(:incomplete, :comment, "2\n#= abc\n", (3, 9, :error, "unterminated multi-line comment"))''',
+        "2 the code ends too early: unterminated multi-line comment in line 2: #= abc",
+    ),
+]  # fmt: skip
+
+
+def test_what_a_newer_parser_finds_is_told_with_its_sentence_line_and_column() -> None:
+    done = run_julia(NEWER_PARSER + "\nprintln()\n".join(call for call, _ in FOUND))
+    assert done.stdout.splitlines() == [told for _, told in FOUND], done.stderr

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from julia_fixtures import Bench, bench
 
@@ -55,8 +57,9 @@ def test_a_package_that_is_not_there_names_the_command_that_adds_it(bench: Bench
 
 
 SYNTAX = [
-    ("x = 1\ny = )\nz = 2", 'unexpected ")"', 2),
-    ("x = 1\n\nfor i in 1:3\n  x\n", "ends too early", 3),
+    ("x = 1\ny = )\nz = 2", r"^unexpected [\"`]\)[\"`] in line 3(, column 5)?: y = \)$", 2),
+    ("x = 1\n\nfor i in 1:3\n  x\n", r"^the code ends too early: .* in line 4: for i in 1:3$", 3),
+    ('f(x) = "é"; x = 1.2.3', r"invalid numeric constant .* in line 2(, column 17)?: f\(x\) = \"é\"; x = 1\.2\.3$", 1),
     ('y = "never closed', "", 1),
     ("a = 1\nb = 2\nfunction f(x)\n  x +* 2\nend", "", 4),
     ("1 \0 + 2", "", 1),
@@ -69,9 +72,16 @@ def test_code_that_does_not_parse_is_not_evaluated_at_all(bench: Bench, code: st
     ran = bench.run('println("evaluated")\n' + code)
 
     assert ran.error.name == "ParseError"
-    assert message in ran.error.message
+    assert re.search(message, ran.error.message)
     assert ran.error.line == line + 1
     assert ran.report.retryable is False
+    assert ran.output() == ""
+
+
+def test_what_is_nested_too_deep_for_the_parser_is_not_its_log(bench: Bench) -> None:
+    ran = bench.run("(" * 1000 + "1" + ")" * 1000)
+
+    assert ran.value == 1
     assert ran.output() == ""
 
 

@@ -62,3 +62,23 @@ def test_juliacall_is_asked_for_only_where_workers_are_to_use_it(tmp_path: Path)
     assert not_used.detail.startswith("not in use: ")
     assert not wanted.ok
     assert "taskq julia install" in wanted.mend
+
+
+def test_a_machine_without_a_julia_executable_is_in_order_where_juliacall_is_ready(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def find_julia(_: Settings) -> None:
+        raise SetupError("no Julia was found")
+
+    monkeypatch.setattr(doctor, "find_julia", find_julia)
+    about = "juliacall 0.9.37 with Julia 1.11.3 at /its/julia"
+    monkeypatch.setattr(doctor, "describe_juliacall", lambda _: (True, about))
+
+    check = doctor.check_julia(Settings(home=tmp_path))
+    assert (check.ok, check.detail) == (True, f"no executable, and none is needed: {about}")
+    # Workers that are to take the executable find none.
+    assert not doctor.check_julia(Settings(home=tmp_path, runner="julia")).ok
+    assert not doctor.check_julia(Settings(home=tmp_path, julia="/nowhere/julia")).ok
+
+    monkeypatch.setattr(doctor, "describe_juliacall", lambda _: (False, "juliacall is not installed"))
+    assert not doctor.check_julia(Settings(home=tmp_path)).ok

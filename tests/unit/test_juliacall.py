@@ -13,12 +13,16 @@ import sys
 from pathlib import Path
 
 import pytest
-from taskq_worker.juliacall_command import CHILD, JuliacallCommand, find_juliacall
+from click.testing import CliRunner
+from taskq_worker.choice import choose_what_starts
+from taskq_worker.juliacall_command import CHILD, JULIA_SOURCES, JuliacallCommand, find_juliacall
 from taskq_worker.runner import JuliaCommand, choose_runner
-from taskq_worker.trial import choose_what_starts, try_juliacall
+from taskq_worker.trial import try_juliacall
 
+from taskq_kernel.cli import julia as cli_julia
 from taskq_kernel.errors import SetupError
 from taskq_kernel.local import julia_project
+from taskq_kernel.local.julia import JuliaInstall
 from taskq_kernel.local.julia_project import Juliacall
 from taskq_kernel.settings import load_settings
 
@@ -166,15 +170,88 @@ def test_the_child_makes_few_calls_and_in_this_order(ready: Path, tmp_path: Path
     seen = json.loads(report.read_text())
     assert seen["environment"]["PYTHON_JULIACALL_HANDLE_SIGNALS"] == "yes"
     assert {"PYTHON_JULIACALL_EXE", "PYTHON_JULIACALL_PROJECT"} <= seen["environment"].keys()
-    assert [Path(path).name for path in seen["included"]] == ["runner.jl", "python.jl"]
+    assert [Path(path).name for path in seen["included"]] == ["load.jl", "python.jl"]
     assert len(seen["main"]) == 2
 
 
 def test_signals_are_handled_even_if_nobody_asked_for_it(tmp_path: Path) -> None:
     report = tmp_path / "report.json"
     env = {"PYTHONPATH": str(STAND_IN), "STAND_IN_REPORT": str(report), "PYTHON_JULIACALL_HANDLE_SIGNALS": "no"}
-    subprocess.run([sys.executable, "-P", str(CHILD), "3", "4"], env=env, check=True, timeout=30)
+    subprocess.run([sys.executable, "-P", str(CHILD), "3", "4", str(JULIA_SOURCES)], env=env, check=True, timeout=30)
     assert json.loads(report.read_text())["environment"]["PYTHON_JULIACALL_HANDLE_SIGNALS"] == "yes"
+
+
+# -- which Julia install takes, and what it says where it fails --------------------------------
+
+
+@pytest.fixture
+def resolved_with(ready: Path, monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
+    """The Julia that juliapkg was told to take, of each time that it was asked."""
+    told: list[str | None] = []
+
+    def follow(command: list[str], environment: dict[str, str], *_: object) -> None:
+        told.append(environment.get("PYTHON_JULIAPKG_EXE"))
+        Path(command[-1]).write_text(
+            json.dumps({"executable": "julia", "library": "libjulia.so", "bindir": "bin", "julia": "1.11.3"})
+        )
+
+    monkeypatch.setattr(julia_project, "follow", follow)
+    return told
+
+
+@pytest.mark.parametrize(
+    ("version", "taken"),
+    [("1.10.3", True), ("1.12.0-DEV.12", True), ("2.0.0", True), ("1.10.2", False), ("1.9.4", False), ("1.5.3", False)],
+)
+def test_install_takes_the_named_julia_where_juliacall_can_use_it(
+    ready: Path, resolved_with: list[str | None], version: str, taken: bool
+) -> None:
+    said: list[str] = []
+    named = JuliaInstall(Path("/named/julia"), version, "TASKQ_JULIA")
+
+    julia_project.install(ready, lambda *_: None, said.append, named)
+
+    assert resolved_with == ["/named/julia" if taken else None]
+    passed_over = f"TASKQ_JULIA is Julia {version}, and juliacall needs 1.10.3 or newer: finding another"
+    assert (passed_over in said) is not taken
+
+
+def test_the_command_hands_the_named_julia_on(
+    ready: Path, resolved_with: list[str | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    julia = ready / "julia"
+    julia.write_text("#!/bin/sh\necho julia version 1.12.1\n")
+    julia.chmod(0o755)
+    monkeypatch.setattr("taskq_worker.trial.try_juliacall", lambda *_: None)
+    monkeypatch.setenv("TASKQ_JULIA", str(julia))
+
+    done = CliRunner().invoke(cli_julia.install, ["--home", str(ready)])
+
+    assert done.exit_code == 0, done.output
+    assert resolved_with == [str(julia)]
+
+
+PKG_FAILS = """
+Updating registry
+ERROR: Unsatisfiable requirements detected for package PythonCall [6099a3de]:
+ restricted to versions 0.9.37 by an explicit requirement
+Stacktrace:
+""" + "".join(f"  [{n}] somewhere(::Int64) @ Pkg /deep/inside.jl:{n}\n" for n in range(1, 40))
+
+
+def test_where_the_package_manager_fails_its_error_is_repeated_and_not_its_stack(tmp_path: Path) -> None:
+    julia = tmp_path / "julia"
+    julia.write_text(f"#!/bin/sh\ncat <<'END'\n{PKG_FAILS}END\nexit 1\n")
+    julia.chmod(0o755)
+
+    with pytest.raises(SetupError) as caught:
+        julia_project.add(tmp_path, ["DataFrames"], str(julia))
+
+    assert str(caught.value) == (
+        "Julia could not add DataFrames (exit status 1):\n"
+        "ERROR: Unsatisfiable requirements detected for package PythonCall [6099a3de]:\n"
+        " restricted to versions 0.9.37 by an explicit requirement"
+    )
 
 
 # -- a process that is tried starts as a worker's -----------------------------------------------
@@ -232,25 +309,58 @@ def test_install_tries_what_a_worker_starts_and_keeps_only_what_starts(
     assert find_juliacall(ready).juliacall.julia == "1.11.3"
 
 
-def test_auto_takes_the_executable_where_juliacall_does_not_start_and_says_so(
-    ready: Path, stand_in: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+@pytest.fixture
+def executable(ready: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A julia executable on PATH, which compiles nothing."""
     (ready / "bin").mkdir()
     julia = ready / "bin" / "julia"
     julia.write_text("#!/bin/sh\necho julia version 1.6.7\n")
     julia.chmod(0o755)
     monkeypatch.setenv("PATH", f"{julia.parent}:{os.environ['PATH']}")
     monkeypatch.delenv("TASKQ_JULIA", raising=False)
+    return str(julia)
+
+
+def test_auto_takes_the_executable_where_juliacall_does_not_start_and_says_so(
+    ready: Path,
+    executable: str,
+    stand_in: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     settings = load_settings(home=ready)
-    assert isinstance(choose_what_starts(settings), JuliacallCommand)
+    assert isinstance(choose_what_starts(settings, tmp_path / "runners")[0], JuliacallCommand)
 
     monkeypatch.setattr("taskq_worker.juliacall_command.thread_setting", lambda *_: "1,0")
-    chosen = choose_what_starts(settings)
+    chosen, compiled = choose_what_starts(settings, tmp_path / "others")
 
+    assert chosen == compiled
     assert isinstance(chosen, JuliaCommand)
-    assert chosen.executable == str(julia)
+    assert chosen.executable == executable
     assert "tasks run in the julia executable, for juliacall does not start: " in caplog.text
     assert "n and m must be integers" in caplog.text
+    # Who has asked for juliacall is not given another.
+    wanted = choose_what_starts(settings.model_copy(update={"runner": "juliacall"}), tmp_path / "others")
+    assert isinstance(wanted[1], JuliacallCommand)
+
+
+def test_juliacall_is_tried_once_a_day_and_again_after_a_failure(
+    ready: Path, executable: str, stand_in: Path, tmp_path: Path
+) -> None:
+    settings, cache = load_settings(home=ready), tmp_path / "runners"
+    cache.mkdir()
+    choose_what_starts(settings, cache)
+    assert stand_in.exists()
+    stand_in.unlink()
+
+    choose_what_starts(settings, cache)
+    assert not stand_in.exists(), "it was tried again"
+
+    [known] = cache.glob("starts-*")
+    os.utime(known, (0, 0))
+    choose_what_starts(settings, cache)
+    assert stand_in.exists(), "it was not tried again"
 
 
 def test_auto_says_why_it_does_not_take_a_juliacall_that_is_not_set_up(

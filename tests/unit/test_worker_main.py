@@ -23,8 +23,7 @@ def apart(reason: str = "") -> Isolation:
 
 @pytest.fixture(autouse=True)
 def compiled_runner(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(main, "choose_what_starts", lambda _: PLAIN)
-    monkeypatch.setattr(main, "compile_ahead", lambda *_: COMPILED)
+    monkeypatch.setattr(main, "choose_what_starts", lambda *_: (PLAIN, COMPILED))
 
 
 def test_slots_run_the_compiled_runner_where_task_users_reach_it(

@@ -17,13 +17,17 @@ import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from taskq_kernel.errors import SetupError, TaskqError
 from taskq_kernel.local.processes import file_lock
-from taskq_worker.runner import JULIA_SOURCES, JuliaCommand, julia_version
+from taskq_worker.juliacall_command import JULIA_SOURCES, JuliacallCommand
+from taskq_worker.runner import JuliaCommand, julia_version
 from taskq_worker.trial import try_start
 
 log = logging.getLogger(__name__)
+
+Command = TypeVar("Command", bound=JuliaCommand | JuliacallCommand)
 
 #: The folder of compiled runners, in a user's data folder.
 RUNNERS = "runners"
@@ -35,7 +39,7 @@ _TIMEOUT_S = 300.0
 _UNUSED_S = 90 * 86400.0
 
 
-def compile_ahead(command: JuliaCommand, cache: Path) -> JuliaCommand:
+def compile_ahead(command: Command, cache: Path) -> Command:
     """The command, with a runner that is compiled already.
 
     Takes some seconds the first time, and a millisecond from then on. Several processes
@@ -43,24 +47,26 @@ def compile_ahead(command: JuliaCommand, cache: Path) -> JuliaCommand:
 
     Parameters
     ----------
-    command : JuliaCommand
-        Which Julia, and how it is started.
+    command : JuliaCommand or JuliacallCommand
+        Which Julia, and how it is started. What juliacall loads is compiled by the julia
+        program beside it, which keeps it in the same form.
     cache : Path
         The folder of compiled runners. Made if it is not there.
 
     Returns
     -------
-    JuliaCommand
+    JuliaCommand or JuliacallCommand
         The command as it was, where Julia could not do it or the folder cannot be written;
         the log says why.
     """
-    folder = cache / _key(command)
-    if os.pathsep in str(folder):
-        log.warning("the runner is not compiled ahead: Julia would take %s for several folders", folder)
+    julia = command if isinstance(command, JuliaCommand) else JuliaCommand(command.juliacall.executable)
+    if os.pathsep in str(cache):
+        log.warning("the runner is not compiled ahead: Julia would take %s for several folders", cache)
         return command
     try:
+        folder = cache / _key(julia)
         if not (folder / _READY).exists():
-            _compile(command, folder)
+            _compile(julia, folder)
         os.utime(folder / _READY)
     except (TaskqError, OSError) as error:
         log.warning("the runner could not be compiled ahead, so each Julia process starts later: %s", error)

@@ -16,6 +16,8 @@ from taskq_kernel.local.julia_project import (
 )
 
 CHILD = Path(__file__).parent / "juliacall_child.py"
+#: The folder with ``runner.jl``.
+JULIA_SOURCES = Path(__file__).parent / "julia"
 
 
 @dataclass(frozen=True)
@@ -30,11 +32,14 @@ class JuliacallCommand:
         taskq's own Julia project.
     threads : int
         Julia threads of each process. A slot is meant to be a core.
+    sources : Path
+        The folder with the runner; see `compiled` for another than the package's own.
     """
 
     juliacall: Juliacall
     project: Path
     threads: int = 1
+    sources: Path = JULIA_SOURCES
 
     @property
     def kind(self) -> str:
@@ -43,7 +48,7 @@ class JuliacallCommand:
     def argv(self, requests_fd: int, frames_fd: int) -> list[str]:
         # -P: the folder of the child is no place to import from. -u: what Python code in a
         # task prints comes when it is printed, as Julia's does.
-        return [sys.executable, "-P", "-u", str(CHILD), str(requests_fd), str(frames_fd)]
+        return [sys.executable, "-P", "-u", str(CHILD), str(requests_fd), str(frames_fd), str(self.sources)]
 
     def environment(self) -> dict[str, str]:
         return juliacall_environment(self.juliacall, self.project) | {
@@ -56,7 +61,7 @@ class JuliacallCommand:
     def needs(self) -> list[Path]:
         python = [Path(sys.executable), Path(sys.prefix), Path(sys.base_prefix), CHILD.parent]
         user_site = [Path(site.getuserbase())] if Path(site.getuserbase()).is_dir() else []
-        julia = [Path(self.juliacall.bindir).parent, Path(self.juliacall.library), self.project]
+        julia = [Path(self.juliacall.bindir).parent, Path(self.juliacall.library), self.project, self.sources]
         return [*python, *user_site, *julia]
 
     def probe(self) -> list[str]:

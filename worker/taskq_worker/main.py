@@ -17,11 +17,11 @@ from taskq_kernel.errors import SettingsError
 from taskq_kernel.local.folders import WORKER_FOLDERS, sweep_folders, temporary_folder
 from taskq_kernel.settings import Settings, read_broker_url, read_token, user_home
 from taskq_worker import descendants
-from taskq_worker.compiled import RUNNERS, compile_ahead
+from taskq_worker.choice import choose_what_starts
+from taskq_worker.compiled import RUNNERS
 from taskq_worker.isolation import Isolation, isolate
-from taskq_worker.runner import JuliaCommand, RunnerCommand
+from taskq_worker.runner import RunnerCommand
 from taskq_worker.supervisor import Supervisor, slots_of
-from taskq_worker.trial import choose_what_starts
 
 log = logging.getLogger(__name__)
 
@@ -57,8 +57,7 @@ def run(settings: Settings) -> int:
 
 def _prepare(settings: Settings, folder: Path) -> tuple[RunnerCommand, Isolation]:
     """What the slots run, and as whom."""
-    plain = choose_what_starts(settings)
-    compiled = compile_ahead(plain, user_home() / RUNNERS) if isinstance(plain, JuliaCommand) else plain
+    plain, compiled = choose_what_starts(settings, user_home() / RUNNERS)
     if compiled != plain:
         with suppress(SettingsError):
             isolation = isolate(settings, compiled, folder, slots_of(settings))

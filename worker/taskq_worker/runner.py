@@ -23,12 +23,9 @@ from taskq_kernel.local import julia_project
 from taskq_kernel.local.julia import find_julia, thread_setting
 from taskq_kernel.local.julia_project import project_environment
 from taskq_kernel.settings import Settings
-from taskq_worker.juliacall_command import find_juliacall
+from taskq_worker.juliacall_command import JULIA_SOURCES, JuliacallCommand, find_juliacall
 
 log = logging.getLogger(__name__)
-
-#: The folder with ``runner.jl``.
-JULIA_SOURCES = Path(__file__).parent / "julia"
 
 #: Variables of the supervisor that tasks see too. Everything else stays out: what is not
 #: listed may be a token.
@@ -108,7 +105,7 @@ class JuliaCommand:
         return [shutil.which(self.executable) or self.executable, "--version"]
 
 
-def choose_runner(settings: Settings) -> RunnerCommand:
+def choose_runner(settings: Settings) -> JuliaCommand | JuliacallCommand:
     """The kind of Julia process that the settings ask for.
 
     ``auto`` takes juliacall where it is ready to use, else the julia executable; with an

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import subprocess
@@ -15,11 +14,8 @@ from pathlib import Path
 from taskq_kernel.errors import SetupError
 from taskq_kernel.local.julia_project import Juliacall
 from taskq_kernel.local.programs import OnLine, gist
-from taskq_kernel.settings import Settings
 from taskq_worker.juliacall_command import JuliacallCommand
-from taskq_worker.runner import RunnerCommand, choose_runner, task_environment
-
-log = logging.getLogger(__name__)
+from taskq_worker.runner import RunnerCommand, task_environment
 
 #: How long a start may take. Julia compiles packages in one that it loads for the first time.
 TIMEOUT_S = 1800.0
@@ -88,25 +84,6 @@ def try_start(
         raise SetupError(f"{program} was not done after {timeout_s:g} s: {gist(said)}")
     if status != 0:
         raise SetupError(f"{program} ended with exit code {status}: {gist(said)}")
-
-
-def choose_what_starts(settings: Settings) -> RunnerCommand:
-    """`choose_runner`; and where that took juliacall by itself, and it does not start, the executable.
-
-    Raises
-    ------
-    SetupError
-        If there is no Julia that taskq can use.
-    """
-    chosen = choose_runner(settings)
-    if settings.runner != "auto" or not isinstance(chosen, JuliacallCommand):
-        return chosen
-    try:
-        try_start(chosen)
-    except SetupError as error:
-        log.warning("tasks run in the julia executable, for juliacall does not start: %s", error)
-        return choose_runner(settings.model_copy(update={"runner": "julia"}))
-    return chosen
 
 
 def try_juliacall(juliacall: Juliacall, project: Path, on_line: OnLine) -> None:

@@ -38,7 +38,7 @@ class _Runner:
         julia = os.environ.get("STAND_IN_JULIA")
         if julia:
             sources = Path(_seen["included"][0]).parent
-            command = [julia, "--startup-file=no", str(sources / "main.jl"), str(requests_fd), str(frames_fd)]
+            command = [julia, "--startup-file=no", str(sources / "main.jl"), str(requests_fd), str(frames_fd), ""]
             subprocess.run(command, pass_fds=(requests_fd, frames_fd), check=True)
 
 

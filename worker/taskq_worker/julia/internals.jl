@@ -37,10 +37,30 @@ end
 
 # Parsing and evaluating
 
+# Where Julia's parser gives up on nesting that is too deep for it (1.10 and later), it logs its
+# whole stack and asks the old parser. The log takes minutes to write, and tells nobody anything.
+quietly(parse) = Base.CoreLogging.with_logger(parse, Base.CoreLogging.NullLogger())
+
 "The whole of a task's code as one expression."
 function parse_all(code::String, file::String)
-    isdefined(Meta, :parseall) && return Meta.parseall(code; filename = file)  # 1.6 and later
+    isdefined(Meta, :parseall) && return quietly(() -> Meta.parseall(code; filename = file))  # 1.6 and later
     return Base.parse_input_line(code; filename = file)
+end
+
+"One statement of code from a place on, and the place after it."
+parse_statement(code::String, at::Int) = quietly(() -> Meta.parse(code, at; raise = false))
+
+"""
+    parser_complaints(reason) -> Vector{Any}
+
+What the parser found, each with `message`, `first_byte` and `last_byte`; empty before 1.10,
+and where the old parser was asked.
+"""
+function parser_complaints(@nospecialize(reason))
+    # A `Meta.ParseError`, whose `detail` is a `JuliaSyntax.ParseError`.
+    detail = reason isa Exception && hasfield(typeof(reason), :detail) ? reason.detail : nothing
+    hasfield(typeof(detail), :diagnostics) || return Any[]
+    return Any[one for one in detail.diagnostics if one.level === :error]
 end
 
 "The form in which a loop at top level may assign to the variables there, as in the REPL (1.5 and later)."

@@ -1,0 +1,67 @@
+"""Which of the kinds of Julia process a worker's slots run, compiled ahead, and known to start."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import sys
+import time
+from pathlib import Path
+
+from taskq_kernel.errors import SetupError
+from taskq_kernel.settings import Settings
+from taskq_worker.compiled import compile_ahead
+from taskq_worker.juliacall_command import JuliacallCommand
+from taskq_worker.runner import JuliaCommand, choose_runner
+from taskq_worker.trial import try_start
+
+log = logging.getLogger(__name__)
+
+#: How long what has started counts as known to start.
+_KNOWN_S = 86400.0
+
+
+def choose_what_starts(
+    settings: Settings, cache: Path
+) -> tuple[JuliaCommand | JuliacallCommand, JuliaCommand | JuliacallCommand]:
+    """What the slots run, as it is and compiled ahead.
+
+    Where ``auto`` has taken juliacall, and it does not start, that is the executable; the
+    log says why.
+
+    Parameters
+    ----------
+    settings : Settings
+        `runner`, `julia`, and the data folder.
+    cache : Path
+        The folder of compiled runners.
+
+    Raises
+    ------
+    SetupError
+        If there is no Julia that taskq can use.
+    """
+    plain = choose_runner(settings)
+    compiled = compile_ahead(plain, cache)
+    if settings.runner == "auto" and isinstance(compiled, JuliacallCommand):
+        try:
+            _try_once(compiled, cache)
+        except SetupError as error:
+            log.warning("tasks run in the julia executable, for juliacall does not start: %s", error)
+            return choose_what_starts(settings.model_copy(update={"runner": "julia"}), cache)
+    return plain, compiled
+
+
+def _try_once(command: JuliacallCommand, cache: Path) -> None:
+    """`try_start`, unless the same has started within the last day: loading juliacall takes seconds."""
+    known = cache / f"starts-{hashlib.sha256(f'{sys.executable} {command}'.encode()).hexdigest()[:16]}"
+    try:
+        if 0 <= time.time() - known.stat().st_mtime < _KNOWN_S:
+            return
+    except OSError:
+        pass
+    try_start(command)
+    try:
+        known.touch()
+    except OSError as error:
+        log.debug("that juliacall starts is not kept: %s", error)
