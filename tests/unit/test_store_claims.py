@@ -254,7 +254,7 @@ def test_each_attempt_has_output_of_its_own(lab: Lab) -> None:
     worker = lab.join()
     lab.claim(worker, task)
     lab.beat(worker, held(task), logs=[log(task, 1, "first")])
-    lab.finish(task, worker)
+    lab.fail(task, worker)
     lab.change("retry", task)
     lab.claim(worker, task)
     lab.beat(worker, held(task, attempt=2), logs=[log(task, 1, "second", attempt=2)])
