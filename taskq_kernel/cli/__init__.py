@@ -41,6 +41,7 @@ _COMMANDS = {
     "cancel": "change",
     "retry": "change",
     "delete": "change",
+    "completion": "completion",
 }
 
 

@@ -38,7 +38,7 @@ def down(home: Path | None) -> int:
 @settings_options("home")
 @as_json_option
 def status(home: Path | None, as_json: bool) -> int:
-    """Show the local stack and its processes.
+    """Show the local stack, its processes, what waits in its queues, its slots and its disk.
 
     Exit code 0 if all of it runs, 1 if parts of it do or RabbitMQ takes no messages, 3 if it is down.
     """
@@ -66,10 +66,25 @@ def _write_status(found: dict[str, Any]) -> None:
     for process in found["processes"]:
         pid = f"pid {process['pid']}" if process["pid"] else ""
         output.line(f"{process['role']:<12} {process['state']:<8} {pid}".rstrip())
+    _write_figures(found)
     if found["broker_blocked"]:
         output.line(f"tasks wait: {found['broker_blocked']}")
     for queue in found["unserved_queues"]:
         output.line(f"tasks wait in the queue {queue!r}, and no worker serves it")
+
+
+def _write_figures(found: dict[str, Any]) -> None:
+    """Write how much there is to do, and to do it with, as far as it is known."""
+    from taskq_kernel.client.display import size_text
+
+    if "slots_busy" in found:
+        output.line(f"{'slots':<12} {found['slots_busy']} of {found['slots_online']} busy")
+        counts = ", ".join(f"{count} {status}" for status, count in found["tasks"].items() if count)
+        output.line(f"{'tasks':<12} {counts or 'none'}")
+    for queue in found.get("queues", []):
+        output.line(f"{'queue':<12} {queue['name']}: {queue['waiting']} waiting")
+    if found["disk_free_bytes"] is not None:
+        output.line(f"{'disk':<12} {size_text(found['disk_free_bytes'])} free")
 
 
 @click.command(

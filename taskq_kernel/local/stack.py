@@ -33,6 +33,7 @@ from typing import Any
 from taskq_kernel.client.transport import GraphQLTransport
 from taskq_kernel.domain import Role
 from taskq_kernel.errors import ServiceError, ServiceUnreachable, SettingsError, StackError
+from taskq_kernel.local.figures import disk_free_bytes, figures
 from taskq_kernel.local.folders import WORKER_FOLDERS, sweep_folders
 from taskq_kernel.local.patience import Patience, spent_s
 from taskq_kernel.local.processes import Daemon, file_lock, free_port, port_is_free, write_private
@@ -186,7 +187,16 @@ class LocalStack:
             "unserved_queues": trouble.get("unservedQueues", []),
             "logs": shown(self.home / "logs"),
             "processes": self._processes(),
-        }
+            "disk_free_bytes": disk_free_bytes(self.home),
+        } | self._figures(info, trouble.get("unservedQueues", []))
+
+    def _figures(self, info: StackInfo | None, unserved_queues: list[str]) -> dict[str, Any]:
+        if info is None or self._daemons["service"].state != "running":
+            return {}
+        try:
+            return figures(_transport(info, ASK_TIMEOUT_S), unserved_queues)
+        except OSError:  # the file with the token
+            return {}
 
     def _trouble(self, info: StackInfo) -> dict[str, Any]:
         """What the service knows to be wrong, though everything runs; nothing while it does not answer."""

@@ -165,6 +165,23 @@ def test_ls_lists_the_newest_first_in_columns_or_as_json(taskq: Run) -> None:
     assert taskq("ls", "--name", "no such name").stdout.splitlines()[1:] == []
 
 
+def test_status_tells_what_waits_the_slots_and_the_disk(taskq: Run) -> None:
+    waiting = submit(taskq, "1", "--queue", "nobody-serves-this")
+    found = json.loads(taskq("status", "--json").stdout)
+    assert found["slots_online"] >= found["slots_busy"] >= 0
+    assert found["tasks"]["QUEUEING"] >= 1
+    queues = {queue["name"]: queue["waiting"] for queue in found["queues"]}
+    assert queues["default"] >= 0
+    assert queues["nobody-serves-this"] == 1
+    assert found["disk_free_bytes"] > 0
+    text = taskq("status").stdout
+    assert re.search(r"^slots +\d+ of \d+ busy$", text, re.MULTILINE)
+    assert re.search(r"^tasks +.*\d+ QUEUEING", text, re.MULTILINE)
+    assert re.search(r"^queue +default: \d+ waiting$", text, re.MULTILINE)
+    assert re.search(r"^disk +[\d.]+ [GMT]iB free$", text, re.MULTILINE)
+    taskq("cancel", waiting)
+
+
 def test_show_tells_all_there_is_to_know(taskq: Run) -> None:
     number = submit(taskq, "function root(x)\n    sqrt(x)\nend\nroot(-1.0)", "--name", "a root", "--arg", "n=1")
     taskq("wait", number)
