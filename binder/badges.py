@@ -4,11 +4,13 @@
     python binder/badges.py REPOSITORY-URL            # or for another repository
     python binder/badges.py --update [REPOSITORY-URL] # put them into the README
 
-A badge's address names the repository, so every fork has its own.
+A badge's address names the repository, so every fork has its own, and the README has none
+before it is told one.
 """
 
 from __future__ import annotations
 
+import argparse
 import re
 import subprocess
 import sys
@@ -57,40 +59,74 @@ def badges(repository: str) -> str:
 
 
 def _parts(repository: str) -> tuple[str, str]:
-    """Host and path of a repository's address."""
-    found = re.fullmatch(r"(?:\w+://)?(?:[^@/]+@)?([^/:]+)(?::\d+)?[:/](.+?)(?:\.git)?/?", repository.strip())
-    if found is None:
-        raise ValueError(f"{repository!r} is no address of a repository, such as https://host/owner/name")
-    return found[1], found[2]
+    """Host and path of a repository's address.
+
+    Raises
+    ------
+    ValueError
+        If it is none, or one that a BinderHub cannot fetch from.
+    """
+    address = repository.strip()
+    found = re.fullmatch(
+        r"(?:(?:https?|ssh|git)://)?(?:[^@/\s]+@)?([\w-]+(?:\.[\w-]+)+)(?::\d+)?[:/]([^\s?#]+?)(?:\.git)?/?", address
+    )
+    if found is None or (found[1] in _PROVIDERS and "/" not in found[2].strip("/")):
+        shown = re.sub(r"//[^@/]*@", "//...@", address)  # without a password
+        raise ValueError(
+            f"{shown!r} is no address that Binder can fetch a repository from: give one such as "
+            "https://github.com/owner/name"
+        )
+    return found[1], found[2].strip("/")
 
 
 def update(readme: str, repository: str) -> str:
-    """The README's text with this repository's badges in place of those it has."""
-    pattern = re.compile(r"(?:^\[!\[[^\]]+ on Binder\]\(\S+\)\]\(\S+\)\n)+", re.MULTILINE)
-    changed, count = pattern.subn(lambda _: badges(repository) + "\n", readme, count=1)
-    if not count:
-        raise ValueError("the README has no badges to replace")
-    return changed
+    """The README's text with this repository's badges, below its title, in place of those it has."""
+    made = badges(repository)
+    bare = re.sub(r"(?:^\[!\[[^\]]+ on Binder\]\(\S+\)\]\(\S+\)\n)+\n?", "", readme, flags=re.MULTILINE)
+    title, below, rest = bare.partition("\n\n")
+    if not title.startswith("# ") or not below:
+        raise ValueError("the README does not begin with a title, below which the badges would stand")
+    return f"{title}\n\n{made}\n\n{rest}"
+
+
+def origin() -> str:
+    """The address of this clone's remote `origin`.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    try:
+        asked = subprocess.run(
+            ["git", "remote", "get-url", "origin"], capture_output=True, encoding="utf-8", errors="replace", check=False
+        )
+    except OSError as error:
+        raise ValueError(f"git does not run ({error.strerror}): give the repository's address") from error
+    if asked.returncode:
+        raise ValueError("this clone has no remote `origin`: give the repository's address")
+    return asked.stdout
+
+
+def _arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="badges.py", description="The README's Binder badges for a repository.")
+    parser.add_argument("repository", nargs="?", help="its address; default: the remote `origin` of this clone")
+    parser.add_argument("--update", action="store_true", help="put them into the README instead of printing them")
+    return parser
 
 
 def main(arguments: list[str]) -> int:
     """Print the badges or put them into the README; the exit code."""
-    into_readme = arguments[:1] == ["--update"]
-    addresses = arguments[into_readme:]
-    if addresses:
-        repository = addresses[0]
-    else:
-        origin = subprocess.run(
-            ["git", "remote", "get-url", "origin"], capture_output=True, encoding="utf-8", errors="replace", check=False
-        )
-        if origin.returncode:
-            sys.stderr.write("this clone has no remote `origin`: give the repository's address\n")
-            return 2
-        repository = origin.stdout
-    if into_readme:
-        README.write_text(update(README.read_text("utf-8"), repository), "utf-8")
-    else:
-        sys.stdout.write(badges(repository) + "\n")
+    given = _arguments().parse_args(arguments)
+    try:
+        repository = given.repository or origin()
+        if given.update:
+            README.write_text(update(README.read_text("utf-8"), repository), "utf-8")
+        else:
+            sys.stdout.write(badges(repository) + "\n")
+    except (ValueError, OSError) as error:
+        sys.stderr.write(f"badges.py: {error}\n")
+        return 2
     return 0
 
 

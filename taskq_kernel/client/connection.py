@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from taskq_kernel.errors import ServiceUnreachable, SettingsError
+from taskq_kernel.client.progress import in_notebook, leave_line
+from taskq_kernel.errors import ServiceUnreachable, SettingsError, TaskqError
 from taskq_kernel.paths import absolute, from_text
 from taskq_kernel.secret_file import read_secret_file
 
@@ -49,7 +50,8 @@ def connect(
     """Connect to a taskq service.
 
     Without a URL: to ``TASKQ_URL`` where that is set, else to the local stack, which is
-    started if it does not run. Several programs and notebooks share one local stack.
+    started if it does not run. Several programs and notebooks share one local stack. In a
+    notebook it leaves a line that says what runs and how it ends.
 
     Parameters
     ----------
@@ -75,7 +77,13 @@ def connect(
     StackError, SetupError
         If no local stack can be started; the message says what is missing.
     """
-    authority = Path(ca_file) if ca_file is not None else None
+    client = _connected(url, token, Path(ca_file) if ca_file is not None else None, timeout_s)
+    if in_notebook():
+        leave_line(_what_runs(client, here=url is None and configured() is None))
+    return client
+
+
+def _connected(url: str | None, token: str | None, authority: Path | None, timeout_s: float) -> Client:
     address = _given(url, token, authority) if url is not None else configured()
     if address is None:
         address = _started_stack()
@@ -88,6 +96,21 @@ def connect(
     return client
 
 
+def _what_runs(client: Client, *, here: bool) -> str:
+    """What a client is connected to, and how that ends, for whoever reads the notebook."""
+    try:
+        slots = client.statistics().slots
+        with_slots = f", with {slots} slot{'s' * (slots != 1)},"
+    except TaskqError:  # a token that may not see them, for one
+        with_slots = ""
+    if not here:
+        return f"connected to taskq at {client.url}{with_slots.removesuffix(',')}; tasks go on without this notebook"
+    return (
+        f"taskq runs on this machine{with_slots} and goes on without this notebook; "
+        "`taskq down` in a terminal, or `!taskq down` here, ends it"
+    )
+
+
 _default_lock = threading.Lock()
 _default: Client | None = None
 
@@ -97,7 +120,7 @@ def default_client() -> Client:
     global _default
     with _default_lock:
         if _default is None or _default.closed:
-            _default = connect()
+            _default = _connected(None, None, None, 30.0)
         return _default
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from types import TracebackType
@@ -59,6 +60,13 @@ def in_notebook() -> bool:
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
     return shell is not None and getattr(shell, "kernel", None) is not None
+
+
+def leave_line(text: str) -> None:
+    """Leave a line in the notebook's output; nothing elsewhere, nor on a page that Voilà renders."""
+    if in_notebook() and not os.environ.get("SERVER_SOFTWARE", "").startswith("voila"):
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
 
 
 def _screen() -> _Screen | None:

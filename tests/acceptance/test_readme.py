@@ -27,6 +27,7 @@ EXCEPTED = {
     "make test": "it is the suite that this test is part of",
     "make demo": "test_demo.py runs it",
     "make dashboard": "test_dashboard.py runs it, without its set-up",
+    "jupyter lab notebooks/quickstart.ipynb": "it runs until Ctrl-C; test_board.py opens JupyterLab in a browser",
     ". .venv/bin/activate": "this test runs in an environment that is active already",
 }
 #: A block runs as cells do, so that magics and a bare `await` work.

@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from client_lab import TOKEN, data, errors, http_stub
@@ -116,6 +117,58 @@ def test_the_default_client_is_made_once_and_again_when_it_was_closed(monkeypatc
         assert connection.default_client() is first
         first.close()
         assert connection.default_client() is not first
+
+
+def statistics(slots: int) -> dict[str, Any]:
+    return {
+        "counts": [], "total": 0, "slots": slots, "busy": 0, "workersOnline": 1, "finishedPerMinute": 0.0,
+        "lastHour": [], "brokerConnected": True, "outboxLength": 0, "version": 1,
+    }  # fmt: skip
+
+
+@pytest.fixture
+def notebook(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "in_notebook", lambda: True)
+    monkeypatch.setattr("taskq_kernel.client.progress.in_notebook", lambda: True)
+
+
+def test_in_a_notebook_connect_leaves_a_line_that_says_what_runs_and_how_it_ends(
+    notebook: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with http_stub(data(me={"name": "ann"}), data(statistics=statistics(4))) as stub:
+        monkeypatch.setattr(connection, "_started_stack", lambda: connection.Address(stub.url, TOKEN))
+        connect()
+    assert capsys.readouterr().out == (
+        "taskq runs on this machine, with 4 slots, and goes on without this notebook; "
+        "`taskq down` in a terminal, or `!taskq down` here, ends it\n"
+    )
+
+
+def test_of_a_service_elsewhere_the_line_says_where_it_is(
+    notebook: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with http_stub(data(me={"name": "ann"}), data(statistics=statistics(1))) as stub:
+        connect(stub.url, "t")
+        assert capsys.readouterr().out == (
+            f"connected to taskq at {stub.url}, with 1 slot; tasks go on without this notebook\n"
+        )
+    with http_stub(data(me={"name": "ann"}), errors("FORBIDDEN", "not yours")) as stub:
+        connect(stub.url, "t")
+        assert f"connected to taskq at {stub.url}; " in capsys.readouterr().out
+
+
+def test_the_line_is_left_in_notebooks_alone_and_not_on_a_page(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with http_stub(data(me={"name": "ann"})) as stub:
+        connect(stub.url, "t")
+        assert len(stub.requests) == 1
+    monkeypatch.setattr(connection, "in_notebook", lambda: True)
+    monkeypatch.setattr("taskq_kernel.client.progress.in_notebook", lambda: True)
+    monkeypatch.setenv("SERVER_SOFTWARE", "voila/0.5.8")
+    with http_stub(data(me={"name": "ann"}), data(statistics=statistics(1))) as stub:
+        connect(stub.url, "t")
+    assert capsys.readouterr().out == ""
 
 
 HEAVY = ("pandas", "numpy", "pydantic", "sqlalchemy", "graphene", "uvicorn", "urllib3", "websockets", "rich", "pika")
