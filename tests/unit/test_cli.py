@@ -30,6 +30,7 @@ TASK = {
     "id": "u-1", "number": 7, "name": "sum", "status": "FINISHED", "attempt": 1, "version": 9, "progress": 1.0,
     "progressMessage": None, "value": 55, "valueKind": "JSON", "valueType": "Int64", "valueText": "55",
     "valueNote": "", "valueRef": None, "error": None, "worker": "w1", "seconds": 0.25, "lost": 0,
+    "waitsFor": None, "repeats": None,
     "owner": "ann", "arguments": {"n": 3},
     "createdAt": (datetime.now(UTC) - timedelta(days=2, hours=1)).isoformat(),
 }  # fmt: skip
@@ -257,7 +258,7 @@ HOSTILE = TASK | {
     "memoryLimit": None,
     "progressMessage": EVIL, "error": {"name": EVIL, "message": f"{EVIL}\r\n{EVIL}", "stacktrace": EVIL, "line": 1},
     "value": EVIL, "valueText": EVIL, "valueType": EVIL, "valueNote": EVIL, "code": EVIL, "arguments": {EVIL: EVIL},
-    "history": [{"at": "2026", "status": "FAILED", "reason": EVIL}],
+    "history": [{"at": "2026-01-02T03:04:05Z", "status": "FAILED", "reason": EVIL}],
     "logs": [{"seq": 1, "attempt": 1, "stream": "stdout", "text": EVIL}],
 }  # fmt: skip
 

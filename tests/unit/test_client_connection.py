@@ -122,7 +122,8 @@ def test_the_default_client_is_made_once_and_again_when_it_was_closed(monkeypatc
 def statistics(slots: int) -> dict[str, Any]:
     return {
         "counts": [], "total": 0, "slots": slots, "busy": 0, "workersOnline": 1, "finishedPerMinute": 0.0,
-        "lastHour": [], "brokerConnected": True, "outboxLength": 0, "version": 1,
+        "lastHour": [], "brokerConnected": True, "brokerBlocked": None, "unservedQueues": [], "outboxLength": 0,
+        "version": 1,
     }  # fmt: skip
 
 
