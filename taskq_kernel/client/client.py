@@ -5,8 +5,6 @@ from __future__ import annotations
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from taskq_kernel.client import operations
 from taskq_kernel.client.batch import Batch
 from taskq_kernel.client.feed import Feed
+from taskq_kernel.client.fleet import Statistics, WorkerInfo, statistics_of, worker_info
 from taskq_kernel.client.known import KnownTasks
 from taskq_kernel.client.options import task_input
 from taskq_kernel.client.pickling import client_of, keep_in_mind
@@ -25,57 +24,6 @@ from taskq_kernel.errors import InvalidTask, TaskqError, TaskTimeout
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-@dataclass(frozen=True)
-class WorkerInfo:
-    """A worker, as the service sees it."""
-
-    id: str
-    name: str
-    host: str
-    pid: int
-    runner: str
-    julia_version: str
-    queues: list[str]
-    slots: int
-    busy: int
-    state: str
-    joined_at: datetime
-    last_seen_at: datetime
-
-
-@dataclass(frozen=True)
-class Statistics:
-    """Where everything stands.
-
-    Attributes
-    ----------
-    counts : dict
-        Tasks of each status.
-    slots, busy : int
-        Slots of the workers that are there, and how many of them work.
-    last_hour : list of (datetime, int, int)
-        For each of the last 60 minutes: when it began, tasks FINISHED and FAILED in it.
-    outbox_length : int
-        Tasks not yet handed to RabbitMQ.
-    broker_blocked : str or None
-        Why RabbitMQ takes no messages, and what to do.
-    unserved_queues : list of str
-        Queues in which tasks wait, and that no worker serves.
-    """
-
-    counts: dict[TaskStatus, int]
-    total: int
-    slots: int
-    busy: int
-    workers_online: int
-    finished_per_minute: float
-    last_hour: list[tuple[datetime, int, int]] = field(repr=False)
-    broker_connected: bool
-    outbox_length: int
-    broker_blocked: str | None = None
-    unserved_queues: list[str] = field(default_factory=list)
 
 
 class Client:
@@ -305,11 +253,11 @@ class Client:
 
     def workers(self, *, everyone: bool = False) -> list[WorkerInfo]:
         """The workers that are there; with ``everyone`` also those that left or were lost."""
-        return [_worker(data) for data in operations.workers(self._transport, everyone=everyone)]
+        return [worker_info(data) for data in operations.workers(self._transport, everyone=everyone)]
 
     def statistics(self) -> Statistics:
         """Where everything stands: tasks by status, slots, pace, the broker."""
-        return _statistics(operations.statistics(self._transport))
+        return statistics_of(operations.statistics(self._transport))
 
     def _select(
         self, fields: str, limit: int | None, newest_first: bool, selection: Mapping[str, Any]
@@ -415,36 +363,3 @@ _CHANGED = "id status attempt version"
 
 def _as_options(one: str | Mapping[str, Any]) -> dict[str, Any]:
     return {"code": one} if isinstance(one, str) else dict(one)
-
-
-def _worker(data: Mapping[str, Any]) -> WorkerInfo:
-    return WorkerInfo(
-        id=data["id"],
-        name=data["name"],
-        host=data["host"],
-        pid=data["pid"],
-        runner=data["runner"],
-        julia_version=data["juliaVersion"],
-        queues=data["queues"],
-        slots=data["slots"],
-        busy=data["busy"],
-        state=data["state"],
-        joined_at=datetime.fromisoformat(data["joinedAt"]),
-        last_seen_at=datetime.fromisoformat(data["lastSeenAt"]),
-    )
-
-
-def _statistics(data: Mapping[str, Any]) -> Statistics:
-    return Statistics(
-        counts={TaskStatus(one["status"]): one["count"] for one in data["counts"]},
-        total=data["total"],
-        slots=data["slots"],
-        busy=data["busy"],
-        workers_online=data["workersOnline"],
-        finished_per_minute=data["finishedPerMinute"],
-        last_hour=[(datetime.fromisoformat(one["at"]), one["finished"], one["failed"]) for one in data["lastHour"]],
-        broker_connected=data["brokerConnected"],
-        outbox_length=data["outboxLength"],
-        broker_blocked=data["brokerBlocked"],
-        unserved_queues=data["unservedQueues"],
-    )
