@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import math
+import multiprocessing
 import threading
 import time
+import warnings
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -260,3 +263,20 @@ def test_a_cell_is_a_task(at_home: RunningStack) -> None:
         task.result(timeout=0.01)
     assert task.result(timeout=30) == 5
     connection.default_client().close()
+
+
+def test_tasks_travel_to_other_processes_and_are_waited_for_there(at_home: RunningStack, q: Client) -> None:
+    good, bad = q.submit("6 * 7"), q.submit("sqrt(-1.0)")
+    for method in ("spawn", "fork"):
+        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context(method)) as pool, warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # threads and a fork: it is what is tried
+            assert pool.submit(_result_of, good).result(timeout=60) == 42
+            with pytest.raises(TaskFailed) as raised:
+                pool.submit(_result_of, bad).result(timeout=60)
+            assert raised.value.name == "DomainError"
+            assert raised.value.task is bad
+        assert q.task(good.number).result(timeout=60) == 42
+
+
+def _result_of(task: Any) -> Any:
+    return task.result(timeout=60)
