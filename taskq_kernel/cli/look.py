@@ -12,6 +12,7 @@ from taskq_kernel.cli import DONE, INTERRUPTED, output
 from taskq_kernel.cli.options import as_json_option, examples
 from taskq_kernel.errors import ServiceUnreachable
 from taskq_kernel.printable import ColouredLog, one_line, printable
+from taskq_kernel.value_text import written
 
 if TYPE_CHECKING:
     from taskq_kernel.client.transport import GraphQLTransport
@@ -93,7 +94,7 @@ def _described(task: dict[str, Any]) -> str:
         "batch": task["batch"],
         "repeats": task["repeats"],
         "id": task["id"],
-        "arguments": output.as_json(task["arguments"]).decode() if task["arguments"] else None,
+        "arguments": written(task["arguments"]) if task["arguments"] else None,
     }
     lines = [f"task {task['number']}: {one_line(task['name'])}", ""]
     lines += [f"{name:<13} {one_line(str(value))}" for name, value in facts.items() if value not in (None, "")]
@@ -115,7 +116,7 @@ def _described(task: dict[str, Any]) -> str:
 
 def _value_text(task: dict[str, Any]) -> str:
     if task["valueKind"] == "JSON" and task["valueRef"] is None:
-        return output.as_json(task["value"]).decode()
+        return written(task["value"])
     if task["valueKind"] == "REPR" and task["valueRef"] is None:
         return str(task["value"]["repr"])
     return str(task["valueText"])

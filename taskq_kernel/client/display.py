@@ -111,7 +111,7 @@ def task_card(data: Mapping[str, Any]) -> str:
     if said:
         body += (
             f'<div style="{_MONO};margin-top:4px;white-space:pre-wrap;overflow-wrap:anywhere">'
-            f"{escape(said[:2000])}</div>"
+            f"{escape(_shortened(said, 2000))}</div>"
         )
     if data.get("valueNote"):
         body += f'<div style="{_FAINT}">{escape(data["valueNote"])}</div>'

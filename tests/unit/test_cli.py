@@ -255,7 +255,7 @@ EVIL = "evil\x1b]0;title\x07\x1b[2J\x9b31m\u202e"
 HOSTILE = TASK | {
     "name": f"{EVIL}\nstatus        FINISHED", "worker": EVIL, "owner": EVIL, "queue": EVIL, "batch": EVIL,
     "status": "FAILED", "finishedAt": None, "maxAttempts": 1, "priority": 1, "timeoutSeconds": None,
-    "memoryLimit": None,
+    "memoryLimit": None, "repeats": None, "waitsFor": EVIL, "createdAt": "2026-01-02T03:04:05Z",
     "progressMessage": EVIL, "error": {"name": EVIL, "message": f"{EVIL}\r\n{EVIL}", "stacktrace": EVIL, "line": 1},
     "value": EVIL, "valueText": EVIL, "valueType": EVIL, "valueNote": EVIL, "code": EVIL, "arguments": {EVIL: EVIL},
     "history": [{"at": "2026-01-02T03:04:05Z", "status": "FAILED", "reason": EVIL}],

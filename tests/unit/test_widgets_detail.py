@@ -156,3 +156,48 @@ def test_what_has_finished_is_run_again_as_a_new_task_which_is_shown_and_other_t
     client.may_answer.set()
     eventually(lambda: not detail._acting, "it is done")
     assert (client.retries, detail._id) == (1, gives)
+
+
+def finished(value: Any, **given: Any) -> dict[str, Any]:
+    return whole("FINISHED", 9) | {"value": value, "valueKind": "JSON", "valueText": "", "valueType": "X", **given}
+
+
+def test_all_of_a_value_is_shown_when_it_is_asked_for_and_of_the_next_task_the_beginning(
+    detail: TaskDetail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers(monkeypatch, lambda: finished(list(range(20_000))))
+    detail.show("id-1")
+    detail._refresh()
+    assert detail.result["more"]
+    assert "of 128,890 characters" in detail.result["note"]
+
+    detail._receive({"type": "whole", "view": "v"})
+    detail._refresh()
+    assert detail.result["text"].endswith(", 19998, 19999]")
+    assert "more" not in detail.result
+
+    detail.show("id-1")
+    detail._refresh()
+    assert detail.result["more"]
+
+
+def test_another_slice_of_a_large_array_is_shown_without_reading_it_again(
+    detail: TaskDetail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[str] = []
+
+    def get_blob(ref: str) -> bytes:
+        reads.append(ref)
+        return b"[[[1, 2], [3, 4]], [[5, 6], [7, 8]]]"
+
+    detail._live.client._transport = SimpleNamespace(get_blob=get_blob)  # type: ignore[assignment]
+    answers(monkeypatch, lambda: finished(None, valueRef="ref", valueSize=36))
+    detail.show("id-1")
+    detail._refresh()
+    assert detail.result["rows"] == [["1", "1", "3"], ["2", "5", "7"]]
+
+    detail._receive({"type": "slice", "at": 1, "view": "v"})
+    detail._refresh()
+    assert detail.result["slices"]["name"] == "[:, :, 2]"
+    assert detail.result["rows"] == [["1", "2", "4"], ["2", "6", "8"]]
+    assert reads == ["ref"]

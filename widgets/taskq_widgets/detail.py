@@ -55,9 +55,12 @@ class TaskDetail(Panel):
         The height of the whole, a CSS length; empty for what the content takes.
     """
 
-    _esm = panel_script("detail.js")
+    _esm = panel_script("pictures.js", "detail.js")
     _css = stylesheet("board.css")
-    _handlers: ClassVar[dict[str, str]] = {"act": "_on_act", "tab": "_on_tab", "log": "_on_log", "show": "_on_show"}
+    _handlers: ClassVar[dict[str, str]] = {
+        "act": "_on_act", "tab": "_on_tab", "log": "_on_log", "whole": "_on_whole", "slice": "_on_slice",
+        "show": "_on_show",
+    }  # fmt: skip
 
     state = traitlets.Enum(["empty", "loading", "ready", "gone", "error"], "empty").tag(sync=True)
     message = traitlets.Unicode().tag(sync=True)
@@ -82,6 +85,10 @@ class TaskDetail(Panel):
         self._recalled = False
         #: What the feed tells while a task is read; None while none is.
         self._meanwhile: dict[str, dict[str, Any]] | None = None
+        #: How the value is looked at: all of it or the beginning, and which slice of it.
+        self._whole, self._slice = False, 0
+        #: A large value that was read, and where it is kept.
+        self._blob: tuple[str, Any] = ("", None)
         self._log: list[dict[str, Any]] = []
         self._log_attempt = -1
         self._log_complete = False
@@ -104,6 +111,7 @@ class TaskDetail(Panel):
             self._recalled = False
             self._id = str(getattr(task, "id", task))
             self._data, self._stale = {}, True
+            self._whole, self._slice, self._blob = False, 0, ("", None)
             self._log, self._log_attempt, self._log_complete = [], -1, False
         with self._together():
             self.state, self.message, self.tab = "loading", "", tab or "result"
@@ -150,6 +158,14 @@ class TaskDetail(Panel):
             if content["attempt"] != self._log_attempt:
                 chunks = list(self._log)
         self._send_log(chunks, content["view"])
+
+    def _on_whole(self, _content: dict[str, Any]) -> None:
+        """Show all of the value."""
+        self._whole = True
+
+    def _on_slice(self, content: dict[str, Any]) -> None:
+        """Show another slice of an array of more than two dimensions."""
+        self._slice = int(content["at"])
 
     def _act(self, action: str, task_id: str) -> None:
         try:
@@ -277,17 +293,24 @@ class TaskDetail(Panel):
         if ref and size > MOST_BYTES:
             note = f"{size / 1e6:,.1f} MB are too much to show here. In Python: q.task({data['number']}).value"
             return {"form": "text", "text": data.get("valueText") or "", "note": note}
-        value = data.get("value")
-        if ref:
-            if self.result.get("ref") == ref:
-                return self.result
-            try:
-                value = decode_json(self._live.transport.get_blob(ref))
-            except TaskqError as error:
-                return {"form": "none", "text": f"The value cannot be read: {error}"}
-        shown = present(data.get("valueKind"), value, data.get("valueText") or "")
+        look = [ref or "", self._whole, self._slice]
+        if ref and self.result.get("look") == look:
+            return self.result
+        try:
+            value = self._large(ref) if ref else data.get("value")
+        except TaskqError as error:
+            return {"form": "none", "text": f"The value cannot be read: {error}"}
+        text, julia_type = data.get("valueText") or "", data.get("valueType") or ""
+        shown = present(data.get("valueKind"), value, text, julia_type, whole=self._whole, at=self._slice)
         remarks = [data.get("valueNote") or "", shown.get("note", "")]
-        return shown | {"type": data.get("valueType") or "", "note": " ".join(filter(None, remarks)), "ref": ref or ""}
+        if self._whole and shown.get("note"):
+            remarks.append(f"All of it in Python: q.task({data['number']}).value")
+        return shown | {"type": julia_type, "note": " ".join(filter(None, remarks)), "look": look}
+
+    def _large(self, ref: str) -> Any:
+        if self._blob[0] != ref:
+            self._blob = (ref, decode_json(self._live.transport.get_blob(ref)))
+        return self._blob[1]
 
     # -- the log
 

@@ -172,7 +172,9 @@ class DetailDisplay extends Display {
     if (shown === this.shownPanel) return;
     this.shownPanel = shown;
     const content = { result: () => this.result(), code: () => this.code(), log: () => [this.log], error: () => this.error(), history: () => this.history() };
+    const slicing = this.panel.querySelector(".tqp-slices input:focus") !== null;
     this.panel.replaceChildren(...content[/** @type {keyof typeof content} */ (tab)]());
+    if (slicing) /** @type {HTMLElement | null} */ (this.panel.querySelector(".tqp-slices input"))?.focus();
   }
 
   // -- result
@@ -186,13 +188,25 @@ class DetailDisplay extends Display {
       value: () => [h("p", { class: "tqp-value" }, result.text)],
       text: () => [h("pre", { class: "tqp-text" }, result.text)],
       grid: () => [grid(result)],
-      plot: () => [plot(result.values), h("pre", { class: "tqp-text" }, result.text)],
       image: () => [/** @type {HTMLElement} */ (h("img", { class: "tqp-image", src: result.source, alt: result.text || "The task's value, an image" }))],
       html: () => [h("iframe", { class: "tqp-frame", sandbox: "", title: "The task's value", srcdoc: FRAME_HEAD + result.html })],
     };
     const made = parts[/** @type {keyof typeof parts} */ (result.form)]?.() ?? [];
+    if (result.picture) made.unshift(picture(result.picture));
+    if (result.slices) made.unshift(this.slices(result.slices));
+    if (result.empty) made.push(h("p", { class: "tqp-quiet-text" }, result.empty));
     if (note) made.push(h("p", { class: "tqp-quiet-text tqp-value-note" }, note));
+    if (result.more) made.push(h("p", { class: "tqp-more-button" }, button("down", "Show all", { onclick: () => this.send({ type: "whole" }) })));
     return made;
+  }
+
+  /** Which matrix of an array of more dimensions is shown. @param {{ count: number, at: number, name: string }} slices */
+  slices({ count, at, name }) {
+    const label = h("output", {}, name);
+    const range = /** @type {HTMLInputElement} */ (h("input", { type: "range", min: 1, max: count, value: at + 1, "aria-label": "Slice", "aria-valuetext": name }));
+    range.addEventListener("change", () => this.send({ type: "slice", at: Number(range.value) - 1 }));
+    range.addEventListener("input", () => setText(label, `slice ${amount(Number(range.value))} of ${amount(count)}`));
+    return h("label", { class: "tqp-slices" }, "Slice", range, label);
   }
 
   // -- code
@@ -294,26 +308,12 @@ function scrolling(label, table) {
 
 /** A table of cells. @param {{ head: string[] | null, rows: string[][], named?: boolean }} result */
 function grid({ head, rows, named }) {
-  const numeric = (/** @type {number} */ i) => rows.every((row) => /^-?[\d.]+(e[-+]?\d+)?$|^(missing|NaN|-?Inf)?$/.test(row[i] ?? ""));
+  const numeric = (/** @type {number} */ i) => rows.every((row) => /^-?[\d.]+(e[-+]?\d+)?$|^(missing|nothing|NaN|-?Inf)?$/.test(row[i] ?? ""));
   const ends = Array.from({ length: Math.max(0, ...rows.map((row) => row.length)) }, (_, i) => (numeric(i) && !(named && i === 0) ? "tqp-end" : ""));
-  const cells = (/** @type {string[]} */ row) => row.map((text, i) => (named && i === 0 ? h("th", { scope: "row" }, text) : h("td", { class: ends[i], title: text.length > 40 ? text : null }, text)));
+  const cells = (/** @type {string[]} */ row) => row.map((text, i) => (named && i === 0 ? h("th", { scope: "row" }, text) : h("td", { class: text.length > 60 || text.includes("\n") ? "tqp-long" : ends[i] }, text)));
   return scrolling("The task's value", h("table", { class: "tqp-grid" },
     head ? h("thead", {}, h("tr", {}, ...head.map((text, i) => h("th", { scope: "col", class: ends[i] }, text)))) : null,
     h("tbody", {}, ...rows.map((row) => h("tr", {}, ...cells(row))))));
-}
-
-/** Numbers in a row as a line. @param {number[]} values */
-function plot(values) {
-  const [width, height, edge] = [600, 140, 6];
-  const low = Math.min(...values);
-  const high = Math.max(...values);
-  const up = (/** @type {number} */ value) => (high === low ? height / 2 : height - edge - ((value - low) / (high - low)) * (height - 2 * edge));
-  const points = values.map((value, i) => `${((i * width) / Math.max(1, values.length - 1)).toFixed(1)},${up(value).toFixed(1)}`).join(" ");
-  const text = (/** @type {number} */ value) => Number(value.toPrecision(4)).toString();
-  return h("figure", { class: "tqp-plot" },
-    /** @type {any} */ (svg("svg", { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", role: "img", "aria-label": `${values.length} numbers from ${text(low)} to ${text(high)}` },
-      svg("polyline", { points, class: "tqp-chart-line" }))),
-    h("figcaption", {}, h("span", {}, text(high)), h("span", {}, text(low))));
 }
 
 /** @param {{ model: Model, el: HTMLElement }} context */

@@ -53,7 +53,7 @@ function brief(io::IOBuffer, @nospecialize(x), m::Module, depth::Int)
     if x isa Union{Nothing,Missing,Bool,Signed,Unsigned,BigInt} && is_builtin(x)
         print_any(io, x)
     elseif x isa Union{Float16,Float32,Float64}
-        print_any(IOContext(io, :compact => true), x)
+        print_any(io, x)
     elseif x isa String
         print_any(io, repr(String(first(x, LINE_LENGTH))))
     elseif x isa Symbol
