@@ -75,7 +75,7 @@ def whole(board: Board) -> None:
 def tasks(board: Board) -> None:
     """Single tasks: a value, and an error."""
     for picture, name, part in (
-        ("result", "damped wave", ".tqp-plot"), ("error", "root of a negative number", ".tqp-error-name"),
+        ("result", "damped wave", ".tqp-picture"), ("error", "root of a negative number", ".tqp-error-name"),
     ):  # fmt: skip
         board.row(name).locator(".tq-open-task").click()
         expect(board.detail.locator(part)).to_be_visible()

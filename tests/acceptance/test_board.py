@@ -343,7 +343,7 @@ def test_axe_finds_nothing_serious_in_the_light_and_in_the_dark(
             expect(board.detail.locator(".tqp-error-name")).to_be_visible()
             assert violations(board.page) == []
             board.row(name).filter(has_not_text="failed").locator(".tq-open-task").click()
-            expect(board.detail.locator(".tqp-plot")).to_be_visible()
+            expect(board.detail.locator(".tqp-picture")).to_be_visible()
             for tab in ("Result", "Code", "Log", "History"):
                 board.detail.get_by_role("tab", name=tab).click()
                 assert violations(board.page, ".tqp-detail") == []
