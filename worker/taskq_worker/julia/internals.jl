@@ -145,6 +145,14 @@ function loaded(name::Symbol)
     return nothing
 end
 
+"A package that is loaded, known by its UUID, whatever else has its name; `nothing` if it is not."
+function loaded(package::Base.PkgId)
+    for m in Base.loaded_modules_array()
+        Base.PkgId(m) == package && return m
+    end
+    return nothing
+end
+
 "The active project's file; `nothing` where Julia was started without one."
 active_project() = Base.active_project(false)
 
