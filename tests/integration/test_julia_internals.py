@@ -65,6 +65,35 @@ def test_a_process_whose_julia_is_otherwise_than_known_says_so_and_ends() -> Non
     assert re.search(r"^taskq does not know Julia 1\.\S+ yet: UndefVarError: .*queues.*\n\Z", done.stderr, re.MULTILINE)
 
 
+#: The forms that newer Julias have, in one that lacks them: there is no vector of queues to look into.
+NEWER_FORMS = """
+isdefined(Base, :workqueue_for) || Core.eval(Base, :(workqueue_for(thread::Int) = Workqueues[thread]))
+isdefined(Threads, :maxthreadid) || Core.eval(Threads, :(maxthreadid() = nthreads()))
+if !isdefined(Base, :set_active_project)
+    Core.eval(Base, :(set_active_project(project) = (ACTIVE_PROJECT[] = project; nothing)))
+end
+"""
+
+
+@pytest.mark.parametrize("forms", ["", NEWER_FORMS], ids=["as it is", "as newer ones"])
+def test_tasks_that_are_left_behind_and_a_changed_project_are_seen_in_every_form(forms: str) -> None:
+    done = run_julia(
+        forms + """
+        yield()  # Julia's own
+        before = TaskqRunner.work_waits()
+        @async 1
+        print((before, TaskqRunner.work_waits()), " ")
+        yield()
+        print(TaskqRunner.work_waits(), " ")
+        TaskqRunner.activate("/nowhere/Project.toml")
+        print(TaskqRunner.active_project(), " ")
+        TaskqRunner.activate(nothing)
+        print(TaskqRunner.active_project())
+        """
+    )
+    assert done.stdout == "(false, true) false /nowhere/Project.toml nothing", done.stderr
+
+
 #: What Julia 1.10 and newer make of code that does not parse, with the parser's own words.
 NEWER_PARSER = """
 struct Complaint; first_byte::Int; last_byte::Int; level::Symbol; message::String; end

@@ -172,6 +172,7 @@ def test_the_child_makes_few_calls_and_in_this_order(ready: Path, tmp_path: Path
     assert {"PYTHON_JULIACALL_EXE", "PYTHON_JULIACALL_PROJECT"} <= seen["environment"].keys()
     assert [Path(path).name for path in seen["included"]] == ["load.jl", "python.jl"]
     assert len(seen["main"]) == 2
+    assert seen["utf8"] == 1
 
 
 def test_signals_are_handled_even_if_nobody_asked_for_it(tmp_path: Path) -> None:

@@ -90,9 +90,12 @@ argument_count(method::Method) = Int(method.nargs) - 1  # without the function i
 argument_names(method::Method) = Base.method_argnames(method)[2:end]
 keyword_names(method::Method) = Base.invokelatest(Base.kwarg_decl, method)
 
+"A type without its `where`s."
+unwrapped(@nospecialize(t)) = Base.unwrap_unionall(t)
+
 "The parts of a type that may name other types: its bounds, its members or its parameters."
 function parts_of(@nospecialize(t))
-    t isa UnionAll && return Any[Base.unwrap_unionall(t)]
+    t isa UnionAll && return Any[unwrapped(t)]
     t isa TypeVar && return Any[t.ub]
     t isa Union && return Any[t.a, t.b]
     # 1.7 and later; before, Vararg is a type like others.
@@ -111,7 +114,7 @@ function argument_types(frame::StackTraces.StackFrame)
     info isa Core.CodeInstance && (info = info.def)
     isdefined(Core, :ABIOverride) && info isa Core.ABIOverride && (info = info.def)
     info isa Core.MethodInstance || return nothing
-    signature = Base.unwrap_unionall(info.specTypes)
+    signature = unwrapped(info.specTypes)
     signature isa DataType && signature <: Tuple || return nothing
     return Any[signature.parameters[i] for i in 2:length(signature.parameters)]
 end

@@ -41,7 +41,7 @@ end
 # What a filter leaves of a table may be no row at all: then the rows' type still has the columns' names.
 function names_of_rows(@nospecialize(T))
     (T isa Type && T <: NamedTuple && T !== Union{}) || return ()
-    named = Base.unwrap_unionall(T)
+    named = unwrapped(T)
     names = named isa DataType ? named.parameters[1] : ()
     return names isa Tuple ? names : ()  # not of `NamedTuple` alone, which has any names
 end
