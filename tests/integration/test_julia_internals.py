@@ -46,12 +46,15 @@ def test_a_descriptor_is_a_number_in_either_of_its_forms(number: str) -> None:
 
 
 def test_a_process_whose_julia_lacks_something_says_so_in_one_sentence_and_ends() -> None:
-    lacks = 'push!(TaskqRunner.INTERNALS, (Base, "gone|gone_too", "see what is left behind"))'
+    lacks = (
+        'push!(TaskqRunner.INTERNALS, (Base, "gone|gone_too", "see what is left behind"), (Method, "worlds", "count"))'
+    )
     done = run_julia(f"{lacks}; TaskqRunner.main(0, 1)")
     assert done.returncode == 1
     assert done.stdout == ""
     assert re.fullmatch(
-        r"taskq does not know Julia 1\.\S+ yet: it lacks Base\.gone or gone_too \(to see what is left behind\)\n",
+        r"taskq does not know Julia 1\.\S+ yet: it lacks Base\.gone or gone_too \(to see what is left behind\), "
+        r"Method\.worlds \(to count\)\n",
         done.stderr,
     )
 

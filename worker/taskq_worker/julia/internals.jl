@@ -5,7 +5,7 @@
 # 1.12, and 1.13 and 1.14 in development). `missing_internals` says at a process's start what
 # a newer Julia has taken away.
 
-"What this file stands on, by module and name, and what it is for. `|`: one of these will do."
+"What this file stands on, by module or type and name, and what it is for. `|`: one of these will do."
 const INTERNALS = [
     (Base, "get_world_counter", "know which methods a task has added"),
     (Base, "workqueue_for|Workqueues", "notice Julia tasks that are left behind"),
@@ -18,7 +18,14 @@ const INTERNALS = [
     (Base, "unwrap_unionall", "look into the signatures of methods"),
     (Base, "current_exceptions|catch_stack", "tell why a task failed"),
     (Core, "kwcall|kwfunc", "call functions with keyword arguments"),
+    (Method, "primary_world", "know which methods a task has added"),
+    (Method, "nargs", "tell which arguments a function takes"),
+    (StackTraces.StackFrame, "linfo", "tell the types of arguments in a stack trace"),
+    (Core.MethodInstance, "specTypes", "tell the types of arguments in a stack trace"),
 ]
+
+has(m::Module, name::Symbol) = isdefined(m, name)
+has(T::Type, name::Symbol) = hasfield(T, name)
 
 """
     missing_internals() -> String
@@ -27,9 +34,9 @@ What of `INTERNALS` this Julia does not have, as one sentence; empty if it has a
 """
 function missing_internals()
     lacking = String[]
-    for (m, names, purpose) in INTERNALS
-        any(name -> isdefined(m, Symbol(name)), split(names, '|')) && continue
-        push!(lacking, string(m, ".", replace(names, "|" => " or "), " (to ", purpose, ")"))
+    for (owner, names, purpose) in INTERNALS
+        any(name -> has(owner, Symbol(name)), split(names, '|')) && continue
+        push!(lacking, string(owner, ".", replace(names, "|" => " or "), " (to ", purpose, ")"))
     end
     isempty(lacking) && return ""
     return string("taskq does not know Julia ", VERSION, " yet: it lacks ", join(lacking, ", "))
