@@ -230,6 +230,9 @@ def test_the_command_hands_the_named_julia_on(
 
     assert done.exit_code == 0, done.output
     assert resolved_with == [str(julia)]
+    assert "juliacall 0.9.37 is ready, with Julia 1.11.3" in done.output
+    # For who names an executable gets it, unless they ask for the other.
+    assert "set TASKQ_RUNNER=juliacall" in done.output
 
 
 PKG_FAILS = """
