@@ -14,6 +14,7 @@ from taskq_worker.juliacall_command import JULIA_SOURCES
 PUBLIC = {
     "Base.Enums", "Base.Experimental", "Base.GMP", "Base.MPFR", "Base.Iterators", "Base.PkgId", "Base.RefValue",
     "Base.UUID", "Base.include", "Base.invokelatest", "Base.require", "Base.show", "Core.eval",
+    "Core.CodeInfo", "Core.MethodInstance", "Core.SimpleVector", "Core.TypeName",
 }  # fmt: skip
 
 
