@@ -45,6 +45,8 @@ def install(julia: str | None, home: Path | None) -> int:
     with _progress("setting up Julia") as on_line:
         found = julia_project.install(settings.home, trial, on_line, named)
     output.line(f"juliacall {found.package} is ready, with Julia {found.julia} at {found.executable}")
+    if named is not None and settings.runner == "auto":
+        output.note("workers take the executable while TASKQ_JULIA is set; for juliacall, set TASKQ_RUNNER=juliacall")
     return DONE
 
 

@@ -134,7 +134,7 @@ class LocalStack:
         """
         self._check_file()
         self._make_folders()
-        with file_lock(self.home / "stack.lock", timeout_s=2 * START_TIMEOUT_S):
+        with file_lock(self.home / "stack.lock", timeout_s=2 * START_TIMEOUT_S + COMPILE_TIMEOUT_S):
             before = read_info(self.home)
             slots = (
                 workers or (before.slots if before else None) or self._settings.workers or os.cpu_count() or 1

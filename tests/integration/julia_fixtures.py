@@ -202,7 +202,7 @@ def runner(kind: str) -> RunnerCommand:
     if kind == "julia":
         return compile_ahead(JuliaCommand(julia()), user_home() / RUNNERS)
     try:
-        return find_juliacall(default_home())
+        return compile_ahead(find_juliacall(default_home()), user_home() / RUNNERS)
     except SetupError as error:
         pytest.skip(str(error))
 

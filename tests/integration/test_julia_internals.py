@@ -14,6 +14,7 @@ from taskq_worker.juliacall_command import JULIA_SOURCES
 PUBLIC = {
     "Base.Enums", "Base.Experimental", "Base.GMP", "Base.MPFR", "Base.Iterators", "Base.PkgId", "Base.RefValue",
     "Base.UUID", "Base.include", "Base.invokelatest", "Base.require", "Base.show", "Core.eval",
+    "Core.CodeInfo", "Core.MethodInstance", "Core.SimpleVector", "Core.TypeName",
 }  # fmt: skip
 
 
@@ -46,12 +47,15 @@ def test_a_descriptor_is_a_number_in_either_of_its_forms(number: str) -> None:
 
 
 def test_a_process_whose_julia_lacks_something_says_so_in_one_sentence_and_ends() -> None:
-    lacks = 'push!(TaskqRunner.INTERNALS, (Base, "gone|gone_too", "see what is left behind"))'
+    lacks = (
+        'push!(TaskqRunner.INTERNALS, (Base, "gone|gone_too", "see what is left behind"), (Method, "worlds", "count"))'
+    )
     done = run_julia(f"{lacks}; TaskqRunner.main(0, 1)")
     assert done.returncode == 1
     assert done.stdout == ""
     assert re.fullmatch(
-        r"taskq does not know Julia 1\.\S+ yet: it lacks Base\.gone or gone_too \(to see what is left behind\)\n",
+        r"taskq does not know Julia 1\.\S+ yet: it lacks Base\.gone or gone_too \(to see what is left behind\), "
+        r"Method\.worlds \(to count\)\n",
         done.stderr,
     )
 
@@ -63,6 +67,35 @@ def test_a_process_whose_julia_is_otherwise_than_known_says_so_and_ends() -> Non
     assert done.returncode == 1
     assert done.stdout == ""
     assert re.search(r"^taskq does not know Julia 1\.\S+ yet: UndefVarError: .*queues.*\n\Z", done.stderr, re.MULTILINE)
+
+
+#: The forms that newer Julias have, in one that lacks them: there is no vector of queues to look into.
+NEWER_FORMS = """
+isdefined(Base, :workqueue_for) || Core.eval(Base, :(workqueue_for(thread::Int) = Workqueues[thread]))
+isdefined(Threads, :maxthreadid) || Core.eval(Threads, :(maxthreadid() = nthreads()))
+if !isdefined(Base, :set_active_project)
+    Core.eval(Base, :(set_active_project(project) = (ACTIVE_PROJECT[] = project; nothing)))
+end
+"""
+
+
+@pytest.mark.parametrize("forms", ["", NEWER_FORMS], ids=["as it is", "as newer ones"])
+def test_tasks_that_are_left_behind_and_a_changed_project_are_seen_in_every_form(forms: str) -> None:
+    done = run_julia(
+        forms + """
+        yield()  # Julia's own
+        before = TaskqRunner.work_waits()
+        @async 1
+        print((before, TaskqRunner.work_waits()), " ")
+        yield()
+        print(TaskqRunner.work_waits(), " ")
+        TaskqRunner.activate("/nowhere/Project.toml")
+        print(TaskqRunner.active_project(), " ")
+        TaskqRunner.activate(nothing)
+        print(TaskqRunner.active_project())
+        """
+    )
+    assert done.stdout == "(false, true) false /nowhere/Project.toml nothing", done.stderr
 
 
 #: What Julia 1.10 and newer make of code that does not parse, with the parser's own words.

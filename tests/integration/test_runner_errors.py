@@ -13,7 +13,8 @@ __all__ = ["bench"]
 
 ERRORS = [
     ("x = 1\nsqrt(-1.0)", "DomainError", "with -1.0:\nsqrt was called with a negative real argument", 2),
-    ("f(x) = x.a\n\nf(1)", "ErrorException", "type Int64 has no field a", 1),
+    # From 1.12 on an error of its own, whose message has more to say.
+    ("f(x) = x.a\n\nf(1)", "ErrorException|FieldError", "type Int64 has no field a", 1),
     ('error("my\\nown words")', "ErrorException", "my\nown words", 1),
     ("undefined_name", "UndefVarError", "undefined_name", 1),
     ("1\n2\nundefined_name + 1", "UndefVarError", "undefined_name", 3),
@@ -23,7 +24,7 @@ ERRORS = [
      "Said", "well said", 3),
     ("throw(3)", "Int64", "3", 1),
     ("fetch(@async sqrt(-1.0))", "DomainError", "with -1.0", 1),
-    ("@sync begin\n    @async error(\"first\")\n    @async error(\"second\")\nend", "ErrorException", "first", 1),
+    ("@sync begin\n    @async error(\"first\")\n    @async error(\"second\")\nend", "ErrorException", "first", (1, 2)),
     ("using NoSuchPackage", "ArgumentError", "NoSuchPackage not found in current path", 1),
     ("throw(InterruptException())", "InterruptException", "the task was interrupted", 1),
     ("x = 1\nmodule M\nerror(\"inside\")\nend", "ErrorException", "inside", 3),
@@ -38,12 +39,14 @@ def test_an_error_has_its_name_its_message_and_its_line(
 ) -> None:
     error = bench.run(code).error
 
-    assert error.name == name
-    # Julia 1.5 and 1.9 word this one in their own ways.
-    assert message in error.message.replace("sqrt will only return a complex result if called with a complex",
-                                            "sqrt was called with a negative real")  # fmt: skip
-    assert error.line == line
-    assert not error.message.startswith(name + ":")
+    assert error.name in name.split("|")
+    # Julia 1.5 and 1.9 word the one in their own ways, and 1.12 marks names as code.
+    said = error.message.replace("`", "")
+    said = said.replace("sqrt will only return a complex result if called with a complex",
+                        "sqrt was called with a negative real")  # fmt: skip
+    assert message in said
+    assert error.line in (line if isinstance(line, tuple) else (line,))
+    assert not error.message.startswith(error.name + ":")
 
 
 def test_a_package_that_is_not_there_names_the_command_that_adds_it(bench: Bench) -> None:

@@ -7,6 +7,7 @@ checks the slot with an ordinary task before it gives it the next bad one.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 from pathlib import Path
@@ -58,7 +59,7 @@ def test_reading_a_null_pointer_is_named_with_the_tasks_line(slots: Bench) -> No
     assert error.name == "ProcessCrashed"
     assert "segmentation fault" in error.message
     assert error.line == 2
-    assert "signal (11" in error.stacktrace
+    assert re.search(r"signal \(?11\b", error.stacktrace)  # (11), (11.1) or 11 (1), as the version has it
     assert "taskq_worker" not in error.stacktrace
 
 
@@ -69,7 +70,10 @@ def test_what_was_printed_before_the_end_is_there(slots: Bench) -> None:
     )
 
     assert "called exit(3)," in ran.error.message
-    assert sorted(ran.output("stdout").split("x" * 100_000)) == ["", "hook\nfrom C\n"]
+    # C's buffer is written out before or after Julia's hooks run, as the host of Julia has it.
+    printed, rest = ran.output("stdout").count("x"), ran.output("stdout").replace("x", "")
+    assert printed == 100_000
+    assert sorted(rest.splitlines()) == ["from C", "hook"]
     assert ran.output("stderr").startswith("last\n")
 
 

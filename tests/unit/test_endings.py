@@ -47,6 +47,19 @@ def test_a_crash_names_its_signal_and_keeps_the_tasks_frames() -> None:
     ]
 
 
+@pytest.mark.parametrize("said", ["signal (11)", "[4711] signal (11.1)", "[4711] signal 11 (1)", "[4711] signal 11"])
+def test_a_crash_is_found_however_the_version_of_julia_words_it(said: str) -> None:
+    error = endings.died(-signal.SIGSEGV, SEGFAULT.replace("signal (11)", said))
+
+    assert error.line == 3
+    assert error.stacktrace.splitlines()[0] == f"{said}: Segmentation fault"
+
+
+@pytest.mark.parametrize("said", ["signal (2)", "[4711] signal (2.-6)", "[4711] signal 2 (-6)"])
+def test_an_interrupt_is_no_exit_however_the_version_of_julia_words_it(said: str) -> None:
+    assert endings.died(130, f"\n{said}: Interrupt\n").name == "InterruptException"
+
+
 def test_a_signal_without_a_story_is_named_at_least() -> None:
     assert "SIGTERM, signal 15" in endings.died(-signal.SIGTERM, "").message
     assert "signal 64" in endings.died(-64, "").message

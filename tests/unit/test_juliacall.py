@@ -172,6 +172,7 @@ def test_the_child_makes_few_calls_and_in_this_order(ready: Path, tmp_path: Path
     assert {"PYTHON_JULIACALL_EXE", "PYTHON_JULIACALL_PROJECT"} <= seen["environment"].keys()
     assert [Path(path).name for path in seen["included"]] == ["load.jl", "python.jl"]
     assert len(seen["main"]) == 2
+    assert seen["utf8"] == 1
 
 
 def test_signals_are_handled_even_if_nobody_asked_for_it(tmp_path: Path) -> None:
@@ -229,6 +230,9 @@ def test_the_command_hands_the_named_julia_on(
 
     assert done.exit_code == 0, done.output
     assert resolved_with == [str(julia)]
+    assert "juliacall 0.9.37 is ready, with Julia 1.11.3" in done.output
+    # For who names an executable gets it, unless they ask for the other.
+    assert "set TASKQ_RUNNER=juliacall" in done.output
 
 
 PKG_FAILS = """

@@ -104,7 +104,7 @@ def died(status: int, stderr: str) -> ErrorInfo:
             stacktrace=report,
             line=line,
         )
-    if status == 130 and "signal (2)" in stderr:
+    if status == 130 and re.search(r"signal \(?2\b", stderr):
         return ErrorInfo(name="InterruptException", message="the Julia process was interrupted (SIGINT)", line=line)
     if status >= 0:
         return exited(status)

@@ -54,6 +54,8 @@ class JuliacallCommand:
         return juliacall_environment(self.juliacall, self.project) | {
             "JULIA_PROJECT": str(self.project),
             "JULIA_NUM_THREADS": thread_setting(release_of(self.juliacall.julia), self.threads),
+            # Whatever locales this machine has.
+            "PYTHONUTF8": "1",
             # The task's HOME is its own folder, and packages of this user may be in theirs.
             "PYTHONUSERBASE": site.getuserbase(),
         }

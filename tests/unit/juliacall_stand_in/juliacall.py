@@ -18,6 +18,7 @@ from typing import Any
 _seen: dict[str, Any] = {
     "environment": {name: value for name, value in os.environ.items() if name.startswith("PYTHON_JULIACALL_")},
     "included": [],
+    "utf8": sys.flags.utf8_mode,
 }
 
 

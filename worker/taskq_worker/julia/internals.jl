@@ -5,7 +5,7 @@
 # 1.12, and 1.13 and 1.14 in development). `missing_internals` says at a process's start what
 # a newer Julia has taken away.
 
-"What this file stands on, by module and name, and what it is for. `|`: one of these will do."
+"What this file stands on, by module or type and name, and what it is for. `|`: one of these will do."
 const INTERNALS = [
     (Base, "get_world_counter", "know which methods a task has added"),
     (Base, "workqueue_for|Workqueues", "notice Julia tasks that are left behind"),
@@ -18,7 +18,14 @@ const INTERNALS = [
     (Base, "unwrap_unionall", "look into the signatures of methods"),
     (Base, "current_exceptions|catch_stack", "tell why a task failed"),
     (Core, "kwcall|kwfunc", "call functions with keyword arguments"),
+    (Method, "primary_world", "know which methods a task has added"),
+    (Method, "nargs", "tell which arguments a function takes"),
+    (StackTraces.StackFrame, "linfo", "tell the types of arguments in a stack trace"),
+    (Core.MethodInstance, "specTypes", "tell the types of arguments in a stack trace"),
 ]
+
+has(m::Module, name::Symbol) = isdefined(m, name)
+has(T::Type, name::Symbol) = hasfield(T, name)
 
 """
     missing_internals() -> String
@@ -27,9 +34,9 @@ What of `INTERNALS` this Julia does not have, as one sentence; empty if it has a
 """
 function missing_internals()
     lacking = String[]
-    for (m, names, purpose) in INTERNALS
-        any(name -> isdefined(m, Symbol(name)), split(names, '|')) && continue
-        push!(lacking, string(m, ".", replace(names, "|" => " or "), " (to ", purpose, ")"))
+    for (owner, names, purpose) in INTERNALS
+        any(name -> has(owner, Symbol(name)), split(names, '|')) && continue
+        push!(lacking, string(owner, ".", replace(names, "|" => " or "), " (to ", purpose, ")"))
     end
     isempty(lacking) && return ""
     return string("taskq does not know Julia ", VERSION, " yet: it lacks ", join(lacking, ", "))
@@ -90,9 +97,12 @@ argument_count(method::Method) = Int(method.nargs) - 1  # without the function i
 argument_names(method::Method) = Base.method_argnames(method)[2:end]
 keyword_names(method::Method) = Base.invokelatest(Base.kwarg_decl, method)
 
+"A type without its `where`s."
+unwrapped(@nospecialize(t)) = Base.unwrap_unionall(t)
+
 "The parts of a type that may name other types: its bounds, its members or its parameters."
 function parts_of(@nospecialize(t))
-    t isa UnionAll && return Any[Base.unwrap_unionall(t)]
+    t isa UnionAll && return Any[unwrapped(t)]
     t isa TypeVar && return Any[t.ub]
     t isa Union && return Any[t.a, t.b]
     # 1.7 and later; before, Vararg is a type like others.
@@ -111,7 +121,7 @@ function argument_types(frame::StackTraces.StackFrame)
     info isa Core.CodeInstance && (info = info.def)
     isdefined(Core, :ABIOverride) && info isa Core.ABIOverride && (info = info.def)
     info isa Core.MethodInstance || return nothing
-    signature = Base.unwrap_unionall(info.specTypes)
+    signature = unwrapped(info.specTypes)
     signature isa DataType && signature <: Tuple || return nothing
     return Any[signature.parameters[i] for i in 2:length(signature.parameters)]
 end
@@ -141,6 +151,14 @@ end
 function loaded(name::Symbol)
     for m in Base.loaded_modules_array()
         nameof(m) === name && return m
+    end
+    return nothing
+end
+
+"A package that is loaded, known by its UUID, whatever else has its name; `nothing` if it is not."
+function loaded(package::Base.PkgId)
+    for m in Base.loaded_modules_array()
+        Base.PkgId(m) == package && return m
     end
     return nothing
 end

@@ -195,12 +195,13 @@ Run tasks of every kind before the first real one: what Julia compiles for them 
 user waits for later.
 """
 function warm_up(folder::String)
-    nowhere = open("/dev/null", "w")
-    wire = Wire(Cint(-1), descriptor(nowhere))
+    nowhere = open("/dev/null", "r+")
+    wire = Wire(descriptor(nowhere), descriptor(nowhere))
     baseline = Baseline(folder)
     for request in WARM_UP
         run_one(wire, baseline, read_json(Vector{UInt8}(request)))
     end
+    receive(wire)  # there is nothing
     empty!(DEFINITIONS)
     close(nowhere)
     GC.gc()

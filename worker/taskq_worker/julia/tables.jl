@@ -41,7 +41,7 @@ end
 # What a filter leaves of a table may be no row at all: then the rows' type still has the columns' names.
 function names_of_rows(@nospecialize(T))
     (T isa Type && T <: NamedTuple && T !== Union{}) || return ()
-    named = Base.unwrap_unionall(T)
+    named = unwrapped(T)
     names = named isa DataType ? named.parameters[1] : ()
     return names isa Tuple ? names : ()  # not of `NamedTuple` alone, which has any names
 end
@@ -59,15 +59,17 @@ function is_table_of_rows(@nospecialize(x::Vector))
     return true
 end
 
+const TABLES = Base.PkgId(Base.UUID("bd369af6-aec1-5ad0-b16a-f7cc5008161c"), "Tables")
+
 # Whatever a package presents as a table by way of Tables.jl: data frames, query results.
 function tables_know(@nospecialize(x))
     (x isa Union{AbstractArray,AbstractDict,NamedTuple,Tuple,Number,AbstractString,Nothing,Missing,Symbol,Function}) &&
         return false
-    tables = loaded(:Tables)
+    tables = loaded(TABLES)
     return tables !== nothing && Base.invokelatest(value_of(tables, :istable), x) === true
 end
 
-columns_of(@nospecialize(x)) = value_of(loaded(:Tables), :columntable)(x)
+columns_of(@nospecialize(x)) = value_of(loaded(TABLES), :columntable)(x)
 
 function write_table(w::Walk, names::Vector{Any}, columns::Vector{Any})
     write(w.io, "{\"columns\":{")
