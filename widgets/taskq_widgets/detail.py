@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import traitlets
 
 from taskq_kernel.client import operations
-from taskq_kernel.client.transport import decode_json
 from taskq_kernel.errors import NotFound, TaskqError
+from taskq_kernel.exact_json import decode_kept
 from taskq_widgets.assets import stylesheet
 from taskq_widgets.live import in_background, live_tasks
 from taskq_widgets.panels.assets import panel_script
@@ -282,7 +282,7 @@ class TaskDetail(Panel):
             if self.result.get("ref") == ref:
                 return self.result
             try:
-                value = decode_json(self._live.transport.get_blob(ref))
+                value = decode_kept(self._live.transport.get_blob(ref))
             except TaskqError as error:
                 return {"form": "none", "text": f"The value cannot be read: {error}"}
         shown = present(data.get("valueKind"), value, data.get("valueText") or "")
