@@ -123,3 +123,7 @@ def test_whatever_is_typed_into_the_fields_is_submitted_or_a_remark_beside_one(
             json.dumps(task, allow_nan=False)
     finally:
         form.close()
+
+
+def test_an_integer_of_5000_digits_that_is_typed_is_an_integer() -> None:
+    assert read_arguments([["n", "1" + "0" * 5000]]) == {"n": 10**5000}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import traitlets
 from ipywidgets import widget_serialization
 
+from taskq_kernel import exact_json
 from taskq_kernel.errors import TaskqError
 from taskq_widgets.assets import stylesheet
 from taskq_widgets.editor.editor import JuliaEditor
@@ -276,7 +277,7 @@ def read_arguments(rows: Sequence[Sequence[str]]) -> dict[str, Any]:
 def parsed(text: str) -> Any:
     """Return what a typed value means: what it says as JSON, else itself as a string."""
     try:
-        return json.loads(text, parse_constant=_no_constant, parse_float=_finite)
+        return json.loads(text, parse_constant=_no_constant, parse_float=_finite, parse_int=exact_json.typed)
     except (ValueError, RecursionError):
         return text
 
