@@ -6,6 +6,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import traitlets
@@ -297,7 +298,19 @@ def typed(value: Any) -> str:
     """Return how a value is typed, so that `parsed` gives it back."""
     if isinstance(value, str) and parsed(value) == value:
         return value
-    return json.dumps(value, ensure_ascii=False, default=str)
+    try:
+        return json.dumps(value, ensure_ascii=False, default=str)
+    except ValueError:  # an integer with more digits than Python writes
+        return exact_json.encode(_with_decimals(value)).decode()
+
+
+def _with_decimals(value: Any) -> Any:
+    """The same with decimals for integers: these have no limit of digits."""
+    if isinstance(value, list):
+        return [_with_decimals(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _with_decimals(item) for key, item in value.items()}
+    return Decimal(value) if type(value) is int else value
 
 
 def field_of(message: str) -> str:
