@@ -37,6 +37,10 @@ class InvalidTask(TaskqError, ValueError):
     """A task that cannot be submitted: empty code, an unknown option, a bad value."""
 
 
+class InvalidJSON(TaskqError, ValueError):
+    """Text that is not JSON, or JSON that no part of taskq could hold."""
+
+
 class IllegalMove(TaskqError):
     """A status change that the table of legal moves does not have.
 

@@ -6,8 +6,9 @@ it sends it to the dead-letter queue with that reason.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 
@@ -31,6 +32,8 @@ TaskId = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
 Size = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
+NO_ARGUMENTS = msgspec.Raw(b"{}")
+
 
 class TaskMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A task on its way to a worker: all that is needed to run it once it is claimed."""
@@ -41,7 +44,9 @@ class TaskMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     name: str
     kind: TaskKind
     code: str
-    arguments: dict[str, Any] = {}
+    #: An object. It is passed on as it was submitted: no digit is lost on the way, and what Julia
+    #: cannot be given fails its own task, where it is checked, and no other.
+    arguments: msgspec.Raw = NO_ARGUMENTS
     #: The function to call, and the SHA-256 of the definition's code (``CALL`` only).
     entry: str | None = None
     timeout_s: float | None = None
@@ -114,7 +119,7 @@ class OutcomeMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     finished_at: float
     #: How long the code itself ran, in seconds, by the worker's monotonic clock.
     seconds: float
-    arguments: dict[str, Any] = {}
+    arguments: msgspec.Raw = NO_ARGUMENTS
     value: ValueInfo | None = None
     error: ErrorInfo | None = None
     #: False where a repetition cannot end differently (the code does not parse).
@@ -177,6 +182,60 @@ def decode(kind: type[Message], body: bytes) -> Message:
         return _decoders[kind].decode(body)  # type: ignore[return-value]  # the dict is keyed by type
     except _UNREADABLE as error:
         raise MessageError(f"not a {kind.__name__}: {error}") from error
+
+
+class _TaskName(msgspec.Struct, frozen=True):
+    """As much of a task's message as says which task it is."""
+
+    schema: int
+    id: TaskId
+    number: Size = 0
+
+
+def named_task(body: bytes) -> TaskMessage | None:
+    """The task that a message of this release is about, although the rest cannot be read.
+
+    It has no code; None if not even its id can be read.
+    """
+    try:
+        fields = msgspec.json.decode(body, type=_TaskName)
+    except _UNREADABLE:
+        return None
+    if fields.schema != SCHEMA:
+        return None
+    return TaskMessage(
+        schema=SCHEMA, id=fields.id, number=fields.number, name="a task that cannot be read", kind=TaskKind.SCRIPT,
+        code="",
+    )
+
+
+class _OutcomeName(msgspec.Struct, frozen=True):
+    """As much of an outcome as says which attempt it is about."""
+
+    schema: int
+    id: TaskId
+    attempt: Count
+    worker: str
+
+
+def named_outcome(body: bytes, reason: str) -> OutcomeMessage | None:
+    """That the attempt failed whose outcome cannot be read; None if not even that can be read."""
+    try:
+        fields = msgspec.json.decode(body, type=_OutcomeName)
+    except _UNREADABLE:
+        return None
+    if fields.schema != SCHEMA:
+        return None
+    now = time.time()
+    worker = fields.worker.replace("\0", "")
+    return OutcomeMessage(
+        schema=SCHEMA, id=fields.id, attempt=fields.attempt, worker=worker, name="", status=TaskStatus.FAILED,
+        started_at=now, finished_at=now, seconds=0.0, retryable=False,
+        error=ErrorInfo(name="UnreadableOutcome", message=f"the task ended, and its outcome cannot be read: {reason}"),
+        provenance=Provenance(
+            code_sha256="", julia_version="", host="", worker=worker, runner="", peak_memory_bytes=0,
+        ),
+    )
 
 
 def _upgraded(fields: Fields, version: int) -> tuple[bytes, int]:

@@ -1,7 +1,8 @@
 """Julia values as Python objects, and arguments as JSON.
 
 A worker writes a value as JSON of one of four kinds (`taskq_kernel.domain.ValueKind`);
-`decode` makes of it what a scientist would expect:
+`decode` makes of it what a scientist would expect (``docs/values.md`` has the whole table,
+and what becomes of Python's types as arguments: `taskq_kernel.arguments`):
 
 ==================================  =====================================================
 Julia                               Python
@@ -28,11 +29,14 @@ JSON has no NaN, no complex number and no fraction; objects with one key that be
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from taskq_kernel.domain import ValueKind
-from taskq_kernel.errors import InvalidTask
+from taskq_kernel.exact_json import MAX_EXPONENT, MAX_TYPED_DIGITS
 from taskq_kernel.printable import printable
 
 if TYPE_CHECKING:
@@ -41,8 +45,6 @@ if TYPE_CHECKING:
 #: MIME types that can be shown, the best first.
 _BEST_FIRST = ("text/html", "image/svg+xml", "image/png", "text/plain")
 _SUFFIXES = {"text/html": ".html", "image/svg+xml": ".svg", "image/png": ".png", "text/plain": ".txt"}
-#: Nesting of arguments deeper than this is taken for a list that holds itself.
-_MAX_DEPTH = 200
 
 
 class RichValue:
@@ -116,17 +118,22 @@ def decode(kind: ValueKind | str, data: Any) -> Any:
     Returns
     -------
     Any
-        See the table in this module's description.
+        See the table in this module's description. What is not what its kind says comes as
+        it is: a value is never a reason for an exception.
     """
-    match ValueKind(kind):
-        case ValueKind.JSON:
-            return _decode(data)
-        case ValueKind.TABLE:
-            return _table(data["columns"])
-        case ValueKind.MIME:
-            return RichValue(data)
-        case ValueKind.REPR:
-            return data["repr"]
+    try:
+        match ValueKind(kind):
+            case ValueKind.JSON:
+                return _decode(data)
+            case ValueKind.TABLE:
+                return _table(data["columns"])
+            case ValueKind.MIME:
+                return RichValue(data)
+            case ValueKind.REPR:
+                return data["repr"]
+    except (LookupError, ValueError, TypeError, ArithmeticError, AttributeError, RecursionError):
+        # It is not what its kind says, or too deep for Python: what there is, undecoded.
+        return data
 
 
 def _decode(data: Any) -> Any:
@@ -137,26 +144,79 @@ def _decode(data: Any) -> Any:
     if len(data) == 1:
         tag = next(iter(data))
         if tag in _TAGS:
-            return _TAGS[tag](data[tag])
+            # One that Python has nothing for stays as it is, and spoils nothing around it.
+            with suppress(ValueError, ArithmeticError, TypeError):
+                return _TAGS[tag](data[tag])
     return {key: _decode(item) for key, item in data.items()}
 
 
+class LongInteger(int):
+    """An integer that shows itself although it has more digits than Python likes to write.
+
+    Python refuses to write and to read more than 4,300 digits, which takes quadratic time
+    there. With more than 100,000 it shows itself in hexadecimal digits.
+    """
+
+    def __repr__(self) -> str:
+        # Decimals are exact, and have no such limit.
+        return str(Decimal(self)) if self.bit_length() < _SHOWN_BITS else hex(self)
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return repr(self) if spec in ("", "d") else super().__format__(spec)
+
+
+_SHOWN_BITS = int(MAX_TYPED_DIGITS * math.log2(10))
+_LONG = re.compile(r"-?0x[0-9a-f]+")
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?")
+_SPECIAL = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+
+
+def _long(digits: Any) -> int:
+    if not _LONG.fullmatch(digits):
+        raise ValueError("no hexadecimal digits")
+    return LongInteger(digits, 16)
+
+
+def _float(text: Any) -> float | Decimal:
+    """NaN and infinities, or the digits of a number of any precision."""
+    if text in _SPECIAL:
+        return _SPECIAL[text]
+    if not _NUMBER.fullmatch(text):
+        raise ValueError("no number")
+    number = Decimal(text)
+    if number and abs(number.adjusted()) > MAX_EXPONENT:
+        raise ValueError("beyond what a number may be")
+    return number
+
+
 def _complex(parts: list[Any]) -> complex:
-    real, imaginary = (float(_decode(part)) for part in parts)
+    real, imaginary = (_part(_decode(part)) for part in parts)
     return complex(real, imaginary)
 
 
-def _rational(parts: list[int]) -> Any:
+def _part(number: Any) -> float:
+    part = float(number)
+    if math.isinf(part) and number not in (math.inf, -math.inf):
+        raise OverflowError("no float is as large")
+    return part
+
+
+def _rational(parts: list[Any]) -> Any:
     from fractions import Fraction
 
-    numerator, denominator = parts
-    if denominator == 0:  # Julia has 1//0
-        return math.copysign(math.inf, numerator)
+    numerator, denominator = map(_decode, parts)
+    if denominator == 0 and numerator:  # Julia has 1//0
+        return math.inf if numerator > 0 else -math.inf
     return Fraction(numerator, denominator)
 
 
 def _pairs(pairs: list[list[Any]]) -> dict[Any, Any]:
-    return {_hashable(_decode(key)): _decode(value) for key, value in pairs}
+    decoded = {_hashable(_decode(key)): _decode(value) for key, value in pairs}
+    if len(decoded) < len(pairs):
+        raise ValueError("Julia tells keys apart that Python does not, such as 1 and true")
+    return decoded
 
 
 def _hashable(key: Any) -> Any:
@@ -166,7 +226,8 @@ def _hashable(key: Any) -> Any:
 
 
 _TAGS: dict[str, Callable[[Any], Any]] = {
-    "$float": float,
+    "$int": _long,
+    "$float": _float,
     "$complex": _complex,
     "$rational": _rational,
     "$dict": _pairs,
@@ -194,70 +255,3 @@ def _column(values: list[Any]) -> pd.Series[Any]:
     if holes and kinds and kinds <= {int, float}:
         return pd.Series(decoded, dtype="float64")
     return pd.Series(decoded)
-
-
-def encode_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments of a task as JSON.
-
-    Besides what JSON has: NaN and infinities, complex numbers, fractions, dates, tuples and
-    sets, numpy's numbers and arrays, pandas' columns.
-
-    Raises
-    ------
-    InvalidTask
-        If one of them cannot be written. It is named.
-    """
-    encoded = {}
-    for name, value in arguments.items():
-        if not isinstance(name, str):
-            raise InvalidTask(f"argument {name!r}: names of arguments are strings")
-        encoded[name] = _encode(value, name, 0)
-    return encoded
-
-
-def _encode(value: Any, where: str, depth: int) -> Any:
-    if depth > _MAX_DEPTH:
-        raise InvalidTask(f"argument {where[:80]}...: it is nested more than {_MAX_DEPTH} levels deep")
-    if value is None or type(value) in (bool, int):
-        return value
-    if isinstance(value, str):
-        return _text(value, where)
-    if isinstance(value, float):
-        return float(value) if math.isfinite(value) else {"$float": _named(value)}
-    if isinstance(value, complex):
-        return {"$complex": [_encode(value.real, where, depth + 1), _encode(value.imag, where, depth + 1)]}
-    if isinstance(value, Mapping):
-        return {_key(key, where): _encode(item, f"{where}[{key!r}]", depth + 1) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset | range):
-        return [_encode(item, f"{where}[{index}]", depth + 1) for index, item in enumerate(value)]
-    if hasattr(value, "tolist"):  # numpy's numbers and arrays, pandas' columns
-        return _encode(value.tolist(), where, depth + 1)
-    if hasattr(value, "to_dict"):  # pandas' tables
-        return _encode(value.to_dict("list"), where, depth + 1)
-    if hasattr(value, "numerator") and hasattr(value, "denominator"):
-        whole = value.denominator == 1
-        return value.numerator if whole else {"$rational": [value.numerator, value.denominator]}
-    if hasattr(value, "isoformat"):
-        return value.isoformat()
-    shown = f"{type(value).__name__} {str(value)[:60]!r}"
-    raise InvalidTask(f"argument {where} is {shown}: give numbers, strings, lists and dicts")
-
-
-def _named(value: float) -> str:
-    if math.isnan(value):
-        return "NaN"
-    return "Infinity" if value > 0 else "-Infinity"
-
-
-def _text(value: str, where: str) -> str:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise InvalidTask(f"argument {where} is not text: it holds half of a surrogate pair") from None
-    return str(value)
-
-
-def _key(key: Any, where: str) -> str:
-    if not isinstance(key, str):
-        raise InvalidTask(f"argument {where}: the keys of a dict are strings, and {key!r} is not one")
-    return _text(key, where)

@@ -12,7 +12,7 @@ from taskq_kernel.messages import SCHEMA, LogChunk, OutcomeMessage, Provenance, 
 
 TASK = TaskMessage(
     schema=SCHEMA, id="5c8bd1a2-7f0e-4a54-9a3c-3a8c1f1f2a11", number=7, name="a sum", kind=TaskKind.SCRIPT,
-    code='println("\u00e9\u0000")\n1 + 1', arguments={"n": 3, "x": [1.5, None]}, timeout_s=2.5,
+    code='println("\u00e9\u0000")\n1 + 1', arguments=msgspec.Raw(b'{"n":3,"x":[1.5,null]}'), timeout_s=2.5,
     memory_limit_bytes=1 << 30,
 )
 OUTCOME = OutcomeMessage(

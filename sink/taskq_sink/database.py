@@ -77,6 +77,18 @@ unreadable = sa.Table(
 )
 
 
+#: When the database took something the last time: where it is asked whether it does.
+probes = sa.Table(
+    "probes",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("at", sa.Float, nullable=False),
+)
+
+#: An attempt: the task's id, and its number.
+Key = tuple[str, int]
+
+
 @dataclass(frozen=True, slots=True)
 class SetAside:
     """A row that cannot be read: its id, its message as it is kept, and why."""
@@ -103,7 +115,14 @@ class ResultsDatabase:
         with self._engine.begin() as connection:
             connection.execute(statement, [_row(outcome, now) for outcome in outcomes])
 
-    def untold(self, limit: int, limit_bytes: int) -> list[OutcomeMessage]:
+    def probe(self) -> None:
+        """Write something, as a commit does: whatever keeps that from being kept is raised."""
+        row = {"id": 1, "at": time.time()}
+        statement = self._insert(probes).values(row).on_conflict_do_update(index_elements=["id"], set_=row)
+        with self._engine.begin() as connection:
+            connection.execute(statement)
+
+    def untold(self, limit: int, limit_bytes: int, without: Sequence[Key] = ()) -> list[OutcomeMessage]:
         """The oldest outcomes that the service does not have yet.
 
         Those that cannot be read are set aside.
@@ -112,10 +131,12 @@ class ResultsDatabase:
         ----------
         limit, limit_bytes : int
             How many, and how long all of them may be; the first comes however long it is.
+        without : sequence of Key
+            Those that are not wanted now.
         """
         while True:
             outcomes, others = [], []
-            for row in self._oldest(limit, limit_bytes):
+            for row in self._oldest(limit, limit_bytes, without):
                 try:
                     outcomes.append(decode(OutcomeMessage, row.message))
                 except MessageError as error:
@@ -125,7 +146,7 @@ class ResultsDatabase:
             if outcomes or not others:
                 return outcomes
 
-    def _oldest(self, limit: int, limit_bytes: int) -> list[sa.Row[Any]]:
+    def _oldest(self, limit: int, limit_bytes: int, without: Sequence[Key]) -> list[sa.Row[Any]]:
         """The first rows whose outcomes are not told. Their sizes are read before they are."""
         sizes = (
             sa.select(results.c.id, sa.func.length(results.c.message))
@@ -133,6 +154,8 @@ class ResultsDatabase:
             .order_by(results.c.id)
             .limit(limit)
         )
+        if without:
+            sizes = sizes.where(sa.tuple_(results.c.task_id, results.c.attempt).not_in(without))
         with self._engine.connect() as connection:
             rows = connection.execute(sizes).all()
             total = accumulate(size or 0 for _, size in rows)
@@ -199,7 +222,7 @@ def _row(outcome: OutcomeMessage, now: float) -> dict[str, object]:
         "attempt": outcome.attempt,
         "name": _text(outcome.name),
         "status": outcome.status.value,
-        "arguments": msgspec.json.encode(outcome.arguments).decode(),
+        "arguments": bytes(outcome.arguments).decode(),
         "value_kind": value.kind.value if value else None,
         "value_type": _text(value.type) if value else None,
         "value_text": _text(value.text) if value else None,

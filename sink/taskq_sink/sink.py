@@ -9,40 +9,46 @@ from the database, with retries for as long as it takes.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
-from typing import Any
+from collections.abc import Callable, Iterator
 
-import msgspec
 from sqlalchemy.exc import DataError, SQLAlchemyError
 
 from taskq_kernel.broker.client import Broker
 from taskq_kernel.broker.delivery import Delivery
 from taskq_kernel.client.transport import GraphQLTransport
-from taskq_kernel.domain import Verdict
-from taskq_kernel.errors import BrokerUnreachable, MessageError, ServiceError, ServiceUnreachable
-from taskq_kernel.messages import OutcomeMessage, decode
+from taskq_kernel.errors import BrokerUnreachable, MessageError
+from taskq_kernel.messages import OutcomeMessage, decode, named_outcome
 from taskq_sink.database import ResultsDatabase
+from taskq_sink.simpler import failed
+from taskq_sink.tell import Teller, first_line
 
 log = logging.getLogger(__name__)
 
 #: Messages in hand at most; `taskq_kernel.broker.client.IN_HAND_BYTES` bounds their size.
 PREFETCH = 500
-#: Outcomes told to the service in one request, and their size in bytes.
-TELL_BATCH = 200
-TELL_BYTES = 8 << 20
 #: Outcomes set aside that are reported at once.
 REPORT_BATCH = 20
 #: How often outcomes that were set aside are looked for, in seconds.
 REPORT_S = 1.0
-#: Back-off while the database or the service is away, in seconds.
+#: Back-off while the database is away, in seconds, and how often one outcome is tried again
+#: that it does not take while it takes others.
 BACKOFF_S = (0.1, 2.0)
+COMMIT_TRIES = 5
 
 #: A message, and the outcome that it carries.
 _Kept = tuple[Delivery, OutcomeMessage]
 #: What a database says of a value that it cannot hold, whatever else is well.
-_NOT_STORABLE = (DataError, OverflowError, ValueError)
+NOT_STORABLE = (DataError, OverflowError, ValueError)
 
-_RECORD = """mutation Record($outcomes: [OutcomeInput!]!) { recordOutcomes(outcomes: $outcomes) }"""
+
+def backoff(times: int | None = None) -> Iterator[float]:
+    """Pauses in seconds, each twice as long up to the longest; for ever, or so many."""
+    pause_s, longest_s = BACKOFF_S
+    for _ in itertools.count() if times is None else range(times):
+        yield pause_s
+        pause_s = min(2 * pause_s, longest_s)
 
 
 class Sink:
@@ -51,27 +57,25 @@ class Sink:
     def __init__(self, broker: Broker, database: ResultsDatabase, transport: GraphQLTransport) -> None:
         self._broker = broker
         self._database = database
-        self._transport = transport
         self._arrived: list[Delivery] = []
         self._wake = asyncio.Event()
-        self._kept = asyncio.Event()
         self._database_lock = asyncio.Lock()
+        self._teller = Teller(database, transport, self._database_lock)
+        self._consumer = broker.consumer(broker.names.outcomes, PREFETCH, self._on_delivery)
 
     async def run(self) -> None:
         """Keep and tell, for ever."""
         self._broker.on_connect.append(self._declare)
         await self._broker.start()
-        consumer = self._broker.consumer(self._broker.names.outcomes, PREFETCH, self._on_delivery)
-        consumer.resume()
-        self._kept.set()  # what an earlier run did not tell
+        self._consumer.resume()
         log.info("the sink keeps outcomes")
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._keep())
-                group.create_task(self._tell())
+                group.create_task(self._teller.run())
                 group.create_task(self._report())
         finally:
-            await consumer.close()
+            await self._consumer.close()
             await self._broker.close()
 
     async def _declare(self, broker: Broker) -> None:
@@ -93,39 +97,104 @@ class Sink:
             try:
                 outcomes = await self._commit(outcomes)
             except SQLAlchemyError as error:
-                log.error("cannot keep %d outcomes, giving them back: %s", len(outcomes), _first_line(error))
-                for delivery, _ in outcomes:
-                    delivery.give_back()
-                await asyncio.sleep(BACKOFF_S[1])
+                await self._stand_still([delivery for delivery, _ in outcomes], first_line(error))
                 continue
             for delivery, _ in outcomes:
                 delivery.ack()
-            if outcomes:
-                self._kept.set()
+            self._teller.kept.set()
 
     async def _commit(self, outcomes: list[_Kept]) -> list[_Kept]:
-        """Commit outcomes, at once or each by itself; those that no database takes are dead letters."""
+        """Commit outcomes, at once or each by itself; return those whose messages are done with.
+
+        Raises
+        ------
+        SQLAlchemyError
+            If the database takes nothing at all.
+        """
         try:
-            async with self._database_lock:
-                await asyncio.to_thread(self._database.commit, [outcome for _, outcome in outcomes])
-        except _NOT_STORABLE as error:
-            if len(outcomes) == 1:
-                reason = f"the results database cannot hold it: {_first_line(error)}"
-                await self._dead_letter([(outcomes[0][0], reason)])
-                return []
+            await self._in_database(self._database.commit, [outcome for _, outcome in outcomes])
+        except NOT_STORABLE as error:
+            refusal: Exception = error
+        except SQLAlchemyError as error:
+            # Does it take anything? If so, it was away for a moment, or this is about one of them.
+            await self._in_database(self._database.probe)
+            refusal = error
+        else:
+            return outcomes
+        if len(outcomes) > 1:
             return [kept for one in outcomes for kept in await self._commit([one])]
-        return outcomes
+        return await self._commit_refused(*outcomes[0], refusal)
+
+    async def _commit_refused(self, delivery: Delivery, outcome: OutcomeMessage, refusal: Exception) -> list[_Kept]:
+        """Try an outcome some times more; then its message is a dead letter, and its task ends without it."""
+        tries = 0 if isinstance(refusal, NOT_STORABLE) else COMMIT_TRIES
+        for pause_s in backoff(tries):
+            await asyncio.sleep(pause_s)
+            try:
+                await self._in_database(self._database.commit, [outcome])
+            except NOT_STORABLE as error:
+                refusal = error
+                break
+            except SQLAlchemyError as error:
+                await self._in_database(self._database.probe)
+                refusal = error
+            else:
+                return [(delivery, outcome)]
+        reason = f"the results database cannot hold it: {first_line(refusal)}"
+        await self._end([failed(outcome, reason)])
+        await self._dead_letter([(delivery, reason)])
+        return []
+
+    async def _stand_still(self, deliveries: list[Delivery], reason: str) -> None:
+        """Take nothing until the database takes something.
+
+        Every message that is given back counts as delivered once more, and after
+        `taskq_kernel.broker.client.DELIVERY_LIMIT` times RabbitMQ makes a dead letter of it. So
+        the subscription ends first, and starts again when there is somewhere to keep them.
+        """
+        log.error("cannot keep %d outcomes, and take no more until the database does: %s", len(deliveries), reason)
+        self._consumer.pause()
+        await self._consumer.unsubscribed()
+        arrived, self._arrived = self._arrived, []
+        for delivery in (*deliveries, *arrived):
+            delivery.give_back()
+        for pause_s in backoff():
+            await asyncio.sleep(pause_s)
+            try:
+                await self._in_database(self._database.probe)
+            except SQLAlchemyError:
+                continue
+            break
+        log.info("the results database is back")
+        self._consumer.resume()
+
+    async def _in_database(self, act: Callable[..., None], *arguments: object) -> None:
+        async with self._database_lock:
+            await asyncio.to_thread(act, *arguments)
 
     async def _decoded(self, deliveries: list[Delivery]) -> list[_Kept]:
         """The outcomes among the messages; the others go to the dead-letter queue."""
-        decoded, others = [], []
+        decoded, others, ended = [], [], []
         for delivery in deliveries:
             try:
                 decoded.append((delivery, decode(OutcomeMessage, delivery.body)))
             except MessageError as error:
                 others.append((delivery, error.reason))
+                ended.append(named_outcome(delivery.body, error.reason))
+        await self._end([outcome for outcome in ended if outcome is not None])
         await self._dead_letter(others)
         return decoded
+
+    async def _end(self, outcomes: list[OutcomeMessage]) -> None:
+        """Keep what can be said of outcomes that cannot be read, so that their tasks end."""
+        if not outcomes:
+            return
+        try:
+            await self._in_database(self._database.commit, outcomes)
+        except (*NOT_STORABLE, SQLAlchemyError) as error:
+            log.error("%d outcomes that cannot be read are not kept: %s", len(outcomes), first_line(error))
+        else:
+            self._teller.kept.set()
 
     async def _dead_letter(self, refused: list[tuple[Delivery, str]]) -> None:
         """Move messages to the dead-letter queue, all at once: a flood of them must not hold up others."""
@@ -138,43 +207,6 @@ class Sink:
 
         await asyncio.gather(*(move(delivery, reason) for delivery, reason in refused))
 
-    async def _tell(self) -> None:
-        delay, said = BACKOFF_S[0], False
-        while True:
-            await self._kept.wait()
-            self._kept.clear()
-            try:
-                while await self._tell_some():
-                    if said:
-                        log.info("the service is back")
-                    delay, said = BACKOFF_S[0], False
-            except (ServiceUnreachable, ServiceError, SQLAlchemyError) as error:
-                if not said:
-                    log.warning("cannot tell the service, trying again: %s", _first_line(error))
-                said = True
-                await asyncio.sleep(delay)
-                delay = min(2 * delay, BACKOFF_S[1])
-                self._kept.set()
-
-    async def _tell_some(self) -> bool:
-        """Tell the oldest outcomes; False if there are none."""
-        async with self._database_lock:
-            outcomes = await asyncio.to_thread(self._database.untold, TELL_BATCH, TELL_BYTES)
-        if not outcomes:
-            return False
-        try:
-            verdicts = await self._record(outcomes)
-        except ServiceError as error:
-            if error.code != "BAD_INPUT":
-                raise
-            verdicts = [await self._record_alone(outcome) for outcome in outcomes]
-        for outcome, verdict in zip(outcomes, verdicts, strict=True):
-            if verdict is Verdict.REFUSED:
-                log.info("task %s attempt %d: outcome refused", outcome.id, outcome.attempt)
-        async with self._database_lock:
-            await asyncio.to_thread(self._database.told, list(zip(outcomes, verdicts, strict=True)))
-        return True
-
     async def _report(self) -> None:
         """Show what was set aside, in the dead-letter queue: the doctor and the metrics look there."""
         while True:
@@ -182,7 +214,7 @@ class Sink:
                 while await self._report_some():
                     pass
             except (BrokerUnreachable, SQLAlchemyError) as error:
-                log.debug("what was set aside is not reported yet: %s", _first_line(error))
+                log.debug("what was set aside is not reported yet: %s", first_line(error))
             await asyncio.sleep(REPORT_S)
 
     async def _report_some(self) -> bool:
@@ -196,45 +228,3 @@ class Sink:
         async with self._database_lock:
             await asyncio.to_thread(self._database.reported, rows)
         return True
-
-    async def _record(self, outcomes: list[OutcomeMessage]) -> list[Verdict]:
-        variables = {"outcomes": [_input(outcome) for outcome in outcomes]}
-        reply = await asyncio.to_thread(self._transport.execute, _RECORD, variables)
-        return [Verdict(verdict) for verdict in reply["recordOutcomes"]]
-
-    async def _record_alone(self, outcome: OutcomeMessage) -> Verdict:
-        """Tell one outcome: one that the service cannot read must not hold up the others."""
-        try:
-            return (await self._record([outcome]))[0]
-        except ServiceError as error:
-            if error.code != "BAD_INPUT":
-                raise
-            reason = _first_line(error)
-            log.error("task %s attempt %d: the service cannot read it: %s", outcome.id, outcome.attempt, reason)
-            return Verdict.REFUSED
-
-
-def _input(outcome: OutcomeMessage) -> dict[str, Any]:
-    """The outcome as GraphQL's ``OutcomeInput``."""
-    value = outcome.value
-    fields: dict[str, Any] = {
-        "id": outcome.id,
-        "attempt": outcome.attempt,
-        "worker": outcome.worker,
-        "status": outcome.status.value,
-        "startedAt": outcome.started_at,
-        "finishedAt": outcome.finished_at,
-        "seconds": outcome.seconds,
-        "retryable": outcome.retryable,
-        "logs": [msgspec.structs.asdict(chunk) for chunk in outcome.logs],
-    }
-    if value is not None:
-        # asdict keeps UNSET, which has no form in JSON
-        fields["value"] = {k: v for k, v in msgspec.structs.asdict(value).items() if v is not msgspec.UNSET}
-    if outcome.error is not None:
-        fields["error"] = msgspec.structs.asdict(outcome.error)
-    return fields
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -300,6 +300,8 @@ class Consumer:
         self._tag: str | None = None
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._quiet = asyncio.Event()
+        self._quiet.set()
         self._resumed_at = self._subscribed_at = float("-inf")
 
     @property
@@ -337,6 +339,10 @@ class Consumer:
         self._active = False
         self._changed.set()
 
+    async def unsubscribed(self) -> None:
+        """Wait, after `pause`, until RabbitMQ delivers nothing here; what is given back then stays there."""
+        await self._quiet.wait()
+
     async def close(self) -> None:
         """Stop for good; what is in hand and not acknowledged goes back to the queue."""
         self._active = False
@@ -354,6 +360,7 @@ class Consumer:
                 await self._follow()
             except BrokerUnreachable as error:
                 log.debug("consumer of %s: %s", self.queue, error)
+                self._quiet.set()
                 delay = min(2 * delay, BACKOFF_S[1]) if self._tag is None else BACKOFF_S[0]
             except Exception:
                 log.exception("consumer of %s failed, subscribing again", self.queue)
@@ -378,6 +385,7 @@ class Consumer:
             if self._tag is not None and not (self._wanting and self._fitting == self._subscribed_prefetch):
                 tag, self._tag = self._tag, None
                 await channel.call(channel.raw.basic_cancel, consumer_tag=tag)
+                self._quiet.set()
             if self._tag is None and self._wanting:
                 self._tag = await self._subscribe(channel)
             changed = asyncio.ensure_future(self._changed.wait())
@@ -410,6 +418,7 @@ class Consumer:
                 self._changed.set()
             self._on_delivery(delivery)
 
+        self._quiet.clear()
         self._subscribed_prefetch = self._fitting
         await channel.call(channel.raw.basic_qos, prefetch_count=self._subscribed_prefetch)
         frame = await channel.call(channel.raw.basic_consume, queue=self.queue, on_message_callback=deliver)

@@ -14,12 +14,10 @@ from typing import Any, NoReturn
 import click
 import msgspec
 
+from taskq_kernel import exact_json
 from taskq_kernel.cli import PIPE_CLOSED
 from taskq_kernel.client.display import cut, said_by, seconds_text, status_of
 from taskq_kernel.printable import one_line, printable, printable_json
-
-# Numbers with more digits than a float holds stay numbers.
-_encoder = msgspec.json.Encoder(decimal_format="number")
 
 #: rich's styles for each status.
 STYLES = {
@@ -64,7 +62,7 @@ def note(text: str) -> None:
 
 def as_json(value: Any) -> bytes:
     """A value as JSON on one line, every digit of it, without control characters."""
-    return printable_json(_encoder.encode(value))
+    return printable_json(exact_json.encode(value))
 
 
 def json_document(value: Any) -> None:

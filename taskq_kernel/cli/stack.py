@@ -108,7 +108,7 @@ def doctor(home: Path | None, drop_dead_letters: bool, as_json: bool) -> int:
 
         output.note(f"dropped {drop(settings)} dead letters")
     # By name: this package imports nothing of the worker.
-    more = [import_module("taskq_worker.doctor").check_task_user]
+    more = [import_module("taskq_worker.doctor").check_task_user, import_module("taskq_sink.doctor").check_outcomes]
     checks = list(examine(settings, more))
     if as_json:
         output.json_document(

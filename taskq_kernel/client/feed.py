@@ -23,10 +23,11 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from taskq_kernel import exact_json
 from taskq_kernel.client.forks import renew_after_fork
 from taskq_kernel.client.operations import FEED
-from taskq_kernel.client.transport import decode_json, service_error
-from taskq_kernel.errors import Forbidden, ServiceError, ServiceUnreachable, Unauthorized
+from taskq_kernel.client.transport import service_error
+from taskq_kernel.errors import Forbidden, InvalidJSON, ServiceError, ServiceUnreachable, Unauthorized
 from taskq_kernel.tls import explain
 
 if TYPE_CHECKING:
@@ -259,7 +260,7 @@ class Feed:
                     self._cursor = None
                     continue
                 self._away(str(error))
-            except ServiceUnreachable as error:
+            except (ServiceUnreachable, InvalidJSON) as error:
                 self._away(str(error))
             except Exception as error:  # whoever waits for a task must not wait for a dead thread
                 log.exception("the live feed failed, and starts again")
@@ -381,11 +382,7 @@ class Feed:
 
 
 def _receive(socket: ClientConnection, timeout_s: float | None = None) -> dict[str, Any]:
-    message = decode_json(_bytes(socket.recv(timeout=timeout_s)))
+    message = exact_json.decode_kept(socket.recv(timeout=timeout_s))
     if not isinstance(message, dict) or "type" not in message:
         raise ServiceUnreachable("the service sent something that is no message of the protocol")
     return message
-
-
-def _bytes(data: str | bytes) -> bytes:
-    return data.encode() if isinstance(data, str) else data

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from taskq_kernel.errors import InvalidTask
+from taskq_kernel.errors import InvalidJSON, InvalidTask
 
 PRIORITY_NAMES = {"low": 0, "normal": 1, "high": 2}
 
@@ -79,7 +79,7 @@ def parse_arguments(pairs: Iterable[str]) -> dict[str, Any]:
     InvalidTask
         If one has no ``=``, no name, or a name that comes twice.
     """
-    import json
+    from taskq_kernel.exact_json import typed
 
     arguments: dict[str, Any] = {}
     for pair in pairs:
@@ -89,7 +89,9 @@ def parse_arguments(pairs: Iterable[str]) -> dict[str, Any]:
         if name in arguments:
             raise InvalidTask(f"argument {name!r} is given twice")
         try:
-            arguments[name] = json.loads(text)
+            arguments[name] = typed(text)
+        except InvalidJSON as error:
+            raise InvalidTask(f"argument {name!r}: {error}") from None
         except (ValueError, RecursionError):
             arguments[name] = text
     return arguments
@@ -127,7 +129,7 @@ def task_input(
     if name is not None:
         given["name"] = _text(str(name), "the name")
     if arguments:
-        from taskq_kernel.values import encode_arguments
+        from taskq_kernel.arguments import encode_arguments
 
         given["arguments"] = encode_arguments(arguments)
     if timeout is not None:

@@ -14,7 +14,7 @@ from taskq_kernel.client import operations
 from taskq_kernel.client.awaiting import Awaited
 from taskq_kernel.client.pickling import task_of
 from taskq_kernel.domain import FINAL, TaskKind, TaskStatus, ValueKind
-from taskq_kernel.errors import ClientClosed, TaskCancelled, TaskDeleted, TaskFailed, TaskqError
+from taskq_kernel.errors import ClientClosed, InvalidJSON, TaskCancelled, TaskDeleted, TaskFailed, TaskqError
 
 if TYPE_CHECKING:
     from taskq_kernel.client.client import Client
@@ -476,12 +476,16 @@ class Task(Awaited[Any]):
 
 
 def _decode(client: Client, data: dict[str, Any]) -> Any:
-    from taskq_kernel.client.transport import decode_json
+    from taskq_kernel import exact_json
     from taskq_kernel.values import decode
 
     raw = data.get("value")
     if data.get("valueRef"):
-        raw = decode_json(client._transport.get_blob(data["valueRef"]))
+        blob = client._transport.get_blob(data["valueRef"])
+        try:
+            raw = exact_json.decode_kept(blob)
+        except InvalidJSON:
+            return blob.decode(errors="replace")  # its text, rather than nothing
     return decode(data.get("valueKind") or ValueKind.JSON, raw)
 
 

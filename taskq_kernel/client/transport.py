@@ -7,22 +7,21 @@ It is synchronous and thread-safe; asynchronous code calls it through
 
 from __future__ import annotations
 
-import math
 import ssl
 import time
-from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-import msgspec
 import urllib3
 
+from taskq_kernel import exact_json
 from taskq_kernel.client.forks import renew_after_fork
 from taskq_kernel.errors import (
     ClientClosed,
     Forbidden,
+    InvalidJSON,
     NotFound,
     ServiceError,
     ServiceUnreachable,
@@ -114,7 +113,7 @@ class GraphQLTransport:
         query : str
             The document, with one operation.
         variables : dict, optional
-            Anything that msgspec can write as JSON.
+            Anything that `taskq_kernel.exact_json` can write as JSON.
         repeatable : bool, optional
             Whether the request may be sent again when the connection breaks before the
             answer is there. Default: queries may, mutations may not.
@@ -132,7 +131,7 @@ class GraphQLTransport:
         NotFound, Unauthorized, Forbidden, ServiceError
             If it refuses; `ServiceError.code` says why.
         """
-        body = msgspec.json.encode({"query": query, "variables": variables or {}})
+        body = exact_json.encode({"query": query, "variables": variables or {}})
         headers = {"content-type": "application/json", "accept": _ACCEPT}
         if repeatable is None:
             repeatable = not query.lstrip().startswith("mutation")
@@ -240,23 +239,6 @@ def service_error(errors: list[dict[str, Any]]) -> ServiceError:
     return _BY_CODE.get(code, ServiceError)(message, code, extensions)
 
 
-def decode_json(data: bytes) -> Any:
-    """JSON from the service: exact integers, and numbers that no float holds as `Decimal`."""
-    return _decoder.decode(data)
-
-
-def _number(text: str) -> float | Decimal:
-    """A JSON number with a point or an exponent. Seventeen digits are all that a float has."""
-    number = float(text)
-    if len(text) <= 17 and math.isfinite(number):
-        return number
-    digits = len(text.partition("e")[0].partition("E")[0].replace("-", "").replace(".", "").strip("0"))
-    return Decimal(text) if digits > 17 or not math.isfinite(number) else number
-
-
-_decoder = msgspec.json.Decoder(float_hook=_number)
-
-
 def _pool(
     parts: SplitResult, timeout_s: float, connections: int, tls: ssl.SSLContext | None
 ) -> urllib3.HTTPConnectionPool:
@@ -293,8 +275,8 @@ def _refusal(response: urllib3.BaseHTTPResponse) -> ServiceError:
 
 def _json(response: urllib3.BaseHTTPResponse) -> dict[str, Any] | None:
     try:
-        answer = decode_json(response.data)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        answer = exact_json.decode_kept(response.data)
+    except InvalidJSON:
         return None
     return answer if isinstance(answer, dict) else None
 

@@ -6,10 +6,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import msgspec
-
+from taskq_kernel import exact_json
 from taskq_kernel.domain import TaskStatus
-from taskq_kernel.errors import InvalidTask
+from taskq_kernel.errors import InvalidJSON, InvalidTask
 from taskq_kernel.store.change import Selection
 from taskq_kernel.store.claims import Log
 from taskq_kernel.store.filters import TaskFilter
@@ -18,9 +17,6 @@ from taskq_kernel.store.outcomes import Error, Outcome, Value
 from taskq_kernel.store.pages import Order
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-
-# Exact decimals stay numbers.
-_encoder = msgspec.json.Encoder(decimal_format="number")
 
 
 def name_of(member: Any) -> str:
@@ -84,8 +80,17 @@ def _value(given: Mapping[str, Any] | None, where: str) -> Value | None:
     ref = given.get("ref")
     if ref is not None and not _SHA256.fullmatch(ref):
         raise InvalidTask(f"{where}.value.ref is {ref[:80]!r}: give a SHA-256 in lower-case hexadecimal digits")
-    json = None if ref is not None else _encoder.encode(given.get("data")).decode()
+    json = None if ref is not None else _json(given.get("data"), f"{where}.value.data")
     return Value(
         kind=name_of(given["kind"]), type=given["type"], text=given["text"], json=json, ref=ref,
         size=given.get("size") or (len(json) if json else 0), note=given.get("note") or "",
     )
+
+
+def _json(data: Any, where: str) -> str:
+    try:
+        text = exact_json.encode(data)
+        exact_json.check_depth(data, text)
+    except (InvalidJSON, RecursionError) as error:
+        raise InvalidTask(f"{where}: {error}") from None
+    return text.decode()

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
 import graphene
 from graphql import GraphQLError
 from graphql.language import ast
+
+from taskq_kernel.service import codec
 
 _INT64 = 1 << 63
 
@@ -46,10 +46,9 @@ def _literal(node: ast.ValueNode, variables: dict[str, Any]) -> Any:
             return {field.name.value: _literal(field.value, variables) for field in node.fields}
         case ast.ListValueNode():
             return [_literal(item, variables) for item in node.values]
-        case ast.IntValueNode():
-            return int(node.value)
-        case ast.FloatValueNode():
-            return exact_number(node.value)
+        case ast.IntValueNode() | ast.FloatValueNode():
+            # The one reader of numbers, with its bounds.
+            return codec.decode(node.value)
         case ast.VariableNode():
             return variables.get(node.name.value)
         case ast.NullValueNode():
@@ -57,16 +56,6 @@ def _literal(node: ast.ValueNode, variables: dict[str, Any]) -> Any:
         case ast.StringValueNode() | ast.BooleanValueNode() | ast.EnumValueNode():
             return node.value
     raise GraphQLError("not a JSON value", node)  # pragma: no cover
-
-
-def exact_number(text: str) -> float | Decimal:
-    """A number with all its digits: a float where one holds them, else a decimal."""
-    value = float(text)
-    if len(text) <= 17 and math.isfinite(value):
-        return value
-    if math.isfinite(value) and (repr(value) == text or Decimal(repr(value)) == Decimal(text)):
-        return value
-    return Decimal(text)
 
 
 class BigInt(graphene.Scalar):

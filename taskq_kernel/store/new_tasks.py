@@ -10,9 +10,10 @@ from typing import Any, NoReturn
 
 import msgspec
 
+from taskq_kernel import exact_json
 from taskq_kernel.broker.names import check_queue
 from taskq_kernel.domain import DEFAULT_PRIORITY, PRIORITIES, TaskKind
-from taskq_kernel.errors import InvalidTask
+from taskq_kernel.errors import InvalidJSON, InvalidTask
 from taskq_kernel.store.ids import canonical_uuid
 
 MAX_TASKS = 10_000
@@ -27,9 +28,6 @@ MAX_MEMORY_BYTES = 1 << 50
 MAX_TIMEOUT_S = 366 * 86400.0
 #: Where a name is made from the code, in characters.
 NAME_FROM_CODE = 80
-
-# Exact decimals (more digits than a float holds) stay numbers.
-_encoder = msgspec.json.Encoder(decimal_format="number")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +74,7 @@ def check(given: Mapping[str, Any], where: str) -> NewTask:
     if len(raw) > MAX_CODE_BYTES:
         _refuse(f"{where}.code", f"has {len(raw)} bytes, more than the {MAX_CODE_BYTES} allowed")
     # Each of these takes six bytes in a message, and a message of more than 16 MiB goes nowhere.
-    if 6 * len(raw) > MAX_ENCODED_BYTES and (size := len(_encoder.encode(code))) > MAX_ENCODED_BYTES:
+    if 6 * len(raw) > MAX_ENCODED_BYTES and (size := len(exact_json.encode(code))) > MAX_ENCODED_BYTES:
         _refuse(f"{where}.code", f"has {size} bytes as JSON, more than the {MAX_ENCODED_BYTES} allowed: it holds "
                                  "many control characters")  # fmt: skip
     priority = get("priority")
@@ -140,8 +138,9 @@ def _arguments(arguments: Any, where: str) -> str:
     if not isinstance(arguments, dict):
         _refuse(where, f"is {type(arguments).__name__} {str(arguments)[:80]!r}: give an object")
     try:
-        text = _encoder.encode(arguments)
-    except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError) as error:
+        text = exact_json.encode(arguments)
+        exact_json.check_depth(arguments, text)
+    except (InvalidJSON, msgspec.MsgspecError, UnicodeEncodeError, RecursionError) as error:
         _refuse(where, f"cannot be written as JSON: {error}")
     if len(text) > MAX_ARGUMENTS_BYTES:
         _refuse(where, f"has {len(text)} bytes as JSON, more than the {MAX_ARGUMENTS_BYTES} allowed")

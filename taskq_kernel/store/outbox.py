@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
@@ -106,7 +106,7 @@ def _message(row: Any) -> TaskMessage:
     return TaskMessage(
         schema=SCHEMA, id=row.id, number=row.number, name=row.name, kind=row.kind, code=row.code,
         # Passed on as it was stored: every digit of a number, and no time spent on it.
-        arguments=cast("dict[str, Any]", msgspec.Raw(row.arguments.encode())),
+        arguments=msgspec.Raw(row.arguments.encode()),
         entry=row.entry, timeout_s=row.timeout_s, memory_limit_bytes=row.memory_limit,
     )
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 from client_lab import TOKEN, data, errors, http_stub
 
-from taskq_kernel.client.transport import GraphQLTransport, decode_json, endpoint
+from taskq_kernel.client.transport import GraphQLTransport, endpoint
 from taskq_kernel.errors import (
     Forbidden,
     NotFound,
@@ -18,6 +18,7 @@ from taskq_kernel.errors import (
     SettingsError,
     Unauthorized,
 )
+from taskq_kernel.exact_json import decode_kept
 
 
 def test_an_operation_is_posted_with_its_variables_and_the_token() -> None:
@@ -158,6 +159,6 @@ def test_a_value_that_is_not_there_is_not_found() -> None:
     ],
 )
 def test_numbers_keep_all_their_digits(text: str, value: object) -> None:
-    decoded = decode_json(f'{{"x": {text}}}'.encode())["x"]
+    decoded = decode_kept(f'{{"x": {text}}}'.encode())["x"]
     assert decoded == value
     assert type(decoded) is type(value)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import msgspec
 import pytest
 from sample_messages import OUTCOME, TASK, changed
@@ -47,7 +49,6 @@ def test_a_failed_outcome_carries_its_error() -> None:
         (changed(TASK, schema="one"), "schema version 'one'"),
         (changed(TASK, number="seven"), "not a TaskMessage"),
         (changed(TASK, kind="POEM"), "not a TaskMessage"),
-        (changed(TASK, arguments=[1]), "not a TaskMessage"),
         (f'{{"schema": {SCHEMA}}}'.encode(), "missing required field"),
     ],
 )
@@ -58,7 +59,9 @@ def test_what_is_not_a_message_is_refused_with_a_reason(body: bytes, reason: str
 
 
 def test_an_unknown_field_does_no_harm() -> None:
-    assert decode(TaskMessage, changed(TASK, colour="blue")) == TASK
+    again = decode(TaskMessage, changed(TASK, colour="blue"))
+    assert json.loads(bytes(again.arguments)) == json.loads(bytes(TASK.arguments))
+    assert msgspec.structs.replace(again, arguments=TASK.arguments) == TASK
 
 
 def test_a_message_is_never_changed() -> None:

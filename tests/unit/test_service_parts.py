@@ -16,6 +16,7 @@ from store_lab import Lab
 
 from taskq_kernel.domain import Role
 from taskq_kernel.errors import Forbidden, InvalidTask, NotFound, Unauthorized
+from taskq_kernel.exact_json import exact_number
 from taskq_kernel.service import codec, websocket
 from taskq_kernel.service.async_store import AsyncStore
 from taskq_kernel.service.auth import Tokens
@@ -26,7 +27,7 @@ from taskq_kernel.service.execution import run
 from taskq_kernel.service.feed import Feed
 from taskq_kernel.service.limits import MAX_COST, TooComplex, count_fields
 from taskq_kernel.service.negotiation import JSON_TYPE, STRICT_TYPE, is_json, response_type, wants_page
-from taskq_kernel.service.scalars import DateTime, exact_number, iso
+from taskq_kernel.service.scalars import DateTime, iso
 from taskq_kernel.service.schema import build_schema
 from taskq_kernel.service.throttle import Throttle
 from taskq_kernel.service.view import GraphQLView

@@ -26,7 +26,7 @@ def test_a_message_has_all_that_is_needed_to_run_the_task(lab: Lab) -> None:
     )
     assert messages(lab) == {("gpu", 0): [TaskMessage(
         schema=1, id=task.id, number=1, name="n", kind="CALL", code="f(x) = x\0", entry="f",
-        arguments={"x": [1, 2.5, None, "é"]}, timeout_s=3.5, memory_limit_bytes=1 << 30,
+        arguments=msgspec.Raw('{"x":[1,2.5,null,"é"]}'.encode()), timeout_s=3.5, memory_limit_bytes=1 << 30,
     )]}
 
 

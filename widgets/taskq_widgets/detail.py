@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import traitlets
 
 from taskq_kernel.client import operations
-from taskq_kernel.client.transport import decode_json
 from taskq_kernel.errors import NotFound, TaskqError
+from taskq_kernel.exact_json import decode_kept
 from taskq_widgets.assets import stylesheet
 from taskq_widgets.live import in_background, live_tasks
 from taskq_widgets.panels.assets import panel_script
@@ -309,7 +309,7 @@ class TaskDetail(Panel):
 
     def _large(self, ref: str) -> Any:
         if self._blob[0] != ref:
-            self._blob = (ref, decode_json(self._live.transport.get_blob(ref)))
+            self._blob = (ref, decode_kept(self._live.transport.get_blob(ref)))
         return self._blob[1]
 
     # -- the log

@@ -6,11 +6,13 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import traitlets
 from ipywidgets import widget_serialization
 
+from taskq_kernel import exact_json
 from taskq_kernel.errors import TaskqError
 from taskq_widgets.assets import stylesheet
 from taskq_widgets.editor.editor import JuliaEditor
@@ -276,7 +278,7 @@ def read_arguments(rows: Sequence[Sequence[str]]) -> dict[str, Any]:
 def parsed(text: str) -> Any:
     """Return what a typed value means: what it says as JSON, else itself as a string."""
     try:
-        return json.loads(text, parse_constant=_no_constant, parse_float=_finite)
+        return json.loads(text, parse_constant=_no_constant, parse_float=_finite, parse_int=exact_json.typed)
     except (ValueError, RecursionError):
         return text
 
@@ -296,7 +298,19 @@ def typed(value: Any) -> str:
     """Return how a value is typed, so that `parsed` gives it back."""
     if isinstance(value, str) and parsed(value) == value:
         return value
-    return json.dumps(value, ensure_ascii=False, default=str)
+    try:
+        return json.dumps(value, ensure_ascii=False, default=str)
+    except ValueError:  # an integer with more digits than Python writes
+        return exact_json.encode(_with_decimals(value)).decode()
+
+
+def _with_decimals(value: Any) -> Any:
+    """The same with decimals for integers: these have no limit of digits."""
+    if isinstance(value, list):
+        return [_with_decimals(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _with_decimals(item) for key, item in value.items()}
+    return Decimal(value) if type(value) is int else value
 
 
 def field_of(message: str) -> str:

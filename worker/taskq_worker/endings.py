@@ -37,6 +37,11 @@ def invalid_source(reason: str, line: int | None = None) -> ErrorInfo:
     return ErrorInfo(name="InvalidSource", message=reason, line=line)
 
 
+def unreadable(reason: str) -> ErrorInfo:
+    """The message that brought the task is not one that a worker reads."""
+    return ErrorInfo(name="UnreadableTask", message=f"no worker can read this task: {reason}; submit it again")
+
+
 def invalid_arguments(error: Exception) -> ErrorInfo:
     """The arguments cannot be given to Julia."""
     return ErrorInfo(name="InvalidArguments", message=f"the arguments cannot be written as JSON: {error}")

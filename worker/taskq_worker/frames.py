@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
 
 from taskq_kernel.domain import ValueKind
+from taskq_kernel.exact_json import check_arguments
 from taskq_kernel.messages import ErrorInfo
 
 #: Grows with every change that an older runner or supervisor would misread.
@@ -105,31 +106,38 @@ def run_frame(
     code: str,
     sha256: str,
     entry: str | None,
-    arguments: dict[str, Any],
+    arguments: Mapping[str, Any] | msgspec.Raw,
     max_value_bytes: int,
 ) -> bytes:
     """The frame that starts a task.
+
+    Arguments that are JSON already are checked and passed on as they are.
 
     Raises
     ------
     TypeError, ValueError, RecursionError
         If the arguments are no JSON.
     """
-    # The standard library's encoder: it writes every string that Python can hold (lone
-    # surrogates as escapes), integers of any size, and NaN; msgspec does neither.
-    payload = json.dumps(
-        {
-            "job": job,
-            "kind": kind,
-            "code": code,
-            "sha256": sha256,
-            "entry": entry,
-            "arguments": arguments,
-            "max_value_bytes": max_value_bytes,
-        },
-        separators=(",", ":"),
-    ).encode()
+    if isinstance(arguments, msgspec.Raw):
+        given = bytes(arguments)
+        check_arguments(given)
+    else:
+        given = _json(arguments)
+    fields = {
+        "job": job,
+        "kind": kind,
+        "code": code,
+        "sha256": sha256,
+        "entry": entry,
+    }
+    payload = b'%s,"arguments":%s,"max_value_bytes":%d}' % (_json(fields)[:-1], given, max_value_bytes)
     return HEADER.pack(MAGIC, RUN, 0, len(payload)) + payload
+
+
+def _json(fields: Mapping[str, Any]) -> bytes:
+    # The standard library's encoder: it writes every string that Python can hold, lone
+    # surrogates as escapes; msgspec does not.
+    return json.dumps(fields, separators=(",", ":")).encode()
 
 
 def decode(kind: int, payload: bytes) -> Message:

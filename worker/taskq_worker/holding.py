@@ -38,6 +38,8 @@ class Held:
     #: Lengths of the task's message, and of what its outcome adds to it.
     message_bytes: int = 0
     outcome_bytes: int = 0
+    #: Why it cannot be run, where its message could not be read.
+    refused: str | None = None
     state: State = State.READY
     claimed_at: float = field(default_factory=time.monotonic)
     progress: tuple[float, str] | None = None

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from taskq_kernel.broker.client import SETTLE_S, Broker, Consumer
 from taskq_kernel.broker.delivery import Delivery
 from taskq_kernel.errors import BrokerUnreachable, MessageError, ServiceError, ServiceUnreachable
-from taskq_kernel.messages import TaskMessage, decode
+from taskq_kernel.messages import TaskMessage, decode, named_task
 from taskq_worker.holding import Held, Holding, State
 from taskq_worker.pace import Pace
 from taskq_worker.service_api import ServiceApi
@@ -42,6 +42,9 @@ class _Waiting:
 
     delivery: Delivery
     task: TaskMessage
+    #: Why it cannot be run, where its message could not be read: it is claimed all the same,
+    #: so that it ends.
+    refused: str | None = None
 
 
 class Intake:
@@ -167,11 +170,14 @@ class Intake:
 
     def _on_delivery(self, delivery: Delivery) -> None:
         try:
-            task = decode(TaskMessage, delivery.body)
+            waiting = _Waiting(delivery, decode(TaskMessage, delivery.body))
         except MessageError as error:
-            self._dead_letter(delivery, error.reason)
-            return
-        self._in_hand[delivery.queue].append(_Waiting(delivery, task))
+            task = named_task(delivery.body)
+            if task is None:
+                self._dead_letter(delivery, error.reason)
+                return
+            waiting = _Waiting(delivery, task, error.reason)
+        self._in_hand[delivery.queue].append(waiting)
         self.wake.set()
 
     def _dead_letter(self, delivery: Delivery, reason: str) -> None:
@@ -214,7 +220,10 @@ class Intake:
                 # Retried, or taken from this worker, before the next heartbeat could say so.
                 await self._let_go(older)
             message = wanted[task_id]
-            self._holding.add(Held(message.task, attempt, len(message.delivery.body)))
+            self._holding.add(Held(message.task, attempt, len(message.delivery.body), refused=message.refused))
         for waiting in batch:
-            waiting.delivery.ack()
+            if waiting.refused is None:
+                waiting.delivery.ack()
+            else:
+                self._dead_letter(waiting.delivery, waiting.refused)
         self.ready.set()

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import functools
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from taskq_kernel.domain import TaskKind, TaskStatus
 from taskq_kernel.messages import ErrorInfo, ValueInfo
@@ -20,12 +23,15 @@ class Job:
     name: str
     kind: TaskKind
     code: str
-    arguments: dict[str, Any] = field(default_factory=dict)
+    #: As JSON that is to be checked, or as what it is.
+    arguments: Mapping[str, Any] | msgspec.Raw = field(default_factory=dict)
     #: The function to call (``CALL`` only); None: the last that the definition defines.
     entry: str | None = None
     timeout_s: float | None = None
     #: Limit on resident memory, all processes of the task together; None: the slot's own.
     memory_limit_bytes: int | None = None
+    #: Why it cannot be run at all: its message could not be read.
+    refused: str | None = None
 
     @property
     def code_sha256(self) -> str:

@@ -185,7 +185,7 @@ class Slot:
         on_progress: Callable[[float, str], None],
         on_log: Callable[[str, str], None],
     ) -> Report:
-        refused = check_code(job.code)
+        refused = check_code(job.code) if job.refused is None else endings.unreadable(job.refused)
         if refused is not None:
             return self._failed_at_once(refused, retryable=False)
         number = next(self._numbers)

@@ -395,4 +395,5 @@ def _job(held: Held) -> Job:
         entry=task.entry,
         timeout_s=task.timeout_s,
         memory_limit_bytes=task.memory_limit_bytes,
+        refused=held.refused,
     )

@@ -79,9 +79,11 @@ end
     read_json(bytes)
 
 Read a JSON document. Objects become `Dict{String,Any}`; integers `Int`, or `BigInt` where
-they are too large; arrays of one kind of number, string or boolean become typed vectors.
-Objects with one key that begins with `\$` become what taskq writes so: NaN and infinities,
-complex and rational numbers, dictionaries with keys of other kinds.
+they are too large; other numbers `Float64`, or `BigFloat` where they have more digits than
+that; arrays of one kind of number, string or boolean become typed vectors. Objects with one
+key that begins with `\$` become what taskq writes so: long integers, NaN and infinities,
+numbers of any precision, complex and rational numbers, dictionaries with keys of other kinds.
+docs/values.md tells the grammar; exact_json.py has the same rules.
 """
 function read_json(bytes::Vector{UInt8})
     reader = Reader(bytes, 1)
@@ -176,12 +178,37 @@ function read_number(r::Reader)
         r.at += 1
     end
     text = text_of(r, start, r.at - 1)
-    whole || return something(tryparse(Float64, text), NaN)
+    number = whole ? whole_number(text) : exact_number(text)
+    number === nothing && throw(JSONError(start))
+    return number
+end
+
+function whole_number(text::String)
     small = tryparse(Int, text)
-    small === nothing || return small
-    large = tryparse(BigInt, text)
-    large === nothing && throw(JSONError(start))
-    return large
+    return small === nothing ? tryparse(BigInt, text) : small
+end
+
+const FLOAT_DIGITS = 17
+
+"A number with a point or an exponent, with all its digits; `nothing` if it is none."
+function exact_number(text::String)
+    digits = significant(text)
+    number = tryparse(Float64, text)  # of what is beyond a Float64 it makes nothing, Inf or 0.0
+    held = number !== nothing && isfinite(number) && iszero(number) == isempty(digits)
+    return held && ncodeunits(digits) <= FLOAT_DIGITS ? number : big_number(text, ncodeunits(digits))
+end
+
+"A `BigFloat` precise enough for that many digits; `nothing` if it is none, or beyond one."
+function big_number(text::String, digits::Int)
+    bits = max(precision(BigFloat), ceil(Int, digits * log2(10)) + 8)
+    number = tryparse(BigFloat, text, precision = bits)
+    return number === nothing || isfinite(number) ? number : nothing
+end
+
+"The digits of a number that count: without its sign, point, exponent and outer zeros."
+function significant(text::String)
+    mantissa = split(lowercase(text), 'e')[1]
+    return String(strip(filter(isdigit, mantissa), '0'))
 end
 
 function read_string(r::Reader)
@@ -257,6 +284,9 @@ function read_hex(r::Reader)
     return code
 end
 
+"The largest integer up to which every one is a `Float64`."
+const MOST_EXACT = 2^53
+
 function narrowed(items::Vector{Any})
     isempty(items) && return items
     T = typeof(items[1])
@@ -265,11 +295,17 @@ function narrowed(items::Vector{Any})
         item isa Union{Int,Float64} && (T === Int || T === Float64) || return items
         T = Float64
     end
+    # Among floats an integer becomes one; not if that would change it.
+    T === Float64 && for item in items
+        item isa Int && abs(item) > MOST_EXACT && return items
+    end
     T === Int && return filled(Vector{Int}(undef, length(items)), items)
     T === Float64 && return filled(Vector{Float64}(undef, length(items)), items)
     T === String && return filled(Vector{String}(undef, length(items)), items)
     T === Bool && return filled(Vector{Bool}(undef, length(items)), items)
     T === ComplexF64 && return filled(Vector{ComplexF64}(undef, length(items)), items)
+    T === BigInt && return filled(Vector{BigInt}(undef, length(items)), items)
+    T === BigFloat && return filled(Vector{BigFloat}(undef, length(items)), items)
     return items
 end
 
@@ -281,18 +317,46 @@ function filled(vector::Vector{T}, items::Vector{Any}) where {T}
     return vector
 end
 
+# A tag whose content does not fit is an object like any other.
 function untagged(object::Dict{String,Any})
     length(object) == 1 || return object
     tag, inner = first(object)
-    if tag == "\$float"
-        inner == "NaN" && return NaN
-        inner == "Infinity" && return Inf
-        inner == "-Infinity" && return -Inf
+    startswith(tag, "\$") || return object
+    try
+        return tagged(tag, inner, object)
+    catch  # a rational number that overflows
+        return object
+    end
+end
+
+function tagged(tag::String, @nospecialize(inner), object::Dict{String,Any})
+    if tag == "\$int"
+        number = inner isa String ? long_integer(inner) : nothing
+        return number === nothing ? object : number
+    elseif tag == "\$float"
+        number = inner isa String ? any_float(inner) : nothing
+        return number === nothing ? object : number
     elseif inner isa Vector && length(inner) == 2 && all(x -> x isa Real, inner)
         tag == "\$complex" && return complex(inner[1], inner[2])
-        tag == "\$rational" && inner isa Vector{Int} && inner[2] != 0 && return inner[1] // inner[2]
+        tag == "\$rational" && all(x -> x isa Integer, inner) && inner[2] != 0 && return inner[1] // inner[2]
     elseif tag == "\$dict" && inner isa Vector && all(pair -> pair isa Vector && length(pair) == 2, inner)
         return Dict{Any,Any}(pair[1] => pair[2] for pair in inner)
     end
     return object
+end
+
+"Integers of more bits are written in hexadecimal digits: other readers give up at 4,300 decimal ones."
+const LONG_BITS = 13_000
+
+function long_integer(text::String)
+    occursin(r"^-?0x[0-9a-f]+$", text) || return nothing
+    return tryparse(BigInt, replace(text, "0x" => ""), base = 16)
+end
+
+function any_float(text::String)
+    text == "NaN" && return NaN
+    text == "Infinity" && return Inf
+    text == "-Infinity" && return -Inf
+    occursin(r"^-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?$", text) || return nothing
+    return big_number(text, ncodeunits(significant(text)))
 end

@@ -22,6 +22,8 @@ mutable struct Walk
     limit::Int
     "the containers that the walk is inside of"
     path::Vector{Any}
+    "levels that tags add to those"
+    tagged::Int
     replaced_characters::Bool
     undefined::Bool
     "types of which something inside is given as text, and how many of them"
@@ -29,7 +31,7 @@ mutable struct Walk
     text_count::Int
 end
 
-Walk(home::Module, limit::Int) = Walk(IOBuffer(), home, limit, [], false, false, [], 0)
+Walk(home::Module, limit::Int) = Walk(IOBuffer(), home, limit, [], 0, false, false, [], 0)
 
 "What a frame says about a value."
 struct Shown
@@ -112,9 +114,9 @@ check_size(w::Walk) = position(w.io) > w.limit ? throw(TooLarge()) : nothing
 put(w::Walk, ::Union{Nothing,Missing}) = write(w.io, "null")
 put(w::Walk, x::Bool) = write(w.io, x ? "true" : "false")
 put(w::Walk, x::Union{Int8,Int16,Int32,Int64,Int128,UInt8,UInt16,UInt32,UInt64,UInt128}) = print(w.io, x)
-put(w::Walk, x::BigInt) = put_digits(w, string(x))
+put(w::Walk, x::BigInt) = ndigits(x, base = 2) <= LONG_BITS ? put_digits(w, string(x)) : put_long(w, x)
 put(w::Walk, x::Union{Float16,Float32,Float64}) = isfinite(x) ? print(w.io, x) : put_special(w, x)
-put(w::Walk, x::BigFloat) = isfinite(x) ? put_digits(w, string(x)) : put_special(w, x)
+put(w::Walk, x::BigFloat) = !isfinite(x) ? put_special(w, x) : fits(x) ? put_digits(w, string(x)) : put_other(w, x)
 put(w::Walk, x::AbstractIrrational) = put(w, Float64(x))
 put(w::Walk, x::String) = put_text(w, x)
 put(w::Walk, x::Symbol) = put_text(w, String(x))
@@ -123,12 +125,30 @@ put(w::Walk, x::Union{Base.UUID,VersionNumber}) = put_text(w, string(x))
 
 put_digits(w::Walk, digits::String) = (write(w.io, digits); check_size(w))
 
+function put_long(w::Walk, x::BigInt)
+    write(w.io, "{\"\$int\":\"", x < 0 ? "-0x" : "0x")
+    put_digits(w, string(abs(x), base = 16))
+    write(w.io, "\"}")
+    return nothing
+end
+
+"Powers of two that a number may have, either way: its power of ten is less than a million then."
+const MOST_POWER = 3_000_000
+
+"Whether a finite number is one that every reader holds."
+fits(x::BigFloat) = iszero(x) || abs(exponent(x)) <= MOST_POWER
+
 function put_special(w::Walk, x::AbstractFloat)
     write(w.io, "{\"\$float\":\"", isnan(x) ? "NaN" : x > 0 ? "Infinity" : "-Infinity", "\"}")
 end
 
-put(w::Walk, x::Complex) = put_tagged(w, "\$complex", real(x), imag(x))
+put(w::Walk, x::Complex) = is_double(real(x)) && is_double(imag(x)) ?
+    put_tagged(w, "\$complex", real(x), imag(x)) : put_other(w, x)
 put(w::Walk, x::Rational) = put_tagged(w, "\$rational", numerator(x), denominator(x))
+
+# Complex numbers are of double precision everywhere but in Julia.
+is_double(@nospecialize(x::Real)) =
+    !(x isa Union{BigFloat,BigInt,Rational{BigInt}}) || !isfinite(x) || isfinite(Float64(x))
 
 function put_tagged(w::Walk, tag::String, @nospecialize(a), @nospecialize(b))
     write(w.io, "{\"", tag, "\":[")
@@ -148,7 +168,8 @@ function enter!(w::Walk, @nospecialize(x))
     for outer in w.path
         outer === x && throw(Unsupported("The value contains itself, so it is shown as text."))
     end
-    length(w.path) < DEEPEST || throw(Unsupported("The value is nested too deeply for JSON, so it is shown as text."))
+    length(w.path) + w.tagged < DEEPEST ||
+        throw(Unsupported("The value is nested too deeply for JSON, so it is shown as text."))
     push!(w.path, x)
     return nothing
 end
@@ -256,8 +277,9 @@ end
 
 # An object, where the keys' texts differ and none looks like one of our tags.
 function put_pairs(w::Walk, keys::Vector{Any}, values::Vector{Any})
-    texts = String[key_text(w, key) for key in keys]
+    texts = String[whole_text(w, key_text(w, key)) for key in keys]
     plain = length(Set(texts)) == length(texts) && !any(text -> startswith(text, "\$"), texts)
+    plain || (w.tagged += 3)
     write(w.io, plain ? "{" : "{\"\$dict\":[")
     for i in 1:length(keys)
         i > 1 && write(w.io, ",")
@@ -270,7 +292,15 @@ function put_pairs(w::Walk, keys::Vector{Any}, values::Vector{Any})
         end
     end
     write(w.io, plain ? "}" : "]}")
+    plain || (w.tagged -= 3)
     return nothing
+end
+
+"Text with its broken bytes replaced, as it will stand in JSON: two keys may be one then."
+function whole_text(w::Walk, text::String)
+    isvalid(text) && return text
+    w.replaced_characters = true
+    return map(c -> isvalid(c) ? c : '\ufffd', text)
 end
 
 function put_tuple(w::Walk, @nospecialize(key), @nospecialize(value))
