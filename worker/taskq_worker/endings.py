@@ -147,6 +147,15 @@ def worker_stops() -> ErrorInfo:
     return ErrorInfo(name="Stopped", message="the worker that ran the task was stopped")
 
 
+def failed_here(error: Exception) -> ErrorInfo:
+    """The worker could not run the task to its end."""
+    said = f"{error.strerror}: {error.filename}" if isinstance(error, OSError) and error.filename else str(error)
+    return ErrorInfo(
+        name="WorkerError",
+        message=f"the worker could not run the task: {said or type(error).__name__}; its log has more",
+    )
+
+
 def cannot_start(reason: str) -> ErrorInfo:
     """There is no Julia process to run the task in."""
     return ErrorInfo(name="ProcessCrashed", message=f"Julia could not be started again: {reason}")

@@ -147,6 +147,13 @@ class Slot:
             if self._process is not None:
                 self._discard(self._process, "its task was given up")
             raise
+        except Exception as error:
+            # A full disk, a folder that the task has locked, a mistake of ours: it is this attempt's
+            # and this process's end, and not the worker's.
+            log.exception("slot %d: running task %s failed here", self._index, job.task_id)
+            if self._process is not None:
+                self._discard(self._process, "running a task in it failed", job)
+            return self._failed_at_once(endings.failed_here(error), retryable=True)
         finally:
             self._stop = None
             self._free.set()
@@ -254,7 +261,18 @@ class Slot:
         return stop.result(), 0
 
     async def _after(self, process: JuliaProcess, job: Job, ending: Ending) -> None:
-        """Decide about the process in which a task has just ended."""
+        """Decide about the process in which a task has just ended.
+
+        However the task ended is known by now, and stays so, whatever goes wrong here.
+        """
+        try:
+            await self._keep_or_discard(process, job, ending)
+        except Exception as error:
+            if not isinstance(error, OSError):  # a full disk, a folder that the task has locked
+                log.exception("slot %d: after task %s", self._index, job.task_id)
+            await asyncio.shield(self._discard(process, f"it cannot be made ready for the next task: {error}", job))
+
+    async def _keep_or_discard(self, process: JuliaProcess, job: Job, ending: Ending) -> None:
         process.tasks += 1
         reason = self._why_not_keep(process, job, ending)
         if reason:
@@ -305,14 +323,17 @@ class Slot:
         return self._starting
 
     async def _launch(self) -> JuliaProcess:
-        self._confinement.make_depot()
-        process = await JuliaProcess.start(
-            self._runner,
-            self._folder / f"slot-{self._index}-{next(self._serial)}",
-            self._confinement,
-            max_value_bytes=self._max_value_bytes,
-            timeout_s=self._start_timeout_s,
-        )
+        try:
+            self._confinement.make_depot()
+            process = await JuliaProcess.start(
+                self._runner,
+                self._folder / f"slot-{self._index}-{next(self._serial)}",
+                self._confinement,
+                max_value_bytes=self._max_value_bytes,
+                timeout_s=self._start_timeout_s,
+            )
+        except OSError as error:
+            raise SetupError(f"Julia cannot be started: {error}") from error
         old, self._process = self._process, process
         self.julia_version = process.julia_version
         process.on_idle_death = self._on_idle_death

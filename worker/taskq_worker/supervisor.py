@@ -219,8 +219,8 @@ class Supervisor:
             while slot.pid is None:
                 try:
                     await slot.start()
-                except SetupError as error:
-                    log.error("Julia does not start, trying again: %s", error)
+                except Exception as error:  # one slot without Julia must not end the others
+                    log.error("Julia does not start, trying again: %s", error, exc_info=not _is_known(error))
                     await asyncio.sleep(RESTART_S)
         finally:
             self._intake.replacing -= 1
@@ -376,6 +376,11 @@ class Supervisor:
 def slots_of(settings: Settings) -> int:
     """How many slots a worker has."""
     return settings.slots or os.cpu_count() or 1
+
+
+def _is_known(error: Exception) -> bool:
+    """Whether an error says all that there is to say."""
+    return isinstance(error, SetupError | OSError)
 
 
 def _is_away(error: ServiceUnreachable | ServiceError) -> bool:
