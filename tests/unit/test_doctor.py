@@ -18,7 +18,7 @@ def test_every_check_of_the_list_is_made_and_more_can_be_added(tmp_path: Path) -
     found = list(doctor.examine(Settings(home=tmp_path), [check_tea]))
     assert [check.name for check in found] == [
         "Python", "RabbitMQ", "Julia", "juliacall", "ports", "data folder", "disk", "temporary folder",
-        "dead letters", "tea",
+        "broker", "dead letters", "queues", "tea",
     ]  # fmt: skip
     assert not found[-1].ok
     assert found[-1].detail == "there is no tea"
