@@ -28,7 +28,7 @@ def dashboard(ip: str, port: int, theme: str, browser: bool, notebook: Path | No
     The address that is printed holds a token: whoever has it may submit tasks.
     """
     try:
-        from taskq_widgets.dashboard.launch import NOTEBOOK, serve
+        from taskq_widgets.dashboard.launch import NOTEBOOK, check_port, serve
     except ImportError as error:
         raise SetupError(
             f"the dashboard needs the widgets ({error}); install them with: pip install 'taskq-kernel[lab]'"
@@ -36,6 +36,7 @@ def dashboard(ip: str, port: int, theme: str, browser: bool, notebook: Path | No
 
     from taskq_kernel.client.connection import connect
 
+    check_port(ip, port)
     connect().close()  # finds the service, or starts the local stack
     serve(notebook or NOTEBOOK, ip=ip, port=port, theme=theme, open_browser=browser, on_ready=_say)
 

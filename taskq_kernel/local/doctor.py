@@ -106,7 +106,7 @@ def check_data_folder(settings: Settings) -> Check:
     home = settings.home
     mend = f"make {home} writable for this user, or set TASKQ_HOME to a folder that is"
     if not home.exists():
-        parent = _existing(home)
+        parent = existing_folder(home)
         if os.access(parent, os.W_OK | os.X_OK):
             return Check("data folder", True, f"{home}, which the first start makes")
         return Check("data folder", False, f"{home} cannot be made in {parent}", mend)
@@ -126,7 +126,7 @@ def check_data_folder(settings: Settings) -> Check:
 
 def check_disk(settings: Settings) -> Check:
     """Enough space for the stack's databases and logs."""
-    return _space("disk", _existing(settings.home), DISK_NEEDED_BYTES, "set TASKQ_HOME to a larger disk")
+    return _space("disk", existing_folder(settings.home), DISK_NEEDED_BYTES, "set TASKQ_HOME to a larger disk")
 
 
 def check_temporary_folder(_: Settings) -> Check:
@@ -161,7 +161,8 @@ def _space(name: str, folder: Path, needed_bytes: int, otherwise: str) -> Check:
     return Check(name, False, detail, f"free at least {_megabytes(needed_bytes)} there, or {otherwise}")
 
 
-def _existing(path: Path) -> Path:
+def existing_folder(path: Path) -> Path:
+    """The path, or the nearest folder above it that is there."""
     return next((one for one in (path, *path.parents) if one.exists()), Path("/"))
 
 

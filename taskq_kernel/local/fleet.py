@@ -12,7 +12,8 @@ from taskq_kernel.settings import Settings
 def check_queues(settings: Settings) -> Check:
     """Some worker serves each queue in which tasks wait."""
     try:
-        address = stack_address(settings.home) if settings.url is None else existing()
+        there = (settings.home / "stack.json").is_file()
+        address = existing() if settings.url is not None else stack_address(settings.home) if there else None
         if address is None:
             return Check("queues", True, "no stack runs here, and no service is set")
         unserved = operations.statistics(address.transport())["unservedQueues"]

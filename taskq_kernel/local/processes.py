@@ -267,9 +267,23 @@ def write_private(path: Path, text: str, mode: int = 0o600) -> None:
     """Write a file that only its owner can read, whole or not at all."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-    temporary.replace(path)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        temporary.replace(path)
+    except BaseException:  # the disk is full
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def read_from(file: Path, start: int) -> str:
+    """What stands in a log from a place on; all of it, if it has become shorter since. Empty if there is none."""
+    try:
+        with file.open("rb") as log:
+            log.seek(start if start <= os.fstat(log.fileno()).st_size else 0)
+            return log.read().decode("utf-8", "replace")
+    except OSError:
+        return ""
 
 
 # -- ports ---------------------------------------------------------------------------------

@@ -17,13 +17,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import dropwhile, takewhile
 from pathlib import Path
+from textwrap import shorten
 from urllib.parse import quote
 
 import psutil
 
 from taskq_kernel.errors import StackError
 from taskq_kernel.local.amqp_login import LoginRefused, can_log_in
-from taskq_kernel.local.processes import Daemon, DaemonState, file_lock, port_is_free, wait_until
+from taskq_kernel.local.processes import Daemon, DaemonState, file_lock, port_is_free, read_from, wait_until
 from taskq_kernel.local.rabbit_files import USER, NodeFacts, NodeFiles, RabbitServer, find_server
 
 log = logging.getLogger(__name__)
@@ -63,6 +64,8 @@ class RabbitNode:
         self.files = NodeFiles(home)
         self._node = Daemon("rabbitmq", home / "run")
         self._epmd = Daemon("epmd", home / "run")
+        #: How long the node's log was when it was started.
+        self._log_size = 0
 
     # -- looking -------------------------------------------------------------------------
 
@@ -166,6 +169,7 @@ class RabbitNode:
 
     def _boot(self, server: RabbitServer, facts: NodeFacts, deadline: float) -> None:
         self.files.write(facts, server)
+        self._log_size = self.files.log.stat().st_size if self.files.log.exists() else 0
         self.files.output.unlink(missing_ok=True)
         environment = self.files.environment(facts)
         try:
@@ -196,15 +200,15 @@ class RabbitNode:
         plain = [_PREFIX.sub("", line).strip("= ") for line in output]
         start = next((number for number, line in enumerate(plain) if line in _VERDICTS), None)
         if start is None:
-            logged = [*output, *_lines(self.files.log)]
+            logged = [*output, *read_from(self.files.log, self._log_size).splitlines()]
             said = [line for line in logged if "[error]" in line] or logged
-            return "\n".join(said[-LAST_WORDS_LINES:])[-LAST_WORDS_CHARS:] or "it ended without a word"
+            return _end(said[-LAST_WORDS_LINES:]) or "it ended without a word"
         before = [line for raw, line in zip(output[:start], plain, strict=False) if "[error]" in raw and line]
         # An Erlang term over many lines, then a blank line, and the same once more.
         rest = dropwhile(lambda line: not line or line in _VERDICTS, plain[start:])
         cause = takewhile(bool, rest)
         verdict = " ".join(" ".join(cause).split())
-        return "\n".join([*before[-LAST_WORDS_LINES:], verdict])[-LAST_WORDS_CHARS:]
+        return _end([*before[-LAST_WORDS_LINES:], verdict])
 
     def _was_killed(self) -> bool:
         wait_until(lambda: self._node.exit_code is not None, timeout_s=1)
@@ -277,6 +281,16 @@ def _with_file_limit(command: Sequence[str]) -> list[str]:
     if soft != resource.RLIM_INFINITY and soft <= MAX_OPEN_FILES:
         return list(command)
     return ["/bin/sh", "-c", 'ulimit -S -n "$0" && exec "$@"', str(MAX_OPEN_FILES), *command]
+
+
+def _end(lines: Sequence[str]) -> str:
+    """The last of the lines, as many as fit; of a single one its beginning, cut between two words."""
+    kept: list[str] = []
+    for line in reversed(lines):
+        if kept and sum(map(len, kept)) + len(line) > LAST_WORDS_CHARS:
+            break
+        kept.insert(0, shorten(line, LAST_WORDS_CHARS, placeholder=" ...") if len(line) > LAST_WORDS_CHARS else line)
+    return "\n".join(kept)
 
 
 def _lines(file: Path) -> list[str]:

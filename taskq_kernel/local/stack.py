@@ -24,7 +24,7 @@ import os
 import secrets
 import time
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass
 from getpass import getuser
 from pathlib import Path
@@ -36,7 +36,8 @@ from taskq_kernel.errors import ServiceError, ServiceUnreachable, SettingsError,
 from taskq_kernel.local.figures import disk_free_bytes, figures
 from taskq_kernel.local.folders import WORKER_FOLDERS, sweep_folders
 from taskq_kernel.local.patience import Patience, spent_s
-from taskq_kernel.local.processes import Daemon, file_lock, free_port, port_is_free, write_private
+from taskq_kernel.local.preflight import check_first
+from taskq_kernel.local.processes import Daemon, file_lock, free_port, port_is_free, read_from, write_private
 from taskq_kernel.local.python import run_module, safe_environment
 from taskq_kernel.local.rabbitmq import RabbitNode
 from taskq_kernel.paths import from_text, shown, to_text
@@ -112,6 +113,8 @@ class LocalStack:
         self.home = settings.home
         self._broker = RabbitNode(self.home / "broker")
         self._daemons = {role: Daemon(role, self.home / "run") for role in ROLES[1:]}
+        #: How long each part's log was when `up` began.
+        self._log_sizes: dict[str, int] = {}
 
     # -- up and down ---------------------------------------------------------------------
 
@@ -133,7 +136,16 @@ class LocalStack:
             If ``taskq.toml`` gives the service a certificate, or another address than loopback.
         """
         self._check_file()
+        check_first(self._settings, self._down_roles())
+        try:
+            return self._up(workers, on_step)
+        except OSError as error:  # such as a disk that is full
+            where = f": {error.filename}" if error.filename else ""
+            raise StackError(f"the stack cannot be started: {error.strerror or error}{where}") from error
+
+    def _up(self, workers: int | None, on_step: Step) -> StackInfo:
         self._make_folders()
+        self._log_sizes = {role: _size(self._log(role)) for role in ROLES}
         with file_lock(self.home / "stack.lock", timeout_s=2 * START_TIMEOUT_S + COMPILE_TIMEOUT_S):
             before = read_info(self.home)
             slots = (
@@ -144,13 +156,14 @@ class LocalStack:
             if before is not None and before.slots != slots:
                 on_step(f"stopping the worker, to start it with {slots} slots")
                 self._stop("worker")
+            running = {role for role in ROLES if role not in self._down_roles()}
             try:
                 self._start_all(info, on_step)
+                write_private(self.home / "stack.json", json.dumps(asdict(info)))
             except BaseException:
-                if before is None:  # nobody knows of it, so nobody would stop what has started
-                    self._stop_all(on_step)
+                # What ran before stays; nobody would look after the rest.
+                self._stop_all(on_step, keep=running if before is not None else set())
                 raise
-            write_private(self.home / "stack.json", json.dumps(asdict(info)))
             return info
 
     def down(self, on_step: Step = lambda _: None) -> None:
@@ -298,12 +311,20 @@ class LocalStack:
                 self._start(role, info)
         self._wait_until_ready(info, on_step)
 
-    def _stop_all(self, on_step: Step) -> None:
+    def _down_roles(self) -> set[str]:
+        """The parts that do not run."""
+        return {one["role"] for one in self._processes() if one["state"] != "running"}
+
+    def _stop_all(self, on_step: Step, keep: Collection[str] = ()) -> None:
         """Stop what runs, the worker first."""
         for role in reversed(ROLES[1:]):
+            if role in keep:
+                continue
             if self._daemons[role].state == "running":
                 on_step(f"stopping the {role}")
             self._stop(role)
+        if "broker" in keep:
+            return
         if self._broker.alive:
             on_step("stopping RabbitMQ")
         self._broker.stop()
@@ -312,8 +333,11 @@ class LocalStack:
         self._daemons[role].start(
             run_module("taskq_kernel.cli", role),
             self._environment(role, info),
-            self.home / "logs" / f"{role}.log",
+            self._log(role),
         )
+
+    def _log(self, role: str) -> Path:
+        return self.home / "logs" / f"{role}.log"
 
     def _environment(self, role: str, info: StackInfo) -> dict[str, str]:
         """The whole environment of a part."""
@@ -362,8 +386,9 @@ class LocalStack:
             time.sleep(POLL_S)
 
     def _log_end(self, role: str, lines: int = 15) -> str:
-        text = (self.home / "logs" / f"{role}.log").read_text("utf-8", "replace")
-        return "\n".join(text.splitlines()[-lines:])
+        """The end of what a part has said since this `up` began: earlier runs have nothing to do with it."""
+        said = read_from(self._log(role), self._log_sizes.get(role, 0))
+        return "\n".join(said.splitlines()[-lines:]) or f"it said nothing; see {self._log(role)}"
 
 
 #: Settings that a user sets for the whole stack; every other is the stack's own to choose.
@@ -375,6 +400,10 @@ _KEPT = frozenset(
         "QUEUES",
     )
 )  # fmt: skip
+
+
+def _size(file: Path) -> int:
+    return file.stat().st_size if file.exists() else 0
 
 
 def _kept(*names: str) -> dict[str, str]:

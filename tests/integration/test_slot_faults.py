@@ -5,15 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-import subprocess
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from julia_fixtures import Bench, eventually, slots
-from stacks import missing
+from small_disk import small_disk
 from taskq_worker.attempt import Attempt
 from taskq_worker.slot import Slot
 
@@ -35,19 +32,6 @@ def test_a_task_that_puts_a_file_in_place_of_its_folder_keeps_its_value(slots: B
             shutil.rmtree(folder)
 
 
-@contextmanager
-def few_files_left(folder: Path) -> Iterator[None]:
-    """Make the disk of a folder one that has room for some files only."""
-    command = ["mount", "-t", "tmpfs", "-o", "size=64m,nr_inodes=60", "tmpfs", str(folder)]
-    done = subprocess.run(command, capture_output=True, encoding="utf-8")
-    if done.returncode != 0:
-        missing(f"a small disk cannot be had here: {done.stderr.strip()}")
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
 def test_a_task_that_fills_the_disk_keeps_its_value_and_the_slot_gets_room_again(slots: Bench) -> None:
     fill = """
     made = 0
@@ -64,7 +48,7 @@ def test_a_task_that_fills_the_disk_keeps_its_value_and_the_slot_gets_room_again
     folder = Path(tempfile.mkdtemp(prefix="taskq-small-"))
     slot = slots.slot
     try:
-        with few_files_left(folder):
+        with small_disk(folder, "size=64m,nr_inodes=60"):
             elsewhere, slot._folder = slot._folder, folder
             try:
                 slots.begin("exit()", slot=slot).result(60)  # the next process is on the small disk

@@ -71,7 +71,7 @@ def serve(
         ) from error
 
     port = port or _free_port(ip)
-    _check_port(ip, port)
+    check_port(ip, port)
     token = token or secrets.token_urlsafe(24)
     address = f"http://{_host(ip)}:{port}/?token={token}"
     # Jupyter finds templates in the folders of this variable only; the kernels do not mind it.
@@ -154,7 +154,14 @@ def _free_port(ip: str) -> int:
     return port
 
 
-def _check_port(ip: str, port: int) -> None:
+def check_port(ip: str, port: int) -> None:
+    """Make sure that the dashboard can listen there: before anything is started for it.
+
+    Raises
+    ------
+    SetupError
+        If the port is taken, or the address is not this machine's.
+    """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
