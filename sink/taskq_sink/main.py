@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 
 from taskq_kernel import logs
 from taskq_kernel.broker.client import Broker
@@ -11,6 +10,7 @@ from taskq_kernel.broker.names import Names
 from taskq_kernel.client.transport import GraphQLTransport
 from taskq_kernel.errors import SettingsError
 from taskq_kernel.settings import Settings, read_broker_url, read_token
+from taskq_kernel.signals import stop_signals
 from taskq_kernel.store.database import sqlite_url
 from taskq_sink.database import ResultsDatabase
 from taskq_sink.sink import Sink
@@ -39,7 +39,7 @@ async def _sink(settings: Settings, database: ResultsDatabase, transport: GraphQ
     )
     task = asyncio.create_task(Sink(broker, database, transport).run())
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in stop_signals():
         loop.add_signal_handler(number, task.cancel)
     try:
         await task

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from taskq_kernel.errors import SetupError
 from taskq_kernel.local.checks import Check
-from taskq_kernel.local.doctor import check_julia, check_ports, check_rabbitmq, existing_folder
-from taskq_kernel.local.julia_project import describe_juliacall
+from taskq_kernel.local.doctor import check_julia, check_juliacall, check_ports, check_rabbitmq, existing_folder
 from taskq_kernel.settings import Settings
 
 #: With less than this on its disk a stack takes no tasks for long: RabbitMQ stops at 50 MB.
@@ -49,16 +48,8 @@ def _checks(settings: Settings, roles: Collection[str]) -> Iterator[Check]:
         yield check_rabbitmq(settings)
         yield check_ports(settings)
     if "worker" in roles:
-        yield _check_any_julia(settings)
+        yield check_juliacall(settings) if settings.runner == "juliacall" else check_julia(settings)
         yield _check_temporary_folder()
-
-
-def _check_any_julia(settings: Settings) -> Check:
-    """The Julia that a worker would run, of either kind."""
-    ready, about = describe_juliacall(settings.home)
-    if settings.runner == "juliacall" or (settings.runner == "auto" and settings.julia is None and ready):
-        return Check("juliacall", ready, about, "" if ready else "taskq julia install, or TASKQ_RUNNER=julia")
-    return check_julia(settings)
 
 
 def _check_temporary_folder() -> Check:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -17,6 +16,7 @@ from taskq_kernel.errors import SettingsError, TaskqError
 from taskq_kernel.service.app import build_app
 from taskq_kernel.service.runtime import Runtime, database_url
 from taskq_kernel.settings import Settings, load_settings, read_broker_url
+from taskq_kernel.signals import stop_signals
 from taskq_kernel.store import upgrade
 from taskq_kernel.tls import check_certificate, is_loopback
 
@@ -113,7 +113,7 @@ class Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Stop on SIGTERM and SIGINT, once; uvicorn would raise the signal again afterwards."""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in stop_signals():
             loop.add_signal_handler(number, self.handle_exit, number, None)
         yield
 

@@ -23,6 +23,7 @@ from browser import ROOT, Pages
 from playwright.sync_api import expect
 from stacks import RunningStack, eventually
 from taskq_widgets.dashboard.launch import HERE, NOTEBOOK
+from terminal import heed_ctrl_c
 
 from taskq_kernel import connect
 
@@ -74,8 +75,9 @@ def test_make_dashboard_starts_a_stack_prints_its_address_and_ends_with_ctrl_c(o
     env |= {"TASKQ_HOME": str(home), "TASKQ_WORKERS": "1"}
     make = ["make", "--old-file=setup", "dashboard", f"venv={Path(sys.executable).parent}"]
     process = subprocess.Popen(
-        make, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
+        make, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        preexec_fn=heed_ctrl_c,
+    )  # fmt: skip
     try:
         # When: its address is opened.
         line = process.stdout.readline()  # type: ignore[union-attr]

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from stacks import RunningStack, eventually
+from terminal import heed_ctrl_c
 
 Done = subprocess.CompletedProcess[str]
 Run = Callable[..., Done]
@@ -140,8 +141,9 @@ def test_ctrl_c_ends_the_waiting_and_not_the_task(taskq: Run, stack: RunningStac
     number = submit(taskq, 'println("on it"); flush(stdout); sleep(4); 6')
     eventually(lambda: "on it" in taskq("logs", number).stdout, "the task runs")
     waiting = subprocess.Popen(
-        [*COMMAND, *arguments, number], env=stack.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+        [*COMMAND, *arguments, number], env=stack.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=heed_ctrl_c,
+    )  # fmt: skip
     time.sleep(1.5)  # nothing outside tells when it has begun to wait
     waiting.send_signal(signal.SIGINT)
     _out, err = waiting.communicate(timeout=10)

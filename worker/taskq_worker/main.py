@@ -16,6 +16,7 @@ from taskq_kernel.client.transport import GraphQLTransport
 from taskq_kernel.errors import SettingsError
 from taskq_kernel.local.folders import WORKER_FOLDERS, sweep_folders, temporary_folder
 from taskq_kernel.settings import Settings, read_broker_url, read_token, user_home
+from taskq_kernel.signals import stop_signals
 from taskq_worker import descendants
 from taskq_worker.choice import choose_what_starts
 from taskq_worker.compiled import RUNNERS
@@ -42,7 +43,7 @@ def run(settings: Settings) -> int:
     transport = GraphQLTransport(settings.url, read_token(settings), ca_file=settings.ca_file)
     names = Names(settings.broker_prefix)
     descendants.hide_from_tasks()
-    for number in (signal.SIGTERM, signal.SIGINT):  # until the supervisor listens: clean up, and go
+    for number in stop_signals():  # until the supervisor listens: clean up, and go
         signal.signal(number, lambda *_: sys.exit(0))
     sweep_folders(WORKER_FOLDERS)
     with temporary_folder(WORKER_FOLDERS) as folder:
@@ -82,6 +83,6 @@ async def _work(
     )
     supervisor = Supervisor(settings, broker, transport, runner, isolation, folder)
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in stop_signals():
         loop.add_signal_handler(number, supervisor.stop)
     await supervisor.run()
