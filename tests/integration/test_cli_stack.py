@@ -8,10 +8,10 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 from stacks import RunningStack, eventually
 from terminal import heed_ctrl_c
@@ -137,20 +137,31 @@ def test_wait_gives_up_when_it_was_told_to_and_the_task_goes_on(taskq: Run) -> N
 
 
 @pytest.mark.parametrize("arguments", [["wait"], ["logs", "-f"]])
-def test_ctrl_c_ends_the_waiting_and_not_the_task(taskq: Run, stack: RunningStack, arguments: list[str]) -> None:
-    number = submit(taskq, 'println("on it"); flush(stdout); sleep(4); 6')
+def test_ctrl_c_ends_the_waiting_and_not_the_task(
+    taskq: Run, stack: RunningStack, effects: Path, arguments: list[str]
+) -> None:
+    end = effects / "end"
+    number = submit(taskq, f'println("on it"); flush(stdout); while !isfile("{end}") sleep(0.05) end; 6')
     eventually(lambda: "on it" in taskq("logs", number).stdout, "the task runs")
     waiting = subprocess.Popen(
         [*COMMAND, *arguments, number], env=stack.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         preexec_fn=heed_ctrl_c,
     )  # fmt: skip
-    time.sleep(1.5)  # nothing outside tells when it has begun to wait
+    # Who waits has a socket for the live feed beside the one that it asks with; who follows a log just asks.
+    sockets = 2 if arguments == ["wait"] else 1
+    eventually(lambda: connections(waiting.pid) >= sockets, "it has begun to wait")
     waiting.send_signal(signal.SIGINT)
     _out, err = waiting.communicate(timeout=10)
     assert waiting.returncode == 130
     assert f"task {number} goes on" in err
     assert "Traceback" not in err
+    end.touch()
     assert taskq("wait", number).returncode == 0
+
+
+def connections(pid: int) -> int:
+    """How many connections to other programs a process has."""
+    return sum(one.status == psutil.CONN_ESTABLISHED for one in psutil.Process(pid).net_connections())
 
 
 # -- looking and changing --------------------------------------------------------------------
