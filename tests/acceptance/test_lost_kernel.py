@@ -106,13 +106,16 @@ def test_a_dashboard_whose_kernel_died_is_covered_and_reloads_to_the_same_task_a
 
 def test_a_kernel_that_answers_again_takes_the_cover_away(open_page: Pages, served: Dashboard) -> None:
     board, kernel = open_with_kernel(open_page, served)
+    board.page.set_viewport_size({"width": 1280, "height": 300})
     kernel.suspend()
     try:
         expect_dead(board)
+        board.page.set_viewport_size({"width": 1280, "height": 1600})  # more rows are in sight than were asked for
     finally:
         kernel.resume()
     expect(cover(board)).to_have_count(0)
     board.ready()
+    expect(board.table.locator(".tq-body > .tq-pending")).to_have_count(0)
     board.submit_task("1 + 1", "after a pause")
     expect(board.detail.locator(".tqp-value")).to_have_text("2")
 

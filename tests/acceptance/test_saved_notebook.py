@@ -52,8 +52,10 @@ def test_a_saved_board_is_shown_as_a_plain_picture_where_there_is_no_kernel(
     (html,) = html_outputs(file)
     assert "<script" not in html
     assert "<b>kept" not in html
-    told = ("&lt;b&gt;kept", "the second", "then saved\nString", "Finished 2", "Run the cell")
+    told = ("&lt;b&gt;kept", "the second", "then saved\nString", "Run the cell")
     assert [part for part in told if part not in html] == []
+    finished = board.overview.locator(".tqp-chip[data-status=FINISHED] b").inner_text()
+    assert f"Finished {finished} · Failed" in html
     expect(snapshot).to_be_hidden()
 
     # When: its kernel ends, and the file is opened again.

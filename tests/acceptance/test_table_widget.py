@@ -503,6 +503,7 @@ def test_a_header_sorts_by_keyboard(table: Table) -> None:
     expect(table.head("Name")).to_have_attribute("aria-sort", "ascending")
     table.page.keyboard.press("Enter")
     expect(table.head("Name")).to_have_attribute("aria-sort", "descending")
+    expect(table.root.get_by_text("Sorted by name, descending: 500 tasks")).to_be_attached()
 
 
 def test_the_focus_survives_updates_and_stays_on_its_task(table: Table) -> None:

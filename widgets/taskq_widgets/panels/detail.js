@@ -258,6 +258,10 @@ class DetailDisplay extends Display {
 
   // -- log
 
+  onLink() {
+    if (!this.link.lost && this.model.get("tab") === "log") this.askLog();
+  }
+
   forgetLog() {
     this.after = 0;
     this.logAttempt = -1;

@@ -1320,7 +1320,7 @@ class Table {
     this.frame = h("div", { class: "tq-frame" }, this.grid.element, this.notice.element);
     this.root.append(this.toolbar.element, this.toolbar.between, this.banner, this.frame, this.footer.offer, this.footer.element, this.toast, this.live);
     place.append(this.root);
-    this.link = new KernelLink(model, this.root, () => {});
+    this.link = new KernelLink(model, this.root, () => this.onLink());
     this.listen();
   }
 
@@ -1381,6 +1381,11 @@ class Table {
     const { first: from, end } = this.grid.inSight();
     this.grid.asked = this.grid.windowFor(from, Math.max(end, 1));
     this.send({ type: "open", ...this.grid.asked, asked: this.asked, picked: this.picked, query: first ? null : this.query });
+  }
+
+  /** What could not be sent while the kernel was lost, such as the rows in sight, goes out now. */
+  onLink() {
+    if (this.opened && !this.link.lost) this.open_();
   }
 
   /** Say that somebody looks, if somebody does. */
