@@ -101,18 +101,12 @@ function scanned(@nospecialize(expression))
     return expression
 end
 
-set_constant!(m::Module, name::Symbol, @nospecialize(value)) = Core.eval(m, Expr(:const, Expr(:(=), name, QuoteNode(value))))
-
-# A name that no code can write.
-const PRELUDE = Symbol("#prelude")
-
 "A module for one task, or for one definition."
 function fresh_module(name::Symbol)
     m = Module(name)
     set_constant!(m, :eval, Evaluator(m))
     set_constant!(m, :include, Includer(m))
-    set_constant!(m, PRELUDE, Prelude)
-    Core.eval(m, Expr(:using, Expr(:., :., PRELUDE)))
+    use_module!(m, Prelude)
     return m
 end
 
