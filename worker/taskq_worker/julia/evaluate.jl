@@ -51,6 +51,9 @@ end
     return value
 end
 
+"Call a program's `main`."
+@noinline evaluate(@nospecialize(main)) = Base.invokelatest(main, String[])
+
 @noinline function evaluate(@nospecialize(f), arguments::Dict{String,Any})
     isempty(arguments) && return Base.invokelatest(f)
     names = Tuple(Symbol(name) for name in keys(arguments))
@@ -61,16 +64,19 @@ end
 "Evaluate a task's code in a module of its own."
 function run_script(code::String, arguments::Dict{String,Any}, folder::String)
     source = Source("task", code, folder)
-    home = fresh_module(:task)
+    home = fresh_module(:task, arguments)
     line = Ref(0)
     started = time_ns()
     value, failure, seconds = nothing, nothing, 0.0
     try
-        bind!(home, arguments)
         statements = statements_of(code, "task")
+        any(uses_distributed, statements) && (home = program_module())
+        bind!(home, arguments)
+        occursin("@__FILE__", code) && name_file!(statements, program_file(folder))
         scan_all!(RUNNING.suspects, statements)
         started = time_ns()
         value = evaluate(home, statements, line)
+        is_program(home) && (value = evaluate(value_of(home, :main)))
         seconds = (time_ns() - started) / 1e9
     catch
         seconds = (time_ns() - started) / 1e9
@@ -78,6 +84,27 @@ function run_script(code::String, arguments::Dict{String,Any}, folder::String)
     end
     return Evaluated(value, failure, home, seconds)
 end
+
+"What a script calls itself, and Julia its `PROGRAM_FILE`: there is no such file, for nothing is written to it."
+program_file(folder::String) = joinpath(folder, "task")
+
+"Give `@__FILE__` the name of the file that the code would stand in."
+name_file!(@nospecialize(ex), file::String) = ex
+function name_file!(ex::Expr, file::String)
+    ex.head === :macrocall && ex.args[1] === Symbol("@__FILE__") && return file
+    name_file!(ex.args, file)
+    return ex
+end
+
+function name_file!(statements::Vector{Any}, file::String)
+    for i in 1:length(statements)
+        statements[i] = name_file!(statements[i], file)
+    end
+    return statements
+end
+
+"Whether a script has a `@main` (1.11 and later), which Julia calls at its end."
+is_program(m::Module) = known(m, ENTRY_POINT) && known(m, :main) && value_of(m, ENTRY_POINT) === true
 
 function failure_of(stack::Vector{Any}, source::Source, m::Module, line::Int)
     problem = last(stack)[1]
@@ -100,6 +127,8 @@ function definition(code::String, sha256::String, folder::String)
     line = Ref(0)
     try
         statements = statements_of(code, "definition")
+        any(uses_distributed, statements) && (home = program_module())
+        occursin("@__FILE__", code) && name_file!(statements, joinpath(folder, "definition"))
         scan_all!(RUNNING.suspects, statements)
         evaluate(home, statements, line)
         made = Definition(home, source, functions_in(statements))

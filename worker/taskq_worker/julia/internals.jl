@@ -172,11 +172,27 @@ function exception_stack(task::Task)
     return Any[(item[1], item[2]) for item in stack]
 end
 
+"Where `@main` notes that a module has an entry point."
+const ENTRY_POINT = Symbol("#__main_is_entrypoint__#")
+
+"Say which file runs as a program: the variable is Julia's own."
+program_file!(file::String) = (Core.eval(Base, :(PROGRAM_FILE = $file)); nothing)
+
+"A name in the form that the parser gives it in code (µ and μ are one); itself where it is none."
+function parsed_name(name::String)
+    isascii(name) && return name
+    parsed = Meta.parse(name; raise = false)
+    return parsed isa Symbol ? String(parsed) : name
+end
+
 # Modules and packages
 
 # What `const` and `using` come to. Evaluated as code, they take several times as long, for
 # every task. Up to 1.13 `jl_module_using` has no flags, and does not see that some are given.
-set_constant!(m::Module, name::Symbol, @nospecialize(value)) = ccall(:jl_set_const, Cvoid, (Any, Any, Any), m, name, value)
+function set_constant!(m::Module, name::Symbol, @nospecialize(value))
+    ccall(:jl_set_const, Cvoid, (Any, Any, Any), m, name, value)
+end
+
 use_module!(m::Module, other::Module) = ccall(:jl_module_using, Cvoid, (Any, Any, Csize_t), m, other, 0)
 
 "A package that is loaded; `nothing` if none of this name is."

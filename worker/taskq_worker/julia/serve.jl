@@ -39,6 +39,7 @@ this module knows it shows here, and not as a failure of each task.
 function prepare(folder::String)
     try
         watch_methods()
+        program_file!(program_file(folder))
         warm_up(folder)
         baseline = Baseline(folder)
         restore(baseline)
@@ -112,7 +113,8 @@ function run_one(wire::Wire, baseline::Baseline, request::Dict{String,Any})
     # Before the load path is put back, by which Julia 1.5 finds where a package is.
     isempty(CHANGED[]) && (CHANGED[] = left_behind(RUNNING.suspects, over.home))
     left = try
-        settle(baseline, over, script)
+        # What ran in Main has its process replaced, and Main is not the task's to clear.
+        settle(baseline, over, script && over.home !== Main)
     catch
         "left the process in disorder"
     end
@@ -136,7 +138,8 @@ const CHANGED = Ref("")
     end
     empty!(request)
     files_open = open_descriptors() != baseline.files.before
-    unwritten = files_open ? write_streams(done.home, Any[done.value, task_local_storage()], script) : nothing
+    final = script && done.home !== Main
+    unwritten = files_open ? write_streams(done.home, Any[done.value, task_local_storage()], final) : nothing
     failure === nothing && unwritten !== nothing && (failure = unwritten_failure(unwritten))
     return Over(done.home, failure, done.seconds, failure === nothing ? shown : nothing, files_open)
 end
@@ -151,7 +154,13 @@ function settle(baseline::Baseline, over::Over, script::Bool)
     return isempty(left) && !roomy ? "keeps memory that cannot be let go" : left
 end
 
-arguments_of(request::Dict{String,Any}) = convert(Dict{String,Any}, request["arguments"])
+function arguments_of(request::Dict{String,Any})
+    named = Dict{String,Any}()
+    for (name, value) in request["arguments"]
+        named[parsed_name(name)] = value
+    end
+    return named
+end
 
 function start_running(job::Int, wire::Wire)
     RUNNING.wire = wire

@@ -6,6 +6,7 @@
 
 const WATCHED_DESCRIPTORS = 64
 const MOST_OBJECTS = 100_000
+const THIS_MODULE = @__MODULE__
 
 # struct pollfd of each: descriptor, no events, and what poll(2) says.
 const POLLED = UInt64.(0:WATCHED_DESCRIPTORS-1)
@@ -95,7 +96,8 @@ function modules_in(home::Module)
     found = Module[home]
     for m in found, name in Base.invokelatest(names, m, all = true)
         inner = known(m, name) ? value_of(m, name) : nothing
-        inner isa Module && parentmodule(inner) === m && !(inner in (@__MODULE__, found...)) && push!(found, inner)
+        (inner isa Module && parentmodule(inner) === m && inner !== THIS_MODULE) || continue
+        inner in found || push!(found, inner)
     end
     return found
 end
@@ -123,7 +125,9 @@ function streams_in(roots::Vector{Any}, home::Module)
     return found
 end
 
-is_leaf(@nospecialize(x)) = isbits(x) || x isa Union{String,Symbol,Module,Type,Core.TypeName,Method,Core.MethodInstance,Core.CodeInfo}
+const LEAVES = Union{String,Symbol,Module,Type,Core.TypeName,Method,Core.MethodInstance,Core.CodeInfo}
+
+is_leaf(@nospecialize(x)) = isbits(x) || x isa LEAVES
 
 function add_parts!(waiting::Vector{Any}, @nospecialize(x))
     if is_memory(x)
