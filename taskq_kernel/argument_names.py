@@ -16,10 +16,11 @@ from collections.abc import Iterable
 from taskq_kernel.errors import InvalidTask
 
 #: Words that Julia's parser never takes for a name.
-KEYWORDS = frozenset(
-    "baremodule begin break catch const continue do else elseif end export false finally for function global if "
-    "import let local macro module quote return struct true try using while".split()
-)
+KEYWORDS = frozenset({
+    "baremodule", "begin", "break", "catch", "const", "continue", "do", "else", "elseif", "end", "export",
+    "false", "finally", "for", "function", "global", "if", "import", "let", "local", "macro", "module", "quote",
+    "return", "struct", "true", "try", "using", "while",
+})  # fmt: skip
 
 #: Letters, letter-like numbers, currencies and other symbols; from the Latin-1 block on.
 _STARTS = frozenset({"Lu", "Ll", "Lt", "Lm", "Lo", "Nl", "Sc", "So"})

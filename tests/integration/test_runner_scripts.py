@@ -52,7 +52,7 @@ SCRIPTS = [
     ('write("b.jl", "abspath(PROGRAM_FILE) == @__FILE__"); include("b.jl")', False),
     ('global var"#__main_is_entrypoint__#" = true\nmain(args) = length(args) + 5\n1', 5),
     # as in the REPL
-    ("versioninfo(devnull); string(@which sin(1.0)) != \"\"", True),
+    ('versioninfo(devnull); string(@which sin(1.0)) != ""', True),
     ("supertypes(Int)[1] == Int && length(methodswith(Rational, Base)) > 1", True),
     ("versioninfo = 3; versioninfo", 3),
     ("function counter()\n    n = 0\n    () -> (n += 1)\nend\nc2 = counter(); c2(); c2()", 2),
