@@ -129,9 +129,11 @@ def task_input(
     if name is not None:
         given["name"] = _text(str(name), "the name")
     if arguments:
+        from taskq_kernel.argument_names import check_argument_names
         from taskq_kernel.arguments import encode_arguments
 
         given["arguments"] = encode_arguments(arguments)
+        check_argument_names(given["arguments"])
     if timeout is not None:
         given["timeoutSeconds"] = _positive(timeout, "timeout")
     if memory_limit is not None:

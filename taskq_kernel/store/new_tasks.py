@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import msgspec
 
 from taskq_kernel import exact_json
+from taskq_kernel.argument_names import check_argument_names
 from taskq_kernel.broker.names import check_queue
 from taskq_kernel.domain import DEFAULT_PRIORITY, PRIORITIES, TaskKind
 from taskq_kernel.errors import InvalidJSON, InvalidTask
@@ -137,6 +138,10 @@ def _arguments(arguments: Any, where: str) -> str:
         return "{}"
     if not isinstance(arguments, dict):
         _refuse(where, f"is {type(arguments).__name__} {str(arguments)[:80]!r}: give an object")
+    try:
+        check_argument_names(arguments)
+    except InvalidTask as error:
+        raise InvalidTask(f"{where}: {error}") from None
     try:
         text = exact_json.encode(arguments)
         exact_json.check_depth(arguments, text)

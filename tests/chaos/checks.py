@@ -25,7 +25,7 @@ from taskq_kernel.domain import LEGAL_MOVES, TaskStatus
 #: just then, with its Julia processes, is so for up to four seconds more than a lease.
 STOP_S = LEASE_S + 4.0 + 2.0
 #: What ends a task whose plan was to finish, where faults had a hand in it.
-BY_FAULTS = {"WorkerLost", "ProcessCrashed", "ProcessExited", "MemoryLimitExceeded", "TimeoutExceeded"}
+BY_FAULTS = {"WorkerLost", "ProcessCrashed", "ProcessKilled", "ProcessExited", "MemoryLimitExceeded", "TimeoutExceeded"}
 MOST_SHOWN = 20
 
 

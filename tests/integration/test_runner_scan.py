@@ -14,11 +14,11 @@ LOOK = """
 R = Main.TaskqRunner
 home = R.fresh_module(:looked_at)
 R.RUNNING.suspects = suspects = R.Suspects()
-world = Base.get_world_counter()
+R.forget_methods!()
 statements = R.statements_of(code, "task")
 R.scan_all!(suspects, statements)
 R.evaluate(home, statements, Ref(0))
-R.left_behind(suspects, home, world)
+R.left_behind(suspects, home)
 """
 
 REACHES_OUT = [
@@ -29,19 +29,20 @@ REACHES_OUT = [
     ("import Base.round\nround(x::Symbol) = 1", "adds methods to Base.round"),
     ("using LinearAlgebra\nLinearAlgebra.dot(a::Symbol, b::Symbol) = 1", "adds methods to LinearAlgebra.dot"),
     ("import LinearAlgebra: cross\ncross(a::Symbol, b::Symbol) = 1", "adds methods to LinearAlgebra.cross"),
-    ("Base.Int(x::Symbol) = 1", "adds methods to Base.Int"),
+    ("Base.Int(x::Symbol) = 1", "adds methods to Core.Int64"),
     ("struct A end\nBase.sign(x::Union{A,Symbol}) = 1", "adds methods to Base.sign"),
     (
         "for f in (:sinpi, :cospi)\n    @eval Base.$f(x::Symbol) = 7.0\nend",
-        "adds methods to functions of other modules",
+        "adds methods to Base.Math.sinpi",
     ),
     ("@eval Base tanh(x::Symbol) = 7.0", "evaluates code in another module"),
-    ("Core.eval(Base, :(cosh(x::Symbol) = 7.0))", "calls eval in another module"),
-    ("Base.eval(:(sinh(x::Symbol) = 7.0))", "calls eval in another module"),
+    ("Core.eval(Base, :(cosh(x::Symbol) = 7.0))", "evaluates code in another module"),
+    ("Base.eval(:(sinh(x::Symbol) = 7.0))", "evaluates code in another module"),
     ("eval(:(Base.atan(x::Symbol) = 7.0))", "adds methods to Base.atan"),
     ('eval(Meta.parse("Base.asin(x::Symbol) = 7.0"))', "adds methods to Base.asin"),
     ('write("x.jl", "Base.acos(x::Symbol) = 7.0"); include("x.jl")', "adds methods to Base.acos"),
-    ('include_string(@__MODULE__, "1")', "uses include_string"),
+    ('include_string(@__MODULE__, "Base.acosh(x::Symbol) = 7.0")', "adds methods to Base.acosh"),
+    ("const A = abs; A(x::Symbol) = 1", "adds methods to Base.abs"),
     ("module M\nBase.exp2(x::Symbol) = 1\nend", "adds methods to Base.exp2"),
     ("ccall(:getpid, Cint, ())", "uses ccall"),
     ("unsafe_store!(pointer([1]), 2)", "uses unsafe_store!"),
@@ -62,6 +63,8 @@ STAYS_INSIDE = [
     "sum(1:10); y = :(Base.foo)",
     "macro m(x) x end; @m 3",
     "@eval begin z = 1 end; eval(:(w = 2))",
+    "module O end; @eval O i() = 3; Core.eval(O, :(j() = 3)); O.eval(:(k() = 3)); Core.eval(@__MODULE__, :(l() = 3))",
+    'include_string(@__MODULE__, "m() = 1")',
     "show(x::Int) = 5; show(1)",
     "const c = 3; global k = 4",
 ]

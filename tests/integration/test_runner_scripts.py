@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 from julia_fixtures import Bench, Ran, bench, eventually
@@ -45,7 +46,15 @@ SCRIPTS = [
     ("x = 1\r\ny = 2\r\nx + y", 3),
     ("using Base.Threads; nthreads()", 1),
     ("d = @__DIR__; d == pwd()", True),
-    ("@__FILE__", "task"),
+    ('@__FILE__() == joinpath(pwd(), "task") == PROGRAM_FILE', True),
+    # a script is the program
+    ("main() = 7\nif abspath(PROGRAM_FILE) == @__FILE__\n    main()\nend", 7),
+    ('write("b.jl", "abspath(PROGRAM_FILE) == @__FILE__"); include("b.jl")', False),
+    ('global var"#__main_is_entrypoint__#" = true\nmain(args) = length(args) + 5\n1', 5),
+    # as in the REPL
+    ('versioninfo(devnull); string(@which sin(1.0)) != ""', True),
+    ("supertypes(Int)[1] == Int && length(methodswith(Rational, Base)) > 1", True),
+    ("versioninfo = 3; versioninfo", 3),
     ("function counter()\n    n = 0\n    () -> (n += 1)\nend\nc2 = counter(); c2(); c2()", 2),
     ("progress = 3; progress", 3),
     ("sum(x^2 for x in 1:3)", 14),
@@ -64,6 +73,53 @@ SCRIPTS = [
 @pytest.mark.parametrize(("code", "value"), SCRIPTS, ids=[code for code, _ in SCRIPTS])
 def test_a_script_is_evaluated_as_in_a_notebook(bench: Bench, code: str, value: object) -> None:
     assert bench.run(code).value == value
+
+
+@pytest.mark.parametrize("kind", [TaskKind.SCRIPT, TaskKind.CALL])
+def test_an_argument_is_found_by_its_name_as_julia_writes_it(bench: Bench, kind: TaskKind) -> None:
+    """Julia's parser makes of the micro sign in code a Greek letter, and composes what is apart."""
+    body = "\u00b5 + e\u0301"
+    code = body if kind is TaskKind.SCRIPT else f"f(; \u00b5, e\u0301) = {body}"
+
+    assert bench.run(code, kind=kind, arguments={"\u00b5": 1, "e\u0301": 2}).value == 3
+    assert bench.run(code, kind=kind, arguments={"\u03bc": 1, "\u00e9": 2}).value == 3
+
+
+def test_an_argument_may_be_named_as_what_a_module_has(bench: Bench) -> None:
+    assert bench.run("include + eval", arguments={"include": 1, "eval": 2}).value == 3
+    assert bench.run("eval(:(1 + 1))").value == 2
+
+
+DISTRIBUTED = [
+    ("using Distributed; addprocs(2); pmap(x -> x^n, 1:4)", [1, 4, 9, 16]),
+    ("import Distributed: addprocs, @everywhere, @distributed, @spawnat\naddprocs(2)\n@everywhere sq(x) = x^2\n"
+     "(@distributed((+), for i in 1:4; sq(i); end), fetch(@spawnat 2 sq(3)))", [30, 9]),
+    ("using Distributed, SharedArrays\naddprocs(2)\n@everywhere using SharedArrays\ns = SharedArray{Int}(4)\n"
+     "@sync @distributed for i in 1:4\n    s[i] = i\nend\ncollect(s)", [1, 2, 3, 4]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("code", "value"), DISTRIBUTED, ids=[code for code, _ in DISTRIBUTED])
+def test_a_script_may_use_distributed_and_its_processes_end_with_it(bench: Bench, code: str, value: object) -> None:
+    bench.run("1")
+    pid = bench.slot.pid
+    assert pid is not None
+
+    assert bench.run(code, arguments={"n": 2}).value == value
+
+    eventually(lambda: not Path(f"/proc/{pid}").exists(), "the end of the process that ran in Main")
+    mark = f"{bench.folder.name}".encode()
+    workers = [one for one in Path("/proc").glob("[0-9]*") if is_worker(one, mark)]
+    assert not workers
+
+
+def is_worker(process: Path, folder: bytes) -> bool:
+    """Whether it is a process of Distributed that was started from this folder."""
+    try:
+        command, environment = (process / "cmdline").read_bytes(), (process / "environ").read_bytes()
+    except OSError:
+        return False
+    return b"--worker" in command and folder in environment
 
 
 def test_progress_is_reported_while_the_task_runs(bench: Bench) -> None:

@@ -160,7 +160,7 @@ def test_what_a_task_leaves_running_is_ended_whatever_it_hides_behind(apart: Ben
     ran = apart.run(code, arguments={"script": script})
     pid = int(ran.output("stdout"))
 
-    assert ran.error.name == "ProcessCrashed"
+    assert ran.error.name == "ProcessKilled"
     assert not descendants.is_alive(pid)
 
 

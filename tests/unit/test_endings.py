@@ -65,8 +65,29 @@ def test_a_signal_without_a_story_is_named_at_least() -> None:
     assert "signal 64" in endings.died(-64, "").message
 
 
-def test_a_kill_from_outside_points_at_memory() -> None:
-    assert "ran out of memory" in endings.died(-signal.SIGKILL, "").message
+def test_a_kill_from_outside_points_at_memory_and_not_at_the_code() -> None:
+    error = endings.died(-signal.SIGKILL, "")
+
+    assert error.name == "ProcessKilled"
+    assert "neither by taskq nor by a fault in the code" in error.message
+    assert "ran out of memory" in error.message
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [(signal.SIGTERM, "signal (15): Terminated"), (signal.SIGTERM, "[12] signal 15: Terminated"),
+     (signal.SIGQUIT, "signal (3): Quit"), (signal.SIGINT, "signal (2): Interrupt")],
+)  # fmt: skip
+def test_a_process_that_was_told_to_end_has_not_called_exit(number: signal.Signals, said: str) -> None:
+    error = endings.died(128 + number, f"{said}\nin expression starting at task:2")
+
+    assert "exit(" not in error.message
+    assert f"told to end ({number.name}, signal {number.value}), and not by taskq" in error.message
+    assert error.line == 2
+
+
+def test_a_code_that_looks_like_a_signal_is_an_exit_where_julia_says_nothing_of_it() -> None:
+    assert "called exit(143)," in endings.died(143, "signal (11): something").message
 
 
 def test_a_stack_overflow_that_julia_could_not_catch_is_named_as_one() -> None:

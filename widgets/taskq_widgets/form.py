@@ -13,6 +13,7 @@ import traitlets
 from ipywidgets import widget_serialization
 
 from taskq_kernel import exact_json
+from taskq_kernel.argument_names import normalized, why_no_name
 from taskq_kernel.errors import TaskqError
 from taskq_widgets.assets import stylesheet
 from taskq_widgets.editor.editor import JuliaEditor
@@ -267,9 +268,9 @@ def read_arguments(rows: Sequence[Sequence[str]]) -> dict[str, Any]:
             continue
         if not name:
             raise _Problem("arguments", f"The value {value!r} has no name.")
-        if not name.replace("!", "").isidentifier():
-            raise _Problem("arguments", f"{name!r} is no name that Julia takes: use letters, digits and _.")
-        if name in arguments:
+        if reason := why_no_name(name):
+            raise _Problem("arguments", f"{name!r} is no name that Julia takes: {reason}.")
+        if normalized(name) in {normalized(other) for other in arguments}:
             raise _Problem("arguments", f"There are two arguments named {name!r}.")
         arguments[name] = parsed(value)
     return arguments

@@ -109,8 +109,14 @@ def died(status: int, stderr: str) -> ErrorInfo:
             stacktrace=report,
             line=line,
         )
-    if status == 130 and re.search(r"signal \(?2\b", stderr):
-        return ErrorInfo(name="InterruptException", message="the Julia process was interrupted (SIGINT)", line=line)
+    told = _told_to_end(status, stderr)
+    if told is not None:
+        return ErrorInfo(
+            name="InterruptException" if told is signal.SIGINT else "ProcessKilled",
+            message=f"the Julia process was told to end ({told.name}, signal {told.value}), and not by taskq: "
+            "by a person, a program or the operating system; run the task again",
+            line=line,
+        )
     if status >= 0:
         return exited(status)
     if status == -signal.SIGSEGV and re.search(r"stack overflow|StackOverflow", stderr):
@@ -121,15 +127,18 @@ def died(status: int, stderr: str) -> ErrorInfo:
             line=line,
         )
     if status == -signal.SIGKILL:
-        message = (
-            "the operating system killed the Julia process (signal 9), most likely because the machine ran "
-            "out of memory; give the task a memory limit, or work on smaller pieces"
+        return ErrorInfo(
+            name="ProcessKilled",
+            message="the Julia process was killed (signal 9), and neither by taskq nor by a fault in the code: most "
+            "likely by the operating system, because the machine ran out of memory; give the task a memory limit, "
+            "or work on smaller pieces",
+            stacktrace=report,
+            line=line,
         )
-    else:
-        number = signal.Signals(-status) if -status in {*signal.Signals} else None
-        what = _SIGNALS.get(number) if number else None
-        name = number.name if number else "a signal"
-        message = f"the Julia process crashed with {what or name} ({name}, signal {-status})"
+    number = signal.Signals(-status) if -status in {*signal.Signals} else None
+    what = _SIGNALS.get(number) if number else None
+    name = number.name if number else "a signal"
+    message = f"the Julia process crashed with {what or name} ({name}, signal {-status})"
     return ErrorInfo(name="ProcessCrashed", message=message, stacktrace=report, line=line)
 
 
@@ -159,6 +168,14 @@ def failed_here(error: Exception) -> ErrorInfo:
 def cannot_start(reason: str) -> ErrorInfo:
     """There is no Julia process to run the task in."""
     return ErrorInfo(name="ProcessCrashed", message=f"Julia could not be started again: {reason}")
+
+
+def _told_to_end(status: int, stderr: str) -> signal.Signals | None:
+    """The signal at which Julia has exited by itself: it says so, and exits with 128 and the signal's number."""
+    number = status - 128
+    if number not in {*signal.Signals} or not re.search(rf"signal \(?{number}\)?\b", stderr):
+        return None
+    return signal.Signals(number)
 
 
 _CRASH = re.compile(r"^(?:\[\d+\] )?signal \(?\d+|^fatal: error thrown", re.MULTILINE)

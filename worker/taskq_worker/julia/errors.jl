@@ -16,6 +16,11 @@ end
 
 Failure(name, message; line = 0, retryable = true) = Failure(name, message, "", line, retryable, true)
 
+function unwritten_failure(@nospecialize(problem))
+    return Failure(String(nameof(typeof(problem))),
+        string("what the task wrote to a file that it did not close could not be kept: ", message_of(problem, Main)))
+end
+
 "The code of a task, for its lines to be shown."
 struct Source
     file::String

@@ -1,11 +1,10 @@
 # From a task's code to its value.
 
-"A definition that was evaluated in this process: its module, and what it left behind."
+"A definition that was evaluated in this process."
 struct Definition
     home::Module
     source::Source
     entry_names::Vector{Symbol}
-    tainted::String
 end
 
 "What came of a task: a value, or why there is none."
@@ -14,12 +13,10 @@ struct Evaluated
     failure::Union{Failure,Nothing}
     home::Module
     seconds::Float64
-    "what the code left behind in the process, in a few words"
-    tainted::String
 
     # Else Julia would compile it anew for each type of value.
-    function Evaluated(@nospecialize(value), failure, home::Module, seconds::Float64, tainted::String)
-        return new(value, failure, home, seconds, tainted)
+    function Evaluated(@nospecialize(value), failure, home::Module, seconds::Float64)
+        return new(value, failure, home, seconds)
     end
 end
 
@@ -54,6 +51,9 @@ end
     return value
 end
 
+"Call a program's `main`."
+@noinline evaluate(@nospecialize(main)) = Base.invokelatest(main, String[])
+
 @noinline function evaluate(@nospecialize(f), arguments::Dict{String,Any})
     isempty(arguments) && return Base.invokelatest(f)
     names = Tuple(Symbol(name) for name in keys(arguments))
@@ -64,25 +64,47 @@ end
 "Evaluate a task's code in a module of its own."
 function run_script(code::String, arguments::Dict{String,Any}, folder::String)
     source = Source("task", code, folder)
-    home = fresh_module(:task)
-    suspects = RUNNING.suspects = Suspects()
-    world = world_counter()
+    home = fresh_module(:task, arguments)
     line = Ref(0)
     started = time_ns()
     value, failure, seconds = nothing, nothing, 0.0
     try
-        bind!(home, arguments)
         statements = statements_of(code, "task")
-        scan_all!(suspects, statements)
+        any(uses_distributed, statements) && (home = program_module())
+        bind!(home, arguments)
+        occursin("@__FILE__", code) && name_file!(statements, program_file(folder))
+        scan_all!(RUNNING.suspects, statements)
         started = time_ns()
         value = evaluate(home, statements, line)
+        is_program(home) && (value = evaluate(value_of(home, :main)))
         seconds = (time_ns() - started) / 1e9
     catch
         seconds = (time_ns() - started) / 1e9
         failure = failure_of(exception_stack(), source, home, line[])
     end
-    return Evaluated(value, failure, home, seconds, left_behind(suspects, home, world))
+    return Evaluated(value, failure, home, seconds)
 end
+
+"What a script calls itself, and Julia its `PROGRAM_FILE`: there is no such file, for nothing is written to it."
+program_file(folder::String) = joinpath(folder, "task")
+
+"Give `@__FILE__` the name of the file that the code would stand in."
+name_file!(@nospecialize(ex), file::String) = ex
+function name_file!(ex::Expr, file::String)
+    ex.head === :macrocall && ex.args[1] === Symbol("@__FILE__") && return file
+    name_file!(ex.args, file)
+    return ex
+end
+
+function name_file!(statements::Vector{Any}, file::String)
+    for i in 1:length(statements)
+        statements[i] = name_file!(statements[i], file)
+    end
+    return statements
+end
+
+"Whether a script has a `@main` (1.11 and later), which Julia calls at its end."
+is_program(m::Module) = known(m, ENTRY_POINT) && known(m, :main) && value_of(m, ENTRY_POINT) === true
 
 function failure_of(stack::Vector{Any}, source::Source, m::Module, line::Int)
     problem = last(stack)[1]
@@ -102,14 +124,14 @@ function definition(code::String, sha256::String, folder::String)
     known === nothing || return known
     source = Source("definition", code, folder)
     home = fresh_module(:definition)
-    suspects = RUNNING.suspects = Suspects()
-    world = world_counter()
     line = Ref(0)
     try
         statements = statements_of(code, "definition")
-        scan_all!(suspects, statements)
+        any(uses_distributed, statements) && (home = program_module())
+        occursin("@__FILE__", code) && name_file!(statements, joinpath(folder, "definition"))
+        scan_all!(RUNNING.suspects, statements)
         evaluate(home, statements, line)
-        made = Definition(home, source, functions_in(statements), left_behind(suspects, home, world))
+        made = Definition(home, source, functions_in(statements))
         isempty(sha256) || (DEFINITIONS[sha256] = made)
         return made
     catch
@@ -147,12 +169,11 @@ end
 "Call a definition's entry function with the task's arguments as keywords."
 function run_call(code::String, sha256::String, entry, arguments::Dict{String,Any}, folder::String)
     started = time_ns()
-    value, failure, home, tainted, seconds = nothing, nothing, Main, "", 0.0
+    value, failure, home, seconds = nothing, nothing, Main, 0.0
     source = Source("definition", code, folder)
     try
         made = definition(code, sha256, folder)
-        home, tainted, source = made.home, made.tainted, made.source
-        RUNNING.suspects = Suspects()
+        home, source = made.home, made.source
         f = entry_function(made, entry)
         started = time_ns()
         value = evaluate(f, arguments)
@@ -163,8 +184,7 @@ function run_call(code::String, sha256::String, entry, arguments::Dict{String,An
         failure = wrong_call(last(stack)[1], home, entry, arguments)
         failure === nothing && (failure = failure_of(stack, source, home, 0))
     end
-    isempty(tainted) && (tainted = RUNNING.suspects.reason)
-    return Evaluated(value, failure, home, seconds, tainted)
+    return Evaluated(value, failure, home, seconds)
 end
 
 function entry_function(made::Definition, entry)

@@ -7,7 +7,7 @@
 
 "What this file stands on, by module or type and name, and what it is for. `|`: one of these will do."
 const INTERNALS = [
-    (Base, "get_world_counter", "know which methods a task has added"),
+    (Base, "get_world_counter", "call its own functions as they were"),
     (Base, "workqueue_for|Workqueues", "notice Julia tasks that are left behind"),
     (Base, "atexit_hooks", "notice exit hooks"),
     (Base.Multimedia, "displays", "notice displays"),
@@ -90,8 +90,45 @@ world_counter() = Base.get_world_counter()
 
 # Methods and types
 
-"Whether a method came to be after a world (`primary_world`: 1.5 to 1.14)."
-added_since(method::Method, world::UInt) = method.primary_world > world
+"The methods that were defined since `forget_methods!`, the last one first: `svec(method, earlier)`."
+mutable struct NewMethods
+    last::Any
+end
+
+const NEW_METHODS = NewMethods(nothing)
+
+# Julia calls this in the newest world, where a task may have changed everything that has
+# methods: hence nothing but what is built in.
+function note_method(@nospecialize(method))
+    Core.setfield!(NEW_METHODS, :last, Core.svec(method, Core.getfield(NEW_METHODS, :last)))
+    return nothing
+end
+
+"""
+Have Julia tell of every method that is defined from now on, however the code came to it
+(a hook for tools such as SnoopCompile, in 1.5 to 1.12; `ccall` throws where it is not there).
+Methods out of precompiled packages are not told.
+"""
+function watch_methods()
+    ccall(:jl_register_newmeth_tracer, Cvoid, (Ptr{Cvoid},), @cfunction(note_method, Cvoid, (Any,)))
+    return nothing
+end
+
+forget_methods!() = (NEW_METHODS.last = nothing)
+
+"The methods that were defined since `forget_methods!`, in order."
+function new_methods()
+    found = Method[]
+    link = NEW_METHODS.last
+    while link isa Core.SimpleVector
+        pushfirst!(found, link[1])
+        link = link[2]
+    end
+    return found
+end
+
+"What a method is for: a function's type, or `Type{T}` for a constructor."
+called_type(method::Method) = Base.unwrap_unionall(Base.unwrap_unionall(method.sig).parameters[1])
 
 argument_count(method::Method) = Int(method.nargs) - 1  # without the function itself
 argument_names(method::Method) = Base.method_argnames(method)[2:end]
@@ -145,7 +182,28 @@ function exception_stack(task::Task)
     return Any[(item[1], item[2]) for item in stack]
 end
 
+"Where `@main` notes that a module has an entry point."
+const ENTRY_POINT = Symbol("#__main_is_entrypoint__#")
+
+"Say which file runs as a program: the variable is Julia's own."
+program_file!(file::String) = (Core.eval(Base, :(PROGRAM_FILE = $file)); nothing)
+
+"A name in the form that the parser gives it in code (µ and μ are one); itself where it is none."
+function parsed_name(name::String)
+    isascii(name) && return name
+    parsed = Meta.parse(name; raise = false)
+    return parsed isa Symbol ? String(parsed) : name
+end
+
 # Modules and packages
+
+# What `const` and `using` come to. Evaluated as code, they take several times as long, for
+# every task. Up to 1.13 `jl_module_using` has no flags, and does not see that some are given.
+function set_constant!(m::Module, name::Symbol, @nospecialize(value))
+    ccall(:jl_set_const, Cvoid, (Any, Any, Any), m, name, value)
+end
+
+use_module!(m::Module, other::Module) = ccall(:jl_module_using, Cvoid, (Any, Any, Csize_t), m, other, 0)
 
 "A package that is loaded; `nothing` if none of this name is."
 function loaded(name::Symbol)
@@ -185,13 +243,101 @@ function start_julia_as(executable::String)
     return nothing
 end
 
+package_count() = length(Base.loaded_modules)
+
+"The folder of a package's sources; empty where it is not known, as for most of what Julia has built in."
+function package_folder(m::Module)
+    path = pathof(m)
+    return path === nothing ? "" : dirname(dirname(path))
+end
+
+# What Julia keeps for the whole process, beside what has public functions
+
+displays() = Base.Multimedia.displays
+
+"The least level that any logger is asked about: what `disable_logging` sets."
+logging_level() = Base.CoreLogging._min_enabled_level[]
+logging_level!(level) = (Base.CoreLogging._min_enabled_level[] = level)
+
+"How often a logger has written what has a `maxlog`, by where it stands."
+message_counts(logger) = hasfield(typeof(logger), :message_limits) ? logger.message_limits : nothing
+
+"Rounding of machine numbers, as C's fegetround(3) has it."
+float_rounding() = ccall(:fegetround, Cint, ())
+float_rounding!(mode::Cint) = ccall(:fesetround, Cint, (Cint,), mode)
+
+big_exponents() = (Int(Base.MPFR.get_emin()), Int(Base.MPFR.get_emax()))
+big_exponents!(least::Int, most::Int) = (Base.MPFR.set_emin!(least); Base.MPFR.set_emax!(most); nothing)
+
+"Threads of BLAS; 0 where it is not loaded or does not tell. `BLAS.get_num_threads` is there from 1.6 on."
+function blas_threads(algebra::Union{Module,Nothing})
+    algebra === nothing && return 0
+    isdefined(algebra.BLAS, :get_num_threads) && return Int(algebra.BLAS.get_num_threads())
+    return openblas_threads(algebra.BLAS.libblas)
+end
+
+function openblas_threads(library::String)
+    OPENBLAS_THREADS[] == C_NULL && (OPENBLAS_THREADS[] = openblas_function(library))
+    return OPENBLAS_THREADS[] == ABSENT ? 0 : Int(ccall(OPENBLAS_THREADS[], Cint, ()))
+end
+
+function openblas_function(library::String)
+    libdl = loaded(:Libdl)
+    libdl === nothing && return ABSENT
+    handle = libdl.dlopen_e(library)
+    for name in (:openblas_get_num_threads64_, :openblas_get_num_threads)
+        handle == C_NULL && break
+        found = libdl.dlsym_e(handle, name)
+        found == C_NULL || return found
+    end
+    return ABSENT
+end
+
+const ABSENT = Ptr{Cvoid}(1)
+const OPENBLAS_THREADS = Ref{Ptr{Cvoid}}(C_NULL)
+
+"Functions that Julia calls at certain events, but for those at its exit."
+function hooks()
+    found = Any[]
+    for name in (:package_callbacks, :include_callbacks)
+        isdefined(Base, name) && append!(found, getfield(Base, name))
+    end
+    if isdefined(Base, :Experimental) && isdefined(Base.Experimental, :_hint_handlers)
+        for (_, handlers) in Base.Experimental._hint_handlers
+            append!(found, handlers)
+        end
+    end
+    return found
+end
+
+exit_hooks() = Base.atexit_hooks
+
+"Variables of Base itself with a plain value: whether output has colours, whether there is a REPL, and the like."
+function plain_variables()
+    found = Tuple{Symbol,Any}[]
+    for name in names(Base; all = true)
+        (isdefined(Base, name) && !isconst(Base, name)) || continue
+        value = getfield(Base, name)
+        is_plain_setting(value) && push!(found, (name, value))
+    end
+    return found
+end
+
+is_plain_setting(@nospecialize(x)) = x === nothing || x isa Bool || x isa String || x isa Symbol
+
 # What a process has at work
 
-exit_hook_count() = length(Base.atexit_hooks)
-display_count() = length(Base.Multimedia.displays)
+"Bytes of objects that are in use, or were since the last garbage collection (`gc_num`: 1.5 to 1.12)."
+function used_bytes()
+    counts = Base.gc_num()
+    return Int(ccall(:jl_gc_live_bytes, Int64, ())) + Int(counts.allocd)
+end
 
-"Bytes that were in use after the last garbage collection."
-live_bytes() = Int(ccall(:jl_gc_live_bytes, Int64, ()))
+"Whether an object can be changed, and so can hold itself. `ismutable` is there from 1.5 on."
+is_mutable(@nospecialize(x)) = isdefined(Base, :ismutable) ? ismutable(x) : !isimmutable(x)
+
+"Whether `x` is memory for elements: an array, or from 1.11 on what arrays and dictionaries are made of."
+is_memory(@nospecialize(x)) = x isa Array || (isdefined(Core, :GenericMemory) && x isa Core.GenericMemory)
 
 # Tasks that are ready to run. Those that wait for a timer, a file or a socket show as
 # handles; those that wait for one another can never run again.

@@ -1,8 +1,8 @@
 # What a task finds, and what is put back after it.
 #
 # A task gets a fresh module and an empty folder. What it may change on the way and can be
-# put back is put back: the folder, ENV, load paths, the random numbers, precision and
-# logger. What cannot be put back (a Julia task that still runs, a standard stream sent
+# put back is put back: the folder, ENV, load paths, the random numbers, and the settings of
+# settings.jl. What cannot be put back (a Julia task that still runs, a standard stream sent
 # elsewhere, an exit hook) is noticed, and the supervisor replaces the process.
 
 "How the process was before its first task."
@@ -12,22 +12,22 @@ struct Baseline
     load_path::Vector{String}
     depot_path::Vector{String}
     project::Union{String,Nothing}
-    precision::Int
-    logger::Any
+    settings::Settings
     streams::NTuple{3,Any}
     descriptors::NTuple{3,Tuple{UInt64,UInt64}}
+    files::Files
     exit_hooks::Int
-    displays::Int
+    hooks::Int
     handles::Int
-    live_bytes::Int
+    held::Held
 end
 
 function Baseline(folder::String)
     return Baseline(
         folder, Dict{String,String}(ENV), copy(LOAD_PATH), copy(DEPOT_PATH), active_project(),
-        precision(BigFloat), global_logger(), (stdin, stdout, stderr),
-        map(identity_of, (0, 1, 2)), exit_hook_count(), display_count(),
-        active_handles(), live_bytes(),
+        Settings(), (stdin, stdout, stderr),
+        map(identity_of, (0, 1, 2)), Files(), length(exit_hooks()), length(hooks()),
+        active_handles(), Held(),
     )
 end
 
@@ -49,6 +49,7 @@ function enter(b::Baseline)
     empty!(task_local_storage())
     isempty(ARGS) || empty!(ARGS)
     RANDOM === nothing || RANDOM.seed!()
+    Libc.srand(time_ns() % UInt32)
     return nothing
 end
 
@@ -58,8 +59,7 @@ function restore(b::Baseline)
     LOAD_PATH == b.load_path || copy!(LOAD_PATH, b.load_path)
     DEPOT_PATH == b.depot_path || copy!(DEPOT_PATH, b.depot_path)
     active_project() == b.project || activate(b.project)
-    precision(BigFloat) == b.precision || setprecision(BigFloat, b.precision)
-    global_logger() === b.logger || global_logger(b.logger)
+    put_back(b.settings)
     return nothing
 end
 
@@ -72,18 +72,25 @@ function restore_environment(environment::Dict{String,String})
     for (name, value) in environment
         get(now, name, nothing) == value || (ENV[name] = value)
     end
+    ccall(:tzset, Cvoid, ())  # C reads TZ when it is told to
     return nothing
 end
 
-"What a task left running or sent elsewhere, in a few words; empty if nothing."
-function leftovers(b::Baseline)
+"What a task with the module `home` left running or sent elsewhere, in a few words; empty if nothing."
+function leftovers(b::Baseline, home::Module)
     (stdin, stdout, stderr) === b.streams || return "redirected a standard stream"
     map(identity_of, (0, 1, 2)) == b.descriptors || return "redirected a standard stream"
-    exit_hook_count() == b.exit_hooks || return "registered an exit hook"
-    display_count() == b.displays || return "registered a display"
+    any_own(exit_hooks(), b.exit_hooks, home) && return "registered an exit hook"
+    any_own(hooks(), b.hooks, home) && return "registered a hook"
     work_waits() && return "left a Julia task behind"
     active_handles() > b.handles && return "left a timer, socket or process open"
-    return ""
+    return still_changed(b.settings)
+end
+
+"Whether a list has grown by functions from `home`: those of packages serve every task alike."
+function any_own(functions::Vector, before::Int, home::Module)
+    length(functions) == before && return false
+    return any(f -> within(parentmodule(typeof(f)), home), functions)
 end
 
 # waitid's constants on Linux; __WALL: whatever kind of child.
@@ -151,28 +158,6 @@ function end_children()
         end
         ended || return nothing
         while ccall(:waitpid, Cint, (Cint, Ptr{Cvoid}, Cint), -1, C_NULL, 1) > 0
-        end
-    end
-    return nothing
-end
-
-"Give memory back between two tasks, where the last one took much."
-function tidy(b::Baseline)
-    live_bytes() - b.live_bytes > 256 * 2^20 || return nothing
-    GC.gc()
-    Sys.islinux() && ccall(:malloc_trim, Cint, (Csize_t,), 0)
-    return nothing
-end
-
-"Let go of the variables of a task that is over: methods that others have cached keep its module."
-function forget(m::Module)
-    for name in Base.invokelatest(names, m, all = true)
-        (known(m, name) && !Base.invokelatest(isconst, m, name)) || continue
-        value = value_of(m, name)
-        (value isa Array || value isa AbstractDict || value isa AbstractString) || continue
-        try
-            Core.eval(m, :($name = $nothing))
-        catch
         end
     end
     return nothing

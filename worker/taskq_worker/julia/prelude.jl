@@ -101,19 +101,44 @@ function scanned(@nospecialize(expression))
     return expression
 end
 
-set_constant!(m::Module, name::Symbol, @nospecialize(value)) = Core.eval(m, Expr(:const, Expr(:(=), name, QuoteNode(value))))
-
-# A name that no code can write.
-const PRELUDE = Symbol("#prelude")
-
-"A module for one task, or for one definition."
-function fresh_module(name::Symbol)
+"A module for one task, or for one definition. An argument of the name takes the place of `eval` or `include`."
+function fresh_module(name::Symbol, arguments::Dict{String,Any} = Dict{String,Any}())
     m = Module(name)
-    set_constant!(m, :eval, Evaluator(m))
-    set_constant!(m, :include, Includer(m))
-    set_constant!(m, PRELUDE, Prelude)
-    Core.eval(m, Expr(:using, Expr(:., :., PRELUDE)))
+    haskey(arguments, "eval") || set_constant!(m, :eval, Evaluator(m))
+    haskey(arguments, "include") || set_constant!(m, :include, Includer(m))
+    use_surroundings!(m)
     return m
+end
+
+# As in the REPL: `versioninfo()`, `@which`, `methodswith` and the like are there.
+function use_surroundings!(m::Module)
+    INTERACTIVE_UTILS === nothing || use_module!(m, INTERACTIVE_UTILS)
+    use_module!(m, Prelude)
+end
+
+"""
+Main, for code that uses Distributed: only what stands there is sent to other processes, and
+`@everywhere` defines it there. No other code can run in this process after that.
+"""
+function program_module()
+    suspect!(RUNNING.suspects, "ran in Main, for Distributed")
+    use_surroundings!(Main)
+    return Main
+end
+
+"Whether some statement is `using Distributed`, or imports from it."
+uses_distributed(@nospecialize(ex)) = false
+function uses_distributed(ex::Expr)
+    if ex.head === :using || ex.head === :import
+        return any(names_distributed, ex.args)
+    end
+    return any(uses_distributed, ex.args)
+end
+
+function names_distributed(@nospecialize(ex))
+    ex isa Expr || return false
+    ex.head === :. && return ex.args[1] === :Distributed
+    return !isempty(ex.args) && names_distributed(ex.args[1])  # `Distributed: pmap`, `Distributed as D`
 end
 
 "Bind the arguments as variables of the task's module."
@@ -121,7 +146,6 @@ function bind!(m::Module, arguments::Dict{String,Any})
     isempty(arguments) && return nothing
     block = Expr(:block)
     for (name, value) in arguments
-        name in ("eval", "include") && continue
         push!(block.args, Expr(:(=), Symbol(name), QuoteNode(value)))
     end
     Core.eval(m, block)

@@ -17,12 +17,17 @@ if isdefined(Base, :Experimental) && isdefined(Base.Experimental, Symbol("@optle
     Core.eval(@__MODULE__, :(Base.Experimental.@optlevel 0))
 end
 
-# By its identity: a load path without the standard library must not matter.
-const RANDOM = try
-    Base.require(Base.PkgId(Base.UUID("9a3f8284-a2c9-5f02-9a11-845980a1fd5c"), "Random"))
-catch
-    nothing
+"A package of the standard library, by its identity: a load path without that must not matter."
+function standard_library(name::String, uuid::String)
+    try
+        return Base.require(Base.PkgId(Base.UUID(uuid), name))
+    catch
+        return nothing
+    end
 end
+
+const RANDOM = standard_library("Random", "9a3f8284-a2c9-5f02-9a11-845980a1fd5c")
+const INTERACTIVE_UTILS = standard_library("InteractiveUtils", "b77e0a4c-d291-57a0-90e8-8db25a27a240")
 
 const RUNNER_FOLDER = @__DIR__
 
@@ -30,6 +35,9 @@ include("internals.jl")
 include("wire.jl")
 include("json.jl")
 include("scan.jl")
+include("settings.jl")
+include("streams.jl")
+include("memory.jl")
 include("isolation.jl")
 include("prelude.jl")
 include("text.jl")

@@ -1,31 +1,25 @@
-# What a task's code might leave behind in the process.
+# What a task leaves behind in the process that cannot be put back.
 #
-# Most code leaves nothing: it defines its own names in its own module. Some constructs
-# reach further, and then the process must not serve other code. A walk over the parsed
-# code finds the suspects cheaply; where a suspect can be checked precisely afterwards (the
-# methods that were really added, and to what), it is.
+# Most code leaves nothing: it defines its own names in its own module. What can be compared
+# is compared when the task is over: Julia tells of every new method, and one for nothing of
+# the task's own is found, however the code came to it. Some constructs change what nobody
+# could compare (memory, variables of other modules): those a walk over the parsed code finds.
 
-"The suspects that a walk over a task's code found."
+"What a walk over a task's code found."
 mutable struct Suspects
-    "a construct that cannot be undone, or empty"
+    "a construct whose effect cannot be seen, or empty"
     reason::String
-    "functions of other modules that get methods: (module path, name)"
-    extended::Vector{Tuple{Any,Symbol}}
-    "names brought in by `import A: f`, with where from"
-    imported::Vector{Tuple{Any,Symbol}}
-    "unqualified function names that the code defines"
-    defined::Set{Symbol}
-    "assignments to `A.b`"
+    "where the code assigns to `A.b`: each `A`"
     assigned::Vector{Any}
+    "where the code evaluates in a module that it names: each module"
+    evaluated::Vector{Any}
 end
 
-Suspects() = Suspects("", [], [], Set{Symbol}(), [])
+Suspects() = Suspects("", [], [])
 
-# Constructs whose effect on the process cannot be undone, or not be seen.
 const REACHES_OUT = Set{Symbol}([
     :ccall, Symbol("@ccall"), Symbol("@cfunction"), :llvmcall, :unsafe_store!, :unsafe_copyto!, :unsafe_wrap,
-    :unsafe_pointer_to_objref, :unsafe_write, :pointer_from_objref, :include_string, :evalfile, :Main,
-    Symbol("@everywhere"), :set_num_threads,
+    :unsafe_pointer_to_objref, :unsafe_write, :pointer_from_objref, :Main, :delete_method, :set_num_threads,
 ])
 
 function suspect!(s::Suspects, reason::String)
@@ -45,14 +39,18 @@ scan!(s::Suspects, quoted::QuoteNode) = scan!(s, quoted.value)
 
 function scan!(s::Suspects, ex::Expr)
     head = ex.head
-    if head === :function || head === :(=) || head === :macro
-        scan_definition!(s, ex)
-    elseif head === :. && length(ex.args) == 2 && ex.args[2] == QuoteNode(:eval)
-        suspect!(s, "calls eval in another module")
+    if head === :(=) && !isempty(ex.args)
+        target = ex.args[1]
+        target isa Expr && target.head === :. && push!(s.assigned, target.args[1])
+    elseif head === :call && is_eval(ex.args[1])
+        push!(s.evaluated, length(ex.args) > 2 ? ex.args[2] : ex.args[1].args[1])
+        foreach(arg -> scan!(s, arg), ex.args[2:end])
+        return nothing
+    elseif is_eval(ex)
+        suspect!(s, "evaluates code in another module")
     elseif head === :macrocall
         scan_macro!(s, ex)
     elseif head === :import || head === :using
-        scan_import!(s, ex)
         return nothing
     elseif head === :foreigncall
         suspect!(s, "uses ccall")
@@ -63,87 +61,67 @@ function scan!(s::Suspects, ex::Expr)
     return nothing
 end
 
-function scan_definition!(s::Suspects, ex::Expr)
-    isempty(ex.args) && return nothing
-    head = ex.args[1]
-    called = false
-    while head isa Expr && head.head in (:where, :(::), :call) && !isempty(head.args)
-        called |= head.head === :call
-        head = head.args[1]
-    end
-    if head isa Expr && head.head === :curly && !isempty(head.args)
-        head = head.args[1]
-    end
-    if ex.head === :(=) && !called
-        head isa Expr && head.head === :. && push!(s.assigned, head)
-    elseif head isa Symbol
-        push!(s.defined, head)
-    elseif head isa Expr && head.head === :. && length(head.args) == 2
-        name = head.args[2]
-        if name isa QuoteNode && name.value isa Symbol
-            push!(s.extended, (head.args[1], name.value))
-        else
-            suspect!(s, "adds methods to functions of other modules")
-        end
-    end
-    return nothing
-end
+"Whether it is `A.eval`."
+is_eval(@nospecialize(ex)) = ex isa Expr && ex.head === :. && length(ex.args) == 2 && ex.args[2] == QuoteNode(:eval)
 
 function scan_macro!(s::Suspects, ex::Expr)
     name = ex.args[1]
     name isa Expr && name.head === :. && length(name.args) == 2 && (name = name.args[2])
     name isa QuoteNode && (name = name.value)
-    if name === Symbol("@eval") && count(arg -> !(arg isa LineNumberNode), ex.args) > 2
-        suspect!(s, "evaluates code in another module")
+    given = filter(arg -> !(arg isa LineNumberNode), ex.args[2:end])
+    if name === Symbol("@eval") && length(given) > 1
+        push!(s.evaluated, given[1])
     elseif name === Symbol("@spawn") && (!can_see_spawned() || Threads.nthreads() > 1)
         suspect!(s, "uses @spawn")
     end
     return nothing
 end
 
-function scan_import!(s::Suspects, ex::Expr)
-    for arg in ex.args
-        arg isa Expr || continue
-        if arg.head === :(:)
-            from = arg.args[1]
-            for item in arg.args[2:end]
-                name = imported_name(item)
-                name === nothing || push!(s.imported, (from, name))
-            end
-        elseif ex.head === :import && arg.head === :. && length(arg.args) > 1 && arg.args[end] isa Symbol
-            push!(s.imported, (Expr(:., arg.args[1:end-1]...), arg.args[end]))
-        end
-    end
-    return nothing
-end
-
-function imported_name(@nospecialize(item))
-    item isa Expr && item.head === :as && (item = item.args[1])
-    item isa Expr && item.head === :. && length(item.args) == 1 && item.args[1] isa Symbol && return item.args[1]
-    return item isa Symbol ? item : nothing
-end
-
 """
-    left_behind(suspects, m, world) -> String
+    left_behind(suspects, m) -> String
 
-What the code evaluated in `m` since `world` changed outside of `m`, in a few words; empty
-if nothing.
+What a task whose module is `m` has changed outside of it for good, in a few words; empty if
+nothing.
 """
-function left_behind(s::Suspects, m::Module, world::UInt)
+function left_behind(s::Suspects, m::Module)
     isempty(s.reason) || return s.reason
-    for target in s.assigned
-        resolved(m, target.args[1]) isa Module && return "assigns to a variable of another module"
+    for path in s.assigned
+        other = resolved(m, path)
+        other isa Module && !within(other, m) && return "assigns to a variable of another module"
     end
-    world_counter() == world && return ""
-    for (from, name) in s.imported
-        name in s.defined && push!(s.extended, (from, name))
+    for path in s.evaluated
+        other = resolved(m, path)
+        other isa Module && within(other, m) || return "evaluates code in another module"
     end
-    for (path, name) in s.extended
-        owner = resolved(m, path)
-        (owner isa Module && !within(owner, m) && known(owner, name)) || continue
-        extends_foreign(value_of(owner, name), m, world) && return string("adds methods to ", owner, ".", name)
+    for method in new_methods()
+        is_foreign(method, m) && return string("adds methods to ", called_name(method))
     end
     return ""
+end
+
+"Whether code outside of `m` may now run other methods than before."
+function is_foreign(method::Method, m::Module)
+    owned(method.sig, m) && return false
+    home = package_of(method.module)
+    home in (Base, Core, Main) && return true
+    # Packages add methods to themselves as they are loaded, and some of them later: their own
+    # code does that, for every task alike.
+    folder = package_folder(home)
+    return isempty(folder) || !startswith(String(method.file), joinpath(folder, ""))
+end
+
+function package_of(m::Module)
+    while parentmodule(m) !== m
+        m = parentmodule(m)
+    end
+    return m
+end
+
+function called_name(method::Method)
+    type = called_type(method)
+    type isa DataType || return String(method.name)
+    type.name === Type.body.name && (type = unwrapped(type.parameters[1]))
+    return type isa DataType ? string(parentmodule(type), ".", method.name) : String(method.name)
 end
 
 # The names were bound after this code's world began: always ask the newest one.
@@ -153,21 +131,15 @@ value_of(m::Module, name::Symbol) = Base.invokelatest(getfield, m, name)
 "The module or value that a dotted path names in `m`; `nothing` if there is none."
 function resolved(m::Module, @nospecialize(path))
     if path isa Symbol
-        # `import LinearAlgebra: dot` binds dot, not LinearAlgebra.
-        return known(m, path) ? value_of(m, path) : loaded(path)
+        return known(m, path) ? value_of(m, path) : nothing
     elseif path isa Module
         return path
+    elseif path isa Expr && path.head === :macrocall && path.args[1] === Symbol("@__MODULE__")
+        return m
     elseif path isa Expr && path.head === :. && length(path.args) == 2 && path.args[2] isa QuoteNode
         owner = resolved(m, path.args[1])
         name = path.args[2].value
         return owner isa Module && name isa Symbol && known(owner, name) ? value_of(owner, name) : nothing
-    elseif path isa Expr && path.head === :. && !isempty(path.args)  # the form inside `import`
-        owner = resolved(m, path.args[1])
-        for name in path.args[2:end]
-            owner isa Module && name isa Symbol && known(owner, name) || return nothing
-            owner = value_of(owner, name)
-        end
-        return owner
     end
     return nothing
 end
@@ -180,14 +152,6 @@ function within(inner::Module, m::Module)
         inner = outer
     end
     return true
-end
-
-function extends_foreign(@nospecialize(f), m::Module, world::UInt)
-    f isa Function || f isa Type || return false
-    for method in Base.invokelatest(methods, f)
-        added_since(method, world) && !owned(method.sig, m) && return true
-    end
-    return false
 end
 
 "Whether a signature names a type that was defined in `m`: such a method can surprise nobody else."

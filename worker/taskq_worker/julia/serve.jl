@@ -38,10 +38,12 @@ this module knows it shows here, and not as a failure of each task.
 """
 function prepare(folder::String)
     try
+        watch_methods()
+        program_file!(program_file(folder))
         warm_up(folder)
         baseline = Baseline(folder)
         restore(baseline)
-        leftovers(baseline)
+        leftovers(baseline, Main)
         return baseline
     catch problem
         give_up(string("taskq does not know Julia ", VERSION, " yet: ", sprint(showerror, problem)))
@@ -86,49 +88,86 @@ end
 function serve_one(wire::Wire, baseline::Baseline)
     frame = receive(wire)
     (frame === nothing || frame[1] != FRAME_RUN) && return false
-    request = read_json(frame[2])::Dict{String,Any}
-    home = run_one(wire, baseline, request)
-    if live_bytes() - baseline.live_bytes > 64 * 2^20
-        home === nothing || forget(home)
-        tidy(baseline)
-    end
+    run_one(wire, baseline, read_json(frame[2])::Dict{String,Any})
     return true
 end
 
-"Run one task and report its end. Returns the module of a task that is over for good."
+"What came of a task, without anything that holds its memory."
+struct Over
+    home::Module
+    failure::Union{Failure,Nothing}
+    seconds::Float64
+    shown::Union{Shown,Nothing}
+    "whether files were open at its end that were not before the first task"
+    files_open::Bool
+end
+
+"Run one task and report its end."
 function run_one(wire::Wire, baseline::Baseline, request::Dict{String,Any})
     job = request["job"]::Int
-    limit = request["max_value_bytes"]::Int
     script = request["kind"] == "SCRIPT"
     enter(baseline)
     start_running(job, wire)
-    done = script ? run_script(request["code"], arguments_of(request), baseline.folder) :
-        run_call(request["code"], request["sha256"], request["entry"], arguments_of(request), baseline.folder)
-    value = nothing
-    if done.failure === nothing
-        is_plain(done.value) || say_evaluated(wire, job, done)
-        value = present_safely(done.value, done.home, limit)
-    end
+    over = run_task(wire, baseline, request, script)
     RUNNING.job = 0
+    # Before the load path is put back, by which Julia 1.5 finds where a package is.
+    isempty(CHANGED[]) && (CHANGED[] = left_behind(RUNNING.suspects, over.home))
     left = try
-        restore(baseline)
-        leftovers(baseline)
+        # What ran in Main has its process replaced, and Main is not the task's to clear.
+        settle(baseline, over, script && over.home !== Main)
     catch
         "left the process in disorder"
     end
-    done.failure !== nothing && !done.failure.process_is_sound && (left = "overflowed the stack or ran out of memory")
+    over.failure !== nothing && !over.failure.process_is_sound && (left = "overflowed the stack or ran out of memory")
     Libc.flush_cstdio()
-    say_end(wire, job, done, value, left)
-    return script ? done.home : nothing
+    say_end(wire, job, over, left)
+    return nothing
 end
 
-arguments_of(request::Dict{String,Any}) = convert(Dict{String,Any}, request["arguments"])
+"What the process was changed by for good: for a definition, the same at each of its tasks."
+const CHANGED = Ref("")
+
+@noinline function run_task(wire::Wire, baseline::Baseline, request::Dict{String,Any}, script::Bool)
+    done = script ? run_script(request["code"], arguments_of(request), baseline.folder) :
+        run_call(request["code"], request["sha256"], request["entry"], arguments_of(request), baseline.folder)
+    shown = nothing
+    failure = done.failure
+    if failure === nothing
+        is_plain(done.value) || say_evaluated(wire, request["job"], done)
+        shown = present_safely(done.value, done.home, request["max_value_bytes"]::Int)
+    end
+    empty!(request)
+    files_open = open_descriptors() != baseline.files.before
+    final = script && done.home !== Main
+    unwritten = files_open ? write_streams(done.home, Any[done.value, task_local_storage()], final) : nothing
+    failure === nothing && unwritten !== nothing && (failure = unwritten_failure(unwritten))
+    return Over(done.home, failure, done.seconds, failure === nothing ? shown : nothing, files_open)
+end
+
+"Let nothing of a task stay that can go. Returns what stays in the process, in a few words."
+function settle(baseline::Baseline, over::Over, script::Bool)
+    empty!(task_local_storage())
+    over.files_open && collect_streams(baseline.files, over.home, script)
+    restore(baseline)
+    roomy = let_go(baseline.held, over.home, script)
+    left = leftovers(baseline, over.home)
+    return isempty(left) && !roomy ? "keeps memory that cannot be let go" : left
+end
+
+function arguments_of(request::Dict{String,Any})
+    named = Dict{String,Any}()
+    for (name, value) in request["arguments"]
+        named[parsed_name(name)] = value
+    end
+    return named
+end
 
 function start_running(job::Int, wire::Wire)
     RUNNING.wire = wire
     RUNNING.credit = PROGRESS_BURST
     RUNNING.credited_at = time_ns()
     RUNNING.suspects = Suspects()
+    forget_methods!()
     RUNNING.job = job
     return nothing
 end
@@ -157,12 +196,12 @@ function say_evaluated(wire::Wire, job::Int, done::Evaluated)
     send(wire, FRAME_EVALUATED, io)
 end
 
-function say_end(wire::Wire, job::Int, done::Evaluated, value::Union{Shown,Nothing}, left::String)
+function say_end(wire::Wire, job::Int, over::Over, left::String)
     io = start_frame()
-    print(io, "{\"job\":", job, ",\"seconds\":", done.seconds, ",\"children\":", has_children())
-    put_field(io, "tainted", done.tainted)
+    print(io, "{\"job\":", job, ",\"seconds\":", over.seconds, ",\"children\":", has_children())
+    put_field(io, "tainted", CHANGED[])
     put_field(io, "left", left)
-    value === nothing ? put_failure(io, done.failure) : put_shown(io, value)
+    over.shown === nothing ? put_failure(io, over.failure) : put_shown(io, over.shown)
     write(io, "}")
     send(wire, FRAME_END, io)
 end
@@ -203,6 +242,7 @@ function warm_up(folder::String)
     end
     receive(wire)  # there is nothing
     empty!(DEFINITIONS)
+    CHANGED[] = ""
     close(nowhere)
     GC.gc()
     return nothing
