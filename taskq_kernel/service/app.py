@@ -15,14 +15,14 @@ from starlette.staticfiles import StaticFiles
 from taskq_kernel.broker.alarms import explain_block
 from taskq_kernel.domain import Role
 from taskq_kernel.errors import Forbidden, InvalidTask, NotFound, Unauthorized
-from taskq_kernel.service import access
 from taskq_kernel.service.blobs import TooLarge, no_value
-from taskq_kernel.service.errors import coded
-from taskq_kernel.service.graphiql import STATIC
+from taskq_kernel.service.graphql.errors import coded
+from taskq_kernel.service.graphql.graphiql import STATIC
+from taskq_kernel.service.graphql.http import GraphQLView, too_many_failures, unauthorized
 from taskq_kernel.service.runtime import Runtime
-from taskq_kernel.service.schema import build_schema
-from taskq_kernel.service.throttle import TooManyFailures, address_of
-from taskq_kernel.service.view import GraphQLView, too_many_failures, unauthorized
+from taskq_kernel.service.schema.build import build_schema
+from taskq_kernel.service.security import access
+from taskq_kernel.service.security.throttle import TooManyFailures, address_of
 from taskq_kernel.store.blob_refs import has_value
 from taskq_kernel.store.database import StoreUnavailable, current_version
 from taskq_kernel.store.tokens import Identity

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from taskq_kernel.service.schema import schema_text
+from taskq_kernel.service.schema.build import schema_text
 
 SCHEMA_FILE = Path(__file__).parent.parent / "schema.graphql"
 

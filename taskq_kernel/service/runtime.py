@@ -14,14 +14,14 @@ import sqlalchemy as sa
 from taskq_kernel.broker.names import Names
 from taskq_kernel.errors import BrokerUnreachable
 from taskq_kernel.service.async_store import READERS, AsyncStore
-from taskq_kernel.service.auth import Tokens
 from taskq_kernel.service.blobs import Blobs
 from taskq_kernel.service.feed import Feed
+from taskq_kernel.service.jobs.publisher import Publisher, PublishingBroker
+from taskq_kernel.service.jobs.reaper import Reaper
 from taskq_kernel.service.metrics import Metrics
-from taskq_kernel.service.publisher import Publisher, PublishingBroker
-from taskq_kernel.service.reaper import Reaper
+from taskq_kernel.service.security.auth import Tokens
+from taskq_kernel.service.security.throttle import Throttle
 from taskq_kernel.service.statistics import CachedStatistics
-from taskq_kernel.service.throttle import Throttle
 from taskq_kernel.service.waiting import Waiting
 from taskq_kernel.settings import Settings
 from taskq_kernel.store import Policy, Store

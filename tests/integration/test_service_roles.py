@@ -13,7 +13,7 @@ from stacks import eventually
 from websockets.exceptions import ConnectionClosedError
 
 from taskq_kernel.domain import Role
-from taskq_kernel.service.access import ALLOWED, PATHS
+from taskq_kernel.service.security.access import ALLOWED, PATHS
 from taskq_kernel.store import Store, tokens
 
 #: A request for each root field that does no harm when it is allowed.

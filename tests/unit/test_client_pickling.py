@@ -26,7 +26,7 @@ from taskq_kernel.errors import (
     TaskFailed,
     TaskqError,
 )
-from taskq_kernel.service.throttle import TooManyFailures
+from taskq_kernel.service.security.throttle import TooManyFailures
 from taskq_kernel.store.database import StoreUnavailable
 
 

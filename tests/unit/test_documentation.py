@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from taskq_kernel.domain import LEGAL_MOVES, Role
-from taskq_kernel.service.access import ALLOWED, PATHS
+from taskq_kernel.service.security.access import ALLOWED, PATHS
 from taskq_kernel.settings import Settings
 
 ROOT = Path(__file__).parents[2]

@@ -14,7 +14,7 @@ from store_lab import Lab
 
 from taskq_kernel.service.async_store import AsyncStore
 from taskq_kernel.service.blobs import Blobs
-from taskq_kernel.service.reaper import INTERVAL_S, Reaper
+from taskq_kernel.service.jobs.reaper import INTERVAL_S, Reaper
 from taskq_kernel.store import claims, outbox
 from taskq_kernel.store.tables import tasks
 

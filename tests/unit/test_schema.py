@@ -17,11 +17,12 @@ from graphql import (
 )
 
 from taskq_kernel.domain import Role
-from taskq_kernel.service import access, export_schema
+from taskq_kernel.service import export_schema
 from taskq_kernel.service.export_schema import SCHEMA_FILE
-from taskq_kernel.service.fields import TABLES
-from taskq_kernel.service.schema import build_schema as taskq_schema
-from taskq_kernel.service.schema import schema_text
+from taskq_kernel.service.schema.build import build_schema as taskq_schema
+from taskq_kernel.service.schema.build import schema_text
+from taskq_kernel.service.schema.fields import TABLES
+from taskq_kernel.service.security import access
 
 
 def test_the_checked_in_schema_is_current() -> None:
@@ -62,7 +63,7 @@ def test_everything_has_a_description() -> None:
 
 
 def test_introspection_works_within_the_limits() -> None:
-    from taskq_kernel.service.documents import Documents
+    from taskq_kernel.service.graphql.documents import Documents
 
     query = get_introspection_query(input_value_deprecation=True)
     Documents(taskq_schema()).prepare(query, None, None)

@@ -17,20 +17,20 @@ from store_lab import Lab
 from taskq_kernel.domain import Role
 from taskq_kernel.errors import Forbidden, InvalidTask, NotFound, Unauthorized
 from taskq_kernel.exact_json import exact_number
-from taskq_kernel.service import codec, websocket
 from taskq_kernel.service.async_store import AsyncStore
-from taskq_kernel.service.auth import Tokens
-from taskq_kernel.service.context import RequestContext
-from taskq_kernel.service.documents import KEPT, Documents, InvalidDocument
-from taskq_kernel.service.errors import format_error
-from taskq_kernel.service.execution import run
 from taskq_kernel.service.feed import Feed
-from taskq_kernel.service.limits import MAX_COST, TooComplex, count_fields
-from taskq_kernel.service.negotiation import JSON_TYPE, STRICT_TYPE, is_json, response_type, wants_page
-from taskq_kernel.service.scalars import DateTime, iso
-from taskq_kernel.service.schema import build_schema
-from taskq_kernel.service.throttle import Throttle
-from taskq_kernel.service.view import GraphQLView
+from taskq_kernel.service.graphql import codec, websocket
+from taskq_kernel.service.graphql.documents import KEPT, Documents, InvalidDocument
+from taskq_kernel.service.graphql.errors import format_error
+from taskq_kernel.service.graphql.execution import run
+from taskq_kernel.service.graphql.http import GraphQLView
+from taskq_kernel.service.graphql.limits import MAX_COST, TooComplex, count_fields
+from taskq_kernel.service.graphql.negotiation import JSON_TYPE, STRICT_TYPE, is_json, response_type, wants_page
+from taskq_kernel.service.schema.build import build_schema
+from taskq_kernel.service.schema.context import RequestContext
+from taskq_kernel.service.schema.scalars import DateTime, iso
+from taskq_kernel.service.security.auth import Tokens
+from taskq_kernel.service.security.throttle import Throttle
 from taskq_kernel.settings import Settings
 from taskq_kernel.store import create
 from taskq_kernel.store.tokens import Identity, create_token, hash_token, revoke_token
@@ -71,7 +71,7 @@ def test_a_query_may_be_twelve_levels_deep(documents: Documents) -> None:
         # No type of the schema is that deep, so fragments cannot either: measured without validation.
         return "{ " + "a { " * (levels - 1) + "a" + " }" * levels
 
-    from taskq_kernel.service.limits import check_limits
+    from taskq_kernel.service.graphql.limits import check_limits
 
     for levels, fits in ((12, True), (13, False)):
         document = parse(nested(levels))
@@ -294,8 +294,9 @@ def test_a_connection_whose_token_was_revoked_is_closed_before_it_is_sent_anythi
     async def scene() -> list[Any]:
         store = AsyncStore(lab.store)
         tokens = Tokens(None, store, Throttle(20))
-        monkeypatch.setattr("taskq_kernel.service.auth.BELIEVED_S", 0.0)
-        monkeypatch.setattr("taskq_kernel.service.auth.time", SimpleNamespace(time=lab.clock, monotonic=lab.clock))
+        monkeypatch.setattr("taskq_kernel.service.security.auth.BELIEVED_S", 0.0)
+        clock = SimpleNamespace(time=lab.clock, monotonic=lab.clock)
+        monkeypatch.setattr("taskq_kernel.service.security.auth.time", clock)
         feed = Feed(store)
         lab.store.on_commit.append(lambda version, *_: loop.call_soon_threadsafe(feed.advance, version))
         loop = asyncio.get_running_loop()

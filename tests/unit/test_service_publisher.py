@@ -14,7 +14,7 @@ from taskq_kernel.broker.names import Names
 from taskq_kernel.errors import BrokerUnreachable
 from taskq_kernel.messages import TaskMessage, decode
 from taskq_kernel.service.async_store import AsyncStore
-from taskq_kernel.service.publisher import Publisher
+from taskq_kernel.service.jobs.publisher import Publisher
 
 pytest_plugins = ["store_fixtures"]
 pytestmark = pytest.mark.parametrize("lab", ["sqlite"], indirect=True)

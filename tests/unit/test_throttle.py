@@ -7,8 +7,8 @@ import logging
 import pytest
 from starlette.requests import HTTPConnection
 
-from taskq_kernel.service import throttle
-from taskq_kernel.service.throttle import Throttle, TooManyFailures, address_of
+from taskq_kernel.service.security import throttle
+from taskq_kernel.service.security.throttle import Throttle, TooManyFailures, address_of
 
 
 class Clock:

@@ -11,8 +11,8 @@ from typing import Any
 import graphene
 from graphene import Boolean, Float, InputField, Int, List, NonNull, String
 
-from taskq_kernel.service.scalars import JSON, BigInt, DateTime
-from taskq_kernel.service.types import Direction, TaskKind, TaskOrderField, TaskStatus, ValueKind
+from taskq_kernel.service.schema.scalars import JSON, BigInt, DateTime
+from taskq_kernel.service.schema.types import Direction, TaskKind, TaskOrderField, TaskStatus, ValueKind
 
 
 class TaskInput(graphene.InputObjectType):

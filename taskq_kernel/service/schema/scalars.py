@@ -9,7 +9,7 @@ import graphene
 from graphql import GraphQLError
 from graphql.language import ast
 
-from taskq_kernel.service import codec
+from taskq_kernel.service.graphql import codec
 
 _INT64 = 1 << 63
 

@@ -22,16 +22,16 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from taskq_kernel.errors import InvalidTask, Unauthorized
-from taskq_kernel.service import codec
-from taskq_kernel.service.context import RequestContext
-from taskq_kernel.service.documents import Documents, InvalidDocument
-from taskq_kernel.service.errors import BAD_INPUT, coded, format_errors
-from taskq_kernel.service.execution import run
-from taskq_kernel.service.graphiql import graphiql_page
-from taskq_kernel.service.negotiation import JSON_TYPE, STRICT_TYPE, is_json, response_type, wants_page
+from taskq_kernel.service.graphql import codec
+from taskq_kernel.service.graphql.documents import Documents, InvalidDocument
+from taskq_kernel.service.graphql.errors import BAD_INPUT, coded, format_errors
+from taskq_kernel.service.graphql.execution import run
+from taskq_kernel.service.graphql.graphiql import graphiql_page
+from taskq_kernel.service.graphql.negotiation import JSON_TYPE, STRICT_TYPE, is_json, response_type, wants_page
+from taskq_kernel.service.graphql.websocket import GraphQLWebSocketHandler
 from taskq_kernel.service.runtime import Runtime
-from taskq_kernel.service.throttle import TooManyFailures, address_of
-from taskq_kernel.service.websocket import GraphQLWebSocketHandler
+from taskq_kernel.service.schema.context import RequestContext
+from taskq_kernel.service.security.throttle import TooManyFailures, address_of
 
 #: The largest request, in bytes.
 MAX_BODY_BYTES = 64 << 20

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from taskq_kernel.domain import Role
-from taskq_kernel.service.access import visible_to
+from taskq_kernel.service.security.access import visible_to
 from taskq_kernel.store import records
 from taskq_kernel.store.change import Actor
 from taskq_kernel.store.tokens import Identity

@@ -18,8 +18,8 @@ from graphql import (
     validate,
 )
 
-from taskq_kernel.service.errors import PARSE_FAILED, VALIDATION_FAILED, with_code
-from taskq_kernel.service.limits import MAX_TOKENS, check_limits, count_fields
+from taskq_kernel.service.graphql.errors import PARSE_FAILED, VALIDATION_FAILED, with_code
+from taskq_kernel.service.graphql.limits import MAX_TOKENS, check_limits, count_fields
 
 #: How many documents are kept, and up to which length, in characters.
 KEPT = 256

@@ -20,11 +20,11 @@ from graphql_server.subscriptions.protocols.graphql_transport_ws.handlers import
 )
 
 from taskq_kernel.errors import InvalidTask, Unauthorized
-from taskq_kernel.service.context import RequestContext
-from taskq_kernel.service.documents import InvalidDocument, Prepared
-from taskq_kernel.service.errors import format_errors
-from taskq_kernel.service.execution import SubscriptionRefused, run, subscribe
-from taskq_kernel.service.throttle import TooManyFailures, address_of
+from taskq_kernel.service.graphql.documents import InvalidDocument, Prepared
+from taskq_kernel.service.graphql.errors import format_errors
+from taskq_kernel.service.graphql.execution import SubscriptionRefused, run, subscribe
+from taskq_kernel.service.schema.context import RequestContext
+from taskq_kernel.service.security.throttle import TooManyFailures, address_of
 from taskq_kernel.store.database import StoreUnavailable
 
 log = logging.getLogger(__name__)

@@ -10,10 +10,10 @@ import graphene
 from graphene import Field, ObjectType
 from graphql import GraphQLResolveInfo
 
-from taskq_kernel.service import inputs, types
-from taskq_kernel.service.execution import wanted
-from taskq_kernel.service.plain import filter_of
-from taskq_kernel.service.scalars import BigInt
+from taskq_kernel.service.schema import inputs, types
+from taskq_kernel.service.schema.convert import filter_of
+from taskq_kernel.service.schema.scalars import BigInt
+from taskq_kernel.service.schema.selection import wanted
 from taskq_kernel.store.feed import Changes
 
 

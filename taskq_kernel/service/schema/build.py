@@ -7,10 +7,10 @@ from functools import cache
 import graphene
 from graphql import GraphQLSchema, print_schema
 
-from taskq_kernel.service.access import guard
-from taskq_kernel.service.mutation import Mutation
-from taskq_kernel.service.query import Query
-from taskq_kernel.service.subscription import Subscription
+from taskq_kernel.service.schema.mutation import Mutation
+from taskq_kernel.service.schema.query import Query
+from taskq_kernel.service.schema.subscription import Subscription
+from taskq_kernel.service.security.access import guard
 
 
 @cache

@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
-from taskq_kernel.service.auth import FileToken
-from taskq_kernel.service.scalars import iso
+from taskq_kernel.service.schema.scalars import iso
+from taskq_kernel.service.security.auth import FileToken
 
 Getter = Callable[[Any], Any]
 

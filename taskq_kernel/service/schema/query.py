@@ -10,11 +10,11 @@ from graphene import Boolean, Field, Int, List, NonNull, ObjectType, String
 from graphql import GraphQLResolveInfo
 
 from taskq_kernel.broker.alarms import explain_block
-from taskq_kernel.service import inputs, types
-from taskq_kernel.service.execution import wanted
-from taskq_kernel.service.plain import filter_of, orders_of
-from taskq_kernel.service.scalars import iso
-from taskq_kernel.service.version import service_version
+from taskq_kernel.service.schema import inputs, types
+from taskq_kernel.service.schema.convert import filter_of, orders_of
+from taskq_kernel.service.schema.scalars import iso
+from taskq_kernel.service.schema.selection import wanted
+from taskq_kernel.service.schema.version import service_version
 from taskq_kernel.store.pages import Page, Window, read_page
 from taskq_kernel.store.records import get_task
 from taskq_kernel.store.tokens import list_tokens

@@ -12,7 +12,7 @@ from typing import Any
 from graphql import DocumentNode, FieldNode, FragmentDefinitionNode, GraphQLError, OperationDefinitionNode
 from graphql.language import ast
 
-from taskq_kernel.service.errors import TOO_COMPLEX
+from taskq_kernel.service.graphql.errors import TOO_COMPLEX
 from taskq_kernel.store.feed import MAX_CHANGES
 from taskq_kernel.store.pages import DEFAULT_PAGE, MAX_PAGE
 

@@ -12,10 +12,10 @@ from graphql import GraphQLResolveInfo
 
 from taskq_kernel.domain import Role
 from taskq_kernel.errors import InvalidTask
-from taskq_kernel.service import inputs, types
-from taskq_kernel.service.execution import wanted
-from taskq_kernel.service.inputs import required_list
-from taskq_kernel.service.plain import name_of, outcome_of, selection_of, tasks_of
+from taskq_kernel.service.schema import inputs, types
+from taskq_kernel.service.schema.convert import name_of, outcome_of, selection_of, tasks_of
+from taskq_kernel.service.schema.inputs import required_list
+from taskq_kernel.service.schema.selection import wanted
 from taskq_kernel.store import change, claims, create, outcomes, tokens, workers
 from taskq_kernel.store.new_tasks import check, check_all
 

@@ -11,7 +11,7 @@ import msgspec
 from taskq_kernel.domain import Role
 from taskq_kernel.errors import InvalidTask, SettingsError, Unauthorized
 from taskq_kernel.service.async_store import AsyncStore
-from taskq_kernel.service.throttle import Throttle
+from taskq_kernel.service.security.throttle import Throttle
 from taskq_kernel.store.tokens import Identity, hash_token, identity_of
 
 #: How long the answer of the database is believed: after so many seconds a token that was

@@ -27,16 +27,12 @@ from graphql import (
     execute,
 )
 from graphql.execution.subscribe import create_source_event_stream
-from graphql.language import ast
 from graphql.pyutils import Path
 
-from taskq_kernel.service.documents import Prepared
-from taskq_kernel.service.fields import TABLES, Getter
-from taskq_kernel.store.records import LONG_FIELDS
+from taskq_kernel.service.graphql.documents import Prepared
+from taskq_kernel.service.schema.fields import TABLES, Getter
 
 Writer = Callable[[Any], dict[str, Any]]
-
-_WANTED = LONG_FIELDS | {"totalCount", "tasks"}
 
 
 class RowExecution(ExecutionContext):
@@ -181,25 +177,3 @@ class SubscriptionRefused(Exception):
     def __init__(self, errors: list[GraphQLError]) -> None:
         super().__init__(errors[0].message if errors else "")
         self.errors = errors
-
-
-def wanted(info: GraphQLResolveInfo) -> frozenset[str]:
-    """Which costly fields are asked for below this one, at any depth.
-
-    A name counts wherever it stands: too much may be read, never too little.
-    """
-    names: set[str] = set()
-    seen: set[str] = set()
-    stack: list[Any] = list(info.field_nodes)
-    while stack:
-        selection_set = stack.pop().selection_set
-        for selection in selection_set.selections if selection_set else ():
-            if isinstance(selection, FieldNode):
-                names.add(selection.name.value)
-            elif isinstance(selection, ast.FragmentSpreadNode):
-                if selection.name.value in seen:
-                    continue
-                seen.add(selection.name.value)
-                selection = info.fragments[selection.name.value]
-            stack.append(selection)
-    return frozenset(names & _WANTED)

@@ -10,8 +10,8 @@ from graphene import Boolean, Field, Float, Int, List, NonNull, ObjectType, Stri
 from graphql import GraphQLResolveInfo
 
 from taskq_kernel import domain
-from taskq_kernel.service.fields import resolver_of
-from taskq_kernel.service.scalars import JSON, BigInt, DateTime
+from taskq_kernel.service.schema.fields import resolver_of
+from taskq_kernel.service.schema.scalars import JSON, BigInt, DateTime
 from taskq_kernel.store.pages import ORDER_COLUMNS, Page
 
 

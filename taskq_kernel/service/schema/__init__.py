@@ -1,0 +1,1 @@
+"""The schema: its types, its root fields, and how its input becomes the store's values."""
