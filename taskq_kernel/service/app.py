@@ -17,8 +17,10 @@ from taskq_kernel.domain import Role
 from taskq_kernel.errors import Forbidden, InvalidTask, NotFound, Unauthorized
 from taskq_kernel.service.blobs import TooLarge, no_value
 from taskq_kernel.service.graphql.errors import coded
+from taskq_kernel.service.graphql.executor import Executor
 from taskq_kernel.service.graphql.graphiql import STATIC
-from taskq_kernel.service.graphql.http import GraphQLView, too_many_failures, unauthorized
+from taskq_kernel.service.graphql.http import GraphQLOverHTTP, too_many_failures, unauthorized
+from taskq_kernel.service.graphql.websocket import GraphQLOverWebSocket
 from taskq_kernel.service.runtime import Runtime
 from taskq_kernel.service.schema.build import build_schema
 from taskq_kernel.service.security import access
@@ -33,7 +35,7 @@ READY_TIMEOUT_S = 5.0
 
 def build_app(runtime: Runtime) -> Starlette:
     """Put the application together; the runtime starts and stops with it."""
-    view = GraphQLView(build_schema(), runtime)
+    executor = Executor(build_schema(), runtime)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -44,8 +46,8 @@ def build_app(runtime: Runtime) -> Starlette:
             await runtime.stop()
 
     routes: list[BaseRoute] = [
-        Route("/graphql", view),
-        WebSocketRoute("/graphql", view),
+        Route("/graphql", GraphQLOverHTTP(executor)),
+        WebSocketRoute("/graphql", GraphQLOverWebSocket(executor)),
         Route("/blobs/{digest}", get_blob, methods=["GET"]),
         Route("/blobs/{digest}", put_blob, methods=["PUT"]),
         Route("/healthz", healthz),

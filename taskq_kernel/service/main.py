@@ -37,8 +37,6 @@ def serve(settings: Settings) -> int:
         The process's exit code.
     """
     logs.configure(settings.log_level)
-    # Errors are logged once, by `service.errors`, with what belongs to them.
-    logging.getLogger("graphql_server").setLevel(logging.CRITICAL)
     try:
         check_listening(settings)
         settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from graphql import GraphQLError, parse
+from graphql import GraphQLError, parse, validate
 from store_lab import Lab
 
 from taskq_kernel.domain import Role
@@ -23,8 +23,8 @@ from taskq_kernel.service.graphql import codec, websocket
 from taskq_kernel.service.graphql.documents import KEPT, Documents, InvalidDocument
 from taskq_kernel.service.graphql.errors import format_error
 from taskq_kernel.service.graphql.execution import run
-from taskq_kernel.service.graphql.http import GraphQLView
-from taskq_kernel.service.graphql.limits import MAX_COST, TooComplex, count_fields
+from taskq_kernel.service.graphql.executor import Executor
+from taskq_kernel.service.graphql.limits import MAX_COST, DepthLimit, TooComplex
 from taskq_kernel.service.graphql.negotiation import JSON_TYPE, STRICT_TYPE, is_json, response_type, wants_page
 from taskq_kernel.service.schema.build import build_schema
 from taskq_kernel.service.schema.context import RequestContext
@@ -71,15 +71,10 @@ def test_a_query_may_be_twelve_levels_deep(documents: Documents) -> None:
         # No type of the schema is that deep, so fragments cannot either: measured without validation.
         return "{ " + "a { " * (levels - 1) + "a" + " }" * levels
 
-    from taskq_kernel.service.graphql.limits import check_limits
-
-    for levels, fits in ((12, True), (13, False)):
-        document = parse(nested(levels))
-        if fits:
-            check_limits(document, document.definitions[0], {})  # type: ignore[arg-type]  # an operation
-        else:
-            with pytest.raises(TooComplex, match="13 levels deep"):
-                check_limits(document, document.definitions[0], {})  # type: ignore[arg-type]  # an operation
+    for levels, problems in ((12, []), (13, ["the query is 13 levels deep, more than the 12 allowed"])):
+        errors = validate(build_schema(), parse(nested(levels)), [DepthLimit])
+        assert [error.message for error in errors] == problems
+        assert all(isinstance(error, TooComplex) for error in errors)
 
 
 def test_fragments_that_contain_fragments_are_measured_once(documents: Documents) -> None:
@@ -90,9 +85,9 @@ def test_fragments_that_contain_fragments_are_measured_once(documents: Documents
     assert refused(documents, query)[0] == "TOO_COMPLEX"
 
 
-def test_a_document_with_very_many_fields_is_refused_before_it_is_validated() -> None:
-    with pytest.raises(TooComplex, match="501 fields"):
-        count_fields(parse("{ " + "a " * 501 + "}"))
+def test_a_document_with_very_many_fields_is_refused_before_it_is_validated(documents: Documents) -> None:
+    code, message = refused(documents, "{ " + "a " * 501 + "}")  # no field of the schema
+    assert (code, message) == ("TOO_COMPLEX", "the query has 501 fields, more than the 500 allowed")
 
 
 def test_a_document_nested_beyond_reason_is_refused(documents: Documents) -> None:
@@ -316,9 +311,10 @@ def test_a_connection_whose_token_was_revoked_is_closed_before_it_is_sent_anythi
                 while len(sent) < count:
                     await asyncio.sleep(0.005)
 
-        view = GraphQLView(build_schema(), SimpleNamespace(tokens=tokens, feed=feed, store=store, settings=Settings()))  # type: ignore[arg-type]  # what it uses
+        runtime = SimpleNamespace(tokens=tokens, feed=feed, store=store, settings=Settings())
+        endpoint = websocket.GraphQLOverWebSocket(Executor(build_schema(), runtime))  # type: ignore[arg-type]  # what it uses
         scope = {"type": "websocket", "path": "/graphql", "headers": [], "subprotocols": ["graphql-transport-ws"]}
-        served = asyncio.create_task(view(scope, incoming.get, send))  # type: ignore[arg-type]  # a queue will do
+        served = asyncio.create_task(endpoint(scope, incoming.get, send))  # type: ignore[arg-type]  # a queue will do
         incoming.put_nowait({"type": "websocket.connect"})
         say({"type": "connection_init", "payload": {"authorization": f"Bearer {secret}"}})
         say({"id": "1", "type": "subscribe", "payload": {"query": "subscription { taskChanges { tasks { name } } }"}})

@@ -19,7 +19,7 @@ from graphql import (
 )
 
 from taskq_kernel.service.graphql.errors import PARSE_FAILED, VALIDATION_FAILED, with_code
-from taskq_kernel.service.graphql.limits import MAX_TOKENS, check_limits, count_fields
+from taskq_kernel.service.graphql.limits import MAX_TOKENS, DepthLimit, FieldLimit, check_cost
 
 #: How many documents are kept, and up to which length, in characters.
 KEPT = 256
@@ -84,7 +84,7 @@ class Documents:
         document = self._document(query)
         operation = _operation(document, operation_name)
         try:
-            check_limits(document, operation, variables if isinstance(variables, dict) else {})
+            check_cost(document, operation, variables if isinstance(variables, dict) else {})
         except GraphQLError as error:
             raise InvalidDocument([error]) from None
         return Prepared(document, operation)
@@ -104,14 +104,15 @@ class Documents:
     def _checked(self, query: str) -> DocumentNode:
         try:
             document = parse(query, max_tokens=MAX_TOKENS)
-            count_fields(document)
         except GraphQLError as error:
             raise InvalidDocument([with_code(error, PARSE_FAILED)]) from None
         except RecursionError:
             raise InvalidDocument([_error("the query is nested too deeply", PARSE_FAILED)]) from None
-        errors = validate(self._schema, document, self._rules, max_errors=MAX_ERRORS)
-        if errors:
-            raise InvalidDocument([with_code(error, VALIDATION_FAILED) for error in errors])
+        # Each step can rely on the one before: few enough fields to compare, no cycle to follow.
+        for rules in ([FieldLimit], self._rules, [DepthLimit]):
+            errors = validate(self._schema, document, rules, max_errors=MAX_ERRORS)
+            if errors:
+                raise InvalidDocument([with_code(error, VALIDATION_FAILED) for error in errors])
         return document
 
 

@@ -1,18 +1,11 @@
-"""Execution of GraphQL operations, with a short cut for lists of stored rows.
-
-Executing a field takes graphql-core about ten microseconds, and a live table asks for
-twenty-five fields of hundreds of tasks many times a second. Where a selection has only
-fields that are read straight from a row (`fields.TABLES`), it is turned into a list of
-functions once, and every row is written with them.
-"""
+"""Execution of GraphQL operations, where graphql-core's own needs a hand."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from inspect import isawaitable
 from typing import Any
 
-from graphene.utils.str_converters import to_snake_case
 from graphql import (
     ExecutionContext,
     ExecutionResult,
@@ -30,9 +23,7 @@ from graphql.execution.subscribe import create_source_event_stream
 from graphql.pyutils import Path
 
 from taskq_kernel.service.graphql.documents import Prepared
-from taskq_kernel.service.schema.fields import TABLES, Getter
-
-Writer = Callable[[Any], dict[str, Any]]
+from taskq_kernel.service.graphql.rows import RowWriters
 
 
 class RowExecution(ExecutionContext):
@@ -40,7 +31,7 @@ class RowExecution(ExecutionContext):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._writers: dict[tuple[Any, ...], Writer | None] = {}
+        self._rows = RowWriters()
 
     def execute_field(
         self, parent_type: GraphQLObjectType, source: Any, field_nodes: list[FieldNode], path: Path
@@ -76,7 +67,7 @@ class RowExecution(ExecutionContext):
         item = return_type.of_type
         item = item.of_type if isinstance(item, GraphQLNonNull) else item
         if isinstance(item, GraphQLObjectType) and isinstance(result, list):
-            writer = self._writer(item, field_nodes)
+            writer = self._rows.of(item, field_nodes, self.collect_subfields)
             if writer is not None:
                 return [writer(row) for row in result]
         return super().complete_list_value(return_type, field_nodes, info, path, result)
@@ -86,48 +77,10 @@ class RowExecution(ExecutionContext):
         path: Any, result: Any,
     ) -> Any:
         """An object: a row at once, or as ever."""
-        writer = self._writer(return_type, field_nodes)
+        writer = self._rows.of(return_type, field_nodes, self.collect_subfields)
         if writer is not None:
             return writer(result)
         return super().complete_object_value(return_type, field_nodes, info, path, result)
-
-    def _writer(self, kind: GraphQLObjectType, nodes: list[FieldNode]) -> Writer | None:
-        if kind.name not in TABLES:
-            return None
-        key = (kind.name, *map(id, nodes))
-        if key not in self._writers:
-            self._writers[key] = self._make_writer(kind, nodes)
-        return self._writers[key]
-
-    def _make_writer(self, kind: GraphQLObjectType, nodes: list[FieldNode]) -> Writer | None:
-        table = TABLES[kind.name]
-        getters: list[tuple[str, Getter]] = []
-        for key, subnodes in self.collect_subfields(kind, nodes).items():
-            getter = self._getter(kind, table, subnodes)
-            if getter is None:
-                return None
-            getters.append((key, getter))
-        return lambda row: {key: getter(row) for key, getter in getters}
-
-    def _getter(
-        self, kind: GraphQLObjectType, table: Mapping[str, Getter], nodes: list[FieldNode]
-    ) -> Getter | None:
-        name = nodes[0].name.value
-        if name == "__typename":
-            return lambda _row: kind.name
-        getter = table.get(to_snake_case(name))
-        if getter is None or nodes[0].selection_set is None:
-            return getter
-        below = kind.fields[name].type
-        writer = self._make_writer(below, nodes) if isinstance(below, GraphQLObjectType) else None
-        if writer is None:
-            return None
-
-        def nested(row: Any) -> Any:
-            value = getter(row)
-            return None if value is None else writer(value)
-
-        return nested
 
 
 async def _failed(error: GraphQLError) -> Any:

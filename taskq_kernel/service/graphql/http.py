@@ -1,35 +1,27 @@
-"""GraphQL over HTTP.
+"""GraphQL over HTTP, as the specification's draft has it (graphql.github.io/graphql-over-http).
 
-`graphql_server`'s ASGI view does the protocol. This subclass puts authentication before
-it, executes with documents that were prepared once, negotiates media types as the
-GraphQL-over-HTTP specification says, and gives every error a code.
+A request is looked at from the outside in: method, token, media types, body, document. Whatever
+is wrong is refused there, as a `Refusal`; only what is right in all of that is executed.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
-from graphql import ExecutionResult, GraphQLSchema, OperationType
-from graphql_server.asgi import ASGIRequestAdapter, GraphQL
-from graphql_server.exceptions import GraphQLValidationError
-from graphql_server.http import GraphQLRequestData
-from graphql_server.http.exceptions import HTTPException
-from graphql_server.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
+from graphql import GraphQLError, OperationType
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import Receive, Scope, Send
-from starlette.websockets import WebSocket
 
-from taskq_kernel.errors import InvalidTask, Unauthorized
+from taskq_kernel.errors import InvalidTask, ServiceError, Unauthorized
 from taskq_kernel.service.graphql import codec
-from taskq_kernel.service.graphql.documents import Documents, InvalidDocument
-from taskq_kernel.service.graphql.errors import BAD_INPUT, coded, format_errors
-from taskq_kernel.service.graphql.execution import run
-from taskq_kernel.service.graphql.graphiql import graphiql_page
+from taskq_kernel.service.graphql.documents import InvalidDocument
+from taskq_kernel.service.graphql.errors import BAD_INPUT, coded, format_error, format_errors
+from taskq_kernel.service.graphql.executor import Executor, OperationRequest, answer_of, was_executed
+from taskq_kernel.service.graphql.graphiql import PAGE_HEADERS, graphiql_page
 from taskq_kernel.service.graphql.negotiation import JSON_TYPE, STRICT_TYPE, is_json, response_type, wants_page
-from taskq_kernel.service.graphql.websocket import GraphQLWebSocketHandler
-from taskq_kernel.service.runtime import Runtime
 from taskq_kernel.service.schema.context import RequestContext
 from taskq_kernel.service.security.throttle import TooManyFailures, address_of
 
@@ -37,38 +29,23 @@ from taskq_kernel.service.security.throttle import TooManyFailures, address_of
 MAX_BODY_BYTES = 64 << 20
 
 
-class RequestAdapter(ASGIRequestAdapter):
-    """A request whose body cannot be of any size."""
+class Refusal(Exception):
+    """A request that is not executed, with the status to answer."""
 
-    async def get_body(self) -> bytes:
-        """The body, if it is not too large."""
-        parts, size = [], 0
-        async for part in self.request.stream():
-            size += len(part)
-            if size > MAX_BODY_BYTES:
-                raise HTTPException(413, f"the request has more than the {MAX_BODY_BYTES} bytes allowed")
-            parts.append(part)
-        return b"".join(parts)
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
 
 
-class GraphQLView(GraphQL[RequestContext, None]):
-    """The endpoint /graphql."""
+class GraphQLOverHTTP:
+    """The endpoint /graphql for HTTP, an ASGI application."""
 
-    request_adapter_class = RequestAdapter
-    graphql_transport_ws_handler_class = GraphQLWebSocketHandler
-
-    def __init__(self, schema: GraphQLSchema, runtime: Runtime) -> None:
-        super().__init__(
-            schema, graphql_ide="graphiql", subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL,)
-        )
-        self.runtime = runtime
-        self.documents = Documents(schema, introspection=runtime.settings.introspection)
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+        self._runtime = executor.runtime
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or serve a WebSocket."""
-        if scope["type"] == "websocket":
-            await self.run(WebSocket(scope, receive, send))
-            return
+        """Answer one request."""
         request = Request(scope, receive)
         try:
             response = await self._respond(request)
@@ -78,145 +55,117 @@ class GraphQLView(GraphQL[RequestContext, None]):
 
     async def _respond(self, request: Request) -> Response:
         accept = request.headers.get("accept", "")
-        if request.method == "GET" and "query" not in request.query_params and wants_page(accept):
-            if not self.runtime.settings.graphiql:
-                return _refusal(404, "GraphiQL is switched off here (the setting graphiql)", accept)
-            return HTMLResponse(graphiql_page(), headers=_PAGE_HEADERS)
-        if request.method not in ("GET", "POST"):
-            return _refusal(405, f"{request.method} is not allowed: use POST, or GET for queries", accept)
         try:
-            identity = await self.runtime.tokens.identify(
-                request.headers.get("authorization"), address_of(request)
-            )
+            return await self._answer(request, accept)
         except TooManyFailures as error:
             return too_many_failures(error, accept)
         except Unauthorized as error:
             return unauthorized(error, accept)
-        if response_type(accept) is None:
-            return _refusal(406, f"the service answers in {STRICT_TYPE} or {JSON_TYPE}", "")
-        if request.method == "POST" and not is_json(request.headers.get("content-type", "")):
-            return _refusal(415, "send the request as application/json, in UTF-8", accept)
-        context = RequestContext(identity, self.runtime)
-        try:
-            response: Response = await self.run(request, context=context)
-        except HTTPException as error:
-            return _refusal(error.status_code, error.reason, accept)
+        except Refusal as refusal:
+            headers = {"allow": "GET, POST"} if refusal.status == 405 else {}
+            return _refuse(refusal.status, [coded(str(refusal), BAD_INPUT)], accept, headers)
         except InvalidTask as error:
-            return _refusal(400, str(error), accept)
-        return response
+            return _refuse(400, [coded(str(error), BAD_INPUT)], accept)
+        except (ClientDisconnect, ServiceError):
+            raise  # the application's own handlers have a status for each
+        except Exception as error:  # a mistake of ours: logged, and masked
+            return _refuse(500, [format_error(GraphQLError(str(error), original_error=error))], accept)
 
-    async def execute_operation(
-        self, request_adapter: Any, request_data: GraphQLRequestData, context: RequestContext,
-        root_value: None, allowed_operation_types: set[OperationType],
-    ) -> ExecutionResult:
-        """Execute a query or a mutation."""
-        metrics = self.runtime.metrics
+    async def _answer(self, request: Request, accept: str) -> Response:
+        if request.method == "GET" and "query" not in request.query_params and wants_page(accept):
+            return self._page()
+        if request.method not in ("GET", "POST"):
+            raise Refusal(405, f"{request.method} is not allowed: use POST, or GET for queries")
+        context = await self._identify(request)
+        _check_media_types(request)
+        return await self._execute(request, await _read_operation(request), context)
+
+    def _page(self) -> Response:
+        if not self._runtime.settings.graphiql:
+            raise Refusal(404, "GraphiQL is switched off here (the setting graphiql)")
+        return HTMLResponse(graphiql_page(), headers=PAGE_HEADERS)
+
+    async def _identify(self, request: Request) -> RequestContext:
+        authorization = request.headers.get("authorization")
+        identity = await self._runtime.tokens.identify(authorization, address_of(request))
+        return RequestContext(identity, self._runtime)
+
+    async def _execute(self, request: Request, operation: OperationRequest, context: RequestContext) -> Response:
+        accept, metrics = request.headers.get("accept", ""), self._runtime.metrics
         try:
-            prepared = self.documents.prepare(
-                request_data.query, request_data.variables, request_data.operation_name
-            )
+            prepared = self._executor.prepare(operation)
         except InvalidDocument as error:
             metrics.requests.labels("unknown", "refused").inc()
-            raise GraphQLValidationError(error.errors) from None
+            return _refuse(_invalid_status(accept), format_errors(error.errors), accept)
         kind = prepared.kind.value
         if prepared.kind is OperationType.SUBSCRIPTION:
-            raise HTTPException(400, "a subscription needs a WebSocket (graphql-transport-ws)")
-        if request_adapter.method == "GET" and prepared.kind is not OperationType.QUERY:
-            raise HTTPException(405, f"a {kind} is not allowed with GET: use POST")
+            raise Refusal(400, "a subscription needs a WebSocket (graphql-transport-ws)")
+        if request.method == "GET" and prepared.kind is not OperationType.QUERY:
+            raise Refusal(405, f"a {kind} is not allowed with GET: use POST")
         began = time.perf_counter()
-        result = await run(self.schema, prepared, request_data.variables, context)
+        result = await self._executor.run(prepared, operation, context)
         metrics.duration.labels(kind).observe(time.perf_counter() - began)
         metrics.requests.labels(kind, "errors" if result.errors else "ok").inc()
-        if result.data is None and result.errors and not any(error.path for error in result.errors):
-            # Nothing was executed: the variables do not fit.
-            raise GraphQLValidationError(result.errors)
-        return result
+        return _json(200 if was_executed(result) else _invalid_status(accept), answer_of(result), accept)
 
-    async def parse_http_body(self, request: RequestAdapter, context: RequestContext) -> GraphQLRequestData:
-        """The request's query, variables and operation name."""
-        strict = response_type(request.headers.get("accept", "")) == STRICT_TYPE
-        if request.method == "GET":
-            data = self.parse_query_params(request.query_params)
-        else:
-            data = codec.decode(await request.get_body())
-        if not isinstance(data, dict):
-            raise HTTPException(400, "the request is not a JSON object: send one operation, {\"query\": ...}")
-        for name in ("query", "operationName"):
-            if data.get(name) is not None and not isinstance(data[name], str):
-                raise HTTPException(400, f"{name} is not a string")
-        if data.get("query") is None:
-            raise HTTPException(400, "the request has no query")
-        protocol = "http-strict" if strict else "http"
-        return await self.get_graphql_request_data(request, context, data, protocol)
 
-    async def process_result(
-        self, request: Request, result: ExecutionResult, strict: bool = False
-    ) -> dict[str, Any]:
-        """The answer: data where anything was executed, and errors with their codes."""
-        answer: dict[str, Any] = {}
-        if result.errors:
-            answer["errors"] = format_errors(result.errors)
-        if result.data is not None or (result.errors and any(error.path for error in result.errors)):
-            answer["data"] = result.data
-        return answer
+def _check_media_types(request: Request) -> None:
+    if response_type(request.headers.get("accept", "")) is None:
+        raise Refusal(406, f"the service answers in {STRICT_TYPE} or {JSON_TYPE}")
+    if request.method == "POST" and not is_json(request.headers.get("content-type", "")):
+        raise Refusal(415, "send the request as application/json, in UTF-8")
 
-    def create_response(self, response_data: Any, sub_response: Response, is_strict: bool) -> Response:
-        """The response, in the media type that was negotiated."""
-        media_type = STRICT_TYPE if is_strict else JSON_TYPE
-        return Response(
-            codec.encode(response_data), status_code=sub_response.status_code or 200,
-            headers={"content-type": f"{media_type}; charset=utf-8"},
-        )
 
-    def decode_json(self, data: str | bytes) -> object:
-        """Read JSON strictly."""
-        return codec.decode(data)
+async def _read_operation(request: Request) -> OperationRequest:
+    payload = _of_parameters(request) if request.method == "GET" else codec.decode(await _read_body(request))
+    operation = OperationRequest.of(payload)
+    for name, value in (("query", operation.query), ("operationName", operation.operation_name)):
+        if not isinstance(value, str | None):
+            raise Refusal(400, f"{name} is not a string")
+    if operation.query is None:
+        raise Refusal(400, "the request has no query")
+    return operation
 
-    def encode_json(self, data: object) -> str:
-        """Write JSON, for a WebSocket."""
-        return codec.encode(data).decode()
 
-    def should_render_graphql_ide(self, _request: Any) -> bool:
-        """The page is served before anything else is looked at."""
-        return False
+def _of_parameters(request: Request) -> dict[str, Any]:
+    parameters: dict[str, Any] = dict(request.query_params)
+    for name in ("variables", "extensions"):
+        if parameters.get(name):
+            parameters[name] = codec.decode(parameters[name])
+    return {name: value for name, value in parameters.items() if value != ""}
 
-    async def get_context(self, request: Any, response: Any) -> Any:
-        """A WebSocket's context is made when it is initialised, with its token."""
-        return None
+
+async def _read_body(request: Request) -> bytes:
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > MAX_BODY_BYTES:
+            raise Refusal(413, f"the request has more than the {MAX_BODY_BYTES} bytes allowed")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _invalid_status(accept: str) -> int:
+    """The status of a request that could not be executed: 200 is what the older media type wants."""
+    return 400 if response_type(accept) == STRICT_TYPE else 200
 
 
 def unauthorized(error: Unauthorized, accept: str = "") -> Response:
     """401: who are you?"""
-    return _response(401, coded(str(error), error.code), accept, {"www-authenticate": "Bearer"})
+    return _refuse(401, [coded(str(error), error.code)], accept, {"www-authenticate": "Bearer"})
 
 
 def too_many_failures(error: TooManyFailures, accept: str = "") -> Response:
     """429: not again so soon."""
-    headers = {"retry-after": str(error.retry_after_s)}
-    return _response(429, coded(str(error), error.code), accept, headers)
+    return _refuse(429, [coded(str(error), error.code)], accept, {"retry-after": str(error.retry_after_s)})
 
 
-def _refusal(status: int, message: str, accept: str) -> Response:
-    headers = {"allow": "GET, POST"} if status == 405 else {}
-    return _response(status, coded(message, BAD_INPUT), accept, headers)
+def _refuse(
+    status: int, errors: list[dict[str, Any]], accept: str, headers: Mapping[str, str] | None = None
+) -> Response:
+    return _json(status, {"errors": errors}, accept, headers)
 
 
-def _response(status: int, error: dict[str, Any], accept: str, headers: dict[str, str]) -> Response:
-    media_type = response_type(accept) or JSON_TYPE
-    return Response(
-        codec.encode({"errors": [error]}), status,
-        headers={**headers, "content-type": f"{media_type}; charset=utf-8"},
-    )
-
-
-#: The page loads nothing from elsewhere, and nobody may frame it.
-_PAGE_HEADERS = {
-    "content-security-policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-        "font-src 'self' data:; connect-src 'self' ws: wss:; worker-src 'self' blob:; base-uri 'none'; "
-        "form-action 'none'; frame-ancestors 'none'"
-    ),
-    "cache-control": "no-cache",
-    "referrer-policy": "no-referrer",
-    "x-content-type-options": "nosniff",
-}
+def _json(status: int, answer: Any, accept: str, headers: Mapping[str, str] | None = None) -> Response:
+    content_type = f"{response_type(accept) or JSON_TYPE}; charset=utf-8"
+    return Response(codec.encode(answer), status, headers={**(headers or {}), "content-type": content_type})

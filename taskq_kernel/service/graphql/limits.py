@@ -1,7 +1,8 @@
 """How deep and how wide a query may be.
 
 The cost of a query is the number of fields its answer can have at most: a list counts as
-often as it can be long.
+often as it can be long. Fields and depth are rules of validation, asked once a document; the
+cost depends on the variables too and is asked once a request.
 """
 
 from __future__ import annotations
@@ -9,7 +10,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from graphql import DocumentNode, FieldNode, FragmentDefinitionNode, GraphQLError, OperationDefinitionNode
+from graphql import (
+    SKIP,
+    ASTValidationRule,
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    GraphQLError,
+    OperationDefinitionNode,
+    VisitorAction,
+)
 from graphql.language import ast
 
 from taskq_kernel.service.graphql.errors import TOO_COMPLEX
@@ -35,28 +45,48 @@ class TooComplex(GraphQLError):
         super().__init__(message, extensions={"code": TOO_COMPLEX})
 
 
-def count_fields(document: DocumentNode) -> None:
-    """Raise `TooComplex` if the document has too many fields to be validated cheaply."""
-    count = 0
-    stack: list[Any] = list(document.definitions)
-    while stack:
-        selection_set = getattr(stack.pop(), "selection_set", None)
-        if selection_set is not None:
-            stack.extend(selection_set.selections)
-            count += len(selection_set.selections)
-    if count > MAX_FIELDS:
-        raise TooComplex(f"the query has {count} fields, more than the {MAX_FIELDS} allowed")
+class FieldLimit(ASTValidationRule):
+    """A document with few enough fields for the other rules, some of which compare them in pairs."""
+
+    def enter_document(self, document: DocumentNode, *_: Any) -> VisitorAction:
+        """Count the fields, fragments included, and go no deeper."""
+        count = 0
+        stack: list[Any] = list(document.definitions)
+        while stack:
+            selection_set = getattr(stack.pop(), "selection_set", None)
+            if selection_set is not None:
+                stack.extend(selection_set.selections)
+                count += len(selection_set.selections)
+        if count > MAX_FIELDS:
+            self.report_error(TooComplex(f"the query has {count} fields, more than the {MAX_FIELDS} allowed"))
+        return SKIP
 
 
-def check_limits(
+class DepthLimit(ASTValidationRule):
+    """Operations that are shallow enough. For a document whose fragments are known to have no cycle."""
+
+    def enter_document(self, document: DocumentNode, *_: Any) -> VisitorAction:
+        """Measure every operation, and go no deeper."""
+        measure = _Measure(document, {})
+        for operation in document.definitions:
+            if isinstance(operation, OperationDefinitionNode):
+                self._check(*measure.selections(operation))
+        return SKIP
+
+    def _check(self, depth: int, _cost: int, introspection: int) -> None:
+        if depth > MAX_DEPTH or introspection > MAX_INTROSPECTION_DEPTH:
+            deepest = max(depth, introspection)
+            self.report_error(TooComplex(f"the query is {deepest} levels deep, more than the {MAX_DEPTH} allowed"))
+
+
+def check_cost(
     document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, Any]
 ) -> None:
-    """Raise `TooComplex` if the operation of a valid document is too deep or too wide."""
-    measure = _Measure(document, variables)
-    depth, cost, introspection = measure.selections(operation)
-    if depth > MAX_DEPTH or introspection > MAX_INTROSPECTION_DEPTH:
-        deepest = max(depth, introspection)
-        raise TooComplex(f"the query is {deepest} levels deep, more than the {MAX_DEPTH} allowed")
+    """Raise `TooComplex` if the operation of a valid document is too wide with these variables.
+
+    No rule of validation, because those are asked once a document, without its variables.
+    """
+    _depth, cost, _introspection = _Measure(document, variables).selections(operation)
     if cost > MAX_COST:
         raise TooComplex(
             f"the answer could have {cost} fields, more than the {MAX_COST} allowed: ask for fewer at a time"

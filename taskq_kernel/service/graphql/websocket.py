@@ -1,34 +1,45 @@
-"""GraphQL over WebSocket, with the protocol graphql-transport-ws.
+"""GraphQL over WebSocket: the protocol graphql-transport-ws, told whole.
 
-`graphql_server` does the protocol's states. This subclass authenticates when the
-connection is initialised, uses prepared documents, and gives every error a code.
+::
+
+    client                              server
+    connection_init {authorization} ─▶
+                                    ◀─ connection_ack
+    subscribe {id, payload}         ─▶
+                                    ◀─ next {id, payload}      any number of times
+                                    ◀─ complete {id}           or error {id, payload}
+    complete {id}                   ─▶                         to end it early
+    ping                           ◀─▶ pong                    at any time
+
+Whatever breaks the protocol closes the connection with a code of its own (44xx); whatever is
+wrong with one operation is an error of that operation, and the connection goes on. The source
+is github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from contextlib import aclosing
-from typing import Any
+from typing import Any, NoReturn
 
 from graphql import ExecutionResult, GraphQLError, OperationType
-from graphql_server.http.exceptions import WebSocketDisconnected
-from graphql_server.subscriptions.protocols.graphql_transport_ws.handlers import (
-    BaseGraphQLTransportWSHandler,
-    Operation,
-)
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from taskq_kernel.errors import InvalidTask, Unauthorized
-from taskq_kernel.service.graphql.documents import InvalidDocument, Prepared
+from taskq_kernel.service.graphql import codec
+from taskq_kernel.service.graphql.documents import InvalidDocument
 from taskq_kernel.service.graphql.errors import format_errors
-from taskq_kernel.service.graphql.execution import SubscriptionRefused, run, subscribe
+from taskq_kernel.service.graphql.execution import SubscriptionRefused
+from taskq_kernel.service.graphql.executor import Executor, OperationRequest
 from taskq_kernel.service.schema.context import RequestContext
 from taskq_kernel.service.security.throttle import TooManyFailures, address_of
 from taskq_kernel.store.database import StoreUnavailable
 
-log = logging.getLogger(__name__)
-
+PROTOCOL = "graphql-transport-ws"
+#: How long a client may take to say who it is, in seconds.
+INIT_TIMEOUT_S = 60.0
 #: How many operations one connection may have at a time.
 MAX_OPERATIONS = 100
 #: How long a connection's token is believed while it is sent something, in seconds.
@@ -37,149 +48,192 @@ IDENTIFY_S = 10.0
 _REASON_BYTES = 120
 
 
-class GraphQLWebSocketHandler(BaseGraphQLTransportWSHandler[Any, None]):
-    """One connection."""
+class Closing(Exception):
+    """The connection is to be closed, with this code."""
 
-    _authorization: str | None = None
-    _identified_at = 0.0
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
 
-    async def handle(self) -> None:
-        """Serve the connection until it ends."""
+
+class GraphQLOverWebSocket:
+    """The endpoint /graphql for WebSockets, an ASGI application."""
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection until it ends."""
+        await Connection(WebSocket(scope, receive, send), self._executor).serve()
+
+
+class Connection:
+    """One connection: who it is of, and its operations.
+
+    Operations run as tasks of one group. Whichever of them, or the reading of messages, finds a
+    reason to close raises `Closing`; the group ends the others, and only then is the socket closed,
+    so that nothing is sent behind the close frame.
+    """
+
+    def __init__(self, socket: WebSocket, executor: Executor) -> None:
+        self._socket = socket
+        self._executor = executor
+        self._runtime = executor.runtime
+        self._authorization: str | None = None
+        self._context: RequestContext | None = None
+        self._identified_at = 0.0
+        self._group = asyncio.TaskGroup()
+        self._operations: dict[str, asyncio.Task[None]] = {}
+
+    async def serve(self) -> None:
+        """Speak the protocol until one side ends it."""
+        if PROTOCOL not in self._socket.scope.get("subprotocols", ()):
+            await self._socket.accept()
+            await self._close(4406, f"Subprotocol not acceptable: speak {PROTOCOL}")
+            return
+        await self._socket.accept(PROTOCOL)
         try:
-            await super().handle()
+            async with self._group:
+                await self._receive_all()
+        except* WebSocketDisconnect:
+            pass
+        except* Closing as group:
+            closing = _first(group)
+            await self._close(closing.code, str(closing))
+
+    # -- what the client sends ---------------------------------------------------------------
+
+    async def _receive_all(self) -> NoReturn:
+        try:
+            async with asyncio.timeout(INIT_TIMEOUT_S):
+                while self._context is None:
+                    await self._handle(await self._receive())
+        except TimeoutError:
+            raise Closing(4408, "Connection initialisation timeout") from None
+        while True:
+            await self._handle(await self._receive())
+
+    async def _receive(self) -> dict[str, Any]:
+        event = await self._socket.receive()
+        if event["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(event.get("code", 1005))
+        text = event.get("text")
+        if text is None:
+            raise Closing(4400, "a message is not text")
+        try:
+            message = codec.decode(text)
         except InvalidTask:
-            await self._close(4400, "a message is not JSON")
+            raise Closing(4400, "a message is not JSON") from None
+        if not isinstance(message, dict):
+            raise Closing(4400, "a message is not a JSON object")
+        return message
 
-    async def handle_message(self, message: Any) -> None:
-        """Handle one message; anything but the protocol's own objects ends the connection."""
-        known = isinstance(message, dict) and isinstance(message.get("type"), str)
-        if not known or not isinstance(message.get("id", ""), str):
-            await self._close(4400, "a message is not one of the protocol's")
-            return
-        await super().handle_message(message)
+    async def _handle(self, message: dict[str, Any]) -> None:
+        match message:
+            case {"type": "connection_init"}:
+                await self._initialise(message.get("payload"))
+            case {"type": "ping"}:
+                await self._send({"type": "pong"})
+            case {"type": "pong"}:
+                pass
+            case {"type": "subscribe", "id": str(name), "payload": payload}:
+                self._subscribe(name, payload)
+            case {"type": "complete", "id": str(name)}:
+                if (operation := self._operations.pop(name, None)) is not None:
+                    operation.cancel()
+            case _:
+                raise Closing(4400, "a message is not one of the protocol's")
 
-    async def handle_connection_init(self, message: Any) -> None:
-        """Find out who connects: a token in the payload, or else in the header."""
-        payload = message.get("payload")
-        if payload is None:
-            message = {**message, "payload": {}}
-        elif not isinstance(payload, dict):
-            await self._close(4400, "the payload of connection_init is not an object")
-            return
-        if not self.connection_init_received:
-            self._authorization = _authorization(payload or {}, self.websocket)
-            if not await self._identify():
-                return
-        await super().handle_connection_init(message)
+    async def _initialise(self, payload: Any) -> None:
+        if not isinstance(payload, dict | None):
+            raise Closing(4400, "the payload of connection_init is not an object")
+        if self._context is not None:
+            raise Closing(4429, "Too many initialisation requests")
+        self._authorization = _token_of(payload or {}, self._socket)
+        self._context = await self._identify()
+        await self._send({"type": "connection_ack"})
 
-    async def _identify(self) -> bool:
+    async def _identify(self) -> RequestContext:
         """Find out whom the token stands for; if for nobody (any more), the connection ends."""
         try:
-            identity = await self.view.runtime.tokens.identify(
-                self._authorization, address_of(self.websocket.ws)
-            )
-        except TooManyFailures as error:
+            identity = await self._runtime.tokens.identify(self._authorization, address_of(self._socket))
+        except (TooManyFailures, StoreUnavailable) as error:
             # Of the protocol's codes this is the one after which clients try again later.
-            await self._close(1013, str(error))
-            return False
+            raise Closing(1013, str(error)) from None
         except Unauthorized as error:
-            await self._close(4401, str(error))
-            return False
-        except StoreUnavailable as error:
-            await self._close(1013, str(error))
-            return False
-        self.context = RequestContext(identity, self.view.runtime)
+            raise Closing(4401, str(error)) from None
         self._identified_at = time.monotonic()
-        return True
+        return RequestContext(identity, self._runtime)
 
-    async def handle_subscribe(self, message: Any) -> None:
-        """Start an operation."""
-        if not self.connection_acknowledged:
-            await self._close(4401, "the connection is not initialised")
-            return
-        payload, operation_id = message["payload"], message["id"]
-        if not isinstance(payload, dict) or not isinstance(payload.get("variables") or {}, dict):
-            await self._close(4400, "the payload of subscribe is not an operation")
-            return
-        if operation_id in self.operations:
-            await self._close(4409, f"Subscriber for {operation_id} already exists")
-            return
-        if len(self.operations) >= MAX_OPERATIONS:
-            await self._close(4400, f"more than {MAX_OPERATIONS} operations at once")
-            return
-        request = await self.view.get_graphql_request_data(
-            self.websocket, self.context, payload, "subscription"
-        )
-        operation = Operation(self, operation_id, None, request)
-        self.operations[operation_id] = operation
-        operation.task = asyncio.create_task(self.run_operation(operation))
-
-    async def run_operation(self, operation: Any) -> None:
-        """Execute an operation, send what comes of it, and take it off the list."""
+    def _subscribe(self, name: str, payload: Any) -> None:
+        if self._context is None:
+            raise Closing(4401, "the connection is not initialised")
+        if name in self._operations:
+            raise Closing(4409, f"Subscriber for {name} already exists")
+        if len(self._operations) >= MAX_OPERATIONS:
+            raise Closing(4400, f"more than {MAX_OPERATIONS} operations at once")
         try:
-            await self._execute(operation)
-        except WebSocketDisconnected:
-            pass
-        except Exception as error:
-            # The error is logged and masked; the connection goes on.
-            await self._send_errors(operation, [GraphQLError(str(error), original_error=error)])
+            request = OperationRequest.of(payload)
+        except InvalidTask as error:
+            raise Closing(4400, str(error)) from None
+        self._operations[name] = self._group.create_task(self._run(name, request, self._context))
+
+    # -- what comes of an operation ----------------------------------------------------------
+
+    async def _run(self, name: str, request: OperationRequest, context: RequestContext) -> None:
+        """Execute an operation, and send what comes of it; its id is free before its last message."""
+        try:
+            await self._execute(name, request, context)
+            last: dict[str, Any] = {"type": "complete", "id": name}
+        except (InvalidDocument, SubscriptionRefused) as refused:
+            last = {"type": "error", "id": name, "payload": format_errors(refused.errors)}
+        except GraphQLError as error:
+            last = {"type": "error", "id": name, "payload": format_errors([error])}
+        except (Closing, WebSocketDisconnect):
+            raise
+        except Exception as error:  # a mistake of ours: logged and masked, and the connection goes on
+            masked = format_errors([GraphQLError(str(error), original_error=error)])
+            last = {"type": "error", "id": name, "payload": masked}
         finally:
-            if self.operations.get(operation.id) is operation:
-                del self.operations[operation.id]
+            if self._operations.get(name) is asyncio.current_task():
+                del self._operations[name]
+        await self._send(last)
 
-    def forget_id(self, id: str) -> None:
-        """Make an operation's id free again, if it is not already."""
-        self.operations.pop(id, None)
-
-    async def _execute(self, operation: Any) -> None:
-        request = operation.request_data
-        try:
-            prepared: Prepared = self.view.documents.prepare(
-                request.query, request.variables, request.operation_name
-            )
-        except InvalidDocument as error:
-            await self._send_errors(operation, error.errors)
-            return
+    async def _execute(self, name: str, request: OperationRequest, context: RequestContext) -> None:
+        prepared = self._executor.prepare(request)
         if prepared.kind is not OperationType.SUBSCRIPTION:
-            result = await run(self.schema, prepared, request.variables, self.context)
-            await self._send(operation, result)
-        else:
-            try:
-                results = subscribe(self.schema, prepared, request.variables, self.context)
-                async with aclosing(results):
-                    async for result in results:
-                        await self._send(operation, result)
-            except SubscriptionRefused as error:
-                await self._send_errors(operation, error.errors)
-                return
-            except GraphQLError as error:
-                await self._send_errors(operation, [error])
-                return
-        await operation.send_operation_message({"id": operation.id, "type": "complete"})
+            await self._send_result(name, await self._executor.run(prepared, request, context))
+            return
+        async with aclosing(self._executor.subscribe(prepared, request, context)) as results:
+            async for result in results:
+                await self._send_result(name, result)
 
-    async def _send(self, operation: Any, result: ExecutionResult) -> None:
+    async def _send_result(self, name: str, result: ExecutionResult) -> None:
         # A token that was revoked meanwhile sees nothing more.
-        if time.monotonic() - self._identified_at > IDENTIFY_S and not await self._identify():
-            raise WebSocketDisconnected
+        if time.monotonic() - self._identified_at > IDENTIFY_S:
+            await self._identify()
         payload: dict[str, Any] = {"data": result.data}
         if result.errors:
             payload["errors"] = format_errors(result.errors)
-        await operation.send_operation_message({"id": operation.id, "type": "next", "payload": payload})
+        await self._send({"type": "next", "id": name, "payload": payload})
 
-    async def _send_errors(self, operation: Any, errors: list[GraphQLError]) -> None:
-        await operation.send_operation_message(
-            {"id": operation.id, "type": "error", "payload": format_errors(errors)}
-        )
+    async def _send(self, message: dict[str, Any]) -> None:
+        await self._socket.send_text(codec.encode(message).decode())
 
     async def _close(self, code: int, reason: str) -> None:
-        short = reason.encode()[:_REASON_BYTES].decode(errors="ignore")
-        await self.websocket.close(code=code, reason=short)
+        await self._socket.close(code, reason.encode()[:_REASON_BYTES].decode(errors="ignore"))
 
 
-def _authorization(payload: dict[str, Any], websocket: Any) -> str | None:
+def _token_of(payload: dict[str, Any], socket: WebSocket) -> str | None:
     """The value that carries the token: the payload's, else the header's."""
     for name in ("authorization", "Authorization"):
         if isinstance(payload.get(name), str):
             return str(payload[name])
-    header: str | None = websocket.ws.headers.get("authorization")
-    return header
+    return socket.headers.get("authorization")
+
+
+def _first(group: BaseExceptionGroup[Any]) -> Closing:
+    """The first reason to close that a group holds."""
+    for error in group.exceptions:
+        return _first(error) if isinstance(error, BaseExceptionGroup) else error
+    raise AssertionError("an exception group is never empty")  # pragma: no cover
