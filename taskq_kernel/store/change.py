@@ -97,7 +97,8 @@ def retry_tasks(write: Write, selection: Selection, actor: Actor, wants: frozens
     rows = _selected(write, selection, actor, frozenset())
     again = [row for row in rows if row.status in RETRIABLE]
     requeue(write, Cause.RETRIED, [
-        Move(row.number, row.attempt, None, f"retried by {actor.name}", dict(_AFRESH)) for row in again
+        Move(row.number, row.owner, row.attempt, None, f"retried by {actor.name}", row.status, dict(_AFRESH))
+        for row in again
     ])
     finished = [row.number for row in rows if row.status == TaskStatus.FINISHED]
     made = repeat_tasks(write, finished, actor.name)
@@ -113,6 +114,8 @@ def delete_tasks(write: Write, selection: Selection, actor: Actor, wants: frozen
     """
     def delete(rows: list[Any]) -> list[Any]:
         _cancel(write, [row for row in rows if row.status not in FINAL], f"deleted by {actor.name}")
+        for row in rows:
+            write.count(row.owner, row.status if row.status in FINAL else TaskStatus.CANCELLED, -1)
         _bury(write, [row.number for row in rows])
         return rows
 
@@ -160,7 +163,8 @@ def _read(write: Write, numbers: Sequence[int], wants: frozenset[str]) -> list[A
 
 def _cancel(write: Write, rows: Sequence[Any], reason: str) -> None:
     move(write, TaskStatus.CANCELLED, Cause.CANCELLED, [
-        Move(row.number, row.attempt, row.worker, reason, {"finished_at": write.now}) for row in rows
+        Move(row.number, row.owner, row.attempt, row.worker, reason, row.status, {"finished_at": write.now})
+        for row in rows
     ])
 
 

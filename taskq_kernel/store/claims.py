@@ -10,8 +10,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from taskq_kernel.domain import TaskStatus
-from taskq_kernel.store.create import insert_new
 from taskq_kernel.store.database import Write
+from taskq_kernel.store.dialects import insert_new
 from taskq_kernel.store.ids import chunks, parse_ids
 from taskq_kernel.store.long_logs import keep_both_ends
 from taskq_kernel.store.moves import Move, move
@@ -65,13 +65,13 @@ def claim_tasks(write: Write, worker_id: str, ids: Sequence[str]) -> list[tuple[
     uuids, _numbers, _neither = parse_ids(dict.fromkeys(ids))
     waiting: list[Any] = []
     for chunk in chunks(uuids):
-        query = sa.select(tasks.c.number, tasks.c.id, tasks.c.attempt).where(
+        query = sa.select(tasks.c.number, tasks.c.id, tasks.c.owner, tasks.c.status, tasks.c.attempt).where(
             tasks.c.id.in_(chunk), tasks.c.status == TaskStatus.QUEUEING, tasks.c.deleted_at.is_(None)
         )
         waiting.extend(write.conn.execute(query).all())
     reason = f"claimed by worker {worker.name}"
     move(write, TaskStatus.RUNNING, Cause.CLAIMED, [
-        Move(row.number, row.attempt + 1, worker.name, reason, {
+        Move(row.number, row.owner, row.attempt + 1, worker.name, reason, row.status, {
             "attempt": row.attempt + 1, "worker": worker.name, "worker_id": worker_id,
             "started_at": write.now, "finished_at": None, "log_bytes": 0,
         })

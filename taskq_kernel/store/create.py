@@ -7,13 +7,12 @@ from typing import Any
 from uuid import uuid4
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import Connection
 
 from taskq_kernel.domain import TaskStatus
 from taskq_kernel.errors import InvalidTask
 from taskq_kernel.store.database import Write
+from taskq_kernel.store.dialects import insert_new
 from taskq_kernel.store.ids import chunks
 from taskq_kernel.store.moves import Move, enqueue, record
 from taskq_kernel.store.new_tasks import NewTask
@@ -64,8 +63,9 @@ def create_tasks(
         stored = {row["source"] for row in rows}
         _store_sources(write.conn, {task.source: task.code for task in new if task.source in stored})
         write.conn.execute(sa.insert(tasks), rows)
-        made = [Move(row["number"], 0, None, f"submitted by {owner}") for row in rows]
+        made = [Move(row["number"], owner, 0, None, f"submitted by {owner}") for row in rows]
         record(write, TaskStatus.QUEUEING, Cause.SUBMITTED, made)
+        write.count(owner, TaskStatus.QUEUEING, len(rows))
         enqueue(write, [row["number"] for row in rows])
     found = {row.number: row for row in _stored(write.conn, numbers, wants)}
     return [found[number] for number in numbers], len(rows)
@@ -120,16 +120,11 @@ def repeat_tasks(write: Write, numbers: Sequence[int], owner: str) -> dict[int, 
         for number, new in made.items()
     ])
     record(write, TaskStatus.QUEUEING, Cause.SUBMITTED, [
-        Move(new, 0, None, f"submitted by {owner}, to run {number} again") for number, new in made.items()
+        Move(new, owner, 0, None, f"submitted by {owner}, to run {number} again") for number, new in made.items()
     ])
+    write.count(owner, TaskStatus.QUEUEING, len(made))
     enqueue(write, made.values())
     return made
-
-
-def insert_new(conn: Connection, table: sa.Table) -> Any:
-    """An INSERT that leaves rows alone whose key is already there."""
-    insert = sqlite_insert if conn.dialect.name == "sqlite" else postgresql_insert
-    return insert(table).on_conflict_do_nothing()
 
 
 def _known(conn: Connection, ids: Sequence[str], owner: str) -> dict[str, int]:

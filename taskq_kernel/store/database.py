@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -20,6 +21,7 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from taskq_kernel.errors import ServiceError
+from taskq_kernel.store.counts import add_counts
 from taskq_kernel.store.tables import counters
 
 log = logging.getLogger(__name__)
@@ -56,7 +58,7 @@ class Write:
         Whether it has put anything into the outbox.
     """
 
-    __slots__ = ("_number", "_start", "conn", "now", "published", "version")
+    __slots__ = ("_counts", "_number", "_start", "conn", "now", "published", "version")
 
     def __init__(self, conn: Connection, now: float) -> None:
         row = conn.execute(_LOCK_COUNTERS).one()
@@ -65,6 +67,7 @@ class Write:
         self.version: int = row.version
         self.published = False
         self._number: int = row.number
+        self._counts: Counter[tuple[str, str]] = Counter()
         self._start: tuple[int, int] = (row.version, row.number)
 
     @property
@@ -82,8 +85,13 @@ class Write:
         self._number += 1
         return self._number
 
+    def count(self, owner: str, status: str, change: int) -> None:
+        """Count tasks of an owner that came into a status, or left it."""
+        self._counts[owner, str(status)] += change
+
     def finish(self) -> None:
-        """Write the counters back; the last statement of the transaction."""
+        """Write counts and counters back; the last statements of the transaction."""
+        add_counts(self.conn, self._counts)
         if (self.version, self._number) != self._start:
             self.conn.execute(_STORE_COUNTERS, {"v": self.version, "n": self._number})
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,6 +16,38 @@ from taskq_kernel.store.tables import sources, tasks
 
 #: How long a text that is looked for may be.
 MAX_SEARCH = 1000
+
+
+class Lookup(Enum):
+    """How the tasks of a condition can be found."""
+
+    #: They are named, and few.
+    KEYS = auto()
+    #: An index has them together.
+    INDEX = auto()
+    #: Every name, or every code, has to be looked at.
+    TEXT = auto()
+    #: Only by looking at every task.
+    NONE = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A condition on tasks.
+
+    Attributes
+    ----------
+    clause : ColumnElement of bool
+        The condition.
+    lookup : Lookup
+        How its tasks can be found.
+    ways : tuple
+        Conditions of which any one is enough, where each of them has a way of its own.
+    """
+
+    clause: sa.ColumnElement[bool]
+    lookup: Lookup
+    ways: tuple[sa.ColumnElement[bool], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,30 +73,38 @@ class TaskFilter:
 
     def clauses(self, dialect: str) -> list[sa.ColumnElement[bool]]:
         """The conditions as SQL; deleted tasks are not excluded by them."""
-        made: list[sa.ColumnElement[bool]] = []
+        return [condition.clause for condition in self.conditions(dialect)]
+
+    def conditions(self, dialect: str) -> list[Condition]:
+        """The conditions one by one, each with how it can be looked up."""
+        made: list[Condition] = []
         if self.ids is not None:
-            made.append(id_clause(self.ids))
+            made.append(Condition(id_clause(self.ids), Lookup.KEYS))
         if self.status is not None:
-            made.append(tasks.c.status.in_([str(status) for status in self.status]))
+            made.append(Condition(tasks.c.status.in_([str(status) for status in self.status]), Lookup.INDEX))
         if self.name:
-            made.append(contains(tasks.c.name, self.name, dialect))
+            made.append(Condition(contains(tasks.c.name, self.name, dialect), Lookup.TEXT))
         if self.search:
             in_code = sa.select(sources.c.sha256).where(contains(sources.c.code, self.search, dialect))
-            made.append(sa.or_(contains(tasks.c.name, self.search, dialect), tasks.c.source.in_(in_code)))
-        for name in ("batch", "owner", "queue", "worker"):
+            either = (contains(tasks.c.name, self.search, dialect), tasks.c.source.in_(in_code))
+            made.append(Condition(sa.or_(*either), Lookup.TEXT, either))
+        for name in ("batch", "owner", "queue"):
             value = getattr(self, name)
             if value is not None:
-                made.append(tasks.c[name] == value)
+                made.append(Condition(tasks.c[name] == value, Lookup.INDEX))
+        if self.worker is not None:
+            made.append(Condition(tasks.c.worker == self.worker, Lookup.NONE))
         if self.visible_to is not None:
-            made.append(tasks.c.owner == self.visible_to)
+            made.append(Condition(tasks.c.owner == self.visible_to, Lookup.INDEX))
         for column, after, before in (
             (tasks.c.created_at, self.created_after, self.created_before),
             (tasks.c.finished_at, self.finished_after, self.finished_before),
         ):
-            if after is not None:
-                made.append(column >= after)
+            bounds = [column >= after] if after is not None else []
             if before is not None:
-                made.append(column < before)
+                bounds.append(column < before)
+            if bounds:
+                made.append(Condition(sa.and_(*bounds), Lookup.INDEX))
         return made
 
 

@@ -57,7 +57,8 @@ def _take(write: Write, held: Sequence[Any], worker: Any, policy: Policy) -> Non
     reason = f"worker {worker.name} was lost: it was silent for {silent:.1f} s"
     again = [task for task in held if task.lost + 1 < policy.max_lost]
     requeue(write, Cause.LOST, [
-        Move(task.number, task.attempt, task.worker, reason, {"lost": task.lost + 1}) for task in again
+        Move(task.number, task.owner, task.attempt, task.worker, reason, task.status, {"lost": task.lost + 1})
+        for task in again
     ])
     # The broker may hand the first messages to the very worker that is silent: it sees a
     # connection that broke without a word only after two heartbeats.
@@ -65,7 +66,8 @@ def _take(write: Write, held: Sequence[Any], worker: Any, policy: Policy) -> Non
         enqueue(write, [task.number for task in again], write.now + delay_s)
     fail = [task for task in held if task.lost + 1 >= policy.max_lost]
     move(write, TaskStatus.FAILED, Cause.LOST, [
-        Move(task.number, task.attempt, task.worker, f"{reason}, and it was the last one tried", {
+        Move(task.number, task.owner, task.attempt, task.worker, f"{reason}, and it was the last one tried",
+             task.status, {
             "lost": task.lost + 1, "finished_at": write.now, "error_name": "WorkerLost",
             "error_message": _sentence(write, task), "error_stacktrace": "", "error_line": None,
         })

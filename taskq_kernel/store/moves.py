@@ -23,20 +23,26 @@ class Move:
     ----------
     number : int
         The task.
+    owner : str
+        Whose it is.
     attempt : int
         The attempt that the change belongs to.
     worker : str or None
         The name of the worker that it concerns.
     reason : str
         What brought it about, in words.
+    before : str or None
+        The status that it had; None for a new one.
     columns : dict
         What else changes with it; the same columns in every move of one call.
     """
 
     number: int
+    owner: str
     attempt: int
     worker: str | None
     reason: str
+    before: str | None = None
     columns: dict[str, Any] = field(default_factory=dict)
 
 
@@ -67,6 +73,10 @@ def move(write: Write, after: TaskStatus, cause: Cause, moves: Sequence[Move]) -
     done = write.conn.execute(_update(after, tuple(moves[0].columns)), rows)
     if done.rowcount != len(moves):
         raise TaskqError(f"{len(moves) - done.rowcount} of {len(moves)} tasks could not go to {after}")
+    for item in moves:
+        if item.before is not None:
+            write.count(item.owner, item.before, -1)
+        write.count(item.owner, after, 1)
     record(write, after, cause, moves)
 
 

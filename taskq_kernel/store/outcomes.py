@@ -12,8 +12,8 @@ from sqlalchemy.engine import Connection
 
 from taskq_kernel.domain import TaskStatus, Verdict
 from taskq_kernel.store.claims import Log, store_logs
-from taskq_kernel.store.create import insert_new
 from taskq_kernel.store.database import Write
+from taskq_kernel.store.dialects import insert_new
 from taskq_kernel.store.ids import chunks, parse_ids
 from taskq_kernel.store.moves import WAITING, Move, enqueue, move
 from taskq_kernel.store.policy import Policy, retry_delay_s
@@ -94,8 +94,9 @@ def record_outcomes(write: Write, outcomes: Sequence[Outcome], policy: Policy) -
 
 def _load(conn: Connection, outcomes: Sequence[Outcome]) -> dict[str, Any]:
     query = sa.select(
-        tasks.c.number, tasks.c.id, tasks.c.status, tasks.c.attempt, tasks.c.failures, tasks.c.max_attempts,
-        tasks.c.worker, tasks.c.worker_id, tasks.c.started_at, tasks.c.log_bytes, tasks.c.deleted_at,
+        tasks.c.number, tasks.c.id, tasks.c.owner, tasks.c.status, tasks.c.attempt, tasks.c.failures,
+        tasks.c.max_attempts, tasks.c.worker, tasks.c.worker_id, tasks.c.started_at, tasks.c.log_bytes,
+        tasks.c.deleted_at,
     )
     found = {}
     uuids, _numbers, _neither = parse_ids(outcome.id for outcome in outcomes)
@@ -120,18 +121,18 @@ def _accept(write: Write, pairs: Sequence[tuple[Any, Outcome]], policy: Policy) 
     again = [(row, outcome) for row, outcome in failed if _is_tried_again(row, outcome)]
     final = [(row, outcome) for row, outcome in failed if not _is_tried_again(row, outcome)]
     move(write, TaskStatus.FINISHED, Cause.OUTCOME, [
-        Move(row.number, row.attempt, row.worker, "its code returned a value",
+        Move(row.number, row.owner, row.attempt, row.worker, "its code returned a value", row.status,
              {**_times(write, row, outcome), **_value_columns(outcome.value), **_error_columns(None),
               "progress": 1.0})
         for row, outcome in finished
     ])
     move(write, TaskStatus.FAILED, Cause.OUTCOME, [
-        Move(row.number, row.attempt, row.worker, _failure(outcome),
+        Move(row.number, row.owner, row.attempt, row.worker, _failure(outcome), row.status,
              {**_times(write, row, outcome), **_error_columns(outcome.error), "failures": row.failures + 1})
         for row, outcome in final
     ])
     _try_again(write, again)
-    count_minute(write, finished=len(finished), failed=len(final))
+    count_minute(write, [row.owner for row, _ in finished], [row.owner for row, _ in final])
     logs = [log for _row, outcome in pairs for log in outcome.logs]
     if logs:
         store_logs(write, logs, {row.id: row for row, _outcome in pairs}, policy.max_log_bytes)
@@ -150,7 +151,7 @@ def _try_again(write: Write, pairs: Sequence[tuple[Any, Outcome]]) -> None:
             **WAITING, **_error_columns(outcome.error), "failures": row.failures + 1,
             "available_at": write.now + delay,
         }
-        moves.append(Move(row.number, row.attempt, row.worker, reason, columns))
+        moves.append(Move(row.number, row.owner, row.attempt, row.worker, reason, row.status, columns))
     move(write, TaskStatus.QUEUEING, Cause.OUTCOME, moves)
     for item in moves:
         enqueue(write, [item.number], item.columns["available_at"])

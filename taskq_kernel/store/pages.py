@@ -17,8 +17,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from taskq_kernel.errors import InvalidTask
+from taskq_kernel.store.access_path import narrowed
+from taskq_kernel.store.counts import read_counts
 from taskq_kernel.store.filters import TaskFilter
-from taskq_kernel.store.records import LONG_FIELDS, select_tasks
+from taskq_kernel.store.records import tasks_by_number
 from taskq_kernel.store.tables import AnyText, tasks
 
 DEFAULT_PAGE = 50
@@ -31,6 +33,9 @@ ORDER_COLUMNS: dict[str, sa.Column[Any]] = {
     "FINISHED_AT": tasks.c.finished_at, "SECONDS": tasks.c.seconds, "PRIORITY": tasks.c.priority,
     "OWNER": tasks.c.owner, "QUEUE": tasks.c.queue, "VERSION": tasks.c.version,
 }
+
+#: No two tasks have the same one.
+_UNIQUE = frozenset({"NUMBER", "VERSION"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,54 +113,108 @@ def read_page(
     """
     terms = _with_number(orders)
     size = window.size
-    matching = [tasks.c.deleted_at.is_(None), *task_filter.clauses(conn.dialect.name)]
-    bounds = []
-    if window.after is not None:
-        bounds.append(_beyond(terms, _decode(terms, window.after, "after"), backwards=False))
-    if window.before is not None:
-        bounds.append(_beyond(terms, _decode(terms, window.before, "before"), backwards=True))
-    query = _ordered(wants, terms, window.backwards).where(*matching, *bounds).limit(size + 1)
-    rows = list(conn.execute(query).all())
-    more = len(rows) > size
-    rows = rows[:size]
+    matching = narrowed(conn, task_filter)
+    numbers = _numbers(conn, terms, matching, window, size + 1)
+    more = len(numbers) > size
+    numbers = numbers[:size]
     if window.backwards:
-        rows.reverse()
-    total = None
-    if "totalCount" in wants:
-        total = conn.execute(sa.select(sa.func.count()).select_from(tasks).where(*matching)).scalar_one()
+        numbers.reverse()
+    rows = tasks_by_number(conn, numbers, wants)
+    total = _total(conn, task_filter, matching) if "totalCount" in wants else None
     has_next = window.before is not None if window.backwards else more
     has_previous = more if window.backwards else window.after is not None
     return Page(rows, terms, has_next, has_previous, total)
 
 
+def _total(conn: Connection, task_filter: TaskFilter, matching: Sequence[sa.ColumnElement[bool]]) -> int:
+    if task_filter == TaskFilter(owner=task_filter.owner, status=task_filter.status):
+        counts = read_counts(conn, task_filter.owner)
+        return sum(counts[status] for status in set(task_filter.status or counts))
+    return int(conn.execute(sa.select(sa.func.count()).select_from(tasks).where(*matching)).scalar_one())
+
+
 def _with_number(orders: Sequence[Order]) -> tuple[Order, ...]:
-    """The ordering made total: a task's number decides where all else is equal."""
-    terms = list({order.field: order for order in reversed(orders)}.values())[::-1]
-    if not any(term.field == "NUMBER" for term in terms):
+    """The ordering made total: a task's number decides where all else is equal.
+
+    Tasks are numbered as they are created, so CREATED_AT is the order of their numbers, even where
+    a clock was set back.
+    """
+    named = [Order("NUMBER", order.descending) if order.field == "CREATED_AT" else order for order in orders]
+    terms = list({order.field: order for order in reversed(named)}.values())[::-1]
+    if not any(term.field in _UNIQUE for term in terms):
         terms.append(Order("NUMBER", terms[0].descending if terms else False))
-    unique = next(index for index, term in enumerate(terms) if term.field == "NUMBER")
+    unique = next(index for index, term in enumerate(terms) if term.field in _UNIQUE)
     return tuple(terms[: unique + 1])
 
 
-def _ordered(wants: frozenset[str], terms: Sequence[Order], backwards: bool) -> sa.Select[Any]:
-    """The SELECT in its order. Tasks without a value come last, whatever the direction."""
-    query = select_tasks(wants & LONG_FIELDS)
-    for term in terms:
+def _numbers(
+    conn: Connection, terms: Sequence[Order], matching: Sequence[sa.ColumnElement[bool]], window: Window, count: int
+) -> list[int]:
+    """The numbers of the first ``count`` tasks, or of the last from the end backwards.
+
+    Only numbers, because a database that has to sort carries along all that is asked for. And in
+    two parts where the first column may be empty: tasks without a value come last, whatever the
+    direction, and no index has them there in both.
+    """
+    after = None if window.after is None else _decode(terms, window.after, "after")
+    before = None if window.before is None else _decode(terms, window.before, "before")
+    first = ORDER_COLUMNS[terms[0].field]
+    parts: list[bool | None] = [None]
+    if first.nullable:
+        parts = [True, False] if window.backwards else [False, True]
+    numbers: list[int] = []
+    for empty in parts:
+        bounds: list[sa.ColumnElement[bool]] = []
+        if empty is not None:
+            bounds.append(first.is_(None) if empty else first.isnot(None))
+        for place, backwards in ((after, False), (before, True)):
+            if place is None:
+                continue
+            bound = _bound(terms, place, empty, backwards=backwards)
+            if bound is None:
+                break
+            bounds.append(bound)
+        else:
+            query = sa.select(tasks.c.number).where(*matching, *bounds)
+            ordered = terms[1:] if empty else terms
+            query = query.order_by(*_order(ordered, window.backwards)).limit(count - len(numbers))
+            numbers.extend(conn.execute(query).scalars())
+            if len(numbers) == count:
+                break
+    return numbers
+
+
+def _order(terms: Sequence[Order], backwards: bool) -> list[sa.ColumnElement[Any]]:
+    """The ORDER BY. The first column has a value in all rows, or in none and is left out."""
+    made: list[sa.ColumnElement[Any]] = []
+    for place, term in enumerate(terms):
         column = ORDER_COLUMNS[term.field]
         clause = column.desc() if term.descending != backwards else column.asc()
-        if column.nullable:
+        if column.nullable and place:
             clause = clause.nulls_first() if backwards else clause.nulls_last()
-        query = query.order_by(clause)
-    return query
+        made.append(clause)
+    return made
+
+
+def _bound(
+    terms: Sequence[Order], values: Sequence[Any], empty: bool | None, *, backwards: bool
+) -> sa.ColumnElement[bool] | None:
+    """The condition that a row of a part stands after (backwards: before) a place; None if none does."""
+    if empty is not None and (values[0] is None) != empty:
+        # The place is in the other part: this one stands on one side of it as a whole.
+        return sa.true() if empty != backwards else None
+    if empty:
+        return _beyond(terms[1:], values[1:], backwards=backwards)
+    return _beyond(terms, values, backwards=backwards, first_has_value=True)
 
 
 def _beyond(
-    terms: Sequence[Order], values: Sequence[Any], *, backwards: bool
+    terms: Sequence[Order], values: Sequence[Any], *, backwards: bool, first_has_value: bool = False
 ) -> sa.ColumnElement[bool]:
     """The condition that a row stands after (backwards: before) the place ``values``."""
     columns = [ORDER_COLUMNS[term.field] for term in terms]
     directions = {term.descending != backwards for term in terms}
-    if len(directions) == 1 and not any(column.nullable for column in columns):
+    if len(directions) == 1 and not any(column.nullable for column in columns[first_has_value:]):
         # A comparison of rows, which an index answers directly.
         left, right = sa.tuple_(*columns), sa.tuple_(*(sa.literal(value) for value in values))
         return left < right if directions == {True} else left > right

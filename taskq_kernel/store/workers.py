@@ -97,7 +97,8 @@ def present_worker(write: Write, worker_id: str) -> Any:
 def held_by(conn: Connection, worker_id: str) -> list[Any]:
     """The tasks that a worker holds."""
     query = sa.select(
-        tasks.c.number, tasks.c.id, tasks.c.attempt, tasks.c.worker, tasks.c.lost, tasks.c.started_at,
+        tasks.c.number, tasks.c.id, tasks.c.owner, tasks.c.status, tasks.c.attempt, tasks.c.worker, tasks.c.lost,
+        tasks.c.started_at,
         tasks.c.progress, tasks.c.progress_message, tasks.c.log_bytes,
     ).where(RUNNING_NOW, tasks.c.worker_id == worker_id)
     return list(conn.execute(query).all())
@@ -147,7 +148,9 @@ def release_tasks(write: Write, worker_id: str, released: Sequence[tuple[str, in
 
 def give_back(write: Write, held: Sequence[Any], reason: str) -> None:
     """Let tasks wait again without counting a loss."""
-    requeue(write, Cause.RELEASED, [Move(task.number, task.attempt, task.worker, reason) for task in held])
+    requeue(write, Cause.RELEASED, [
+        Move(task.number, task.owner, task.attempt, task.worker, reason, task.status) for task in held
+    ])
 
 
 def get_worker(conn: Connection, worker_id: str) -> Any:

@@ -75,7 +75,7 @@ def test_an_illegal_move_is_refused_whatever_the_caller_believes(lab: Lab) -> No
     [task] = lab.submit()
 
     def jump(write: Write) -> None:
-        move(write, TaskStatus.FINISHED, Cause.OUTCOME, [Move(task.number, 0, None, "a jump")])
+        move(write, TaskStatus.FINISHED, Cause.OUTCOME, [Move(task.number, "ann", 0, None, "a jump")])
 
     with pytest.raises(TaskqError, match="1 of 1 tasks could not go to FINISHED"):
         lab.store.write(jump)

@@ -8,6 +8,7 @@ always holds must hold.
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from typing import Any
 from uuid import uuid4
 
@@ -30,6 +31,7 @@ from store_model import Model, ModelTask, ModelWorker
 from taskq_kernel.domain import LEGAL_MOVES, TaskStatus
 from taskq_kernel.errors import Forbidden, InvalidTask, NotFound, ServiceError
 from taskq_kernel.store import change, claims, create, feed, leases, outbox, workers
+from taskq_kernel.store.counts import read_counts
 from taskq_kernel.store.new_tasks import check_all
 from taskq_kernel.store.outcomes import Outcome
 from taskq_kernel.store.tables import Cause, refused_outcomes, task_events, tasks
@@ -322,6 +324,12 @@ class StoreMachine(RuleBasedStateMachine):
             if task.status is TaskStatus.RUNNING:
                 assert row.worker_id == task.worker
                 assert row.progress is None or row.progress == task.progress
+
+    @invariant()
+    def what_is_counted_is_what_is_there(self) -> None:
+        there = Counter(row.status for row in self.read_rows().values() if row.deleted_at is None)
+        counts = self.lab.store.read(read_counts)
+        assert {status: count for status, count in counts.items() if count} == dict(there)
 
     @invariant()
     def versions_are_unique_and_grow_with_every_change(self) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from store_lab import Lab
+from store_plans import executed, plan
 
 from taskq_kernel.domain import Verdict
 from taskq_kernel.store import claims, leases, statistics, workers
@@ -22,7 +21,8 @@ _FLEET = "0b6f0c57-1c5e-4d53-8d3c-9a1f4f6f0d11"
 #: What is asked often, each with a database that has one running task of the worker `_FLEET`.
 HOT: dict[str, Callable[[Connection], Any]] = {
     "tasks that a worker holds": lambda conn: workers.held_by(conn, _FLEET),
-    "slots in use": statistics._busy,
+    "the overview": lambda conn: statistics.read_statistics(conn, 0.0),
+    "the overview of one owner": lambda conn: statistics.read_statistics(conn, 0.0, "ann"),
     "the fleet": workers.list_workers,
     "one worker": lambda conn: workers.get_worker(conn, _FLEET),
     "workers whose lease ran out": lambda conn: leases.expired_workers(conn, 0.0),
@@ -32,30 +32,14 @@ HOT: dict[str, Callable[[Connection], Any]] = {
 }
 
 
-@contextmanager
-def executed(engine: sa.Engine) -> Iterator[list[tuple[str, Any]]]:
-    """The statements that an engine's connections execute, with their parameters."""
-    seen: list[tuple[str, Any]] = []
-
-    def note(_conn: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, many: bool) -> None:
-        seen.append((statement, parameters[0] if many else parameters))
-
-    sa.event.listen(engine, "before_cursor_execute", note)
-    try:
-        yield seen
-    finally:
-        sa.event.remove(engine, "before_cursor_execute", note)
-
-
 def scans(conn: Connection, statement: str, parameters: Any) -> list[str]:
     """The lines of a statement's plan that read the table of tasks from end to end."""
     if conn.dialect.name == "sqlite":
-        plan = [row[3] for row in conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
-        return [line for line in plan if line.startswith("SCAN tasks") and "INDEX" not in line]
+        lines = plan(conn, statement, parameters)
+        return [line for line in lines if line.startswith("SCAN tasks") and "INDEX" not in line]
     # With so few rows PostgreSQL would scan whatever it likes: it is asked what it can do.
     conn.exec_driver_sql("SET LOCAL enable_seqscan = off")
-    plan = [row[0] for row in conn.exec_driver_sql(f"EXPLAIN {statement}", parameters)]
-    return [line for line in plan if "Seq Scan on tasks" in line]
+    return [line for line in plan(conn, statement, parameters) if "Seq Scan on tasks" in line]
 
 
 @pytest.fixture

@@ -1,0 +1,95 @@
+"""From which index a page of tasks is read.
+
+There are two ways to a page. Where few tasks fulfil one of the conditions, those are collected
+through its index and sorted. Where all conditions are fulfilled by many, the index of the ordering
+is walked until the page is full, which is soon. A database that has no figures of its rows, as
+SQLite has none here, takes the first way for every condition that has an index, and sorts a
+million rows for fifty. So it is counted, up to a limit, and the database is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+from sqlalchemy.sql import operators, visitors
+from sqlalchemy.sql.expression import UnaryExpression
+
+from taskq_kernel.store.filters import Condition, Lookup, TaskFilter
+from taskq_kernel.store.tables import tasks
+
+#: Up to how many tasks are collected and sorted: more than that, and walking is faster.
+FEW = 20_000
+#: Up to how many tasks are named one by one, where they were found by their text.
+FEW_TEXTS = 1000
+
+PRESENT = tasks.c.deleted_at.is_(None)
+
+
+def narrowed(conn: Connection, task_filter: TaskFilter) -> list[sa.ColumnElement[bool]]:
+    """The conditions of a filter, put so that the database takes the better way.
+
+    Deleted tasks are excluded.
+    """
+    conditions = task_filter.conditions(conn.dialect.name)
+    if any(condition.lookup is Lookup.KEYS for condition in conditions):
+        return [PRESENT, *(condition.clause for condition in conditions)]
+    best = _fewest(conn, conditions)
+    made: list[sa.ColumnElement[bool]] = [PRESENT]
+    for condition in conditions:
+        numbers = None
+        if condition.lookup is Lookup.TEXT and best is None:
+            numbers = _numbers(conn, condition)
+        if numbers is not None:
+            made.append(tasks.c.number.in_(numbers))
+            best = condition
+        elif condition is best or conn.dialect.name != "sqlite":
+            made.append(condition.clause)
+        else:
+            made.append(_without_index(condition.clause))
+    return made
+
+
+def _fewest(conn: Connection, conditions: Sequence[Condition]) -> Condition | None:
+    """The condition with the fewest tasks; None where each has more than `FEW`."""
+    counted = [
+        (_count(conn, condition.clause), place)
+        for place, condition in enumerate(conditions) if condition.lookup is Lookup.INDEX
+    ]
+    fewest = min(counted, default=(FEW + 1, 0))
+    return conditions[fewest[1]] if fewest[0] <= FEW else None
+
+
+def _count(conn: Connection, clause: sa.ColumnElement[bool]) -> int:
+    """How many tasks fulfil a condition, counted to one more than `FEW`."""
+    some = sa.select(sa.literal(1)).select_from(tasks).where(clause, PRESENT).limit(FEW + 1).subquery()
+    return int(conn.execute(sa.select(sa.func.count()).select_from(some)).scalar_one())
+
+
+def _numbers(conn: Connection, condition: Condition) -> list[int] | None:
+    """The numbers of the tasks with a text; None where they are many."""
+    found: set[int] = set()
+    for clause in condition.ways or (condition.clause,):
+        query = sa.select(tasks.c.number).where(clause, PRESENT)
+        if any(element is tasks.c.name for element in visitors.iterate(clause)):
+            # The order does not matter; it makes SQLite look through the index of names, which is
+            # much smaller than the table.
+            query = query.order_by(tasks.c.name)
+        found.update(conn.execute(query.limit(FEW_TEXTS + 1)).scalars())
+        if len(found) > FEW_TEXTS:
+            return None
+    return sorted(found)
+
+
+def _without_index(clause: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    """The same condition, for which SQLite takes no index: a column with a plus is an expression."""
+
+    def plus(element: Any, **_: Any) -> Any:
+        if isinstance(element, sa.Column) and element.table is tasks:
+            return UnaryExpression(element, operator=operators.custom_op("+"), type_=element.type)
+        return None
+
+    replaced: sa.ColumnElement[bool] = visitors.replacement_traverse(clause, {}, plus)
+    return replaced

@@ -1,0 +1,58 @@
+"""Databases of earlier releases: what was in them is there after the migration, and is counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import sqlalchemy as sa
+from alembic import command
+from postgres_fixture import PostgresMissing, postgres_server
+from stacks import missing
+from store_seed import seed
+
+from taskq_kernel.domain import TaskStatus
+from taskq_kernel.store import Store, upgrade
+from taskq_kernel.store.migrate import configuration
+from taskq_kernel.store.statistics import read_statistics
+from taskq_kernel.store.tables import tasks
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A database with no tables."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path_factory.mktemp('old')}/tasks.db"
+        return
+    try:
+        with postgres_server() as address:
+            yield address
+    except PostgresMissing as error:
+        missing(str(error))
+
+
+def at_revision(store: Store, revision: str) -> None:
+    """Bring a database to the tables of an earlier release."""
+    with store.writer.begin() as conn:
+        config = configuration()
+        config.attributes["connection"] = conn
+        command.upgrade(config, revision)
+
+
+def test_tasks_of_an_earlier_release_are_counted_once_and_for_all(url: str) -> None:
+    store = Store(url)
+    at_revision(store, "0001")
+    seed(store, 300)
+    upgrade(url)
+    with store.reader.begin() as conn:
+        counted = sa.select(tasks.c.status, sa.func.count()).group_by(tasks.c.status)
+        there = {row[0]: row[1] for row in conn.execute(counted)}
+        last = conn.execute(sa.select(sa.func.max(tasks.c.finished_at))).scalar_one()
+        ended = conn.execute(sa.select(sa.func.count()).select_from(tasks).where(
+            tasks.c.finished_at >= (last // 60 - 59) * 60, tasks.c.status.in_(("FINISHED", "FAILED"))
+        )).scalar_one()
+    statistics = store.read(read_statistics, last)
+    assert {status: count for status, count in statistics.counts.items() if count} == there
+    assert there[TaskStatus.FINISHED] > 200
+    assert sum(finished + failed for _at, finished, failed in statistics.last_hour) == ended > 0
+    store.close()
