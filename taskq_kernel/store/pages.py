@@ -9,13 +9,14 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from taskq_kernel.domain import TaskStatus
 from taskq_kernel.errors import InvalidTask
 from taskq_kernel.store.access_path import narrowed
 from taskq_kernel.store.counts import read_counts
@@ -87,6 +88,8 @@ class Page:
     has_next: bool
     has_previous: bool
     total: int | None
+    #: How many tasks have each status, whatever statuses the filter names.
+    counts: dict[str, int] | None = None
 
     def cursor(self, row: Any) -> str:
         """The place of a row of this page."""
@@ -104,7 +107,8 @@ def read_page(
     orders : sequence of Order
         What to order by, first to last; by number where it is empty.
     wants : frozenset of str
-        The GraphQL fields asked for; ``totalCount`` among them makes it count the whole.
+        The GraphQL fields asked for; ``totalCount`` among them makes it count the whole, and
+        ``counts`` what the filter's other conditions leave of each status.
 
     Raises
     ------
@@ -121,9 +125,21 @@ def read_page(
         numbers.reverse()
     rows = tasks_by_number(conn, numbers, wants)
     total = _total(conn, task_filter, matching) if "totalCount" in wants else None
+    counts = count_by_status(conn, task_filter) if "counts" in wants else None
     has_next = window.before is not None if window.backwards else more
     has_previous = more if window.backwards else window.after is not None
-    return Page(rows, terms, has_next, has_previous, total)
+    return Page(rows, terms, has_next, has_previous, total, counts)
+
+
+def count_by_status(conn: Connection, task_filter: TaskFilter) -> dict[str, int]:
+    """How many tasks that match have each status, whatever statuses the filter names."""
+    others = replace(task_filter, status=None)
+    if others == TaskFilter(owner=others.owner):
+        return read_counts(conn, others.owner)
+    counts = {str(status): 0 for status in TaskStatus}
+    query = sa.select(tasks.c.status, sa.func.count()).where(*narrowed(conn, others)).group_by(tasks.c.status)
+    counts.update({row[0]: row[1] for row in conn.execute(query)})
+    return counts
 
 
 def _total(conn: Connection, task_filter: TaskFilter, matching: Sequence[sa.ColumnElement[bool]]) -> int:

@@ -217,3 +217,17 @@ def test_random_orderings_of_random_tasks_page_completely(lab: Lab) -> None:
                 break
             cursor = part.cursor(part.rows[-1])
         assert parts == whole, orders
+
+
+def test_the_tasks_of_each_status_are_counted_by_the_other_conditions(mixed: Lab) -> None:
+    for others in ({}, {"owner": "ann"}, {"queue": "q"}, {"name": "b"}):
+        for status in (None, [TaskStatus.FINISHED]):
+            found = mixed.store.read(
+                read_page, TaskFilter(**others, status=status), (), Window(first=0), frozenset({"counts", "totalCount"})
+            )
+            each = {
+                str(one): len(page(mixed, task_filter=TaskFilter(**others, status=[one])).rows) for one in TaskStatus
+            }
+            assert found.counts == each
+            assert found.total == (sum(each.values()) if status is None else each["FINISHED"])
+            assert found.rows == []

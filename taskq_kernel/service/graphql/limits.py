@@ -35,7 +35,9 @@ MAX_FIELDS = 500
 MAX_TOKENS = 10_000
 
 #: How long lists can be, where their arguments do not say it.
-_LENGTHS = {"history": 10, "logs": 100, "workers": 20, "tokens": 100, "lastHour": 60, "taskChanges": MAX_CHANGES}
+_LENGTHS = {
+    "counts": 5, "history": 10, "logs": 100, "workers": 20, "tokens": 100, "lastHour": 60, "taskChanges": MAX_CHANGES,
+}
 
 
 class TooComplex(GraphQLError):

@@ -10,7 +10,7 @@ from graphql.language import ast
 from taskq_kernel.store.records import LONG_FIELDS
 
 #: What is read only where it is asked for.
-_COSTLY = LONG_FIELDS | {"totalCount", "tasks"}
+_COSTLY = LONG_FIELDS | {"totalCount", "counts", "tasks"}
 
 
 def wanted(info: GraphQLResolveInfo) -> frozenset[str]:

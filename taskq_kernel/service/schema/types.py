@@ -195,6 +195,13 @@ class TaskEdge(ObjectType):
     cursor = String(required=True, description="Its place.")
 
 
+class StatusCount(ObjectType):
+    """How many tasks have a status."""
+
+    status = Field(TaskStatus, required=True, description="The status.")
+    count = Int(required=True, description="How many have it.")
+
+
 class TaskConnection(ObjectType):
     """A page of tasks (Relay)."""
 
@@ -202,6 +209,9 @@ class TaskConnection(ObjectType):
     nodes = List(NonNull(Task), required=True, description="The tasks.")
     page_info = Field(PageInfo, required=True, description="Where the page lies.")
     total_count = Int(required=True, description="How many tasks the whole has.")
+    counts = List(NonNull(StatusCount), required=True, description=(
+        "How many tasks have each status, by the filter's other conditions: what it says of the status does not count."
+    ))
 
     @staticmethod
     def resolve_edges(page: Page, _info: GraphQLResolveInfo) -> list[dict[str, Any]]:
@@ -226,6 +236,11 @@ class TaskConnection(ObjectType):
     def resolve_total_count(page: Page, _info: GraphQLResolveInfo) -> int | None:
         """It was counted with the page, because it was asked for."""
         return page.total
+
+    @staticmethod
+    def resolve_counts(page: Page, _info: GraphQLResolveInfo) -> list[dict[str, Any]]:
+        """They were counted with the page, because they were asked for."""
+        return [{"status": status, "count": count} for status, count in (page.counts or {}).items()]
 
 
 class BulkResult(ObjectType):
@@ -257,13 +272,6 @@ class Worker(ObjectType):
     state = Field(WorkerState, required=True, description="Where it stands.")
     joined_at = DateTime(required=True, description="When it first joined.")
     last_seen_at = DateTime(required=True, description="When it last reported.")
-
-
-class StatusCount(ObjectType):
-    """How many tasks have a status."""
-
-    status = Field(TaskStatus, required=True, description="The status.")
-    count = Int(required=True, description="How many have it.")
 
 
 class Minute(ObjectType):
