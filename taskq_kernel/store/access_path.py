@@ -5,6 +5,11 @@ through its index and sorted. Where all conditions are fulfilled by many, the in
 is walked until the page is full, which is soon. A database that has no figures of its rows, as
 SQLite has none here, takes the first way for every condition that has an index, and sorts a
 million rows for fifty. So it is counted, up to a limit, and the database is told.
+
+Walking is slow where the tasks that fulfil the conditions stand far from the beginning of the
+ordering: an owner's 30,000 tasks of last year, by the time of their end, behind a million newer
+ones. By number, the most frequent ordering, that cannot happen: the index of the condition itself
+is in that order.
 """
 
 from __future__ import annotations
@@ -28,15 +33,23 @@ FEW_TEXTS = 1000
 PRESENT = tasks.c.deleted_at.is_(None)
 
 
-def narrowed(conn: Connection, task_filter: TaskFilter) -> list[sa.ColumnElement[bool]]:
+def narrowed(conn: Connection, task_filter: TaskFilter, *, by_number: bool = False) -> list[sa.ColumnElement[bool]]:
     """The conditions of a filter, put so that the database takes the better way.
 
-    Deleted tasks are excluded.
+    Parameters
+    ----------
+    by_number : bool
+        Whether the tasks are wanted in the order of their numbers, or in its reverse.
+
+    Returns
+    -------
+    list of ColumnElement of bool
+        The conditions; deleted tasks are excluded by them.
     """
     conditions = task_filter.conditions(conn.dialect.name)
     if any(condition.lookup is Lookup.KEYS for condition in conditions):
         return [PRESENT, *(condition.clause for condition in conditions)]
-    best = _fewest(conn, conditions)
+    best = _fewest(conn, conditions, by_number)
     made: list[sa.ColumnElement[bool]] = [PRESENT]
     for condition in conditions:
         numbers = None
@@ -52,14 +65,17 @@ def narrowed(conn: Connection, task_filter: TaskFilter) -> list[sa.ColumnElement
     return made
 
 
-def _fewest(conn: Connection, conditions: Sequence[Condition]) -> Condition | None:
-    """The condition with the fewest tasks; None where each has more than `FEW`."""
+def _fewest(conn: Connection, conditions: Sequence[Condition], by_number: bool) -> Condition | None:
+    """The condition with the fewest tasks; None where each has too many to be collected."""
     counted = [
         (_count(conn, condition.clause), place)
-        for place, condition in enumerate(conditions) if condition.lookup is Lookup.INDEX
+        for place, condition in enumerate(conditions) if condition.lookup in (Lookup.INDEX, Lookup.RANGE)
     ]
-    fewest = min(counted, default=(FEW + 1, 0))
-    return conditions[fewest[1]] if fewest[0] <= FEW else None
+    count, place = min(counted, default=(FEW + 1, 0))
+    if count <= FEW:
+        return conditions[place]
+    ordered = (condition for condition in conditions if condition.lookup is Lookup.INDEX)
+    return next(ordered, None) if by_number else None
 
 
 def _count(conn: Connection, clause: sa.ColumnElement[bool]) -> int:

@@ -23,8 +23,10 @@ class Lookup(Enum):
 
     #: They are named, and few.
     KEYS = auto()
-    #: An index has them together.
+    #: An index has them together, in the order of their numbers.
     INDEX = auto()
+    #: An index has them together, in another order.
+    RANGE = auto()
     #: Every name, or every code, has to be looked at.
     TEXT = auto()
     #: Only by looking at every task.
@@ -81,7 +83,8 @@ class TaskFilter:
         if self.ids is not None:
             made.append(Condition(id_clause(self.ids), Lookup.KEYS))
         if self.status is not None:
-            made.append(Condition(tasks.c.status.in_([str(status) for status in self.status]), Lookup.INDEX))
+            lookup = Lookup.INDEX if len(set(self.status)) == 1 else Lookup.RANGE
+            made.append(Condition(tasks.c.status.in_([str(status) for status in self.status]), lookup))
         if self.name:
             made.append(Condition(contains(tasks.c.name, self.name, dialect), Lookup.TEXT))
         if self.search:
@@ -104,7 +107,7 @@ class TaskFilter:
             if before is not None:
                 bounds.append(column < before)
             if bounds:
-                made.append(Condition(sa.and_(*bounds), Lookup.INDEX))
+                made.append(Condition(sa.and_(*bounds), Lookup.RANGE))
         return made
 
 

@@ -16,7 +16,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from taskq_kernel.domain import TaskStatus
+from taskq_kernel.domain import FINAL, TaskStatus
 from taskq_kernel.errors import InvalidTask
 from taskq_kernel.store.access_path import narrowed
 from taskq_kernel.store.counts import read_counts
@@ -117,8 +117,9 @@ def read_page(
     """
     terms = _with_number(orders)
     size = window.size
-    matching = narrowed(conn, task_filter)
-    numbers = _numbers(conn, terms, matching, window, size + 1)
+    matching = narrowed(conn, task_filter, by_number=terms[0].field == "NUMBER")
+    parts = _parts(terms[0], task_filter, window.backwards)
+    numbers = _numbers(conn, terms, parts, matching, window, size + 1)
     more = len(numbers) > size
     numbers = numbers[:size]
     if window.backwards:
@@ -163,8 +164,37 @@ def _with_number(orders: Sequence[Order]) -> tuple[Order, ...]:
     return tuple(terms[: unique + 1])
 
 
+#: Where a task with one of these statuses has no value, and where it has one.
+_NEVER = {
+    "STARTED_AT": {TaskStatus.QUEUEING}, "FINISHED_AT": {TaskStatus.QUEUEING, TaskStatus.RUNNING},
+    "SECONDS": {TaskStatus.QUEUEING, TaskStatus.RUNNING},
+}
+_ALWAYS = {
+    "STARTED_AT": {TaskStatus.RUNNING, TaskStatus.FINISHED}, "FINISHED_AT": set(FINAL),
+    "SECONDS": {TaskStatus.FINISHED},
+}
+
+
+def _parts(first: Order, task_filter: TaskFilter, backwards: bool) -> list[bool | None]:
+    """The parts that a page may come from: tasks with a value of the first column (False), without (True).
+
+    One part (None) where the column is never empty. A part that the statuses exclude is left out: to
+    find it empty, a database would walk through all of it.
+    """
+    if not ORDER_COLUMNS[first.field].nullable:
+        return [None]
+    statuses = set(task_filter.status if task_filter.status is not None else TaskStatus)
+    parts: list[bool | None] = []
+    if not statuses <= _NEVER.get(first.field, set()):
+        parts.append(False)
+    if not statuses <= _ALWAYS.get(first.field, set()):
+        parts.append(True)
+    return parts[::-1] if backwards else parts
+
+
 def _numbers(
-    conn: Connection, terms: Sequence[Order], matching: Sequence[sa.ColumnElement[bool]], window: Window, count: int
+    conn: Connection, terms: Sequence[Order], parts: Sequence[bool | None],
+    matching: Sequence[sa.ColumnElement[bool]], window: Window, count: int,
 ) -> list[int]:
     """The numbers of the first ``count`` tasks, or of the last from the end backwards.
 
@@ -175,9 +205,6 @@ def _numbers(
     after = None if window.after is None else _decode(terms, window.after, "after")
     before = None if window.before is None else _decode(terms, window.before, "before")
     first = ORDER_COLUMNS[terms[0].field]
-    parts: list[bool | None] = [None]
-    if first.nullable:
-        parts = [True, False] if window.backwards else [False, True]
     numbers: list[int] = []
     for empty in parts:
         bounds: list[sa.ColumnElement[bool]] = []
