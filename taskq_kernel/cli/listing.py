@@ -52,14 +52,14 @@ def _cells(row: Mapping[str, Any]) -> dict[str, str]:
         "seconds": seconds_text(row.get("seconds")),
         "age": age(row["createdAt"]),
         "owner": cut(row["owner"]),
-        "arguments": arguments_text(row.get("arguments") or {}),
+        "arguments": cut(arguments_text(row.get("arguments") or {})),
         "worker": cut(row.get("worker") or ""),
     }
 
 
 def arguments_text(arguments: Mapping[str, Any]) -> str:
     """Arguments on one line: ``n=100, method="euler"``."""
-    return cut(", ".join(f"{name}={output.as_json(value).decode()}" for name, value in arguments.items()))
+    return ", ".join(f"{name}={output.as_json(value).decode()}" for name, value in arguments.items())
 
 
 def _table(rows: Sequence[Mapping[str, Any]], cells: Sequence[Mapping[str, str]], width: int) -> Any:

@@ -72,6 +72,7 @@ def show(task_id: str, as_json: bool) -> int:
 
 
 def _described(task: dict[str, Any]) -> str:
+    from taskq_kernel.cli.listing import arguments_text
     from taskq_kernel.cli.times import local_time, offset
     from taskq_kernel.client.display import seconds_text, size_text
     from taskq_kernel.client.options import priority_name
@@ -94,7 +95,7 @@ def _described(task: dict[str, Any]) -> str:
         "batch": task["batch"],
         "repeats": task["repeats"],
         "id": task["id"],
-        "arguments": written(task["arguments"]) if task["arguments"] else None,
+        "arguments": arguments_text(task["arguments"] or {}),
     }
     lines = [f"task {task['number']}: {one_line(task['name'])}", ""]
     lines += [f"{name:<13} {one_line(str(value))}" for name, value in facts.items() if value not in (None, "")]
