@@ -72,7 +72,7 @@ function brief(io::IOBuffer, @nospecialize(x), m::Module, depth::Int)
         keys, values = first_pairs(x)
         brief_pairs(io, "Dict(", keys, values, " => ", ")", m, depth)
     else
-        text = shown(x, m, bytes = 4 * LINE_LENGTH, compact = true)
+        text = shown(x, m, bytes = 4 * LINE_LENGTH, compact = !(x isa Number))
         write(io, text === nothing ? plain_name(x) : text)
     end
     return nothing
