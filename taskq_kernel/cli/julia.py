@@ -41,7 +41,7 @@ def install(julia: str | None, home: Path | None) -> int:
 
     settings = load_settings(home=home, julia=julia)
     named = find_julia(settings) if settings.julia is not None else None
-    trial = import_module("taskq_worker.trial").try_juliacall
+    trial = import_module("taskq_worker.julia.trial").try_juliacall
     with _progress("setting up Julia") as on_line:
         found = julia_project.install(settings.home, trial, on_line, named)
     output.line(f"juliacall {found.package} is ready, with Julia {found.julia} at {found.executable}")

@@ -113,8 +113,8 @@ def test_the_wheel_says_that_its_packages_are_typed(built: Distributions, packag
 
 
 def test_the_wheel_holds_the_julia_sources_and_the_browsers_code(built: Distributions) -> None:
-    assert "taskq_worker/julia/runner.jl" in built.in_wheel
-    assert "taskq_worker/julia/main.jl" in built.in_wheel
+    assert "taskq_worker/julia/runner/runner.jl" in built.in_wheel
+    assert "taskq_worker/julia/runner/main.jl" in built.in_wheel
     scripts = [name for name in built.in_wheel if name.startswith("taskq_widgets/") and name.endswith(".js")]
     with zipfile.ZipFile(built.wheel) as archive:
         sizes = {name: archive.getinfo(name).file_size for name in scripts}

@@ -16,7 +16,7 @@ from importlib import import_module
 from pathlib import Path
 
 import psutil
-from taskq_worker.task_user import TRANSIENT_UIDS
+from taskq_worker.sandbox.task_user import TRANSIENT_UIDS
 
 #: Size of the disk that the databases are on, in bytes.
 DISK_BYTES = 768 << 20

@@ -21,12 +21,13 @@ from typing import Any, TypeVar
 
 import pytest
 from stacks import missing
-from taskq_worker.compiled import RUNNERS, compile_ahead
-from taskq_worker.isolation import OWN_USER, isolate
-from taskq_worker.job import Job, Report
-from taskq_worker.juliacall_command import find_juliacall
-from taskq_worker.runner import JuliaCommand, RunnerCommand
-from taskq_worker.slot import Slot
+from taskq_worker.julia.command import JuliaCommand, RunnerCommand
+from taskq_worker.julia.compiled import RUNNERS, compile_ahead
+from taskq_worker.julia.juliacall_command import find_juliacall
+from taskq_worker.sandbox.sandbox import OWN_USER
+from taskq_worker.sandbox.sandboxes import make_sandboxes
+from taskq_worker.slots.job import Job, Report
+from taskq_worker.slots.slot import Slot
 
 from taskq_kernel.domain import TaskKind, TaskStatus
 from taskq_kernel.errors import SetupError
@@ -84,7 +85,7 @@ class Bench:
     ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="taskq-slots-"))
         #: With settings, slots are confined as a worker's are; without, as `Slot` is by default.
-        self.isolation = isolate(settings, runner, self.folder, count) if settings else None
+        self.sandboxes = make_sandboxes(settings, runner, self.folder, count) if settings else None
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -95,9 +96,9 @@ class Bench:
             "default_memory_limit_bytes": 4 << 30,
             "show_timeout_s": 60.0,
         } | options
-        confined = [self.isolation.slot(index) if self.isolation else OWN_USER for index in range(count)]
+        confined = [self.sandboxes.slot(index) if self.sandboxes else OWN_USER for index in range(count)]
         self.slots = [
-            Slot(runner, index=index, folder=self.folder, confinement=one, **options)
+            Slot(runner, index=index, folder=self.folder, sandbox=one, **options)
             for index, one in enumerate(confined)
         ]
         self._turn = itertools.cycle(self.slots)
@@ -175,8 +176,8 @@ class Bench:
             self.wait(*(slot.close() for slot in self.slots))
             left = list(self.folder.iterdir())
         finally:
-            if self.isolation is not None:
-                self.isolation.close()
+            if self.sandboxes is not None:
+                self.sandboxes.close()
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join(10)
             self._loop.close()

@@ -15,9 +15,10 @@ from uuid import uuid4
 
 import pytest
 from stacks import RunningStack, eventually
-from taskq_worker import holding, supervisor
-from taskq_worker.isolation import isolate
-from taskq_worker.runner import choose_runner
+from taskq_worker import supervisor
+from taskq_worker.claims import claims
+from taskq_worker.julia.command import choose_runner
+from taskq_worker.sandbox.sandboxes import make_sandboxes
 
 from taskq_kernel import connect
 from taskq_kernel.broker import client as broker_client
@@ -180,7 +181,7 @@ class DeafBroker(Broker):
 def test_a_worker_that_cannot_bring_its_outcomes_starts_no_more_than_fit_and_gives_the_rest_back(
     stack: RunningStack, monkeypatch: pytest.MonkeyPatch, effects: Path
 ) -> None:
-    monkeypatch.setattr(holding, "MOST_BYTES", 500 * KB)
+    monkeypatch.setattr(claims, "MOST_BYTES", 500 * KB)
     settings = load_settings(
         home=stack.home, url=stack.url, token_file=stack.home / "tokens" / "worker.token", queue_type="classic",
         broker_file=stack.home / "tokens" / "broker.url", queues=["tight"], slots=1, worker_name="tight",
@@ -189,16 +190,16 @@ def test_a_worker_that_cannot_bring_its_outcomes_starts_no_more_than_fit_and_giv
 
     async def work(scene: Callable[[], None], folder: Path) -> None:
         runner = choose_runner(settings)
-        isolation = isolate(settings, runner, folder, 1)
+        sandboxes = make_sandboxes(settings, runner, folder, 1)
         transport = GraphQLTransport(stack.url, stack.token("worker"))
-        worker = supervisor.Supervisor(settings, broker, transport, runner, isolation, folder)
+        worker = supervisor.Supervisor(settings, broker, transport, runner, sandboxes, folder)
         running = asyncio.create_task(worker.run())
         try:
             await asyncio.to_thread(scene)
         finally:
             worker.stop()
             await running
-            isolation.close()
+            sandboxes.close()
 
     with connect(stack.url, token=stack.token()) as client:
         # Each brings 50 KB: ten are the limit.

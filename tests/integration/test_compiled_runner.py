@@ -13,10 +13,12 @@ from pathlib import Path
 
 import pytest
 from julia_fixtures import Bench, eventually, julia
-from taskq_worker import compiled, descendants
-from taskq_worker.compiled import compile_ahead
-from taskq_worker.juliacall_command import JULIA_SOURCES, JuliacallCommand
-from taskq_worker.runner import JuliaCommand
+from taskq_worker.julia import compiled
+from taskq_worker.julia.command import JuliaCommand
+from taskq_worker.julia.compiled import compile_ahead
+from taskq_worker.julia.juliacall_command import JuliacallCommand
+from taskq_worker.julia.sources import JULIA_SOURCES
+from taskq_worker.slots import descendants
 
 from taskq_kernel.local.julia_project import Juliacall
 

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 from julia_fixtures import julia
-from taskq_worker.juliacall_command import JULIA_SOURCES
+from taskq_worker.julia.sources import JULIA_SOURCES
 
 #: Names of Base and Core that Julia's manual describes, and types that values are compared with.
 PUBLIC = {

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from taskq_worker import descendants
+from taskq_worker.slots import descendants
 
 
 def until(probe: object, timeout_s: float = 10.0) -> None:

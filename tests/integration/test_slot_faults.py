@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from julia_fixtures import Bench, eventually, slots
 from small_disk import small_disk
-from taskq_worker.attempt import Attempt
-from taskq_worker.slot import Slot
+from taskq_worker.slots.attempt import Attempt
+from taskq_worker.slots.slot import Slot
 
 from taskq_kernel.domain import TaskStatus
 
@@ -70,11 +70,11 @@ def test_a_disk_too_full_for_a_new_process_fails_the_attempt_with_the_reason(
     slots.begin("1", slot=slot).result(60)
     full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/the/depot")
 
-    def no_room(_confinement: object) -> None:
+    def no_room(_sandbox: object) -> None:
         raise full
 
     with monkeypatch.context() as patch:
-        patch.setattr(type(slot._confinement), "make_depot", no_room)
+        patch.setattr(type(slot._sandbox), "make_depot", no_room)
         slots.begin("exit()", slot=slot).result(60)
         ran = slots.begin("1", slot=slot).result(90)
         assert ran.report.status is TaskStatus.FAILED

@@ -248,7 +248,7 @@ def test_disturbing_the_channel_fails_the_task_only(slots: Bench, code: str, mes
 
 
 def test_half_a_frame_is_noticed_when_its_rest_does_not_come(slots: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("taskq_worker.process._FRAME_PATIENCE_S", 0.5)
+    monkeypatch.setattr("taskq_worker.slots.process._FRAME_PATIENCE_S", 0.5)
 
     error = slots.misbehave(writing("UInt8[0x54, 0x51, 0x14, 0, 0xff, 0xff, 0, 0]")).error
 

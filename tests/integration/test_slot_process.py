@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 from julia_fixtures import RUNNER_KINDS, Bench, eventually, runner
-from taskq_worker import descendants
-from taskq_worker.job import Job
-from taskq_worker.runner import JuliaCommand
-from taskq_worker.slot import Slot
+from taskq_worker.julia.command import JuliaCommand
+from taskq_worker.slots import descendants
+from taskq_worker.slots.job import Job
+from taskq_worker.slots.slot import Slot
 
 from taskq_kernel.domain import TaskKind, TaskStatus
 from taskq_kernel.errors import SetupError
@@ -168,9 +168,9 @@ SUPERVISOR = """
     import asyncio, sys
     from pathlib import Path
     from taskq_kernel.domain import TaskKind
-    from taskq_worker.job import Job
-    from taskq_worker.runner import JuliaCommand
-    from taskq_worker.slot import Slot
+    from taskq_worker.slots.job import Job
+    from taskq_worker.julia.command import JuliaCommand
+    from taskq_worker.slots.slot import Slot
 
     async def main():
         slot = Slot(JuliaCommand(sys.argv[1]), index=0, folder=Path(sys.argv[2]), max_log_bytes=1 << 20,

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from julia_fixtures import Bench, runner
 from stacks import RunningStack
-from taskq_worker import descendants
-from taskq_worker.isolation import OWN_USER, isolate
+from taskq_worker.sandbox.sandbox import OWN_USER
+from taskq_worker.sandbox.sandboxes import make_sandboxes
+from taskq_worker.slots import descendants
 
 from taskq_kernel.client import connect
 from taskq_kernel.errors import SettingsError
@@ -212,12 +213,12 @@ def test_a_julia_that_others_cannot_run_is_run_as_the_worker_with_one_clear_warn
         "environment": lambda _: {}, "needs": lambda _: [program], "probe": lambda _: [str(program), "--version"],
     })()  # fmt: skip
 
-    isolation = isolate(Settings(), command, tmp_path, 2)
+    sandboxes = make_sandboxes(Settings(), command, tmp_path, 2)
 
-    assert isolation.slot(1).user is OWN_USER.user is None
-    assert f"others may not read {program}" in isolation.note
+    assert sandboxes.slot(1).user is OWN_USER.user is None
+    assert f"others may not read {program}" in sandboxes.note
     with pytest.raises(SettingsError, match=r"cannot run as 'nobody', as task_user says: others may not read"):
-        isolate(Settings(task_user="nobody"), command, tmp_path, 2)
+        make_sandboxes(Settings(task_user="nobody"), command, tmp_path, 2)
 
 
 def test_a_task_that_may_not_read_a_file_is_told_as_whom_it_runs(apart: Bench, tmp_path: Path) -> None:

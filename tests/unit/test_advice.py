@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from taskq_worker.advice import advise
+from taskq_worker.julia.advice import advise
 
 from taskq_kernel.messages import ErrorInfo
 

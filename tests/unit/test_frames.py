@@ -12,9 +12,9 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from taskq_worker import frames
-from taskq_worker.frames import HEADER, MAGIC, FrameReader, ProtocolError, decode, run_frame
-from taskq_worker.juliacall_command import JULIA_SOURCES
+from taskq_worker.julia.sources import JULIA_SOURCES
+from taskq_worker.slots import frames
+from taskq_worker.slots.frames import HEADER, MAGIC, FrameReader, ProtocolError, decode, run_frame
 
 PAGE = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text()
 WIRE = (JULIA_SOURCES / "wire.jl").read_text()

@@ -14,10 +14,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from taskq_worker.choice import choose_what_starts
-from taskq_worker.juliacall_command import CHILD, JULIA_SOURCES, JuliacallCommand, find_juliacall
-from taskq_worker.runner import JuliaCommand, choose_runner
-from taskq_worker.trial import try_juliacall
+from taskq_worker.julia.choice import choose_what_starts
+from taskq_worker.julia.command import JuliaCommand, choose_runner
+from taskq_worker.julia.juliacall_command import CHILD, JuliacallCommand, find_juliacall
+from taskq_worker.julia.sources import JULIA_SOURCES
+from taskq_worker.julia.trial import try_juliacall
 
 from taskq_kernel.cli import julia as cli_julia
 from taskq_kernel.errors import SetupError
@@ -223,7 +224,7 @@ def test_the_command_hands_the_named_julia_on(
     julia = ready / "julia"
     julia.write_text("#!/bin/sh\necho julia version 1.12.1\n")
     julia.chmod(0o755)
-    monkeypatch.setattr("taskq_worker.trial.try_juliacall", lambda *_: None)
+    monkeypatch.setattr("taskq_worker.julia.trial.try_juliacall", lambda *_: None)
     monkeypatch.setenv("TASKQ_JULIA", str(julia))
 
     done = CliRunner().invoke(cli_julia.install, ["--home", str(ready)])
@@ -295,7 +296,7 @@ def test_install_tries_what_a_worker_starts_and_keeps_only_what_starts(
 ) -> None:
     # Given: juliacall that does not start with the environment that a worker gives it.
     monkeypatch.setattr(julia_project, "_resolve", lambda *_: found(ready, "1.11.3"))
-    monkeypatch.setattr("taskq_worker.juliacall_command.thread_setting", lambda *_: "1,0")
+    monkeypatch.setattr("taskq_worker.julia.juliacall_command.thread_setting", lambda *_: "1,0")
     said: list[str] = []
 
     # When, then: it is not ready, and why is said.
@@ -336,7 +337,7 @@ def test_auto_takes_the_executable_where_juliacall_does_not_start_and_says_so(
     settings = load_settings(home=ready)
     assert isinstance(choose_what_starts(settings, tmp_path / "runners")[0], JuliacallCommand)
 
-    monkeypatch.setattr("taskq_worker.juliacall_command.thread_setting", lambda *_: "1,0")
+    monkeypatch.setattr("taskq_worker.julia.juliacall_command.thread_setting", lambda *_: "1,0")
     chosen, compiled = choose_what_starts(settings, tmp_path / "others")
 
     assert chosen == compiled

@@ -10,9 +10,9 @@ from typing import Any, cast
 import msgspec
 import pytest
 from sample_messages import OUTCOME, TASK
-from taskq_worker import outcomes as module
-from taskq_worker.holding import Held, Holding
-from taskq_worker.outcomes import REPUBLISH_MOST_S, REPUBLISH_S, Outcomes
+from taskq_worker.claims import outcomes as module
+from taskq_worker.claims.claims import Claim, Claims
+from taskq_worker.claims.outcomes import REPUBLISH_MOST_S, REPUBLISH_S, Outcomes
 
 from taskq_kernel.broker.names import Names
 
@@ -35,13 +35,13 @@ class Lab:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, count: int, message_bytes: int = 0) -> None:
         self.now = 0.0
         monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: self.now))
-        self.broker, self.holding = BrokerDouble(), Holding()
-        self.outcomes = Outcomes(cast("Any", self.broker), cast("Any", None), self.holding)
+        self.broker, self.claims = BrokerDouble(), Claims()
+        self.outcomes = Outcomes(cast("Any", self.broker), cast("Any", None), self.claims)
         for n in range(count):
             task = msgspec.structs.replace(TASK, id=f"{n:08x}-0000-0000-0000-000000000000")
-            self.holding.add(Held(task, 1, message_bytes))
-        for held in self.holding:
-            self.outcomes.add(held, msgspec.structs.replace(OUTCOME, id=held.task.id, attempt=1, logs=[]))
+            self.claims.add(Claim(task, 1, message_bytes))
+        for claim in self.claims:
+            self.outcomes.add(claim, msgspec.structs.replace(OUTCOME, id=claim.task.id, attempt=1, logs=[]))
 
     def publish(self) -> None:
         """Publish everything that is to be published now."""

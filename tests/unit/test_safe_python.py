@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from taskq_worker.juliacall_command import JuliacallCommand
+from taskq_worker.julia.juliacall_command import JuliacallCommand
 
 from taskq_kernel.local.julia_project import Juliacall
 from taskq_kernel.local.python import run_module, safe_environment

@@ -8,8 +8,8 @@ from uuid import uuid4
 
 import pytest
 from store_lab import Lab
-from taskq_worker.holding import Held as HeldByWorker
-from taskq_worker.output import TaskOutput
+from taskq_worker.claims.claims import Claim as WorkersClaim
+from taskq_worker.slots.output import TaskOutput
 
 from taskq_kernel.errors import ServiceError
 from taskq_kernel.store.claims import Held, Log, claim_tasks
@@ -235,7 +235,7 @@ def test_the_last_words_of_a_long_output_come_through_worker_and_service(lab: La
     [task] = lab.submit()
     worker = lab.join()
     lab.claim(worker, task)
-    at_worker = HeldByWorker(task=task, attempt=1)
+    at_worker = WorkersClaim(task=task, attempt=1)
     output = TaskOutput(lab.policy.max_log_bytes, at_worker.add_output)
     for number in range(300_000):
         output.feed("stdout", b"%d\n" % number)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from taskq_worker.runner import JuliaCommand, julia_version, task_environment
+from taskq_worker.julia.command import JuliaCommand, julia_version
+from taskq_worker.julia.environment import task_environment
 
 from taskq_kernel.errors import SetupError
 

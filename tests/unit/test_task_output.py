@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from taskq_worker.output import TaskOutput
+from taskq_worker.slots.output import TaskOutput
 
 
 class Taken:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 from taskq_worker import main
-from taskq_worker.isolation import OWN_USER, Isolation
-from taskq_worker.runner import JuliaCommand
+from taskq_worker.julia.command import JuliaCommand
+from taskq_worker.sandbox.sandbox import OWN_USER
+from taskq_worker.sandbox.sandboxes import Sandboxes
 
 from taskq_kernel.errors import SettingsError
 from taskq_kernel.settings import load_settings
@@ -17,8 +18,8 @@ PLAIN = JuliaCommand("julia")
 COMPILED = replace(PLAIN, sources=Path("/home/ada/runners/one"))
 
 
-def apart(reason: str = "") -> Isolation:
-    return Isolation([OWN_USER], "a note", reason)
+def apart(reason: str = "") -> Sandboxes:
+    return Sandboxes([OWN_USER], "a note", reason)
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +30,7 @@ def compiled_runner(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_slots_run_the_compiled_runner_where_task_users_reach_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(main, "isolate", lambda *_: apart())
+    monkeypatch.setattr(main, "make_sandboxes", lambda *_: apart())
 
     assert main._prepare(load_settings(home=tmp_path), tmp_path)[0] == COMPILED
 
@@ -38,26 +39,26 @@ def test_slots_run_the_compiled_runner_where_task_users_reach_it(
 def test_slots_run_the_sources_where_task_users_reach_only_those(
     refusal: str | SettingsError, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    def isolate(_: object, runner: JuliaCommand, *__: object) -> Isolation:
+    def make_sandboxes(_: object, runner: JuliaCommand, *__: object) -> Sandboxes:
         if runner == PLAIN:
             return apart()
         if isinstance(refusal, SettingsError):
             raise refusal
         return apart(refusal)
 
-    monkeypatch.setattr(main, "isolate", isolate)
-    runner, isolation = main._prepare(load_settings(home=tmp_path), tmp_path)
+    monkeypatch.setattr(main, "make_sandboxes", make_sandboxes)
+    runner, sandboxes = main._prepare(load_settings(home=tmp_path), tmp_path)
 
     assert runner == PLAIN
-    assert not isolation.reason
+    assert not sandboxes.reason
 
 
 def test_slots_run_the_compiled_runner_where_tasks_cannot_be_apart_anyway(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(main, "isolate", lambda *_: apart("users cannot be changed here"))
+    monkeypatch.setattr(main, "make_sandboxes", lambda *_: apart("users cannot be changed here"))
 
-    runner, isolation = main._prepare(load_settings(home=tmp_path), tmp_path)
+    runner, sandboxes = main._prepare(load_settings(home=tmp_path), tmp_path)
 
     assert runner == COMPILED
-    assert isolation.reason == "users cannot be changed here"
+    assert sandboxes.reason == "users cannot be changed here"

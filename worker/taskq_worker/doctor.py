@@ -8,8 +8,8 @@ from pathlib import Path
 from taskq_kernel.errors import SetupError
 from taskq_kernel.local.checks import Check
 from taskq_kernel.settings import Settings
-from taskq_worker.isolation import isolate
-from taskq_worker.runner import choose_runner
+from taskq_worker.julia.command import choose_runner
+from taskq_worker.sandbox.sandboxes import make_sandboxes
 
 
 def check_task_user(settings: Settings) -> Check:
@@ -19,6 +19,6 @@ def check_task_user(settings: Settings) -> Check:
     except SetupError:
         return Check("task user", True, "not looked at, for want of a Julia")
     with tempfile.TemporaryDirectory(prefix="taskq-doctor-") as folder:
-        isolation = isolate(settings, runner, Path(folder), 1)
-        isolation.close()
-    return Check("task user", True, isolation.note)
+        sandboxes = make_sandboxes(settings, runner, Path(folder), 1)
+        sandboxes.close()
+    return Check("task user", True, sandboxes.note)

@@ -17,11 +17,11 @@ from taskq_kernel.errors import SettingsError
 from taskq_kernel.local.folders import WORKER_FOLDERS, sweep_folders, temporary_folder
 from taskq_kernel.settings import Settings, read_broker_url, read_token, user_home
 from taskq_kernel.signals import stop_signals
-from taskq_worker import descendants
-from taskq_worker.choice import choose_what_starts
-from taskq_worker.compiled import RUNNERS
-from taskq_worker.isolation import Isolation, isolate
-from taskq_worker.runner import RunnerCommand
+from taskq_worker.julia.choice import choose_what_starts
+from taskq_worker.julia.command import RunnerCommand
+from taskq_worker.julia.compiled import RUNNERS
+from taskq_worker.sandbox.sandboxes import Sandboxes, make_sandboxes
+from taskq_worker.slots import descendants
 from taskq_worker.supervisor import Supervisor, slots_of
 
 log = logging.getLogger(__name__)
@@ -47,27 +47,27 @@ def run(settings: Settings) -> int:
         signal.signal(number, lambda *_: sys.exit(0))
     sweep_folders(WORKER_FOLDERS)
     with temporary_folder(WORKER_FOLDERS) as folder:
-        runner, isolation = _prepare(settings, folder)
+        runner, sandboxes = _prepare(settings, folder)
         try:
-            log.log(logging.WARNING if isolation.reason else logging.INFO, "%s", isolation.note)
-            asyncio.run(_work(settings, names, transport, runner, isolation, folder))
+            log.log(logging.WARNING if sandboxes.reason else logging.INFO, "%s", sandboxes.note)
+            asyncio.run(_work(settings, names, transport, runner, sandboxes, folder))
         finally:
-            isolation.close()
+            sandboxes.close()
     return 0
 
 
-def _prepare(settings: Settings, folder: Path) -> tuple[RunnerCommand, Isolation]:
+def _prepare(settings: Settings, folder: Path) -> tuple[RunnerCommand, Sandboxes]:
     """What the slots run, and as whom."""
     plain, compiled = choose_what_starts(settings, user_home() / RUNNERS)
     if compiled != plain:
         with suppress(SettingsError):
-            isolation = isolate(settings, compiled, folder, slots_of(settings))
-            if not isolation.reason:
-                return compiled, isolation
+            sandboxes = make_sandboxes(settings, compiled, folder, slots_of(settings))
+            if not sandboxes.reason:
+                return compiled, sandboxes
     # Task users may reach the package's own sources where they cannot reach a compiled copy,
     # and that they are apart is worth more than a quick start.
-    isolation = isolate(settings, plain, folder, slots_of(settings))
-    return compiled if isolation.reason else plain, isolation
+    sandboxes = make_sandboxes(settings, plain, folder, slots_of(settings))
+    return compiled if sandboxes.reason else plain, sandboxes
 
 
 async def _work(
@@ -75,13 +75,13 @@ async def _work(
     names: Names,
     transport: GraphQLTransport,
     runner: RunnerCommand,
-    isolation: Isolation,
+    sandboxes: Sandboxes,
     folder: Path,
 ) -> None:
     broker = Broker(
         read_broker_url(settings), names, settings.queue_type, f"worker {settings.worker_name}", settings.ca_file
     )
-    supervisor = Supervisor(settings, broker, transport, runner, isolation, folder)
+    supervisor = Supervisor(settings, broker, transport, runner, sandboxes, folder)
     loop = asyncio.get_running_loop()
     for number in stop_signals():
         loop.add_signal_handler(number, supervisor.stop)

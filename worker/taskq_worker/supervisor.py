@@ -3,7 +3,7 @@
 One asyncio loop does it all; Julia runs in processes of its own, so nothing here waits
 for task code. The parts:
 
-- `Intake` brings messages in and claims their tasks;
+- `Claimer` brings messages in and claims their tasks;
 - a loop a slot takes the next claimed task and runs it;
 - `Outcomes` keeps and publishes how they ended;
 - the heartbeat renews the lease, brings progress and output, and hears what to stop.
@@ -27,16 +27,16 @@ from taskq_kernel.errors import ServiceError, ServiceUnreachable, SetupError
 from taskq_kernel.local.julia_project import manifest_sha256
 from taskq_kernel.messages import SCHEMA, ErrorInfo, OutcomeMessage, Provenance
 from taskq_kernel.settings import Settings
-from taskq_worker.holding import Held, Holding, State
-from taskq_worker.intake import Intake
-from taskq_worker.isolation import Isolation
-from taskq_worker.job import Job, Report
-from taskq_worker.outcomes import Outcomes
-from taskq_worker.pace import Pace
-from taskq_worker.pulse import Pulse
-from taskq_worker.runner import RunnerCommand
+from taskq_worker.claims.claim_ahead import ClaimAhead
+from taskq_worker.claims.claimer import Claimer
+from taskq_worker.claims.claims import Claim, Claims, ClaimState
+from taskq_worker.claims.outcomes import Outcomes
+from taskq_worker.heartbeat_timer import HeartbeatTimer
+from taskq_worker.julia.command import RunnerCommand
+from taskq_worker.sandbox.sandboxes import Sandboxes
 from taskq_worker.service_api import Lease, ServiceApi
-from taskq_worker.slot import Slot
+from taskq_worker.slots.job import Job, Report
+from taskq_worker.slots.slot import Slot
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ class Supervisor:
         The service, with a worker's token.
     runner : RunnerCommand
         How a Julia process is started.
-    isolation : Isolation
+    sandboxes : Sandboxes
         As whom, for each slot.
     folder : Path
         Where the tasks' temporary folders are made.
@@ -78,33 +78,33 @@ class Supervisor:
         broker: Broker,
         transport: GraphQLTransport,
         runner: RunnerCommand,
-        isolation: Isolation,
+        sandboxes: Sandboxes,
         folder: Path,
     ) -> None:
         self._settings = settings
         self._name = settings.worker_name
         self._broker = broker
         self._runner = runner
-        self._isolation = isolation
+        self._sandboxes = sandboxes
         self._folder = folder
         self._count = slots_of(settings)
         self._api = ServiceApi(transport, str(uuid.uuid4()))
-        self._holding = Holding()
-        self._pace = Pace(self._count)
-        self._intake = Intake(
+        self._claims = Claims()
+        self._claim_ahead = ClaimAhead(self._count)
+        self._claimer = Claimer(
             broker,
             self._api,
-            self._holding,
-            self._pace,
+            self._claims,
+            self._claim_ahead,
             slots=self._count,
             queues=settings.queues,
             let_go=self._let_go,
         )
-        self._outcomes = Outcomes(broker, self._api, self._holding)
-        self._running: dict[Held, Slot] = {}
+        self._outcomes = Outcomes(broker, self._api, self._claims)
+        self._running: dict[Claim, Slot] = {}
         self._slots: list[Slot] = []
         #: Replaced when the service has named its interval.
-        self._pulse = Pulse(settings.heartbeat)
+        self._heartbeat_timer = HeartbeatTimer(settings.heartbeat)
         self._stop = asyncio.Event()
         #: How often `stop` was called. From the second time on what runs is given back at once.
         self._stops = 0
@@ -144,19 +144,19 @@ class Supervisor:
         """Join the fleet, start Julia, and then everything that works for ever."""
         lease = await self._register_patiently()
         self._joined = True
-        self._pulse = Pulse(lease.heartbeat_s)
+        self._heartbeat_timer = HeartbeatTimer(lease.heartbeat_s)
         loops.append(asyncio.create_task(self._beat()))
         self._slots = [self._slot(index, lease) for index in range(self._count)]
         await asyncio.gather(*(slot.start() for slot in self._slots))
         await self._register_patiently()
         log.info("worker %s takes tasks: %d slots, Julia %s", self._name, self._count, self._julia_version)
         await self._broker.start()
-        self._intake.wake.set()
+        self._claimer.wake.set()
         loops += [asyncio.create_task(loop) for loop in self._loops()]
 
     def _loops(self) -> list[Coroutine[Any, Any, None]]:
         slots = [self._serve(slot) for slot in self._slots]
-        return [self._intake.run(), self._outcomes.run(), self._tick(), *slots]
+        return [self._claimer.run(), self._outcomes.run(), self._tick(), *slots]
 
     @property
     def _julia_version(self) -> str:
@@ -171,7 +171,7 @@ class Supervisor:
             max_log_bytes=lease.max_log_bytes,
             max_value_bytes=lease.max_value_bytes,
             default_memory_limit_bytes=self._settings.memory_limit,
-            confinement=self._isolation.slot(index),
+            sandbox=self._sandboxes.slot(index),
         )
 
     # -- slots ---------------------------------------------------------------------------
@@ -180,33 +180,33 @@ class Supervisor:
         """Run one claimed task after another in this slot."""
         while True:
             await self._julia_of(slot)
-            while not self._holding.ready or self._holding.outcomes_full:
-                self._intake.ready.clear()
-                await self._intake.ready.wait()
-            held = self._holding.ready.popleft()
-            held.state = State.RUNNING
-            self._running[held] = slot
-            self._pace.started(held)
+            while not self._claims.ready or self._claims.outcomes_full:
+                self._claimer.ready.clear()
+                await self._claimer.ready.wait()
+            claim = self._claims.ready.popleft()
+            claim.state = ClaimState.RUNNING
+            self._running[claim] = slot
+            self._claim_ahead.started(claim)
             try:
-                report = await slot.run(_job(held), *self._listeners(held))
+                report = await slot.run(_job(claim), *self._listeners(claim))
             finally:
-                del self._running[held]
-                self._pace.ended(held)
-            if self._holding.holds(held):
-                self._outcomes.add(held, self._outcome(held, report))
+                del self._running[claim]
+                self._claim_ahead.ended(claim)
+            if self._claims.holds(claim):
+                self._outcomes.add(claim, self._outcome(claim, report))
             self._changed.set()
-            self._intake.wake.set()
+            self._claimer.wake.set()
 
-    def _listeners(self, held: Held) -> tuple[Callable[[float, str], None], Callable[[str, str], None]]:
+    def _listeners(self, claim: Claim) -> tuple[Callable[[float, str], None], Callable[[str, str], None]]:
         """What takes a running task's progress and output, and has the service told soon."""
 
         def progress(fraction: float, message: str) -> None:
-            held.set_progress(fraction, message)
-            self._pulse.news()
+            claim.set_progress(fraction, message)
+            self._heartbeat_timer.news()
 
         def output(stream: str, text: str) -> None:
-            held.add_output(stream, text)
-            self._pulse.news()
+            claim.add_output(stream, text)
+            self._heartbeat_timer.news()
 
         return progress, output
 
@@ -214,7 +214,7 @@ class Supervisor:
         """Wait for the slot's Julia if it is being replaced; nothing is claimed for it meanwhile."""
         if slot.pid is not None:
             return
-        self._intake.replacing += 1
+        self._claimer.replacing += 1
         try:
             while slot.pid is None:
                 try:
@@ -223,16 +223,16 @@ class Supervisor:
                     log.error("Julia does not start, trying again: %s", error, exc_info=not _is_known(error))
                     await asyncio.sleep(RESTART_S)
         finally:
-            self._intake.replacing -= 1
-            self._intake.wake.set()
+            self._claimer.replacing -= 1
+            self._claimer.wake.set()
 
-    def _outcome(self, held: Held, report: Report) -> OutcomeMessage:
-        task = held.task
-        logs, held.logs = held.logs, []
+    def _outcome(self, claim: Claim, report: Report) -> OutcomeMessage:
+        task = claim.task
+        logs, claim.logs = claim.logs, []
         return OutcomeMessage(
             schema=SCHEMA,
             id=task.id,
-            attempt=held.attempt,
+            attempt=claim.attempt,
             worker=self._name,
             name=task.name,
             status=report.status,
@@ -288,7 +288,7 @@ class Supervisor:
         """Heartbeat for ever."""
         away = False
         while True:
-            await self._pulse.next()
+            await self._heartbeat_timer.next()
             try:
                 await self._heartbeat()
             except (ServiceUnreachable, ServiceError) as error:
@@ -303,57 +303,57 @@ class Supervisor:
                 if away:
                     log.info("the service is back")
                 away = False
-                if self._intake.service_away:
-                    self._intake.service_away = False
-                    self._intake.wake.set()
+                if self._claimer.service_away:
+                    self._claimer.service_away = False
+                    self._claimer.wake.set()
 
     async def _heartbeat(self) -> None:
-        reports = [(held, *held.report()) for held in self._holding]
+        reports = [(claim, *claim.report()) for claim in self._claims]
         reply = await self._api.heartbeat(
             [entry for _, entry, _ in reports], [chunk for _, _, logs in reports for chunk in logs]
         )
-        for held, entry, logs in reports:
-            held.reported(entry, logs)
-        sent = {held.task.id: held for held, _, _ in reports}
+        for claim, entry, logs in reports:
+            claim.reported(entry, logs)
+        sent = {claim.task.id: claim for claim, _, _ in reports}
         for task_id in reply.settled:
-            self._holding.forget(sent[task_id])
+            self._claims.forget(sent[task_id])
         for task_id in reply.stop:
             await self._let_go(sent[task_id])
-        self._intake.ready.set()  # outcomes that were settled may have held up the slots
+        self._claimer.ready.set()  # outcomes that were settled may have held up the slots
         self._changed.set()
         if reply.drain and not self._stop.is_set():
             log.info("the service asks this worker to drain")
             self._stop.set()
 
-    async def _let_go(self, held: Held) -> None:
+    async def _let_go(self, claim: Claim) -> None:
         """The service took this attempt away: cancelled, deleted, or the lease ran out."""
-        if not self._holding.holds(held):
+        if not self._claims.holds(claim):
             return
-        self._holding.forget(held)
-        slot = self._running.get(held)
-        log.info("task %s attempt %d: stopped on the service's word", held.task.id, held.attempt)
+        self._claims.forget(claim)
+        slot = self._running.get(claim)
+        log.info("task %s attempt %d: stopped on the service's word", claim.task.id, claim.attempt)
         if slot is not None:
             await slot.stop_task(STOPPED)
 
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(TICK_S)
-            self._intake.wake.set()
-            await self._intake.release_stale()
+            self._claimer.wake.set()
+            await self._claimer.release_stale()
             self._outcomes.repeat()
 
     # -- the end -------------------------------------------------------------------------
 
     async def _drain(self) -> None:
         """Finish or give back everything, then leave the fleet."""
-        log.info("draining: %d running, %d waiting", len(self._running), len(self._holding.ready))
-        await self._intake.close()
-        await self._intake.release_stale()
+        log.info("draining: %d running, %d waiting", len(self._running), len(self._claims.ready))
+        await self._claimer.close()
+        await self._claimer.release_stale()
         await self._wait_for(lambda: self._stops > 1 or not self._running, self._settings.grace)
-        for held in [held for held in self._holding if held.state is not State.DONE]:
-            await self._let_go(held)
+        for claim in [claim for claim in self._claims if claim.state is not ClaimState.DONE]:
+            await self._let_go(claim)
         # Nothing runs here any more when the service hands it to others.
-        await self._wait_for(lambda: not self._running and not len(self._holding), SETTLE_S)
+        await self._wait_for(lambda: not self._running and not len(self._claims), SETTLE_S)
         await self._leave()
 
     async def _leave(self) -> None:
@@ -388,11 +388,11 @@ def _is_away(error: ServiceUnreachable | ServiceError) -> bool:
     return isinstance(error, ServiceUnreachable) or error.code in NOT_NOW
 
 
-def _job(held: Held) -> Job:
-    task = held.task
+def _job(claim: Claim) -> Job:
+    task = claim.task
     return Job(
         task_id=task.id,
-        attempt=held.attempt,
+        attempt=claim.attempt,
         name=task.name,
         kind=task.kind,
         code=task.code,
@@ -400,5 +400,5 @@ def _job(held: Held) -> Job:
         entry=task.entry,
         timeout_s=task.timeout_s,
         memory_limit_bytes=task.memory_limit_bytes,
-        refused=held.refused,
+        refused=claim.refused,
     )

@@ -18,9 +18,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from taskq_kernel.errors import SetupError
-from taskq_worker import descendants
-from taskq_worker.folder import WorkFolder, remove_folder
-from taskq_worker.frames import (
+from taskq_worker.julia.command import RunnerCommand
+from taskq_worker.sandbox.sandbox import Sandbox
+from taskq_worker.slots import descendants
+from taskq_worker.slots.folder import WorkFolder, remove_folder
+from taskq_worker.slots.frames import (
     HELLO,
     PROTOCOL_VERSION,
     SLACK_BYTES,
@@ -30,8 +32,6 @@ from taskq_worker.frames import (
     ProtocolError,
     decode,
 )
-from taskq_worker.isolation import Confinement
-from taskq_worker.runner import RunnerCommand
 
 log = logging.getLogger(__name__)
 
@@ -77,16 +77,16 @@ class JuliaProcess:
         How many tasks it has run.
     tainted_by : str or None
         SHA-256 of the definition that has changed it: it may run no other code.
-    confinement : Confinement
+    sandbox : Sandbox
         As whom it runs, and its limits.
     seen : dict of int to int
         Descendants noticed while tasks ran, with their start times.
     """
 
-    def __init__(self, folder: Path, max_value_bytes: int, confinement: Confinement) -> None:
+    def __init__(self, folder: Path, max_value_bytes: int, sandbox: Sandbox) -> None:
         self.folder = folder
-        self.confinement = confinement
-        self.work = WorkFolder(folder / "work", confinement.own)
+        self.sandbox = sandbox
+        self.work = WorkFolder(folder / "work", sandbox.own)
         self.pid = 0
         self.julia_pid = 0
         self.julia_version = ""
@@ -115,7 +115,7 @@ class JuliaProcess:
         cls,
         runner: RunnerCommand,
         folder: Path,
-        confinement: Confinement,
+        sandbox: Sandbox,
         *,
         max_value_bytes: int,
         timeout_s: float,
@@ -128,10 +128,10 @@ class JuliaProcess:
             If it does not come up. It says what Julia said.
         """
         own = await asyncio.to_thread(runner.environment)
-        self = cls(folder, max_value_bytes, confinement)
+        self = cls(folder, max_value_bytes, sandbox)
         try:
             self.work.make()
-            self._spawn(runner, confinement.environment(self.work.path, own, os.environ))
+            self._spawn(runner, sandbox.environment(self.work.path, own, os.environ))
             await self._greet(timeout_s)
         except OSError as error:
             await self.end()
@@ -153,7 +153,7 @@ class JuliaProcess:
             frames, stdout, stderr, requests = theirs
             for fd in self._fds.values():
                 os.set_blocking(fd, False)
-            self._process = self.confinement.popen(
+            self._process = self.sandbox.popen(
                 runner.argv(requests, frames), env=environment, cwd=self.work.path, stdin=subprocess.DEVNULL,
                 stdout=stdout, stderr=stderr, pass_fds=(requests, frames), start_new_session=True,
             )  # fmt: skip
@@ -161,7 +161,7 @@ class JuliaProcess:
             for fd in theirs:
                 os.close(fd)
         self.pid = self._process.pid
-        descendants.own(self.pid)
+        descendants.register_child(self.pid)
         self._watch_exit()
         self._loop.add_reader(self._fds["frames"], self._read_frames)
         for stream in ("stdout", "stderr"):
@@ -340,7 +340,7 @@ class JuliaProcess:
         self._read_frames()
         self.drain_output()
         self._exited.set_result(self._process.returncode)
-        descendants.disown(self.pid)
+        descendants.forget_child(self.pid)
         self._close_fd("exit")
         self._close_fd("frames")
         if self.listener is not None:
@@ -358,7 +358,7 @@ class JuliaProcess:
                 if not self._exited.done():
                     log.error("julia process %d does not die", self.pid)
             pipes = [fd for name, fd in self._fds.items() if name in ("stdout", "stderr")]
-            await descendants.end_orphans(self.folder, self.seen, pipes, self.confinement.user)
+            await descendants.end_orphans(self.folder, self.seen, pipes, self.sandbox.user)
         self.listener = None
         if self._poll is not None:
             self._poll.cancel()

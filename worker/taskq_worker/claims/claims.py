@@ -21,7 +21,7 @@ MOST_BYTES = 256 << 20
 CHUNKS_PER_HEARTBEAT = 16
 
 
-class State(Enum):
+class ClaimState(Enum):
     """Where a held task stands within the worker."""
 
     READY = auto()
@@ -30,7 +30,7 @@ class State(Enum):
 
 
 @dataclass(eq=False)
-class Held:
+class Claim:
     """A task that this worker has claimed."""
 
     task: TaskMessage
@@ -40,7 +40,7 @@ class Held:
     outcome_bytes: int = 0
     #: Why it cannot be run, where its message could not be read.
     refused: str | None = None
-    state: State = State.READY
+    state: ClaimState = ClaimState.READY
     claimed_at: float = field(default_factory=time.monotonic)
     progress: tuple[float, str] | None = None
     outcome: OutcomeMessage | None = None
@@ -74,7 +74,7 @@ class Held:
     def report(self) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         """This task's entry in a heartbeat: what is held, and the output to bring along."""
         entry: dict[str, Any] = {"id": self.task.id, "attempt": self.attempt}
-        if self.state is State.DONE:
+        if self.state is ClaimState.DONE:
             return entry | {"done": True}, []
         if self.progress is not None and self.progress != self._reported_progress:
             entry["progress"], entry["progressMessage"] = self.progress
@@ -95,12 +95,12 @@ class Held:
         self.logs = [chunk for chunk in self.logs if chunk.seq not in sent]
 
 
-class Holding:
+class Claims:
     """Every task that the worker holds, and the queue of those that wait for a slot."""
 
     def __init__(self) -> None:
-        self._held: dict[str, Held] = {}
-        self.ready: deque[Held] = deque()
+        self._claims: dict[str, Claim] = {}
+        self.ready: deque[Claim] = deque()
         self._message_bytes = 0
         self._outcome_bytes = 0
 
@@ -115,47 +115,47 @@ class Holding:
         return self._outcome_bytes >= MOST_BYTES
 
     def __contains__(self, task_id: str) -> bool:
-        return task_id in self._held
+        return task_id in self._claims
 
-    def __iter__(self) -> Iterator[Held]:
-        return iter(list(self._held.values()))
+    def __iter__(self) -> Iterator[Claim]:
+        return iter(list(self._claims.values()))
 
     def __len__(self) -> int:
-        return len(self._held)
+        return len(self._claims)
 
-    def get(self, task_id: str) -> Held | None:
-        """The task with this id, if it is held."""
-        return self._held.get(task_id)
+    def get(self, task_id: str) -> Claim | None:
+        """The task with this id, if it is claim."""
+        return self._claims.get(task_id)
 
-    def holds(self, held: Held) -> bool:
-        """Whether this very attempt is still held."""
-        return self._held.get(held.task.id) is held
+    def holds(self, claim: Claim) -> bool:
+        """Whether this very attempt is still claim."""
+        return self._claims.get(claim.task.id) is claim
 
-    def add(self, held: Held) -> None:
+    def add(self, claim: Claim) -> None:
         """A claim was granted."""
-        self._held[held.task.id] = held
-        self._message_bytes += held.message_bytes
-        self.ready.append(held)
+        self._claims[claim.task.id] = claim
+        self._message_bytes += claim.message_bytes
+        self.ready.append(claim)
 
-    def set_outcome(self, held: Held, outcome: OutcomeMessage) -> None:
+    def set_outcome(self, claim: Claim, outcome: OutcomeMessage) -> None:
         """A task is done, or its outcome has become a shorter one."""
         size = _added_bytes(outcome)
-        if self.holds(held):
-            self._outcome_bytes += size - held.outcome_bytes
-        held.outcome, held.outcome_bytes, held.state = outcome, size, State.DONE
+        if self.holds(claim):
+            self._outcome_bytes += size - claim.outcome_bytes
+        claim.outcome, claim.outcome_bytes, claim.state = outcome, size, ClaimState.DONE
 
-    def forget(self, held: Held) -> None:
+    def forget(self, claim: Claim) -> None:
         """This attempt is no longer this worker's."""
-        if self.holds(held):
-            del self._held[held.task.id]
-            self._message_bytes -= held.message_bytes
-            self._outcome_bytes -= held.outcome_bytes
-        if held in self.ready:
-            self.ready.remove(held)
+        if self.holds(claim):
+            del self._claims[claim.task.id]
+            self._message_bytes -= claim.message_bytes
+            self._outcome_bytes -= claim.outcome_bytes
+        if claim in self.ready:
+            self.ready.remove(claim)
 
-    def count(self, state: State) -> int:
+    def count(self, state: ClaimState) -> int:
         """How many held tasks are in this state."""
-        return sum(held.state is state for held in self._held.values())
+        return sum(claim.state is state for claim in self._claims.values())
 
 
 def _added_bytes(outcome: OutcomeMessage) -> int:

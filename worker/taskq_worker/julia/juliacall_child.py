@@ -3,7 +3,7 @@
 Started as a program, with the two file descriptors of its supervisor, as ``main.jl`` is, and
 the folder of the runner.
 Here stands every use of juliacall: `Main.include`, one entry function, and the conversion
-of Python's values, which is Julia code (``julia/python.jl``).
+of Python's values, which is Julia code (``runner/python.jl``).
 """
 
 from __future__ import annotations

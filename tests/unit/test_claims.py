@@ -5,20 +5,20 @@ from __future__ import annotations
 import msgspec
 import pytest
 from sample_messages import OUTCOME
-from taskq_worker import holding as holding_module
-from taskq_worker.holding import CHUNK_CHARACTERS, CHUNKS_PER_HEARTBEAT, Held, Holding, State
+from taskq_worker.claims import claims as module
+from taskq_worker.claims.claims import CHUNK_CHARACTERS, CHUNKS_PER_HEARTBEAT, Claim, Claims, ClaimState
 
 from taskq_kernel.domain import TaskKind
 from taskq_kernel.messages import SCHEMA, OutcomeMessage, TaskMessage
 
 
-def held(task_id: str = "a", attempt: int = 1) -> Held:
+def claim(task_id: str = "a", attempt: int = 1) -> Claim:
     task = TaskMessage(schema=SCHEMA, id=task_id, number=1, name="n", kind=TaskKind.SCRIPT, code="1")
-    return Held(task, attempt)
+    return Claim(task, attempt)
 
 
 def test_progress_is_reported_once_and_again_only_when_it_changed() -> None:
-    task = held()
+    task = claim()
     task.set_progress(0.5, "half")
     entry, logs = task.report()
     assert (entry["progress"], entry["progressMessage"]) == (0.5, "half")
@@ -29,7 +29,7 @@ def test_progress_is_reported_once_and_again_only_when_it_changed() -> None:
 
 
 def test_output_that_a_failed_heartbeat_carried_is_carried_again_with_the_same_numbers() -> None:
-    task = held()
+    task = claim()
     task.add_output("stdout", "one\n")
     _, first = task.report()
     task.add_output("stdout", "two\n")
@@ -41,7 +41,7 @@ def test_output_that_a_failed_heartbeat_carried_is_carried_again_with_the_same_n
 
 
 def test_small_pieces_of_output_gather_in_one_chunk_and_large_ones_are_split() -> None:
-    task = held()
+    task = claim()
     for _ in range(100):
         task.add_output("stdout", "x")
     assert len(task.logs) == 1
@@ -51,7 +51,7 @@ def test_small_pieces_of_output_gather_in_one_chunk_and_large_ones_are_split() -
 
 
 def test_a_heartbeat_carries_a_bounded_amount_of_output() -> None:
-    task = held()
+    task = claim()
     task.add_output("stdout", "z" * CHUNK_CHARACTERS * (CHUNKS_PER_HEARTBEAT + 5))
     entry, logs = task.report()
     assert len(logs) == CHUNKS_PER_HEARTBEAT
@@ -60,20 +60,20 @@ def test_a_heartbeat_carries_a_bounded_amount_of_output() -> None:
 
 
 def test_forgetting_an_older_attempt_leaves_the_newer_one_held() -> None:
-    holding = Holding()
-    old, new = held(attempt=1), held(attempt=2)
-    holding.add(old)
-    holding.forget(old)
-    holding.add(new)
-    holding.forget(old)
-    assert holding.holds(new)
-    assert list(holding.ready) == [new]
+    claims = Claims()
+    old, new = claim(attempt=1), claim(attempt=2)
+    claims.add(old)
+    claims.forget(old)
+    claims.add(new)
+    claims.forget(old)
+    assert claims.holds(new)
+    assert list(claims.ready) == [new]
 
 
 def test_a_task_that_is_done_reports_that_and_nothing_else() -> None:
-    task = held()
+    task = claim()
     task.set_progress(1.0, "")
-    task.state = State.DONE
+    task.state = ClaimState.DONE
     assert task.report() == ({"id": "a", "attempt": 1, "done": True}, [])
 
 
@@ -85,24 +85,24 @@ def outcome(text: str) -> OutcomeMessage:
 def test_what_is_held_is_bounded_by_its_size_and_room_is_made_as_it_is_settled(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(holding_module, "MOST_BYTES", 1000)
-    holding = Holding()
-    first, second = held("a"), held("b")
+    monkeypatch.setattr(module, "MOST_BYTES", 1000)
+    claims = Claims()
+    first, second = claim("a"), claim("b")
     first.message_bytes = second.message_bytes = 300
     for one in (first, second):
-        holding.add(one)
-    assert not holding.full
+        claims.add(one)
+    assert not claims.full
     # An outcome adds its value, and messages alone keep nothing from being started.
-    holding.set_outcome(first, outcome("x" * 500))
-    assert (holding.full, holding.outcomes_full) == (True, False)
-    holding.set_outcome(second, outcome("x" * 600))
-    assert holding.outcomes_full
+    claims.set_outcome(first, outcome("x" * 500))
+    assert (claims.full, claims.outcomes_full) == (True, False)
+    claims.set_outcome(second, outcome("x" * 600))
+    assert claims.outcomes_full
     # Uploaded, its value is a reference: what it takes is less.
-    holding.set_outcome(second, msgspec.structs.replace(outcome(""), value=None))
-    assert (holding.full, holding.outcomes_full) == (True, False)
+    claims.set_outcome(second, msgspec.structs.replace(outcome(""), value=None))
+    assert (claims.full, claims.outcomes_full) == (True, False)
     for one in (first, second):
-        holding.forget(one)
-    assert not holding.full
+        claims.forget(one)
+    assert not claims.full
     # An outcome of an attempt that is held no longer counts for nothing.
-    holding.set_outcome(first, outcome("x" * 5000))
-    assert not holding.full
+    claims.set_outcome(first, outcome("x" * 5000))
+    assert not claims.full

@@ -15,7 +15,7 @@ LOOKAHEAD_S = 0.15
 MOST_AHEAD = 250
 
 
-class Pace:
+class ClaimAhead:
     """A moving estimate of how long one task occupies a slot."""
 
     def __init__(self, slots: int) -> None:

@@ -14,8 +14,9 @@ from pathlib import Path
 from taskq_kernel.errors import SetupError
 from taskq_kernel.local.julia_project import Juliacall
 from taskq_kernel.local.programs import OnLine, gist
-from taskq_worker.juliacall_command import JuliacallCommand
-from taskq_worker.runner import RunnerCommand, task_environment
+from taskq_worker.julia.command import RunnerCommand
+from taskq_worker.julia.environment import task_environment
+from taskq_worker.julia.juliacall_command import JuliacallCommand
 
 #: How long a start may take. Julia compiles packages in one that it loads for the first time.
 TIMEOUT_S = 1800.0

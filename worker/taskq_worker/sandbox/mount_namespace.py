@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from taskq_worker.task_user import TaskUser
+from taskq_worker.sandbox.task_user import TaskUser
 
 T = TypeVar("T")
 
@@ -47,7 +47,7 @@ def _grants(path: Path, user: TaskUser, wanted: int) -> bool:
     return stat.S_IMODE(about.st_mode) >> shift & wanted == wanted
 
 
-class View:
+class MountNamespace:
     """A mount namespace in which closed folders hold only what is needed of them.
 
     Parameters

@@ -19,14 +19,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from taskq_worker.task_user import TaskUser
+from taskq_worker.sandbox.task_user import TaskUser
 
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _PR_SET_DUMPABLE = 4
 _PR_SET_CHILD_SUBREAPER = 36
 
 #: Processes that this module must leave alone: the Julia processes of this supervisor.
-_own: set[int] = set()
+_registered: set[int] = set()
 #: Whether every other child of this process is an orphan of a task.
 _exclusive = False
 
@@ -57,14 +57,14 @@ def hide_from_tasks() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
-def own(pid: int) -> None:
+def register_child(pid: int) -> None:
     """Note a process that is not an orphan."""
-    _own.add(pid)
+    _registered.add(pid)
 
 
-def disown(pid: int) -> None:
+def forget_child(pid: int) -> None:
     """Forget a process that is gone."""
-    _own.discard(pid)
+    _registered.discard(pid)
 
 
 def children_of(pid: int) -> list[int]:
@@ -155,7 +155,7 @@ async def end_orphans(
     marks = {_link(f"/proc/self/fd/{fd}") for fd in pipes} - {""}
     ended: set[int] = set()
     for _ in range(200):
-        others = [pid for pid in children_of(os.getpid()) if pid not in _own]
+        others = [pid for pid in children_of(os.getpid()) if pid not in _registered]
         orphans = [pid for pid in others if _is_orphan(pid, folder, seen, marks, user)]
         ended.update(orphans)
         for pid in orphans:

@@ -10,7 +10,7 @@ from contextlib import suppress
 SOONEST = 0.25
 
 
-class Pulse:
+class HeartbeatTimer:
     """Beats at an interval, and sooner when there is something to tell.
 
     Parameters

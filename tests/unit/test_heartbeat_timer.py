@@ -5,18 +5,18 @@ from __future__ import annotations
 import asyncio
 import time
 
-from taskq_worker.pulse import SOONEST, Pulse
+from taskq_worker.heartbeat_timer import SOONEST, HeartbeatTimer
 
 INTERVAL_S = 1.6
 
 
 def seconds_until_beat(*, news: bool) -> float:
     async def beat() -> float:
-        pulse = Pulse(INTERVAL_S)
+        timer = HeartbeatTimer(INTERVAL_S)
         if news:
-            pulse.news()
+            timer.news()
         began = time.monotonic()
-        await pulse.next()
+        await timer.next()
         return time.monotonic() - began
 
     return asyncio.run(beat())
@@ -32,11 +32,11 @@ def test_news_is_told_before_the_interval_is_over_but_not_at_once() -> None:
 
 def test_news_is_told_once() -> None:
     async def beats() -> list[float]:
-        pulse = Pulse(INTERVAL_S / 4)
-        pulse.news()
+        timer = HeartbeatTimer(INTERVAL_S / 4)
+        timer.news()
         began = time.monotonic()
-        await pulse.next()
-        await pulse.next()
+        await timer.next()
+        await timer.next()
         return [time.monotonic() - began]
 
     [both] = asyncio.run(beats())

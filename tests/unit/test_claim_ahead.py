@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from taskq_worker import pace as module
-from taskq_worker.pace import MOST_AHEAD, Pace
+from taskq_worker.claims import claim_ahead as module
+from taskq_worker.claims.claim_ahead import MOST_AHEAD, ClaimAhead
 
 
 class Clock:
@@ -24,39 +24,39 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def run(pace: Pace, clock: Clock, seconds: float) -> None:
-    pace.started("task")
+def run(claim_ahead: ClaimAhead, clock: Clock, seconds: float) -> None:
+    claim_ahead.started("task")
     clock.now += seconds
-    pace.ended("task")
+    claim_ahead.ended("task")
 
 
 def test_a_worker_that_knows_nothing_yet_claims_for_its_free_slots_only() -> None:
-    assert Pace(slots=4).ahead == 0
-    assert Pace(slots=4).prefetch == 4
+    assert ClaimAhead(slots=4).ahead == 0
+    assert ClaimAhead(slots=4).prefetch == 4
 
 
 def test_many_fast_tasks_make_a_worker_claim_ahead_up_to_a_bound(clock: Clock) -> None:
-    pace = Pace(slots=2)
+    claim_ahead = ClaimAhead(slots=2)
     for _ in range(50):
-        run(pace, clock, 0.0004)
-    assert pace.ahead == 2 * MOST_AHEAD
+        run(claim_ahead, clock, 0.0004)
+    assert claim_ahead.ahead == 2 * MOST_AHEAD
 
 
 def test_one_slow_task_ends_the_claiming_ahead_at_once(clock: Clock) -> None:
-    pace = Pace(slots=2)
+    claim_ahead = ClaimAhead(slots=2)
     for _ in range(50):
-        run(pace, clock, 0.0004)
-    run(pace, clock, 3.0)
-    assert pace.ahead == 0
+        run(claim_ahead, clock, 0.0004)
+    run(claim_ahead, clock, 3.0)
+    assert claim_ahead.ahead == 0
 
 
 def test_a_slot_whose_task_turns_out_to_be_slow_is_not_claimed_for_ahead(clock: Clock) -> None:
-    pace = Pace(slots=2)
+    claim_ahead = ClaimAhead(slots=2)
     for _ in range(50):
-        run(pace, clock, 0.0004)
-    pace.started("slow")
+        run(claim_ahead, clock, 0.0004)
+    claim_ahead.started("slow")
     clock.now += 1.0
-    assert pace.ahead == MOST_AHEAD
-    pace.started("slow too")
+    assert claim_ahead.ahead == MOST_AHEAD
+    claim_ahead.started("slow too")
     clock.now += 1.0
-    assert pace.ahead == 0
+    assert claim_ahead.ahead == 0

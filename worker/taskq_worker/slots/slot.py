@@ -13,16 +13,17 @@ from typing import Any
 from taskq_kernel.domain import TaskKind, TaskStatus
 from taskq_kernel.errors import SetupError
 from taskq_kernel.messages import ErrorInfo, ValueInfo
-from taskq_worker import descendants, endings
-from taskq_worker.advice import advise
-from taskq_worker.attempt import Attempt, Ending, NeverStarted
-from taskq_worker.folder import remove_folder
-from taskq_worker.frames import End, Value, run_frame
-from taskq_worker.isolation import OWN_USER, Confinement
-from taskq_worker.job import Job, Report
-from taskq_worker.output import TaskOutput
-from taskq_worker.process import JuliaProcess
-from taskq_worker.runner import RunnerCommand
+from taskq_worker import task_errors
+from taskq_worker.julia.advice import advise
+from taskq_worker.julia.command import RunnerCommand
+from taskq_worker.sandbox.sandbox import OWN_USER, Sandbox
+from taskq_worker.slots import descendants
+from taskq_worker.slots.attempt import Attempt, Ending, NeverStarted
+from taskq_worker.slots.folder import remove_folder
+from taskq_worker.slots.frames import End, Value, run_frame
+from taskq_worker.slots.job import Job, Report
+from taskq_worker.slots.output import TaskOutput
+from taskq_worker.slots.process import JuliaProcess
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +63,7 @@ class Slot:
         How long a value may take to become JSON when the code is done.
     tasks_per_process, growth_bytes : int
         When a process is replaced though nothing is wrong with it.
-    confinement : Confinement
+    sandbox : Sandbox
         As whom its processes run, and their limits. By default as the worker's own user.
     """
 
@@ -79,7 +80,7 @@ class Slot:
         show_timeout_s: float = 30.0,
         tasks_per_process: int = TASKS_PER_PROCESS,
         growth_bytes: int = GROWTH_BYTES,
-        confinement: Confinement = OWN_USER,
+        sandbox: Sandbox = OWN_USER,
     ) -> None:
         self.julia_version = ""
         self._runner = runner
@@ -92,7 +93,7 @@ class Slot:
         self._show_timeout_s = show_timeout_s
         self._tasks_per_process = tasks_per_process
         self._growth_bytes = growth_bytes
-        self._confinement = confinement
+        self._sandbox = sandbox
         self._process: JuliaProcess | None = None
         self._starting: asyncio.Task[JuliaProcess] | None = None
         self._background: set[asyncio.Task[None]] = set()
@@ -153,7 +154,7 @@ class Slot:
             log.exception("slot %d: running task %s failed here", self._index, job.task_id)
             if self._process is not None:
                 self._discard(self._process, "running a task in it failed", job)
-            return self._failed_at_once(endings.failed_here(error), retryable=True)
+            return self._failed_at_once(task_errors.failed_here(error), retryable=True)
         finally:
             self._stop = None
             self._free.set()
@@ -171,7 +172,7 @@ class Slot:
     async def close(self) -> None:
         """End the slot's processes, with the task that runs, and remove their folders."""
         self._closed = True
-        await self.stop_task(endings.worker_stops())
+        await self.stop_task(task_errors.worker_stops())
         await self._free.wait()
         starting, self._starting = self._starting, None
         if starting is not None:
@@ -181,7 +182,7 @@ class Slot:
             self._discard(self._process, "the slot closes")
         while self._background:
             await asyncio.gather(*self._background, return_exceptions=True)
-        await asyncio.to_thread(self._confinement.remove_depot)
+        await asyncio.to_thread(self._sandbox.remove_depot)
 
     # -- one task ------------------------------------------------------------------------
 
@@ -192,7 +193,7 @@ class Slot:
         on_progress: Callable[[float, str], None],
         on_log: Callable[[str, str], None],
     ) -> Report:
-        refused = check_code(job.code) if job.refused is None else endings.unreadable(job.refused)
+        refused = check_code(job.code) if job.refused is None else task_errors.unreadable(job.refused)
         if refused is not None:
             return self._failed_at_once(refused, retryable=False)
         number = next(self._numbers)
@@ -201,7 +202,7 @@ class Slot:
                 number, job.kind, job.code, job.code_sha256, job.entry, job.arguments, self._max_value_bytes
             )
         except (TypeError, ValueError, RecursionError) as error:
-            return self._failed_at_once(endings.invalid_arguments(error), retryable=False)
+            return self._failed_at_once(task_errors.invalid_arguments(error), retryable=False)
         limit = job.memory_limit_bytes or self._default_memory_limit_bytes
         for _ in range(_STARTS):
             process, used = await self._process_for(job, limit, stop)
@@ -225,8 +226,8 @@ class Slot:
             await self._after(process, job, ending)
             if not isinstance(ending, NeverStarted):
                 peak = attempt.memory.peak_bytes
-                return _report(ending, process.confinement, started_at, seconds, peak, process.julia_version)
-        never = endings.cannot_start(f"{_STARTS} processes ended before they took the task up")
+                return _report(ending, process.sandbox, started_at, seconds, peak, process.julia_version)
+        never = task_errors.cannot_start(f"{_STARTS} processes ended before they took the task up")
         return self._failed_at_once(never, retryable=True)
 
     async def _process_for(
@@ -238,7 +239,7 @@ class Slot:
             process = self._process
             if process is not None and process.alive:
                 if limit is not None and limit <= process.idle_bytes:
-                    return endings.memory_too_small(process.idle_bytes, limit), 0
+                    return task_errors.memory_too_small(process.idle_bytes, limit), 0
                 fits = limit is None or process.used_bytes < limit or process.resident_bytes() < limit
                 if fits and process.tainted_by in (None, job.code_sha256):
                     return process, process.used_bytes
@@ -256,7 +257,7 @@ class Slot:
                 failures += 1
                 log.warning("slot %d: julia did not start (%d/%d): %s", self._index, failures, _STARTS, error)
                 if failures == _STARTS:
-                    return endings.cannot_start(str(error)), 0
+                    return task_errors.cannot_start(str(error)), 0
                 await asyncio.wait({stop}, timeout=0.25 * 2**failures)
         return stop.result(), 0
 
@@ -294,7 +295,7 @@ class Slot:
             return "its successor is warm"
         if ending.left:
             return f"a task {ending.left}"
-        if ending.error is not None and process.confinement.limits.explain(ending.error) is not ending.error:
+        if ending.error is not None and process.sandbox.limits.explain(ending.error) is not ending.error:
             # What it holds is let go when Julia collects garbage: too late for the next task.
             return "a task ran into a limit of the operating system"
         if ending.children and process.living_descendants():
@@ -324,11 +325,11 @@ class Slot:
 
     async def _launch(self) -> JuliaProcess:
         try:
-            self._confinement.make_depot()
+            self._sandbox.make_depot()
             process = await JuliaProcess.start(
                 self._runner,
                 self._folder / f"slot-{self._index}-{next(self._serial)}",
-                self._confinement,
+                self._sandbox,
                 max_value_bytes=self._max_value_bytes,
                 timeout_s=self._start_timeout_s,
             )
@@ -375,12 +376,12 @@ class Slot:
 def check_code(code: str) -> ErrorInfo | None:
     """Why code cannot be given to Julia at all; None if it can."""
     if not code.strip():
-        return endings.invalid_source("the code is empty; write at least one expression")
+        return task_errors.invalid_source("the code is empty; write at least one expression")
     try:
         code.encode()
     except UnicodeEncodeError as error:
         line = code.count("\n", 0, error.start) + 1
-        return endings.invalid_source(
+        return task_errors.invalid_source(
             f"the code holds half of a character (U+{ord(code[error.start]):04X}) in line {line}, which is "
             "not valid Unicode; write the character anew",
             line,
@@ -389,7 +390,7 @@ def check_code(code: str) -> ErrorInfo | None:
 
 
 def _report(
-    ending: End | ErrorInfo, confinement: Confinement, started_at: float, seconds: float, peak: int, version: str
+    ending: End | ErrorInfo, sandbox: Sandbox, started_at: float, seconds: float, peak: int, version: str
 ) -> Report:
     value, error, retryable = None, None, True
     if isinstance(ending, ErrorInfo):
@@ -397,12 +398,12 @@ def _report(
     else:
         value, error, retryable, seconds = (
             _value(ending.value),
-            advise(confinement.explain(ending.error)) if ending.error else None,
+            advise(sandbox.explain(ending.error)) if ending.error else None,
             ending.retryable,
             ending.seconds,
         )
     if value is None and error is None:
-        error = endings.broken_frames("it sent an end with neither a value nor an error")
+        error = task_errors.broken_frames("it sent an end with neither a value nor an error")
     status = TaskStatus.FINISHED if error is None else TaskStatus.FAILED
     return Report(status, value, error, retryable, started_at, time.time(), seconds, peak, version)
 

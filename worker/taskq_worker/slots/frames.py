@@ -1,6 +1,6 @@
 """Frames: how a supervisor and a Julia process talk. ``docs/protocol.md`` describes them.
 
-The same constants stand in ``julia/wire.jl``; a test compares the three.
+The same constants stand in ``julia/runner/wire.jl``; a test compares the three.
 """
 
 from __future__ import annotations

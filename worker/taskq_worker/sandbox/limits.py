@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from taskq_kernel.messages import ErrorInfo
 from taskq_kernel.settings import Settings
-from taskq_worker.endings import size_text
+from taskq_worker.task_errors import size_text
 
 #: Where the runner finds its limits. It removes the variable before the first task.
 LIMITS_VARIABLE = "RUNNER_LIMITS"

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from enum import Enum, auto
 
 from taskq_kernel.messages import ErrorInfo
-from taskq_worker import endings
-from taskq_worker.frames import BYE, End, Evaluated, Message, Progress
-from taskq_worker.memory import MemoryWatch
-from taskq_worker.output import TaskOutput
-from taskq_worker.process import JuliaProcess
+from taskq_worker import task_errors
+from taskq_worker.slots.frames import BYE, End, Evaluated, Message, Progress
+from taskq_worker.slots.memory import MemoryWatch
+from taskq_worker.slots.output import TaskOutput
+from taskq_worker.slots.process import JuliaProcess
 
 
 class NeverStarted(Enum):
@@ -101,7 +101,7 @@ class Attempt:
             if not self._ending.done():
                 self._on_progress(message.fraction, message.message)
         elif isinstance(message, Evaluated):
-            error = endings.show_timed_out(message.type, message.seconds, self._show_timeout_s)
+            error = task_errors.show_timed_out(message.type, message.seconds, self._show_timeout_s)
             self._timers.append(self._loop.call_later(self._show_timeout_s, self.end, error))
         elif isinstance(message, End):
             self.end(message)
@@ -110,20 +110,20 @@ class Attempt:
         self._output.feed(stream, data)
 
     def on_broken(self, reason: str) -> None:
-        self.end(endings.broken_frames(reason))
+        self.end(task_errors.broken_frames(reason))
 
     def on_exit(self, status: int) -> None:
         if self._process.has_unread_request():
             self.end(NeverStarted.NEVER_STARTED)
         elif status == -signal.SIGXFSZ:
-            self.end(self._process.confinement.limits.file_too_large())
+            self.end(self._process.sandbox.limits.file_too_large())
         else:
-            self.end(endings.died(status, self._process.stderr_text()))
+            self.end(task_errors.died(status, self._process.stderr_text()))
 
     # -- its limits ----------------------------------------------------------------------
 
     def _timed_out(self, timeout_s: float) -> None:
-        self.end(endings.timed_out(timeout_s))
+        self.end(task_errors.timed_out(timeout_s))
 
     def _too_much_memory(self, used_bytes: int) -> None:
-        self.end(endings.memory_exceeded(used_bytes, self._limit_bytes or 0))
+        self.end(task_errors.memory_exceeded(used_bytes, self._limit_bytes or 0))

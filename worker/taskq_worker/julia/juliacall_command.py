@@ -14,10 +14,9 @@ from taskq_kernel.local.julia_project import (
     project_folder,
     read_juliacall,
 )
+from taskq_worker.julia.sources import JULIA_SOURCES
 
 CHILD = Path(__file__).parent / "juliacall_child.py"
-#: The folder with ``runner.jl``.
-JULIA_SOURCES = Path(__file__).parent / "julia"
 
 
 @dataclass(frozen=True)

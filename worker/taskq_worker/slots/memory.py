@@ -11,8 +11,8 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 
-from taskq_worker.descendants import read_proc
-from taskq_worker.process import JuliaProcess
+from taskq_worker.slots.descendants import read_proc
+from taskq_worker.slots.process import JuliaProcess
 
 #: How fast a process may take memory at the most, in bytes a second. The next look comes
 #: before the limit can be reached at that speed, within the bounds below.

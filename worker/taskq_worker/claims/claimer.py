@@ -19,8 +19,8 @@ from taskq_kernel.broker.client import SETTLE_S, Broker, Consumer
 from taskq_kernel.broker.delivery import Delivery
 from taskq_kernel.errors import BrokerUnreachable, MessageError, ServiceError, ServiceUnreachable
 from taskq_kernel.messages import TaskMessage, decode, named_task
-from taskq_worker.holding import Held, Holding, State
-from taskq_worker.pace import Pace
+from taskq_worker.claims.claim_ahead import ClaimAhead
+from taskq_worker.claims.claims import Claim, Claims, ClaimState
 from taskq_worker.service_api import ServiceApi
 
 log = logging.getLogger(__name__)
@@ -47,12 +47,12 @@ class _Waiting:
     refused: str | None = None
 
 
-class Intake:
+class Claimer:
     """Takes tasks for as long as there is room for them.
 
     Parameters
     ----------
-    broker, api, holding, pace
+    broker, api, claims, claim_ahead
         The worker's own.
     slots : int
         How many tasks the worker runs at once.
@@ -67,24 +67,24 @@ class Intake:
         self,
         broker: Broker,
         api: ServiceApi,
-        holding: Holding,
-        pace: Pace,
+        claims: Claims,
+        claim_ahead: ClaimAhead,
         *,
         slots: int,
         queues: list[str],
-        let_go: Callable[[Held], Awaitable[None]],
+        let_go: Callable[[Claim], Awaitable[None]],
     ) -> None:
         self._broker = broker
         self._api = api
-        self._holding = holding
-        self._pace = pace
+        self._claims = claims
+        self._claim_ahead = claim_ahead
         self._slots = slots
         self._let_go = let_go
         # All queues of the first priority, then all of the second, ...
         names = [name for level in zip(*map(broker.names.all_tasks, queues), strict=True) for name in level]
         self._in_hand: dict[str, deque[_Waiting]] = {name: deque() for name in names}
         self._consumers: list[Consumer] = [
-            broker.consumer(name, pace.prefetch, self._on_delivery) for name in names
+            broker.consumer(name, claim_ahead.prefetch, self._on_delivery) for name in names
         ]
         self._took_at: dict[str, float] = {}
         self._last_room = time.monotonic()
@@ -103,10 +103,10 @@ class Intake:
     @property
     def room(self) -> int:
         """How many more tasks may be claimed now."""
-        waiting, running = len(self._holding.ready), self._holding.count(State.RUNNING)
-        if self.paused or self.service_away or self._holding.full or len(self._holding) >= MOST_UNSETTLED:
+        waiting, running = len(self._claims.ready), self._claims.count(ClaimState.RUNNING)
+        if self.paused or self.service_away or self._claims.full or len(self._claims) >= MOST_UNSETTLED:
             return 0
-        return max(0, self._slots - self.replacing - running + self._pace.ahead - waiting)
+        return max(0, self._slots - self.replacing - running + self._claim_ahead.ahead - waiting)
 
     async def run(self) -> None:
         """Claim for ever."""
@@ -135,7 +135,7 @@ class Intake:
         if self.room:
             self._last_room = now
             for consumer in self._consumers:
-                consumer.set_prefetch(self._pace.prefetch)
+                consumer.set_prefetch(self._claim_ahead.prefetch)
                 if not consumer.active:
                     consumer.resume()
         elif self.paused or self.service_away or now - self._last_room > FULL_S:
@@ -150,13 +150,13 @@ class Intake:
     async def release_stale(self) -> None:
         """Give back claimed tasks that no slot will start soon."""
         limit = time.monotonic() - (0 if self.paused else STALE_S)
-        stale = [held for held in self._holding.ready if held.claimed_at <= limit]
+        stale = [claim for claim in self._claims.ready if claim.claimed_at <= limit]
         if not stale:
             return
-        for held in stale:
-            self._holding.forget(held)
+        for claim in stale:
+            self._claims.forget(claim)
         try:
-            await self._api.release([(held.task.id, held.attempt) for held in stale])
+            await self._api.release([(claim.task.id, claim.attempt) for claim in stale])
         except (ServiceUnreachable, ServiceError) as error:
             # The next heartbeat does not list them, and the service puts them back.
             log.debug("could not give back %d tasks: %s", len(stale), error)
@@ -215,12 +215,12 @@ class Intake:
         wanted = {waiting.task.id: waiting for waiting in batch}
         granted = await self._api.claim(list(wanted))
         for task_id, attempt in granted.items():
-            older = self._holding.get(task_id)
+            older = self._claims.get(task_id)
             if older is not None:
                 # Retried, or taken from this worker, before the next heartbeat could say so.
                 await self._let_go(older)
             message = wanted[task_id]
-            self._holding.add(Held(message.task, attempt, len(message.delivery.body), refused=message.refused))
+            self._claims.add(Claim(message.task, attempt, len(message.delivery.body), refused=message.refused))
         for waiting in batch:
             if waiting.refused is None:
                 waiting.delivery.ack()

@@ -18,7 +18,7 @@ from taskq_kernel.broker.client import Broker
 from taskq_kernel.domain import ValueKind
 from taskq_kernel.errors import BrokerUnreachable, ServiceError, ServiceUnreachable
 from taskq_kernel.messages import INLINE_VALUE_BYTES, OutcomeMessage, ValueInfo, encode
-from taskq_worker.holding import Held, Holding, State
+from taskq_worker.claims.claims import Claim, Claims, ClaimState
 from taskq_worker.service_api import ServiceApi
 
 log = logging.getLogger(__name__)
@@ -35,20 +35,20 @@ RETRY_S = 0.3
 
 
 class Outcomes:
-    """Publishes the outcomes of a holding."""
+    """Publishes the outcomes of what a worker has claimed."""
 
-    def __init__(self, broker: Broker, api: ServiceApi, holding: Holding) -> None:
+    def __init__(self, broker: Broker, api: ServiceApi, claims: Claims) -> None:
         self._broker = broker
         self._api = api
-        self._holding = holding
-        self._pending: list[Held] = []
+        self._claims = claims
+        self._pending: list[Claim] = []
         self._wake = asyncio.Event()
         broker.on_connect.append(self._connected)
 
-    def add(self, held: Held, outcome: OutcomeMessage) -> None:
+    def add(self, claim: Claim, outcome: OutcomeMessage) -> None:
         """A task is done; its outcome is on its way from now on."""
-        self._holding.set_outcome(held, outcome)
-        self._pending.append(held)
+        self._claims.set_outcome(claim, outcome)
+        self._pending.append(claim)
         self._wake.set()
 
     @property
@@ -59,25 +59,25 @@ class Outcomes:
     def repeat(self) -> None:
         """Publish again what should have been settled by now."""
         now = time.monotonic()
-        for held in self._holding:
-            if held.state is State.DONE and held.published_at is not None and now > _due_again(held):
-                held.published_at = None
-                self._pending.append(held)
+        for claim in self._claims:
+            if claim.state is ClaimState.DONE and claim.published_at is not None and now > _due_again(claim):
+                claim.published_at = None
+                self._pending.append(claim)
                 self._wake.set()
 
     async def _connected(self, _broker: Broker) -> None:
-        for held in self._holding:
-            held.published = min(held.published, 1)
+        for claim in self._claims:
+            claim.published = min(claim.published, 1)
 
-    def _batch(self) -> list[Held]:
+    def _batch(self) -> list[Claim]:
         """The oldest that wait, as many as are published at once."""
-        batch: list[Held] = []
+        batch: list[Claim] = []
         size = 0
-        for held in self._pending[:PUBLISH_BATCH]:
-            size += held.message_bytes + held.outcome_bytes
+        for claim in self._pending[:PUBLISH_BATCH]:
+            size += claim.message_bytes + claim.outcome_bytes
             if batch and size > PUBLISH_BYTES:
                 break
-            batch.append(held)
+            batch.append(claim)
         return batch
 
     async def run(self) -> None:
@@ -89,7 +89,7 @@ class Outcomes:
             while self._pending:
                 first = self._batch()
                 try:
-                    await self._publish([held for held in first if self._holding.holds(held)])
+                    await self._publish([claim for claim in first if self._claims.holds(claim)])
                 except (BrokerUnreachable, ServiceUnreachable) as error:
                     if not said:
                         log.warning(
@@ -101,17 +101,17 @@ class Outcomes:
                     said = False
                     del self._pending[: len(first)]  # others have come behind them meanwhile
 
-    async def _publish(self, batch: list[Held]) -> None:
-        bodies = [encode(await self._with_uploaded_value(held)) for held in batch]
+    async def _publish(self, batch: list[Claim]) -> None:
+        bodies = [encode(await self._with_uploaded_value(claim)) for claim in batch]
         await self._broker.publish(self._broker.names.outcomes, bodies)
         now = time.monotonic()
-        for held in batch:
-            held.published_at = now
-            held.published += 1
+        for claim in batch:
+            claim.published_at = now
+            claim.published += 1
 
-    async def _with_uploaded_value(self, held: Held) -> OutcomeMessage:
+    async def _with_uploaded_value(self, claim: Claim) -> OutcomeMessage:
         """The outcome, its value replaced by a reference if it is too large for a message."""
-        outcome = held.outcome
+        outcome = claim.outcome
         if outcome is None:
             raise AssertionError("a task that is done has an outcome")
         value = outcome.value
@@ -137,11 +137,11 @@ class Outcomes:
         else:
             reference = msgspec.structs.replace(value, data=msgspec.UNSET, ref=digest, size=len(data))
         shorter = msgspec.structs.replace(outcome, value=reference)
-        self._holding.set_outcome(held, shorter)
+        self._claims.set_outcome(claim, shorter)
         return shorter
 
 
-def _due_again(held: Held) -> float:
+def _due_again(claim: Claim) -> float:
     """When an outcome that was published is published again if it is not settled."""
-    wait_s: float = min(REPUBLISH_S * 2 ** min(held.published - 1, 10), REPUBLISH_MOST_S)
-    return (held.published_at or 0.0) + wait_s
+    wait_s: float = min(REPUBLISH_S * 2 ** min(claim.published - 1, 10), REPUBLISH_MOST_S)
+    return (claim.published_at or 0.0) + wait_s

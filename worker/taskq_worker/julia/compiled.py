@@ -21,9 +21,10 @@ from typing import TypeVar
 
 from taskq_kernel.errors import SetupError, TaskqError
 from taskq_kernel.local.processes import file_lock
-from taskq_worker.juliacall_command import JULIA_SOURCES, JuliacallCommand
-from taskq_worker.runner import JuliaCommand, julia_version
-from taskq_worker.trial import try_start
+from taskq_worker.julia.command import JuliaCommand, julia_version
+from taskq_worker.julia.juliacall_command import JuliacallCommand
+from taskq_worker.julia.sources import JULIA_SOURCES
+from taskq_worker.julia.trial import try_start
 
 log = logging.getLogger(__name__)
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from taskq_kernel.errors import SetupError
 from taskq_kernel.settings import Settings
-from taskq_worker.compiled import compile_ahead
-from taskq_worker.juliacall_command import JuliacallCommand
-from taskq_worker.runner import JuliaCommand, choose_runner
-from taskq_worker.trial import try_start
+from taskq_worker.julia.command import JuliaCommand, choose_runner
+from taskq_worker.julia.compiled import compile_ahead
+from taskq_worker.julia.juliacall_command import JuliacallCommand
+from taskq_worker.julia.trial import try_start
 
 log = logging.getLogger(__name__)
 

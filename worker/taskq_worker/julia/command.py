@@ -1,7 +1,7 @@
-"""Which program a slot runs, and what it finds in its environment.
+"""Which program a slot runs.
 
 Two kinds of process stand behind `RunnerCommand`: a ``julia`` executable, and a Python
-process that has loaded Julia as a library. Both run ``julia/runner.jl`` and speak the
+process that has loaded Julia as a library. Both run ``runner/runner.jl`` and speak the
 same frames.
 """
 
@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import functools
 import logging
-import os
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -23,22 +21,10 @@ from taskq_kernel.local import julia_project
 from taskq_kernel.local.julia import find_julia, thread_setting
 from taskq_kernel.local.julia_project import project_environment
 from taskq_kernel.settings import Settings
-from taskq_worker.juliacall_command import JULIA_SOURCES, JuliacallCommand, find_juliacall
+from taskq_worker.julia.juliacall_command import JuliacallCommand, find_juliacall
+from taskq_worker.julia.sources import JULIA_SOURCES
 
 log = logging.getLogger(__name__)
-
-#: Variables of the supervisor that tasks see too. Everything else stays out: what is not
-#: listed may be a token.
-PASSED_ON = (
-    "PATH",
-    "TZ",
-    "JULIA_LOAD_PATH",
-    "JULIA_PROJECT",
-    "JULIA_CPU_TARGET",
-    "OPENBLAS_CORETYPE",
-    "SSL_CERT_FILE",
-    "JULIA_SSL_CA_ROOTS_PATH",
-)
 
 
 class RunnerCommand(Protocol):
@@ -162,41 +148,3 @@ def julia_version(executable: str) -> tuple[int, int]:
     if version < (1, 5):
         raise SetupError(f"{executable!r} is Julia {found[1]}.{found[2]}, and taskq needs 1.5 or newer")
     return version
-
-
-def task_environment(home: Path, own: Mapping[str, str], supervisor: Mapping[str, str]) -> dict[str, str]:
-    """The whole environment of a Julia process.
-
-    Parameters
-    ----------
-    home : Path
-        The task's own folder: home, temporary folder and working directory in one.
-    own : mapping
-        What the `RunnerCommand` adds.
-    supervisor : mapping
-        The supervisor's environment, of which `PASSED_ON` is kept.
-    """
-    threads = own.get("JULIA_NUM_THREADS", "1").partition(",")[0]
-    kept = {name: supervisor[name] for name in PASSED_ON if name in supervisor}
-    return {
-        "PATH": os.defpath,
-        **kept,
-        "HOME": str(home),
-        "TMPDIR": str(home),
-        "LANG": "C.UTF-8",
-        "LC_ALL": "C.UTF-8",
-        "TERM": "dumb",
-        # One core per slot, for linear algebra too.
-        "OPENBLAS_NUM_THREADS": threads,
-        "OMP_NUM_THREADS": threads,
-        "MKL_NUM_THREADS": threads,
-        "JULIA_DEPOT_PATH": _depots(supervisor),
-        **own,
-    }
-
-
-def _depots(supervisor: Mapping[str, str]) -> str:
-    # Packages are found where the worker's user has them, not in the task's empty home.
-    # The empty entry at the end stands for Julia's own.
-    depots = supervisor.get("JULIA_DEPOT_PATH")
-    return depots if depots else f"{Path(supervisor.get('HOME') or '~').expanduser() / '.julia'}:"

@@ -1,0 +1,1 @@
+"""From a message to a claim, and from an outcome to the service that has it."""

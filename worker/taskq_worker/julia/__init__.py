@@ -1,0 +1,1 @@
+"""How Julia is found, compiled ahead and started; `runner/` is what runs in it."""

@@ -1,0 +1,1 @@
+"""A slot: one warm Julia process, and what runs in it."""
