@@ -157,7 +157,7 @@ class Sink:
         await self._consumer.unsubscribed()
         arrived, self._arrived = self._arrived, []
         for delivery in (*deliveries, *arrived):
-            delivery.give_back()
+            delivery.requeue()
         for pause_s in backoff():
             await asyncio.sleep(pause_s)
             try:
@@ -203,7 +203,7 @@ class Sink:
             try:
                 await self._broker.dead_letter(delivery, reason)
             except BrokerUnreachable:
-                delivery.give_back()
+                delivery.requeue()
 
         await asyncio.gather(*(move(delivery, reason) for delivery, reason in refused))
 
@@ -224,7 +224,7 @@ class Sink:
             return False
         for row in rows:
             reason = f"kept in the results database, where this release cannot read it: {row.reason}"
-            await self._broker.bury(row.body, self._broker.names.outcomes, reason)
+            await self._broker.dead_letter_body(row.body, self._broker.names.outcomes, reason)
         async with self._database_lock:
             await asyncio.to_thread(self._database.reported, rows)
         return True

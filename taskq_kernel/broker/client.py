@@ -203,10 +203,10 @@ class Broker:
 
     async def dead_letter(self, delivery: Delivery, reason: str) -> None:
         """Move a message that cannot be used to the dead-letter queue, with the reason."""
-        await self.bury(delivery.body, delivery.queue, reason)
+        await self.dead_letter_body(delivery.body, delivery.queue, reason)
         delivery.ack()
 
-    async def bury(self, body: bytes, queue: str, reason: str) -> None:
+    async def dead_letter_body(self, body: bytes, queue: str, reason: str) -> None:
         """Put a message that came through ``queue`` into the dead-letter queue, with the reason."""
         publisher = self._taking()
         headers = {REASON_HEADER: reason[:1000], "x-taskq-queue": queue}
@@ -409,12 +409,12 @@ class Consumer:
         def deliver(_raw: Any, method: Any, _properties: Any, body: bytes) -> None:
             delivery = Delivery(body, self.queue, method.delivery_tag, channel, self._in_hand)
             if not self._wanting:
-                delivery.give_back()
+                delivery.requeue()
                 return
             self._in_hand.add(delivery)
             if len(self._in_hand) >= self._subscribed_prefetch < self._prefetch and not self._in_hand.full:
                 # Messages have become smaller: ask for twice as many.
-                self._in_hand.fits = 2 * self._subscribed_prefetch
+                self._in_hand.expect(2 * self._subscribed_prefetch)
                 self._changed.set()
             self._on_delivery(delivery)
 

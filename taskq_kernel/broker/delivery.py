@@ -27,8 +27,8 @@ class Delivery:
             self.channel.raw.basic_ack(self.tag)
         self.in_hand.remove(self)
 
-    def give_back(self) -> None:
-        """Put it back into its queue."""
+    def requeue(self) -> None:
+        """Put it back into its queue, at its place."""
         if self.channel.is_open:
             self.channel.raw.basic_nack(self.tag, requeue=True)
         self.in_hand.remove(self)
@@ -71,8 +71,12 @@ class InHand:
             self.full, self.fits = True, len(self._deliveries)
             self._changed()
 
+    def expect(self, count: int) -> None:
+        """So many messages will fit: they have become smaller."""
+        self.fits = count
+
     def remove(self, delivery: Delivery) -> None:
-        """A message is acknowledged or given back."""
+        """A message is acknowledged or requeued."""
         if delivery not in self._deliveries:  # it was never taken, or its channel is gone
             return
         self._deliveries.remove(delivery)

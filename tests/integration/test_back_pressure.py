@@ -19,6 +19,7 @@ from taskq_worker import supervisor
 from taskq_worker.claims import claims
 from taskq_worker.julia.command import choose_runner
 from taskq_worker.sandbox.sandboxes import make_sandboxes
+from taskq_worker.service_api import ServiceApi
 
 from taskq_kernel import connect
 from taskq_kernel.broker import client as broker_client
@@ -191,8 +192,8 @@ def test_a_worker_that_cannot_bring_its_outcomes_starts_no_more_than_fit_and_giv
     async def work(scene: Callable[[], None], folder: Path) -> None:
         runner = choose_runner(settings)
         sandboxes = make_sandboxes(settings, runner, folder, 1)
-        transport = GraphQLTransport(stack.url, stack.token("worker"))
-        worker = supervisor.Supervisor(settings, broker, transport, runner, sandboxes, folder)
+        api = ServiceApi(GraphQLTransport(stack.url, stack.token("worker")), str(uuid4()))
+        worker = supervisor.Supervisor(settings, broker, api, runner, sandboxes, folder)
         running = asyncio.create_task(worker.run())
         try:
             await asyncio.to_thread(scene)

@@ -6,7 +6,8 @@ import msgspec
 import pytest
 from sample_messages import OUTCOME
 from taskq_worker.claims import claims as module
-from taskq_worker.claims.claims import CHUNK_CHARACTERS, CHUNKS_PER_HEARTBEAT, Claim, Claims, ClaimState
+from taskq_worker.claims.claim import CHUNK_CHARACTERS, CHUNKS_PER_HEARTBEAT, Claim, ClaimState
+from taskq_worker.claims.claims import Claims
 
 from taskq_kernel.domain import TaskKind
 from taskq_kernel.messages import SCHEMA, OutcomeMessage, TaskMessage

@@ -11,7 +11,8 @@ import msgspec
 import pytest
 from sample_messages import OUTCOME, TASK
 from taskq_worker.claims import outcomes as module
-from taskq_worker.claims.claims import Claim, Claims
+from taskq_worker.claims.claim import Claim
+from taskq_worker.claims.claims import Claims
 from taskq_worker.claims.outcomes import REPUBLISH_MOST_S, REPUBLISH_S, Outcomes
 
 from taskq_kernel.broker.names import Names

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 from store_lab import Lab
-from taskq_worker.claims.claims import Claim as WorkersClaim
+from taskq_worker.claims.claim import Claim as WorkersClaim
 from taskq_worker.slots.output import TaskOutput
 
 from taskq_kernel.errors import ServiceError

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 from taskq_worker import task_errors
-from taskq_worker.slots.slot import check_code
+from taskq_worker.slots.job import check_code
 
 SEGFAULT = """
 something the task printed

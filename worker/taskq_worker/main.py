@@ -6,6 +6,7 @@ import asyncio
 import logging
 import signal
 import sys
+import uuid
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from taskq_worker.julia.choice import choose_what_starts
 from taskq_worker.julia.command import RunnerCommand
 from taskq_worker.julia.compiled import RUNNERS
 from taskq_worker.sandbox.sandboxes import Sandboxes, make_sandboxes
+from taskq_worker.service_api import ServiceApi
 from taskq_worker.slots import descendants
 from taskq_worker.supervisor import Supervisor, slots_of
 
@@ -81,7 +83,8 @@ async def _work(
     broker = Broker(
         read_broker_url(settings), names, settings.queue_type, f"worker {settings.worker_name}", settings.ca_file
     )
-    supervisor = Supervisor(settings, broker, transport, runner, sandboxes, folder)
+    api = ServiceApi(transport, str(uuid.uuid4()))
+    supervisor = Supervisor(settings, broker, api, runner, sandboxes, folder)
     loop = asyncio.get_running_loop()
     for number in stop_signals():
         loop.add_signal_handler(number, supervisor.stop)

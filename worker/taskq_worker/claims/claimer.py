@@ -1,8 +1,8 @@
 """From the broker into the worker: take messages, claim their tasks, acknowledge.
 
 A message is acknowledged only after the service has answered the claim. A granted one is
-held from then on; a refused one (cancelled, already running, finished, deleted) is
-dropped. A worker that is full unsubscribes and gives back what it has in hand, so that no
+this worker's from then on; a refused one (cancelled, already running, finished, deleted) is
+dropped. A worker that is full unsubscribes and requeues what it has in hand, so that no
 message waits with it for long.
 """
 
@@ -12,15 +12,17 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from taskq_kernel.broker.client import SETTLE_S, Broker, Consumer
 from taskq_kernel.broker.delivery import Delivery
 from taskq_kernel.errors import BrokerUnreachable, MessageError, ServiceError, ServiceUnreachable
 from taskq_kernel.messages import TaskMessage, decode, named_task
+from taskq_worker.claims.claim import Claim, ClaimState
 from taskq_worker.claims.claim_ahead import ClaimAhead
-from taskq_worker.claims.claims import Claim, Claims, ClaimState
+from taskq_worker.claims.claims import Claims
 from taskq_worker.service_api import ServiceApi
 
 log = logging.getLogger(__name__)
@@ -52,14 +54,14 @@ class Claimer:
 
     Parameters
     ----------
-    broker, api, claims, claim_ahead
+    broker, api, claims
         The worker's own.
     slots : int
         How many tasks the worker runs at once.
     queues : list of str
         The users' names of the queues it serves.
-    let_go : callable
-        Called with an attempt that is still held when a later one of the same task is
+    stop_attempt : callable
+        Called with an attempt that is still this worker's when a later one of the same task is
         granted: it must run no longer.
     """
 
@@ -68,56 +70,83 @@ class Claimer:
         broker: Broker,
         api: ServiceApi,
         claims: Claims,
-        claim_ahead: ClaimAhead,
         *,
         slots: int,
         queues: list[str],
-        let_go: Callable[[Claim], Awaitable[None]],
+        stop_attempt: Callable[[Claim], Awaitable[None]],
     ) -> None:
         self._broker = broker
         self._api = api
         self._claims = claims
-        self._claim_ahead = claim_ahead
+        self._claim_ahead = ClaimAhead(slots)
         self._slots = slots
-        self._let_go = let_go
+        self._stop_attempt = stop_attempt
         # All queues of the first priority, then all of the second, ...
         names = [name for level in zip(*map(broker.names.all_tasks, queues), strict=True) for name in level]
         self._in_hand: dict[str, deque[_Waiting]] = {name: deque() for name in names}
         self._consumers: list[Consumer] = [
-            broker.consumer(name, claim_ahead.prefetch, self._on_delivery) for name in names
+            broker.consumer(name, self._claim_ahead.prefetch, self._on_delivery) for name in names
         ]
         self._took_at: dict[str, float] = {}
         self._last_room = time.monotonic()
         self._dead_letters: set[asyncio.Future[None]] = set()
         #: True once the worker drains: nothing more is taken.
-        self.paused = False
+        self._draining = False
         #: Slots whose Julia is being replaced.
-        self.replacing = 0
-        #: True from a claim that failed until the next heartbeat that was answered.
-        self.service_away = False
+        self._slots_away = 0
+        #: True from a claim that failed until the service has answered again.
+        self._service_away = False
         #: Set whenever a message came or room was made.
-        self.wake = asyncio.Event()
-        #: Set whenever a claimed task waits for a slot.
-        self.ready = asyncio.Event()
+        self._wake = asyncio.Event()
+
+    def look(self) -> None:
+        """There may be room, or there may be none any more: look soon."""
+        self._wake.set()
+
+    def service_answered(self) -> None:
+        """The service is there: claim again, where a claim has failed."""
+        if self._service_away:
+            self._service_away = False
+            self.look()
+
+    @contextmanager
+    def without_slot(self) -> Iterator[None]:
+        """Claim nothing for one of the slots meanwhile: its Julia is being replaced."""
+        self._slots_away += 1
+        try:
+            yield
+        finally:
+            self._slots_away -= 1
+            self.look()
+
+    @contextmanager
+    def occupied_by(self, claim: Claim) -> Iterator[None]:
+        """A slot is occupied by this task meanwhile; how long that takes decides about claiming ahead."""
+        self._claim_ahead.started(claim)
+        try:
+            yield
+        finally:
+            self._claim_ahead.ended(claim)
+            self.look()
 
     @property
     def room(self) -> int:
         """How many more tasks may be claimed now."""
-        waiting, running = len(self._claims.ready), self._claims.count(ClaimState.RUNNING)
-        if self.paused or self.service_away or self._claims.full or len(self._claims) >= MOST_UNSETTLED:
+        waiting, running = self._claims.waiting, self._claims.count(ClaimState.RUNNING)
+        if self._draining or self._service_away or self._claims.full or len(self._claims) >= MOST_UNSETTLED:
             return 0
-        return max(0, self._slots - self.replacing - running + self._claim_ahead.ahead - waiting)
+        return max(0, self._slots - self._slots_away - running + self._claim_ahead.ahead - waiting)
 
     async def run(self) -> None:
         """Claim for ever."""
         while True:
-            await self.wake.wait()
-            self.wake.clear()
-            self.adjust()
+            await self._wake.wait()
+            self._wake.clear()
+            self._adjust()
             batch = self._take(min(self.room, CLAIM_BATCH))
             if not batch:
                 if any(self._in_hand.values()) and self.room:
-                    asyncio.get_running_loop().call_later(SETTLE_S, self.wake.set)
+                    asyncio.get_running_loop().call_later(SETTLE_S, self._wake.set)
                 continue
             try:
                 await self._claim(batch)
@@ -125,12 +154,12 @@ class Claimer:
                 # No message stays in hand meanwhile: back into the queue, and unsubscribe.
                 log.debug("cannot claim %d tasks: %s", len(batch), error)
                 for waiting in batch:
-                    waiting.delivery.give_back()
-                self.service_away = True
-            self.wake.set()
+                    waiting.delivery.requeue()
+                self._service_away = True
+            self._wake.set()
 
-    def adjust(self) -> None:
-        """Subscribe, unsubscribe, and give back, as the room asks for."""
+    def _adjust(self) -> None:
+        """Subscribe, unsubscribe, and requeue, as the room asks for."""
         now = time.monotonic()
         if self.room:
             self._last_room = now
@@ -138,18 +167,18 @@ class Claimer:
                 consumer.set_prefetch(self._claim_ahead.prefetch)
                 if not consumer.active:
                     consumer.resume()
-        elif self.paused or self.service_away or now - self._last_room > FULL_S:
+        elif self._draining or self._service_away or now - self._last_room > FULL_S:
             for consumer in self._consumers:
                 if consumer.active:
                     consumer.pause()
             for in_hand in self._in_hand.values():
                 for waiting in in_hand:
-                    waiting.delivery.give_back()
+                    waiting.delivery.requeue()
                 in_hand.clear()
 
     async def release_stale(self) -> None:
         """Give back claimed tasks that no slot will start soon."""
-        limit = time.monotonic() - (0 if self.paused else STALE_S)
+        limit = time.monotonic() - (0 if self._draining else STALE_S)
         stale = [claim for claim in self._claims.ready if claim.claimed_at <= limit]
         if not stale:
             return
@@ -163,8 +192,8 @@ class Claimer:
 
     async def close(self) -> None:
         """Unsubscribe; every message in hand goes back to its queue."""
-        self.paused = True
-        self.adjust()
+        self._draining = True
+        self._adjust()
         for consumer in self._consumers:
             await consumer.close()
 
@@ -178,14 +207,14 @@ class Claimer:
                 return
             waiting = _Waiting(delivery, task, error.reason)
         self._in_hand[delivery.queue].append(waiting)
-        self.wake.set()
+        self._wake.set()
 
     def _dead_letter(self, delivery: Delivery, reason: str) -> None:
         async def move() -> None:
             try:
                 await self._broker.dead_letter(delivery, reason)
             except BrokerUnreachable:
-                delivery.give_back()
+                delivery.requeue()
 
         task = asyncio.ensure_future(move())
         self._dead_letters.add(task)
@@ -218,7 +247,7 @@ class Claimer:
             older = self._claims.get(task_id)
             if older is not None:
                 # Retried, or taken from this worker, before the next heartbeat could say so.
-                await self._let_go(older)
+                await self._stop_attempt(older)
             message = wanted[task_id]
             self._claims.add(Claim(message.task, attempt, len(message.delivery.body), refused=message.refused))
         for waiting in batch:
@@ -226,4 +255,3 @@ class Claimer:
                 waiting.delivery.ack()
             else:
                 self._dead_letter(waiting.delivery, waiting.refused)
-        self.ready.set()

@@ -18,7 +18,8 @@ from taskq_kernel.broker.client import Broker
 from taskq_kernel.domain import ValueKind
 from taskq_kernel.errors import BrokerUnreachable, ServiceError, ServiceUnreachable
 from taskq_kernel.messages import INLINE_VALUE_BYTES, OutcomeMessage, ValueInfo, encode
-from taskq_worker.claims.claims import Claim, Claims, ClaimState
+from taskq_worker.claims.claim import Claim, ClaimState
+from taskq_worker.claims.claims import Claims
 from taskq_worker.service_api import ServiceApi
 
 log = logging.getLogger(__name__)
@@ -61,13 +62,13 @@ class Outcomes:
         now = time.monotonic()
         for claim in self._claims:
             if claim.state is ClaimState.DONE and claim.published_at is not None and now > _due_again(claim):
-                claim.published_at = None
+                claim.publish_again()
                 self._pending.append(claim)
                 self._wake.set()
 
     async def _connected(self, _broker: Broker) -> None:
         for claim in self._claims:
-            claim.published = min(claim.published, 1)
+            claim.broker_was_lost()
 
     def _batch(self) -> list[Claim]:
         """The oldest that wait, as many as are published at once."""
@@ -106,8 +107,7 @@ class Outcomes:
         await self._broker.publish(self._broker.names.outcomes, bodies)
         now = time.monotonic()
         for claim in batch:
-            claim.published_at = now
-            claim.published += 1
+            claim.was_published(now)
 
     async def _with_uploaded_value(self, claim: Claim) -> OutcomeMessage:
         """The outcome, its value replaced by a reference if it is too large for a message."""

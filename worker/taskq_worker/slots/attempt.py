@@ -9,6 +9,7 @@ from enum import Enum, auto
 
 from taskq_kernel.messages import ErrorInfo
 from taskq_worker import task_errors
+from taskq_worker.slots.boundary import relayed
 from taskq_worker.slots.frames import BYE, End, Evaluated, Message, Progress
 from taskq_worker.slots.memory import MemoryWatch
 from taskq_worker.slots.output import TaskOutput
@@ -65,11 +66,11 @@ class Attempt:
         self._loop = asyncio.get_running_loop()
         self._ending: asyncio.Future[Ending] = self._loop.create_future()
         self._timers: list[asyncio.TimerHandle] = []
-        self.memory = MemoryWatch(process, memory_limit_bytes, self._too_much_memory)
+        self.memory = MemoryWatch(process, memory_limit_bytes, self._too_much_memory, lambda: relayed(self._ending))
 
     async def run(self, frame: bytes, used_bytes: int) -> Ending:
         """Send the task's frame and wait until it has ended, one way or another."""
-        self._process.listener = self
+        self._process.attach(self)
         if self._timeout_s is not None:
             self._timers.append(self._loop.call_later(self._timeout_s, self._timed_out, self._timeout_s))
         self.memory.start(used_bytes)
@@ -80,8 +81,7 @@ class Attempt:
             for timer in self._timers:
                 timer.cancel()
             self.memory.stop()
-            self._process.drain_output()
-            self._process.listener = None
+            self._process.detach()
             self._output.finish()
 
     def end(self, ending: Ending) -> None:
@@ -99,7 +99,8 @@ class Attempt:
                 self.on_broken("it sent a frame of another task")
         elif isinstance(message, Progress):
             if not self._ending.done():
-                self._on_progress(message.fraction, message.message)
+                with relayed(self._ending):
+                    self._on_progress(message.fraction, message.message)
         elif isinstance(message, Evaluated):
             error = task_errors.show_timed_out(message.type, message.seconds, self._show_timeout_s)
             self._timers.append(self._loop.call_later(self._show_timeout_s, self.end, error))
@@ -107,18 +108,20 @@ class Attempt:
             self.end(message)
 
     def on_output(self, stream: str, data: bytes) -> None:
-        self._output.feed(stream, data)
+        with relayed(self._ending):
+            self._output.feed(stream, data)
 
     def on_broken(self, reason: str) -> None:
         self.end(task_errors.broken_frames(reason))
 
     def on_exit(self, status: int) -> None:
-        if self._process.has_unread_request():
-            self.end(NeverStarted.NEVER_STARTED)
-        elif status == -signal.SIGXFSZ:
-            self.end(self._process.sandbox.limits.file_too_large())
-        else:
-            self.end(task_errors.died(status, self._process.stderr_text()))
+        with relayed(self._ending):
+            if self._process.has_unread_request():
+                self.end(NeverStarted.NEVER_STARTED)
+            elif status == -signal.SIGXFSZ:
+                self.end(self._process.sandbox.limits.file_too_large())
+            else:
+                self.end(task_errors.died(status, self._process.stderr_text()))
 
     # -- its limits ----------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ import msgspec
 
 from taskq_kernel.domain import TaskKind, TaskStatus
 from taskq_kernel.messages import ErrorInfo, ValueInfo
+from taskq_worker import task_errors
 
 
 @dataclass(frozen=True)
@@ -36,12 +37,29 @@ class Job:
     @property
     def code_sha256(self) -> str:
         """SHA-256 of the code as UTF-8, in hexadecimal."""
-        return _sha256(self.code)
+        return sha256_of(self.code)
 
 
 @functools.lru_cache(maxsize=64)
-def _sha256(code: str) -> str:
+def sha256_of(code: str) -> str:
+    """SHA-256 of code as UTF-8, in hexadecimal."""
     return hashlib.sha256(code.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def check_code(code: str) -> ErrorInfo | None:
+    """Why code cannot be given to Julia at all; None if it can."""
+    if not code.strip():
+        return task_errors.invalid_source("the code is empty; write at least one expression")
+    try:
+        code.encode()
+    except UnicodeEncodeError as error:
+        line = code.count("\n", 0, error.start) + 1
+        return task_errors.invalid_source(
+            f"the code holds half of a character (U+{ord(code[error.start]):04X}) in line {line}, which is "
+            "not valid Unicode; write the character anew",
+            line,
+        )
+    return None
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 
 from taskq_worker.slots.descendants import read_proc
 from taskq_worker.slots.process import JuliaProcess
@@ -36,13 +36,22 @@ class MemoryWatch:
         Where the task has to be ended; None: nowhere.
     on_exceeded : callable
         Takes how much was in use when the limit was found exceeded.
+    guard : callable
+        Makes what each look happens in: a watch that fails must not end unheard.
     """
 
-    def __init__(self, process: JuliaProcess, limit_bytes: int | None, on_exceeded: Callable[[int], None]) -> None:
+    def __init__(
+        self,
+        process: JuliaProcess,
+        limit_bytes: int | None,
+        on_exceeded: Callable[[int], None],
+        guard: Callable[[], AbstractContextManager[None]],
+    ) -> None:
         self.peak_bytes = 0
         self._process = process
         self._limit_bytes = limit_bytes
         self._on_exceeded = on_exceeded
+        self._guard = guard
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._began = 0.0
@@ -65,14 +74,15 @@ class MemoryWatch:
         self.peak_bytes = max(self.peak_bytes, used)
 
     def _look(self) -> None:
-        self._process.check_frames()
-        used = self._process.tree_resident_bytes()
-        self.peak_bytes = max(self.peak_bytes, used)
-        if self._limit_bytes is not None and used > self._limit_bytes:
-            self._timer = None
-            self._on_exceeded(used)
-        else:
-            self._timer = self._loop.call_later(self._interval(used), self._look)
+        with self._guard():
+            self._process.check_frames()
+            used = self._process.tree_resident_bytes()
+            self.peak_bytes = max(self.peak_bytes, used)
+            if self._limit_bytes is not None and used > self._limit_bytes:
+                self._timer = None
+                self._on_exceeded(used)
+            else:
+                self._timer = self._loop.call_later(self._interval(used), self._look)
 
     def _interval(self, used_bytes: int) -> float:
         if self._limit_bytes is None:

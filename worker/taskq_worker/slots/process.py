@@ -95,8 +95,8 @@ class JuliaProcess:
         self.tasks = 0
         self.tainted_by: str | None = None
         self.seen: dict[int, int] = {}
-        self.listener: Listener | None = None
-        self.on_idle_death: Callable[[JuliaProcess], None] | None = None
+        self._listener: Listener | None = None
+        self._on_idle_death: Callable[[JuliaProcess], None] | None = None
         self._loop = asyncio.get_running_loop()
         self._frames = FrameReader(max_value_bytes + SLACK_BYTES)
         self._fds: dict[str, int] = {}
@@ -199,6 +199,32 @@ class JuliaProcess:
     # -- talking -------------------------------------------------------------------------
 
     @property
+    def busy(self) -> bool:
+        """Whether somebody listens to it, for a task runs in it."""
+        return self._listener is not None
+
+    def attach(self, listener: Listener) -> None:
+        """Tell a listener what it does, until `detach`."""
+        self._listener = listener
+
+    def detach(self) -> None:
+        """Tell the listener what is in the pipes still, and nothing more."""
+        self.drain_output()
+        self._listener = None
+
+    def watch_idle(self, on_death: Callable[[JuliaProcess], None]) -> None:
+        """Call this if it dies, or closes its pipe, while nobody listens."""
+        self._on_idle_death = on_death
+
+    def count_task(self) -> None:
+        """It has run one task more."""
+        self.tasks += 1
+
+    def taint(self, code_sha256: str) -> None:
+        """A definition has changed it: from now on it may run no other code."""
+        self.tainted_by = code_sha256
+
+    @property
     def alive(self) -> bool:
         """Whether it can be given a task."""
         return not self._exited.done() and "frames" in self._fds and self._process is not None
@@ -249,8 +275,8 @@ class JuliaProcess:
         if kind == HELLO:
             if not self._hello.done() and isinstance(message, Hello):
                 self._hello.set_result(message)
-        elif self.listener is not None:
-            self.listener.on_message(kind, message)
+        elif self._listener is not None:
+            self._listener.on_message(kind, message)
 
     def check_frames(self) -> None:
         """Notice a frame whose rest does not come. To be called now and then while a task runs."""
@@ -261,16 +287,16 @@ class JuliaProcess:
         self._close_fd("frames")
         if self._exited.done():
             return
-        if self.listener is None:
-            if self.on_idle_death is not None and self._hello.done():
-                self.on_idle_death(self)
+        if self._listener is None:
+            if self._on_idle_death is not None and self._hello.done():
+                self._on_idle_death(self)
         else:
             # A process that exits closes its pipe first, and that is the better reason.
             self._loop.call_later(0.2, self._report_break, reason)
 
     def _report_break(self, reason: str) -> None:
-        if self.listener is not None and not self._exited.done():
-            self.listener.on_broken(reason)
+        if self._listener is not None and not self._exited.done():
+            self._listener.on_broken(reason)
 
     def _read_output(self, stream: str) -> bool:
         data = self._read(stream)
@@ -282,8 +308,8 @@ class JuliaProcess:
         if stream == "stderr":
             self._stderr += data
             del self._stderr[:-_STDERR_BYTES]
-        if self.listener is not None:
-            self.listener.on_output(stream, data)
+        if self._listener is not None:
+            self._listener.on_output(stream, data)
         return True
 
     def drain_output(self) -> None:
@@ -343,14 +369,14 @@ class JuliaProcess:
         descendants.forget_child(self.pid)
         self._close_fd("exit")
         self._close_fd("frames")
-        if self.listener is not None:
-            self.listener.on_exit(self._process.returncode)
-        elif self.on_idle_death is not None and self._hello.done():
-            self.on_idle_death(self)
+        if self._listener is not None:
+            self._listener.on_exit(self._process.returncode)
+        elif self._on_idle_death is not None and self._hello.done():
+            self._on_idle_death(self)
 
     async def end(self) -> None:
         """End it and everything it started; remove its folder. Safe to call twice."""
-        self.on_idle_death = None
+        self._on_idle_death = None
         if self._process is not None:
             if not self._exited.done():
                 await descendants.end_tree(self.pid, self.seen)
@@ -359,7 +385,7 @@ class JuliaProcess:
                     log.error("julia process %d does not die", self.pid)
             pipes = [fd for name, fd in self._fds.items() if name in ("stdout", "stderr")]
             await descendants.end_orphans(self.folder, self.seen, pipes, self.sandbox.user)
-        self.listener = None
+        self._listener = None
         if self._poll is not None:
             self._poll.cancel()
         for name in list(self._fds):

@@ -12,18 +12,19 @@ from typing import Any
 
 from taskq_kernel.domain import TaskKind, TaskStatus
 from taskq_kernel.errors import SetupError
-from taskq_kernel.messages import ErrorInfo, ValueInfo
+from taskq_kernel.messages import ErrorInfo
 from taskq_worker import task_errors
-from taskq_worker.julia.advice import advise
 from taskq_worker.julia.command import RunnerCommand
 from taskq_worker.sandbox.sandbox import OWN_USER, Sandbox
 from taskq_worker.slots import descendants
 from taskq_worker.slots.attempt import Attempt, Ending, NeverStarted
+from taskq_worker.slots.boundary import error_boundary
 from taskq_worker.slots.folder import remove_folder
-from taskq_worker.slots.frames import End, Value, run_frame
-from taskq_worker.slots.job import Job, Report
+from taskq_worker.slots.frames import End, run_frame
+from taskq_worker.slots.job import Job, Report, check_code
 from taskq_worker.slots.output import TaskOutput
 from taskq_worker.slots.process import JuliaProcess
+from taskq_worker.slots.report import report_of
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +85,7 @@ class Slot:
     ) -> None:
         self.julia_version = ""
         self._runner = runner
-        self._index = index
+        self.index = index
         self._folder = folder
         self._max_log_bytes = max_log_bytes
         self._max_value_bytes = max_value_bytes
@@ -139,25 +140,31 @@ class Slot:
             Everything printed before the end has been handed on when this returns.
         """
         if self._stop is not None:
-            raise RuntimeError(f"slot {self._index} runs a task already")
+            raise RuntimeError(f"slot {self.index} runs a task already")
         self._stop = asyncio.get_running_loop().create_future()
         self._free.clear()
+        reports: list[Report] = []
+
+        def failed(error: Exception) -> None:
+            if self._process is not None:
+                self._discard(self._process, "running a task in it failed", job)
+            reports.append(self.failed_report(error))
+
         try:
-            return await self._run(job, self._stop, on_progress, on_log)
+            with error_boundary(self.index, f"running task {job.task_id}", failed):
+                reports.append(await self._run(job, self._stop, on_progress, on_log))
         except asyncio.CancelledError:
             if self._process is not None:
                 self._discard(self._process, "its task was given up")
             raise
-        except Exception as error:
-            # A full disk, a folder that the task has locked, a mistake of ours: it is this attempt's
-            # and this process's end, and not the worker's.
-            log.exception("slot %d: running task %s failed here", self._index, job.task_id)
-            if self._process is not None:
-                self._discard(self._process, "running a task in it failed", job)
-            return self._failed_at_once(task_errors.failed_here(error), retryable=True)
         finally:
             self._stop = None
             self._free.set()
+        return reports[0]
+
+    def failed_report(self, error: Exception) -> Report:
+        """The report on an attempt that the worker, and not the task, has failed."""
+        return self._failed_at_once(task_errors.failed_here(error), retryable=True)
 
     async def stop_task(self, error: ErrorInfo) -> None:
         """End the running task: its `run` reports FAILED with this error.
@@ -226,7 +233,7 @@ class Slot:
             await self._after(process, job, ending)
             if not isinstance(ending, NeverStarted):
                 peak = attempt.memory.peak_bytes
-                return _report(ending, process.sandbox, started_at, seconds, peak, process.julia_version)
+                return report_of(ending, process.sandbox, started_at, seconds, peak, process.julia_version)
         never = task_errors.cannot_start(f"{_STARTS} processes ended before they took the task up")
         return self._failed_at_once(never, retryable=True)
 
@@ -255,7 +262,7 @@ class Slot:
                 starting.result()
             except SetupError as error:
                 failures += 1
-                log.warning("slot %d: julia did not start (%d/%d): %s", self._index, failures, _STARTS, error)
+                log.warning("slot %d: julia did not start (%d/%d): %s", self.index, failures, _STARTS, error)
                 if failures == _STARTS:
                     return task_errors.cannot_start(str(error)), 0
                 await asyncio.wait({stop}, timeout=0.25 * 2**failures)
@@ -266,15 +273,18 @@ class Slot:
 
         However the task ended is known by now, and stays so, whatever goes wrong here.
         """
-        try:
+        ended: list[asyncio.Task[None]] = []
+
+        def failed(error: Exception) -> None:
+            ended.append(self._discard(process, f"it cannot be made ready for the next task: {error}", job))
+
+        with error_boundary(self.index, f"making ready after task {job.task_id}", failed):
             await self._keep_or_discard(process, job, ending)
-        except Exception as error:
-            if not isinstance(error, OSError):  # a full disk, a folder that the task has locked
-                log.exception("slot %d: after task %s", self._index, job.task_id)
-            await asyncio.shield(self._discard(process, f"it cannot be made ready for the next task: {error}", job))
+        for discarded in ended:
+            await asyncio.shield(discarded)
 
     async def _keep_or_discard(self, process: JuliaProcess, job: Job, ending: Ending) -> None:
-        process.tasks += 1
+        process.count_task()
         reason = self._why_not_keep(process, job, ending)
         if reason:
             # Ended before the task counts as ended: nothing that it left running goes on.
@@ -304,7 +314,7 @@ class Slot:
             return f"a task {ending.tainted}"
         if ending.tainted:
             # A sweep may go on in it: what changed the process is its own definition.
-            process.tainted_by = job.code_sha256
+            process.taint(job.code_sha256)
         return ""
 
     def _failed_at_once(self, error: ErrorInfo, *, retryable: bool) -> Report:
@@ -328,7 +338,7 @@ class Slot:
             self._sandbox.make_depot()
             process = await JuliaProcess.start(
                 self._runner,
-                self._folder / f"slot-{self._index}-{next(self._serial)}",
+                self._folder / f"slot-{self.index}-{next(self._serial)}",
                 self._sandbox,
                 max_value_bytes=self._max_value_bytes,
                 timeout_s=self._start_timeout_s,
@@ -337,16 +347,16 @@ class Slot:
             raise SetupError(f"Julia cannot be started: {error}") from error
         old, self._process = self._process, process
         self.julia_version = process.julia_version
-        process.on_idle_death = self._on_idle_death
-        log.debug("slot %d: julia %s ready, process %d", self._index, process.julia_version, process.pid)
-        if old is not None and old.listener is None:  # else its task's end ends it
+        process.watch_idle(self._on_idle_death)
+        log.debug("slot %d: julia %s ready, process %d", self.index, process.julia_version, process.pid)
+        if old is not None and not old.busy:  # else its task's end ends it
             self._spawn(old.end())
         return process
 
     def _renew(self, process: JuliaProcess) -> None:
         """Start a successor; this process serves until it is warm."""
         if not self._closed and (self._starting is None or self._starting.done()):
-            log.info("slot %d: renewing julia after %d tasks", self._index, process.tasks)
+            log.info("slot %d: renewing julia after %d tasks", self.index, process.tasks)
             self._begin_start()
 
     def _discard(self, process: JuliaProcess, reason: str, job: Job | None = None) -> asyncio.Task[None]:
@@ -355,7 +365,7 @@ class Slot:
             self._process = None
         if not self._closed:
             of = f" (task {job.task_id})" if job is not None else ""
-            log.info("slot %d: replacing julia: %s%s", self._index, reason, of)
+            log.info("slot %d: replacing julia: %s%s", self.index, reason, of)
         return self._spawn(self._replace(process))
 
     async def _replace(self, process: JuliaProcess) -> None:
@@ -371,54 +381,6 @@ class Slot:
         self._background.add(task)
         task.add_done_callback(self._background.discard)
         return task
-
-
-def check_code(code: str) -> ErrorInfo | None:
-    """Why code cannot be given to Julia at all; None if it can."""
-    if not code.strip():
-        return task_errors.invalid_source("the code is empty; write at least one expression")
-    try:
-        code.encode()
-    except UnicodeEncodeError as error:
-        line = code.count("\n", 0, error.start) + 1
-        return task_errors.invalid_source(
-            f"the code holds half of a character (U+{ord(code[error.start]):04X}) in line {line}, which is "
-            "not valid Unicode; write the character anew",
-            line,
-        )
-    return None
-
-
-def _report(
-    ending: End | ErrorInfo, sandbox: Sandbox, started_at: float, seconds: float, peak: int, version: str
-) -> Report:
-    value, error, retryable = None, None, True
-    if isinstance(ending, ErrorInfo):
-        error = ending
-    else:
-        value, error, retryable, seconds = (
-            _value(ending.value),
-            advise(sandbox.explain(ending.error)) if ending.error else None,
-            ending.retryable,
-            ending.seconds,
-        )
-    if value is None and error is None:
-        error = task_errors.broken_frames("it sent an end with neither a value nor an error")
-    status = TaskStatus.FINISHED if error is None else TaskStatus.FAILED
-    return Report(status, value, error, retryable, started_at, time.time(), seconds, peak, version)
-
-
-def _value(value: Value | None) -> ValueInfo | None:
-    if value is None:
-        return None
-    return ValueInfo(
-        kind=value.kind,
-        type=value.type,
-        text=value.text,
-        data=value.data,
-        size=len(bytes(value.data)),
-        note=value.note,
-    )
 
 
 def _retrieve(task: asyncio.Task[JuliaProcess]) -> None:

@@ -1,0 +1,128 @@
+"""A claimed task: what runs, what it has said so far, and how it ended."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Any
+
+import msgspec
+
+from taskq_kernel.messages import LogChunk, OutcomeMessage, TaskMessage
+
+#: Longest text of one log chunk; a longer piece of output becomes several.
+CHUNK_CHARACTERS = 32 * 1024
+#: What a heartbeat carries at most of one task's output; the rest follows with the next.
+CHUNKS_PER_HEARTBEAT = 16
+
+
+class ClaimState(Enum):
+    """Where a claimed task stands within the worker."""
+
+    READY = auto()
+    RUNNING = auto()
+    DONE = auto()
+
+
+@dataclass(eq=False)
+class Claim:
+    """A task that this worker has claimed."""
+
+    task: TaskMessage
+    attempt: int
+    #: Lengths of the task's message, and of what its outcome adds to it.
+    message_bytes: int = 0
+    outcome_bytes: int = 0
+    #: Why it cannot be run, where its message could not be read.
+    refused: str | None = None
+    state: ClaimState = ClaimState.READY
+    claimed_at: float = field(default_factory=time.monotonic)
+    progress: tuple[float, str] | None = None
+    outcome: OutcomeMessage | None = None
+    #: When the broker last confirmed the outcome, on the monotonic clock; None while it is to be published.
+    published_at: float | None = None
+    #: How often it was confirmed, as far as the broker can still have it.
+    published: int = 0
+    #: Output that the service has not got yet.
+    logs: list[LogChunk] = field(default_factory=list)
+    _next_seq: int = 1
+    _sent_seq: int = 0
+    _reported_progress: tuple[float, str] | None = None
+
+    def start(self) -> None:
+        """A slot takes it up."""
+        self.state = ClaimState.RUNNING
+
+    def set_progress(self, fraction: float, message: str) -> None:
+        """Keep how far the task says it is, for the next heartbeat."""
+        self.progress = (fraction, message)
+
+    def add_output(self, stream: str, text: str) -> None:
+        """Keep what the task printed until the next heartbeat or its outcome takes it."""
+        # A chunk that is on its way must not grow: the service knows it by its number.
+        if self.logs and self.logs[-1].seq > self._sent_seq and self.logs[-1].stream == stream:
+            last = self.logs[-1]
+            if len(last.text) + len(text) <= CHUNK_CHARACTERS:
+                self.logs[-1] = msgspec.structs.replace(last, text=last.text + text)
+                return
+        for start in range(0, len(text), CHUNK_CHARACTERS):
+            piece = text[start : start + CHUNK_CHARACTERS]
+            self.logs.append(LogChunk(seq=self._next_seq, stream=stream, text=piece))
+            self._next_seq += 1
+
+    def take_output(self) -> list[LogChunk]:
+        """The output that the service has not got, for the outcome to bring along."""
+        logs, self.logs = self.logs, []
+        return logs
+
+    def set_outcome(self, outcome: OutcomeMessage) -> None:
+        """It is done, or its outcome has become a shorter one."""
+        self.outcome, self.outcome_bytes, self.state = outcome, _added_bytes(outcome), ClaimState.DONE
+
+    def was_published(self, now: float) -> None:
+        """The broker has confirmed the outcome, at this time on the monotonic clock."""
+        self.published_at = now
+        self.published += 1
+
+    def publish_again(self) -> None:
+        """The outcome is on its way once more."""
+        self.published_at = None
+
+    def broker_was_lost(self) -> None:
+        """The broker may have lost the outcome with its data: it counts as published once at most."""
+        self.published = min(self.published, 1)
+
+    def report(self) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """This task's entry in a heartbeat: what is held, and the output to bring along."""
+        entry: dict[str, Any] = {"id": self.task.id, "attempt": self.attempt}
+        if self.state is ClaimState.DONE:
+            return entry | {"done": True}, []
+        if self.progress is not None and self.progress != self._reported_progress:
+            entry["progress"], entry["progressMessage"] = self.progress
+        logs: list[dict[str, Any]] = [
+            {"id": self.task.id, "attempt": self.attempt, "seq": chunk.seq, "stream": chunk.stream,
+             "text": chunk.text}
+            for chunk in self.logs[:CHUNKS_PER_HEARTBEAT]
+        ]  # fmt: skip
+        if logs:
+            self._sent_seq = logs[-1]["seq"]
+        return entry, logs
+
+    def reported(self, entry: dict[str, Any], logs: list[dict[str, Any]]) -> None:
+        """The service has got this entry and this output."""
+        if "progress" in entry:
+            self._reported_progress = (entry["progress"], entry["progressMessage"])
+        sent = {chunk["seq"] for chunk in logs}
+        self.logs = [chunk for chunk in self.logs if chunk.seq not in sent]
+
+
+def _added_bytes(outcome: OutcomeMessage) -> int:
+    """About how much an outcome adds to the task's own message."""
+    value, error = outcome.value, outcome.error
+    size = sum(len(chunk.text) for chunk in outcome.logs)
+    if value is not None and value.data is not msgspec.UNSET:
+        size += len(bytes(value.data))
+    if error is not None:
+        size += len(error.message) + len(error.stacktrace)
+    return size

@@ -1,0 +1,55 @@
+"""How an attempt ended, as a message for the sink."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+from taskq_kernel.local.julia_project import manifest_sha256
+from taskq_kernel.messages import SCHEMA, OutcomeMessage, Provenance
+from taskq_worker.claims.claim import Claim
+from taskq_worker.slots.job import Report, sha256_of
+
+
+def make_outcome(claim: Claim, report: Report, *, worker: str, runner: str, home: Path) -> OutcomeMessage:
+    """The outcome of a claimed task; it takes the output that the service has not got along.
+
+    Parameters
+    ----------
+    claim : Claim
+        What ran.
+    report : Report
+        How it ended.
+    worker : str
+        The worker's name.
+    runner : str
+        The kind of Julia process.
+    home : Path
+        The data folder, whose Julia project the task had.
+    """
+    task = claim.task
+    return OutcomeMessage(
+        schema=SCHEMA,
+        id=task.id,
+        attempt=claim.attempt,
+        worker=worker,
+        name=task.name,
+        status=report.status,
+        started_at=report.started_at,
+        finished_at=report.finished_at,
+        seconds=report.seconds,
+        arguments=task.arguments,
+        value=report.value,
+        error=report.error,
+        retryable=report.retryable,
+        logs=claim.take_output(),
+        provenance=Provenance(
+            code_sha256=sha256_of(task.code),
+            julia_version=report.julia_version,
+            host=socket.gethostname(),
+            worker=worker,
+            runner=runner,
+            peak_memory_bytes=report.peak_memory_bytes,
+            manifest_sha256=manifest_sha256(home),
+        ),
+    )

@@ -1,0 +1,133 @@
+"""One claimed task after another, in one slot."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from taskq_kernel.messages import ErrorInfo, OutcomeMessage
+from taskq_worker.claims.claim import Claim
+from taskq_worker.claims.claimer import Claimer
+from taskq_worker.claims.claims import Claims
+from taskq_worker.claims.outcomes import Outcomes
+from taskq_worker.slots.boundary import error_boundary
+from taskq_worker.slots.job import Job, Report
+from taskq_worker.slots.slot import Slot
+
+#: How long to wait before Julia is started again that did not start, in seconds.
+RESTART_S = 2.0
+
+
+class SlotLoop:
+    """Runs what is claimed in a slot, and hands on how it ended.
+
+    Parameters
+    ----------
+    slot : Slot
+        Where tasks run.
+    claims, claimer, outcomes
+        The worker's own.
+    make_outcome : callable
+        Makes an outcome of a claim and its report.
+    on_news : callable
+        Called when a task has reported progress or printed something.
+    on_end : callable
+        Called when a task has ended.
+    """
+
+    def __init__(
+        self,
+        slot: Slot,
+        claims: Claims,
+        claimer: Claimer,
+        outcomes: Outcomes,
+        *,
+        make_outcome: Callable[[Claim, Report], OutcomeMessage],
+        on_news: Callable[[], None],
+        on_end: Callable[[], None],
+    ) -> None:
+        self.slot = slot
+        self._claims = claims
+        self._claimer = claimer
+        self._outcomes = outcomes
+        self._make_outcome = make_outcome
+        self._on_news = on_news
+        self._on_end = on_end
+        self._running: Claim | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether a task runs."""
+        return self._running is not None
+
+    async def run(self) -> None:
+        """Work for ever."""
+        while True:
+            await self._warm()
+            await self._attempt(await self._claims.next_ready())
+
+    async def stop_attempt(self, claim: Claim, error: ErrorInfo) -> None:
+        """End this attempt, if it is the one that runs here."""
+        if self._running is claim:
+            await self.slot.stop_task(error)
+
+    async def _warm(self) -> None:
+        """Wait for the slot's Julia if it is being replaced; nothing is claimed for it meanwhile."""
+        if self.slot.pid is not None:
+            return
+        with self._claimer.without_slot():
+            while self.slot.pid is None:
+                failed: list[Exception] = []
+                with error_boundary(self.slot.index, "starting Julia, which is tried again,", failed.append):
+                    await self.slot.start()
+                if failed:
+                    await asyncio.sleep(RESTART_S)
+
+    async def _attempt(self, claim: Claim) -> None:
+        self._running = claim
+        try:
+            with error_boundary(self.slot.index, f"task {claim.task.id}", lambda error: self._fail(claim, error)):
+                with self._claimer.occupied_by(claim):
+                    report = await self.slot.run(_job(claim), *self._listeners(claim))
+                self._end(claim, report)
+        finally:
+            self._running = None
+            self._on_end()
+
+    def _fail(self, claim: Claim, error: Exception) -> None:
+        """How the attempt ended cannot be told; that it failed, perhaps, or else the service finds out."""
+        with error_boundary(self.slot.index, f"task {claim.task.id}", lambda _: self._claims.forget(claim)):
+            self._end(claim, self.slot.failed_report(error))
+
+    def _end(self, claim: Claim, report: Report) -> None:
+        if self._claims.holds(claim):  # else the service has taken it away
+            self._outcomes.add(claim, self._make_outcome(claim, report))
+
+    def _listeners(self, claim: Claim) -> tuple[Callable[[float, str], None], Callable[[str, str], None]]:
+        """What takes a running task's progress and output, and has the service told soon."""
+
+        def progress(fraction: float, message: str) -> None:
+            claim.set_progress(fraction, message)
+            self._on_news()
+
+        def output(stream: str, text: str) -> None:
+            claim.add_output(stream, text)
+            self._on_news()
+
+        return progress, output
+
+
+def _job(claim: Claim) -> Job:
+    task = claim.task
+    return Job(
+        task_id=task.id,
+        attempt=claim.attempt,
+        name=task.name,
+        kind=task.kind,
+        code=task.code,
+        arguments=task.arguments,
+        entry=task.entry,
+        timeout_s=task.timeout_s,
+        memory_limit_bytes=task.memory_limit_bytes,
+        refused=claim.refused,
+    )
