@@ -257,10 +257,12 @@ class Broker:
             await asyncio.sleep(delay * (0.5 + random.random() / 2))  # noqa: S311  (no secret)
             delay = min(delay * 2, BACKOFF_S[1])
 
+    async def _open_session(self) -> Session:
+        return await Session.open(self._parameters, self._client_name)
+
     async def _connect_and_wait(self) -> str:
         """Hold one connection; return why it was lost."""
-        session = await Session.open(self._parameters, self._client_name)
-        self._session = session
+        session = self._session = await self._open_session()
         try:
             self._publisher = await Publisher.open(session)
             self.fresh = {

@@ -1,0 +1,259 @@
+"""The claimer's decisions: how much it takes, what it claims, and what it hands back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, cast
+
+import msgspec
+import pytest
+from sample_messages import TASK
+from taskq_worker.claims import claimer as module
+from taskq_worker.claims.claim import Claim
+from taskq_worker.claims.claimer import Claimer
+from taskq_worker.claims.claims import Claims
+
+from taskq_kernel.broker.double import MemoryBroker, MemoryRabbit
+from taskq_kernel.broker.names import Names
+from taskq_kernel.errors import ServiceUnreachable
+from taskq_kernel.messages import TaskMessage, encode
+
+NAMES = Names("q")
+LOW, NORMAL, HIGH = (NAMES.tasks("default", priority) for priority in (0, 1, 2))
+
+
+class Service:
+    """Stands for the service: grants every claim but those it is told to refuse."""
+
+    def __init__(self) -> None:
+        self.away = False
+        self.refused: set[str] = set()
+        self.attempts: dict[str, int] = {}
+        self.claimed: list[list[str]] = []
+        self.released: list[tuple[str, int]] = []
+
+    async def claim(self, ids: Sequence[str]) -> dict[str, int]:
+        await asyncio.sleep(0)
+        if self.away:
+            raise ServiceUnreachable("away")
+        self.claimed.append(list(ids))
+        granted = [one for one in ids if one not in self.refused]
+        for one in granted:
+            self.attempts[one] = self.attempts.get(one, 0) + 1
+        return {one: self.attempts[one] for one in granted}
+
+    async def release(self, tasks: Sequence[tuple[str, int]]) -> None:
+        self.released += tasks
+
+
+class Lab:
+    """A claimer over RabbitMQ's double."""
+
+    def __init__(self, slots: int) -> None:
+        self.rabbit = MemoryRabbit()
+        self.broker = MemoryBroker(self.rabbit, NAMES)
+        self.service = Service()
+        self.claims = Claims()
+        self.stopped: list[Claim] = []
+        self.claimer = Claimer(
+            self.broker, cast("Any", self.service), self.claims,
+            slots=slots, queues=["default"], stop_attempt=self.stop,
+        )  # fmt: skip
+
+    async def stop(self, claim: Claim) -> None:
+        self.stopped.append(claim)
+        self.claims.forget(claim)
+
+    async def submit(self, *numbers: int, queue: str = NORMAL) -> None:
+        await self.broker.publish(queue, [encode(message(number)) for number in numbers])
+
+    @property
+    def held(self) -> list[int]:
+        return sorted(claim.task.number for claim in self.claims)
+
+    def waiting(self, queue: str = NORMAL) -> list[int]:
+        return [msgspec.json.decode(body)["number"] for body in self.rabbit.bodies(queue)]
+
+    async def tick(self) -> None:
+        """As a worker does, ten times a second."""
+        while True:
+            await asyncio.sleep(0.01)
+            self.claimer.look()
+
+
+def task_id(number: int) -> str:
+    return f"{number:08x}-0000-0000-0000-000000000000"
+
+
+def message(number: int) -> TaskMessage:
+    return msgspec.structs.replace(TASK, id=task_id(number), number=number)
+
+
+async def until(condition: Callable[[], bool], what: str) -> None:
+    try:
+        async with asyncio.timeout(20):
+            while not condition():
+                await asyncio.sleep(0.002)
+    except TimeoutError:
+        pytest.fail(f"not within 20 s: {what}")
+
+
+def play(scene: Callable[[Lab], Awaitable[None]], slots: int = 2) -> None:
+    """Run a scene with a claimer at work."""
+
+    async def act() -> None:
+        lab = Lab(slots)
+        await lab.broker.start()
+        await lab.broker.wait_connected(10)
+        await lab.broker.ensure_tasks_queue("default")
+        jobs = [asyncio.create_task(job) for job in (lab.claimer.run(), lab.tick())]
+        try:
+            await scene(lab)
+        finally:
+            for job in jobs:
+                job.cancel()
+            await asyncio.gather(*jobs, return_exceptions=True)
+            await lab.claimer.close()
+            await lab.broker.close()
+
+    asyncio.run(act())
+
+
+def test_a_worker_that_knows_nothing_of_its_tasks_claims_one_for_each_slot_and_leaves_the_rest() -> None:
+    async def scene(lab: Lab) -> None:
+        await lab.submit(1, 2, 3, 4, 5)
+        await until(lambda: lab.held == [1, 2], "two are claimed")
+        await until(lambda: lab.waiting() == [3, 4, 5], "a worker that is full requeues what it has in hand")
+        assert lab.claimer.room == 0
+
+    play(scene)
+
+
+def test_what_has_a_higher_priority_is_claimed_first() -> None:
+    async def scene(lab: Lab) -> None:
+        with lab.claimer.without_slot():
+            await lab.submit(1, queue=LOW)
+            await lab.submit(2, queue=NORMAL)
+            await lab.submit(3, queue=HIGH)
+            assert lab.held == []
+        await until(lambda: lab.held == [3], "the first of all")
+
+    play(scene, slots=1)
+
+
+def test_nothing_is_claimed_for_a_slot_whose_julia_is_replaced() -> None:
+    async def scene(lab: Lab) -> None:
+        with lab.claimer.without_slot():
+            assert lab.claimer.room == 1
+            await lab.submit(1, 2)
+            await until(lambda: lab.held == [1], "one is claimed for the other slot")
+            await until(lambda: lab.waiting() == [2], "the other waits")
+        await until(lambda: lab.held == [1, 2], "it is claimed once the slot is there")
+
+    play(scene)
+
+
+def test_a_claim_that_is_refused_is_dropped_with_its_message() -> None:
+    async def scene(lab: Lab) -> None:
+        lab.service.refused = {task_id(1)}
+        await lab.submit(1, 2)
+        await until(lambda: lab.held == [2], "the other is claimed")
+        await lab.claimer.close()
+        assert lab.rabbit.bodies(NORMAL) == []
+
+    play(scene)
+
+
+def test_while_the_service_is_away_messages_go_back_and_none_is_taken_until_it_answers() -> None:
+    async def scene(lab: Lab) -> None:
+        lab.service.away = True
+        await lab.submit(1)
+        await until(lambda: lab.claimer.room == 0, "a claim has failed")
+        await until(lambda: lab.waiting() == [1], "its message is back")
+        lab.service.away = False
+        await asyncio.sleep(0)
+        assert lab.claimer.room == 0, "the heartbeat has not been answered yet"
+        lab.claimer.service_answered()
+        await until(lambda: lab.held == [1], "it is claimed")
+
+    play(scene)
+
+
+def test_what_was_in_hand_when_the_broker_was_lost_is_claimed_once() -> None:
+    async def scene(lab: Lab) -> None:
+        await lab.submit(1)
+        await until(lambda: lab.held == [1], "it is claimed")
+        lab.rabbit.drop_connections()
+        await lab.broker.wait_connected(10)
+        await lab.submit(2)
+        await until(lambda: lab.held == [1, 2], "the next is claimed on the next connection")
+        assert lab.service.attempts == {task_id(1): 1, task_id(2): 1}
+
+    play(scene)
+
+
+def test_a_task_that_comes_again_while_its_attempt_runs_ends_that_attempt() -> None:
+    async def scene(lab: Lab) -> None:
+        await lab.submit(1)
+        await until(lambda: lab.held == [1], "it is claimed")
+        older = lab.claims.get(task_id(1))
+        await lab.submit(1)
+        await until(lambda: bool(lab.stopped), "the older attempt is stopped")
+        assert lab.stopped == [older]
+        await until(lambda: lab.held == [1], "the later one is this worker's")
+        assert [claim.attempt for claim in lab.claims] == [2]
+
+    play(scene)
+
+
+def test_a_claimed_task_that_no_slot_starts_is_given_back_to_the_service(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene(lab: Lab) -> None:
+        await lab.submit(1)
+        await until(lambda: lab.held == [1], "it is claimed")
+        await lab.claimer.release_stale()
+        assert lab.held == [1], "not at once"
+        monkeypatch.setattr(module, "STALE_S", 0.0)
+        await lab.claimer.release_stale()
+        assert (lab.held, lab.service.released) == ([], [(task_id(1), 1)])
+
+    play(scene)
+
+
+def test_a_message_that_cannot_be_read_is_a_dead_letter_and_its_task_is_claimed_so_that_it_ends() -> None:
+    async def scene(lab: Lab) -> None:
+        unreadable = msgspec.json.encode({**msgspec.json.decode(encode(message(1))), "kind": "POEM"})
+        await lab.broker.publish(NORMAL, [unreadable, b"not JSON"])
+        await until(lambda: len(lab.rabbit.messages(NAMES.dead)) == 2, "both are dead letters")
+        [claim] = lab.claims
+        assert claim.task.id == task_id(1)
+        assert "kind" in (claim.refused or "")
+
+    play(scene)
+
+
+def test_fast_tasks_are_claimed_ahead() -> None:
+    async def scene(lab: Lab) -> None:
+        for _ in range(30):
+            with lab.claimer.occupied_by(Claim(message(0), 1)):
+                pass
+        assert lab.claimer.room > 100
+        await lab.submit(*range(1, 61))
+        await until(lambda: len(lab.held) == 60, "all are claimed, by two slots")
+        assert len(lab.service.claimed) < 60, "many in one request"
+
+    play(scene)
+
+
+def test_a_worker_that_drains_requeues_all_and_claims_no_more() -> None:
+    async def scene(lab: Lab) -> None:
+        await lab.submit(1, 2)
+        await until(lambda: lab.held == [1, 2], "they are claimed")
+        await lab.claimer.close()
+        await lab.submit(3)
+        assert lab.claimer.room == 0
+        assert lab.waiting() == [3]
+        await lab.claimer.release_stale()
+        assert sorted(lab.service.released) == [(task_id(1), 1), (task_id(2), 1)]
+
+    play(scene)
