@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any, cast
@@ -15,45 +16,67 @@ from taskq_worker.claims.claim import Claim
 from taskq_worker.claims.claims import Claims
 from taskq_worker.claims.outcomes import REPUBLISH_MOST_S, REPUBLISH_S, Outcomes
 
+from taskq_kernel.broker.client import Broker
+from taskq_kernel.broker.double import MemoryBroker, MemoryRabbit
 from taskq_kernel.broker.names import Names
 
 
-class BrokerDouble:
-    """A broker in memory that takes everything; not RabbitMQ, and used in unit tests only."""
+class CountingBroker(MemoryBroker):
+    """RabbitMQ's double, and what was published at once."""
 
     def __init__(self) -> None:
-        self.names = Names("q")
-        self.on_connect: list[Any] = []
-        self.batches: list[list[bytes]] = []
+        self.rabbit = MemoryRabbit()
+        super().__init__(self.rabbit, Names("q"))
+        self.batches: list[Sequence[bytes]] = []
+        self.connections = 0
+        self.on_connect.append(self._count)
 
-    async def publish(self, _queue: str, bodies: list[bytes]) -> None:
+    async def _count(self, _broker: Broker) -> None:
+        self.connections += 1
+
+    async def publish(self, queue: str, bodies: Sequence[bytes]) -> None:
+        await super().publish(queue, bodies)
         self.batches.append(bodies)
 
 
 class Lab:
-    """Outcomes of a worker that holds some tasks, on a clock that the test sets."""
+    """Outcomes of a worker that has claimed some tasks, on a clock that the test sets."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, count: int, message_bytes: int = 0) -> None:
         self.now = 0.0
         monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: self.now))
-        self.broker, self.claims = BrokerDouble(), Claims()
-        self.outcomes = Outcomes(cast("Any", self.broker), cast("Any", None), self.claims)
+        self.broker, self.claims = CountingBroker(), Claims()
+        self.outcomes = Outcomes(self.broker, cast("Any", None), self.claims)
+        self._runner = asyncio.Runner()
+        self._runner.run(self._start())
         for n in range(count):
             task = msgspec.structs.replace(TASK, id=f"{n:08x}-0000-0000-0000-000000000000")
             self.claims.add(Claim(task, 1, message_bytes))
         for claim in self.claims:
             self.outcomes.add(claim, msgspec.structs.replace(OUTCOME, id=claim.task.id, attempt=1, logs=[]))
 
+    async def _start(self) -> None:
+        await self.broker.start()
+        await self.broker.wait_connected(10)
+        await self.broker.declare(self.broker.names.outcomes)
+
+    def close(self) -> None:
+        self._runner.run(self.broker.close())
+        self._runner.close()
+
     def publish(self) -> None:
         """Publish everything that is to be published now."""
+
         async def act() -> None:
             job = asyncio.create_task(self.outcomes.run())
-            for _ in range(100):
+            for _ in range(1000):
                 await asyncio.sleep(0)
+                if not self.outcomes.unpublished:
+                    break
             job.cancel()
             await asyncio.gather(job, return_exceptions=True)
 
-        asyncio.run(act())
+        self._runner.run(act())
 
     def times_published(self, until_s: float, step_s: float) -> list[float]:
         """When the outcomes are published from now on, if nothing is ever settled."""
@@ -68,34 +91,61 @@ class Lab:
         return times
 
     def reconnect(self) -> None:
-        """As the real broker does once it is back."""
-        for callback in self.broker.on_connect:
-            asyncio.run(callback(self.broker))
+        """Lose the connection, and have it back."""
+
+        async def act() -> None:
+            self.broker.rabbit.drop_connections()
+            await asyncio.sleep(0)
+            async with asyncio.timeout(10):
+                while self.broker.connections < 2:
+                    await asyncio.sleep(0.002)
+
+        self._runner.run(act())
 
 
-def test_outcomes_are_published_in_batches_of_a_bounded_size(monkeypatch: pytest.MonkeyPatch) -> None:
+MakeLab = Callable[..., Lab]
+
+
+@pytest.fixture
+def lab_of(monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeLab]:
+    labs: list[Lab] = []
+
+    def make(count: int, message_bytes: int = 0) -> Lab:
+        labs.append(Lab(monkeypatch, count, message_bytes))
+        return labs[-1]
+
+    yield make
+    for lab in labs:
+        lab.close()
+
+
+def test_outcomes_are_published_in_batches_of_a_bounded_size(
+    lab_of: MakeLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "PUBLISH_BYTES", 1000)
-    lab = Lab(monkeypatch, 7, message_bytes=400)
+    lab = lab_of(7, message_bytes=400)
     lab.publish()
     assert [len(batch) for batch in lab.broker.batches] == [2, 2, 2, 1]
 
 
-def test_an_outcome_larger_than_a_batch_is_published_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_outcome_larger_than_a_batch_is_published_alone(
+    lab_of: MakeLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "PUBLISH_BYTES", 1000)
-    lab = Lab(monkeypatch, 3, message_bytes=5000)
+    lab = lab_of(3, message_bytes=5000)
     lab.publish()
     assert [len(batch) for batch in lab.broker.batches] == [1, 1, 1]
 
 
-def test_what_is_never_settled_is_published_again_ever_more_rarely(monkeypatch: pytest.MonkeyPatch) -> None:
-    times = Lab(monkeypatch, 1).times_published(until_s=10_000, step_s=20.0)
+def test_what_is_never_settled_is_published_again_ever_more_rarely(lab_of: MakeLab) -> None:
+    times = lab_of(1).times_published(until_s=10_000, step_s=20.0)
     assert times[:4] == [0, 20, 60, 140], "at the first look 15, 30 and 60 seconds after the one before"
     assert max(later - earlier for earlier, later in pairwise(times)) == REPUBLISH_MOST_S + 20
     assert len(times) < 20
 
 
-def test_after_the_broker_was_lost_an_outcome_is_published_again_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    lab = Lab(monkeypatch, 1)
+def test_after_the_broker_was_lost_an_outcome_is_published_again_soon(lab_of: MakeLab) -> None:
+    lab = lab_of(1)
     before = lab.times_published(until_s=600, step_s=20.0)
     assert lab.now - before[-1] > 2 * REPUBLISH_S
     lab.reconnect()
