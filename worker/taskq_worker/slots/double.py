@@ -1,0 +1,103 @@
+"""A Julia process for tests that need no Julia: Python that speaks a slot's frames.
+
+`DoubleCommand` stands for `JuliaCommand`; what it starts is this file, as a program. Its tasks are
+expressions that mean the same in Julia and in Python, such as ``6 * 7``, ``print("x")``,
+``progress(0.5, "half")``, ``sleep(9)``, ``error("no")`` or ``exit()``; the same tests run with it
+and with Julia. Everything around the process is a slot's own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+from taskq_worker.slots.frames import BYE, END, HEADER, HELLO, MAGIC, PROGRESS, PROTOCOL_VERSION, RUN
+
+
+@dataclass(frozen=True)
+class DoubleCommand:
+    """How the double is started.
+
+    Parameters
+    ----------
+    start_s : float
+        How long it takes to be warm.
+    """
+
+    start_s: float = 0.0
+
+    @property
+    def kind(self) -> str:
+        return "double"
+
+    def argv(self, requests_fd: int, frames_fd: int) -> list[str]:
+        return [sys.executable, "-P", "-u", __file__, str(requests_fd), str(frames_fd), str(self.start_s)]
+
+    def environment(self) -> dict[str, str]:
+        return {}
+
+    def needs(self) -> list[Path]:
+        return [Path(sys.executable), Path(sys.prefix), Path(sys.base_prefix), Path(__file__)]
+
+    def probe(self) -> list[str]:
+        return [sys.executable, "--version"]
+
+
+class _Error(Exception):
+    """What ``error`` raises."""
+
+
+class _Child:
+    def __init__(self, requests_fd: int, frames_fd: int) -> None:
+        self._requests = os.fdopen(requests_fd, "rb")
+        self._frames_fd = frames_fd
+        self._job = 0
+
+    def serve(self) -> None:
+        self._send(HELLO, {"protocol": PROTOCOL_VERSION, "julia": "0.0.0", "pid": os.getpid(), "threads": 1})
+        while header := self._requests.read(HEADER.size):
+            _, kind, _, size = HEADER.unpack(header)
+            request = json.loads(self._requests.read(size))
+            if kind != RUN:
+                raise ValueError(f"a frame of the unknown type {kind}")
+            self._run(request)
+        self._send(BYE, None)
+
+    def _run(self, request: dict[str, Any]) -> None:
+        self._job, began = request["job"], time.monotonic()
+        told: dict[str, Any]
+        try:
+            value = eval(request["code"], self._names())  # noqa: S307  (a test's own expression)
+        except Exception as error:
+            name = "ErrorException" if isinstance(error, _Error) else type(error).__name__
+            told = {"error": {"name": name, "message": str(error)}}
+        else:
+            told = {"value": {"kind": "JSON", "type": "Any", "text": repr(value), "note": "", "data": value}}
+        ending = {"seconds": time.monotonic() - began, "children": False, "tainted": "", "left": ""}
+        self._send(END, {"job": self._job, **ending, **told})
+
+    def _names(self) -> dict[str, Any]:
+        return {"progress": self._progress, "sleep": time.sleep, "error": _error, "exit": os._exit}
+
+    def _progress(self, fraction: float, message: str = "") -> None:
+        self._send(PROGRESS, {"job": self._job, "fraction": fraction, "message": message})
+
+    def _send(self, kind: int, content: dict[str, Any] | None) -> None:
+        payload = b"" if content is None else json.dumps(content).encode()
+        frame = HEADER.pack(MAGIC, kind, 0, len(payload)) + payload
+        while frame:
+            frame = frame[os.write(self._frames_fd, frame) :]
+
+
+def _error(message: str) -> NoReturn:
+    raise _Error(message)
+
+
+if __name__ == "__main__":
+    time.sleep(float(sys.argv[3]))
+    _Child(int(sys.argv[1]), int(sys.argv[2])).serve()
