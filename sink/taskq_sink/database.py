@@ -90,7 +90,7 @@ Key = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class SetAside:
+class Quarantined:
     """A row that cannot be read: its id, its message as it is kept, and why."""
 
     id: int
@@ -122,10 +122,10 @@ class ResultsDatabase:
         with self._engine.begin() as connection:
             connection.execute(statement)
 
-    def untold(self, limit: int, limit_bytes: int, without: Sequence[Key] = ()) -> list[OutcomeMessage]:
+    def unreported(self, limit: int, limit_bytes: int, without: Sequence[Key] = ()) -> list[OutcomeMessage]:
         """The oldest outcomes that the service does not have yet.
 
-        Those that cannot be read are set aside.
+        Those that cannot be read are quarantined.
 
         Parameters
         ----------
@@ -142,7 +142,7 @@ class ResultsDatabase:
                 except MessageError as error:
                     others.append({"of_result": row.id, "reason": error.reason, "found_at": time.time()})
             if others:
-                self._set_aside(others)
+                self._quarantine(others)
             if outcomes or not others:
                 return outcomes
 
@@ -164,16 +164,16 @@ class ResultsDatabase:
             query = sa.select(results.c.id, results.c.message).where(results.c.id.in_(ids))
             return list(connection.execute(query.order_by(results.c.id)))
 
-    def _set_aside(self, rows: Sequence[dict[str, object]]) -> None:
-        log.error("setting %d outcomes aside that cannot be read, the first: %s", len(rows), rows[0]["reason"])
+    def _quarantine(self, rows: Sequence[dict[str, object]]) -> None:
+        log.error("quarantining %d outcomes that cannot be read, the first: %s", len(rows), rows[0]["reason"])
         mark = sa.update(results).where(results.c.id == sa.bindparam("of_result")).values(verdict=UNREADABLE)
         keep = sa.insert(unreadable).values(result=sa.bindparam("of_result"))
         with self._engine.begin() as connection:
             connection.execute(mark, rows)
             connection.execute(keep, rows)
 
-    def set_aside(self, limit: int) -> list[SetAside]:
-        """The oldest rows that were set aside and not reported yet."""
+    def quarantined(self, limit: int) -> list[Quarantined]:
+        """The oldest quarantined rows that are no dead letters yet."""
         query = (
             sa.select(results.c.id, results.c.message, unreadable.c.reason)
             .join(unreadable, unreadable.c.result == results.c.id)
@@ -182,15 +182,15 @@ class ResultsDatabase:
             .limit(limit)
         )
         with self._engine.connect() as connection:
-            return [SetAside(row.id, row.message, row.reason) for row in connection.execute(query)]
+            return [Quarantined(row.id, row.message, row.reason) for row in connection.execute(query)]
 
-    def reported(self, rows: Sequence[SetAside]) -> None:
+    def mark_dead_lettered(self, rows: Sequence[Quarantined]) -> None:
         """These are in the dead-letter queue now."""
         statement = sa.update(unreadable).where(unreadable.c.result.in_([row.id for row in rows]))
         with self._engine.begin() as connection:
             connection.execute(statement.values(reported_at=time.time()))
 
-    def told(self, verdicts: Sequence[tuple[OutcomeMessage, Verdict]]) -> None:
+    def mark_reported(self, verdicts: Sequence[tuple[OutcomeMessage, Verdict]]) -> None:
         """The service has these outcomes; keep what it made of them."""
         statement = (
             sa.update(results)

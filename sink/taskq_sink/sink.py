@@ -28,9 +28,9 @@ log = logging.getLogger(__name__)
 
 #: Messages in hand at most; `taskq_kernel.broker.client.IN_HAND_BYTES` bounds their size.
 PREFETCH = 500
-#: Outcomes set aside that are reported at once.
+#: Quarantined outcomes that become dead letters at once.
 REPORT_BATCH = 20
-#: How often outcomes that were set aside are looked for, in seconds.
+#: How often quarantined outcomes are looked for, in seconds.
 REPORT_S = 1.0
 #: Back-off while the database is away, in seconds, and how often one outcome is tried again
 #: that it does not take while it takes others.
@@ -208,23 +208,23 @@ class Sink:
         await asyncio.gather(*(move(delivery, reason) for delivery, reason in refused))
 
     async def _report(self) -> None:
-        """Show what was set aside, in the dead-letter queue: the doctor and the metrics look there."""
+        """Show what is quarantined, in the dead-letter queue: the doctor and the metrics look there."""
         while True:
             try:
                 while await self._report_some():
                     pass
             except (BrokerUnreachable, SQLAlchemyError) as error:
-                log.debug("what was set aside is not reported yet: %s", first_line(error))
+                log.debug("what is quarantined is no dead letter yet: %s", first_line(error))
             await asyncio.sleep(REPORT_S)
 
     async def _report_some(self) -> bool:
         async with self._database_lock:
-            rows = await asyncio.to_thread(self._database.set_aside, REPORT_BATCH)
+            rows = await asyncio.to_thread(self._database.quarantined, REPORT_BATCH)
         if not rows:
             return False
         for row in rows:
             reason = f"kept in the results database, where this release cannot read it: {row.reason}"
             await self._broker.dead_letter_body(row.body, self._broker.names.outcomes, reason)
         async with self._database_lock:
-            await asyncio.to_thread(self._database.reported, rows)
+            await asyncio.to_thread(self._database.mark_dead_lettered, rows)
         return True

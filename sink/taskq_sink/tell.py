@@ -105,7 +105,7 @@ class Teller:
         now = time.monotonic()
         waiting = [key for key, one in self._put_off.items() if one.until > now]
         async with self._database_lock:
-            outcomes = await asyncio.to_thread(self._database.untold, TELL_BATCH, TELL_BYTES, waiting)
+            outcomes = await asyncio.to_thread(self._database.unreported, TELL_BATCH, TELL_BYTES, waiting)
         if not outcomes:
             return False
         verdicts = await self._verdicts(outcomes)
@@ -116,7 +116,7 @@ class Teller:
                 log.info("task %s attempt %d: outcome refused", outcome.id, outcome.attempt)
         if told:
             async with self._database_lock:
-                await asyncio.to_thread(self._database.told, told)
+                await asyncio.to_thread(self._database.mark_reported, told)
         return True
 
     async def _verdicts(self, outcomes: list[OutcomeMessage]) -> list[Verdict | None]:

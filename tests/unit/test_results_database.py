@@ -42,8 +42,8 @@ def test_a_row_that_cannot_be_read_is_set_aside_with_its_reason_and_the_others_a
     rewrite(database, 1, changed(OUTCOME, schema=99))
     rewrite(database, 2, b"\xff not JSON")
 
-    assert database.untold(2, 1 << 20) == [outcome(3)]
-    aside = database.set_aside(9)
+    assert database.unreported(2, 1 << 20) == [outcome(3)]
+    aside = database.quarantined(9)
     assert [row.body for row in aside] == [changed(OUTCOME, schema=99), b"\xff not JSON"]
     assert "schema version 99" in aside[0].reason
     assert "not a JSON object" in aside[1].reason
@@ -53,12 +53,12 @@ def test_what_is_set_aside_is_kept_and_is_shown_until_it_was_reported(database: 
     database.commit([outcome(1), outcome(2)])
     rewrite(database, 1, b"{}")
     rewrite(database, 2, b"[]")
-    database.untold(9, 1 << 20)
-    [first, second] = database.set_aside(9)
+    database.unreported(9, 1 << 20)
+    [first, second] = database.quarantined(9)
 
-    database.reported([first])
+    database.mark_dead_lettered([first])
 
-    assert database.set_aside(9) == [second]
+    assert database.quarantined(9) == [second]
     with database._engine.connect() as connection:
         kept = connection.execute(sa.select(results.c.verdict, results.c.message).order_by(results.c.id)).all()
     assert kept == [(UNREADABLE, b"{}"), (UNREADABLE, b"[]")]
@@ -81,23 +81,24 @@ def test_a_row_of_an_older_version_that_this_release_knows_is_read(
     rewrite(database, 1, msgspec.json.encode(older))
     rewrite(database, 2, b'{"schema": 1}')  # of a known version, and broken
 
-    [read] = database.untold(9, 1 << 20)
+    [read] = database.unreported(9, 1 << 20)
 
-    assert [row.reason for row in database.set_aside(9)] == ["an outcome of version 1 that is broken: KeyError('took')"]
+    [row] = database.quarantined(9)
+    assert row.reason == "an outcome of version 1 that is broken: KeyError('took')"
     assert read == msgspec.structs.replace(outcome(1), schema=2)
-    database.told([(read, Verdict.ACCEPTED)])
-    assert database.untold(9, 1 << 20) == []
+    database.mark_reported([(read, Verdict.ACCEPTED)])
+    assert database.unreported(9, 1 << 20) == []
 
 
 def test_what_is_told_at_once_is_bounded_by_its_size_and_every_outcome_gets_its_turn(database: ResultsDatabase) -> None:
     database.commit([outcome(attempt) for attempt in range(1, 6)])
     size = len(encode(outcome(1)))
     seen = []
-    while batch := database.untold(9, 2 * size + 1):
+    while batch := database.unreported(9, 2 * size + 1):
         assert len(batch) <= 2
         seen += [one.attempt for one in batch]
-        database.told([(one, Verdict.ACCEPTED) for one in batch])
+        database.mark_reported([(one, Verdict.ACCEPTED) for one in batch])
     assert seen == [1, 2, 3, 4, 5]
 
     database.commit([outcome(6)])
-    assert database.untold(9, 1) == [outcome(6)], "one that is longer than all may be comes alone"
+    assert database.unreported(9, 1) == [outcome(6)], "one that is longer than all may be comes alone"

@@ -1,0 +1,191 @@
+"""The sink over RabbitMQ's double: what it keeps, what it acknowledges, and what happens to the rest."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, cast
+
+import msgspec
+import pytest
+import sqlalchemy as sa
+from sample_messages import OUTCOME, changed
+from sqlalchemy.exc import OperationalError
+from taskq_sink import sink as module
+from taskq_sink.database import ResultsDatabase, results
+from taskq_sink.sink import Sink
+
+from taskq_kernel.broker.double import MemoryBroker, MemoryRabbit
+from taskq_kernel.broker.names import Names
+from taskq_kernel.errors import ServiceUnreachable
+from taskq_kernel.messages import OutcomeMessage, encode
+
+NAMES = Names("q")
+
+
+class Service:
+    """Stands for the service: accepts all outcomes."""
+
+    def __init__(self) -> None:
+        self.away = False
+        self.recorded: list[int] = []
+
+    def execute(self, _query: str, variables: dict[str, Any]) -> dict[str, Any]:
+        if self.away:
+            raise ServiceUnreachable("away")
+        self.recorded += [one["attempt"] for one in variables["outcomes"]]
+        return {"recordOutcomes": ["ACCEPTED"] * len(variables["outcomes"])}
+
+
+class Lab:
+    """A sink at work, and a worker's connection to the same RabbitMQ."""
+
+    def __init__(self, database: ResultsDatabase) -> None:
+        self.rabbit = MemoryRabbit()
+        self.worker = MemoryBroker(self.rabbit, NAMES)
+        self.service = Service()
+        self.database = database
+        self.sink = Sink(MemoryBroker(self.rabbit, NAMES), database, cast("Any", self.service))
+
+    async def publish(self, *bodies: bytes) -> None:
+        await self.worker.publish(NAMES.outcomes, bodies)
+
+    @property
+    def kept(self) -> list[int]:
+        with self.database._engine.connect() as connection:
+            return list(connection.scalars(sa.select(results.c.attempt).order_by(results.c.attempt)))
+
+
+def outcome(attempt: int) -> bytes:
+    return encode(msgspec.structs.replace(OUTCOME, attempt=attempt))
+
+
+async def until(condition: Callable[[], bool], what: str) -> None:
+    try:
+        async with asyncio.timeout(20):
+            while not condition():
+                await asyncio.sleep(0.005)
+    except TimeoutError:
+        pytest.fail(f"not within 20 s: {what}")
+
+
+Play = Callable[[Callable[[Lab], Awaitable[None]]], Lab]
+
+
+@pytest.fixture
+def play(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Play:
+    monkeypatch.setattr(module, "BACKOFF_S", (0.01, 0.05))
+
+    def run(scene: Callable[[Lab], Awaitable[None]]) -> Lab:
+        async def act() -> Lab:
+            database = ResultsDatabase(f"sqlite:///{tmp_path / 'results.db'}")
+            lab = Lab(database)
+            await lab.worker.start()
+            await lab.worker.wait_connected(10)
+            await lab.worker.declare(NAMES.outcomes)
+            job = asyncio.create_task(lab.sink.run())
+            try:
+                await scene(lab)
+            finally:
+                job.cancel()
+                await asyncio.gather(job, return_exceptions=True)
+                await lab.worker.close()
+                database.close()
+            return lab
+
+        return asyncio.run(asyncio.wait_for(act(), 60))
+
+    return run
+
+
+def test_outcomes_are_kept_and_the_service_is_told(play: Play) -> None:
+    async def scene(lab: Lab) -> None:
+        await lab.publish(*map(outcome, range(1, 51)))
+        await until(lambda: sorted(lab.service.recorded) == list(range(1, 51)), "the service has all, each once")
+        assert lab.kept == list(range(1, 51))
+
+    assert play(scene).rabbit.bodies(NAMES.outcomes) == [], "all are acknowledged"
+
+
+def test_an_outcome_that_comes_twice_is_kept_and_told_once(play: Play) -> None:
+    async def scene(lab: Lab) -> None:
+        await lab.publish(outcome(1), outcome(1))
+        await until(lambda: lab.service.recorded == [1], "it is told")
+        await lab.publish(outcome(1), outcome(2))
+        await until(lambda: lab.service.recorded == [1, 2], "only the other is told")
+        assert lab.kept == [1, 2]
+
+    play(scene)
+
+
+def test_while_the_service_is_away_outcomes_are_kept_and_acknowledged(play: Play) -> None:
+    async def scene(lab: Lab) -> None:
+        lab.service.away = True
+        await lab.publish(outcome(1))
+        await until(lambda: lab.kept == [1], "it is kept")
+        lab.rabbit.go_away()
+        lab.service.away = False
+        await until(lambda: lab.service.recorded == [1], "it is told from the database, with no broker")
+
+    assert play(scene).rabbit.bodies(NAMES.outcomes) == []
+
+
+def test_nothing_is_acknowledged_or_taken_while_the_database_takes_nothing(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = OperationalError("INSERT", {}, Exception("database or disk is full"))
+
+    def refuse(*_: object) -> None:
+        raise full
+
+    async def scene(lab: Lab) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(ResultsDatabase, "commit", refuse)
+            patch.setattr(ResultsDatabase, "probe", refuse)
+            await lab.publish(outcome(1), outcome(2))
+            await until(lambda: len(lab.rabbit.bodies(NAMES.outcomes)) == 2, "both are back in the queue")
+            await lab.publish(outcome(3))
+            assert len(lab.rabbit.bodies(NAMES.outcomes)) == 3, "it is not subscribed"
+        await until(lambda: sorted(lab.service.recorded) == [1, 2, 3], "it goes on when there is room")
+
+    assert play(scene).rabbit.bodies(NAMES.outcomes) == []
+
+
+def test_what_cannot_be_read_is_a_dead_letter_with_the_reason_and_its_task_fails(play: Play) -> None:
+    async def scene(lab: Lab) -> None:
+        await lab.publish(changed(OUTCOME, status="PERHAPS"), b"not JSON", outcome(7))
+        await until(lambda: len(lab.rabbit.messages(NAMES.dead)) == 2, "both are dead letters")
+        await until(lambda: sorted(lab.service.recorded) == [OUTCOME.attempt, 7], "their tasks end")
+        headers = [message.headers for message in lab.rabbit.messages(NAMES.dead)]
+        assert {one["x-taskq-queue"] for one in headers} == {NAMES.outcomes}
+        assert all(one["x-taskq-reason"] for one in headers)
+
+    play(scene)
+
+
+def test_one_that_the_database_cannot_hold_holds_up_no_other(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    commit = ResultsDatabase.commit
+
+    def commit_most(database: ResultsDatabase, outcomes: list[OutcomeMessage]) -> None:
+        if any(one.attempt == 2 and one.value is not None for one in outcomes):
+            raise ValueError("it is not storable")
+        commit(database, outcomes)
+
+    async def scene(lab: Lab) -> None:
+        monkeypatch.setattr(ResultsDatabase, "commit", commit_most)
+        await lab.publish(*map(outcome, (1, 2, 3)))
+        await until(lambda: sorted(lab.service.recorded) == [1, 2, 3], "all end, the second as a failure")
+        [letter] = lab.rabbit.messages(NAMES.dead)
+        assert "cannot hold it" in letter.headers["x-taskq-reason"]
+
+    play(scene)
+
+
+def test_what_came_on_a_connection_that_was_lost_is_kept_once(play: Play) -> None:
+    async def scene(lab: Lab) -> None:
+        await lab.publish(*map(outcome, range(1, 6)))
+        lab.rabbit.drop_connections()
+        await until(lambda: sorted(lab.service.recorded) == [1, 2, 3, 4, 5], "each is told once")
+
+    assert play(scene).rabbit.bodies(NAMES.outcomes) == []
