@@ -85,7 +85,7 @@ def _key(command: JuliaCommand) -> str:
         *(f"{path}:{path.stat().st_size}:{path.stat().st_mtime_ns}" for path in files),
         _processor(),
         os.environ.get("JULIA_CPU_TARGET", ""),
-        *(f"{path.name}:{path.read_text('utf-8')}" for path in _sources()),
+        *(f"{name}:{(JULIA_SOURCES / name).read_text('utf-8')}" for name in _sources()),
     ]
     return f"julia-{major}.{minor}-{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:16]}"
 
@@ -99,7 +99,8 @@ def _processor() -> str:
 
 
 def _sources() -> list[Path]:
-    return sorted(JULIA_SOURCES.glob("*.jl"))
+    """The runner's files, relative to its folder."""
+    return sorted(path.relative_to(JULIA_SOURCES) for path in JULIA_SOURCES.rglob("*.jl"))
 
 
 def _compile(command: JuliaCommand, folder: Path) -> None:
@@ -114,8 +115,9 @@ def _compile(command: JuliaCommand, folder: Path) -> None:
         _remove_unused(folder.parent)
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
-        for path in _sources():
-            shutil.copyfile(path, folder / path.name)
+        for name in _sources():
+            (folder / name).parent.mkdir(exist_ok=True)
+            shutil.copyfile(JULIA_SOURCES / name, folder / name)
         _run(replace(command, sources=folder), [f"--trace-compile={folder / 'statements.jl'}"])
         # From here on main.jl takes the package, which this start compiles.
         (folder / "runner.jl").rename(folder / "TaskqRunner.jl")

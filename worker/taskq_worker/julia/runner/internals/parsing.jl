@@ -1,0 +1,58 @@
+# Parsing and evaluating
+
+# Where Julia's parser gives up on nesting that is too deep for it (1.10 and later), it logs its
+# whole stack and asks the old parser. The log takes minutes to write, and tells nobody anything.
+quietly(parse) = Base.CoreLogging.with_logger(parse, Base.CoreLogging.NullLogger())
+
+"The whole of a task's code as one expression."
+function parse_all(code::String, file::String)
+    isdefined(Meta, :parseall) && return quietly(() -> Meta.parseall(code; filename = file))  # 1.6 and later
+    return Base.parse_input_line(code; filename = file)
+end
+
+"One statement of code from a place on, and the place after it."
+parse_statement(code::String, at::Int) = quietly(() -> Meta.parse(code, at; raise = false))
+
+"""
+    parser_complaints(reason) -> Vector{Any}
+
+What the parser found, each with `message`, `first_byte` and `last_byte`; empty before 1.10,
+and where the old parser was asked.
+"""
+function parser_complaints(@nospecialize(reason))
+    # A `Meta.ParseError`, whose `detail` is a `JuliaSyntax.ParseError`.
+    detail = reason isa Exception && hasfield(typeof(reason), :detail) ? reason.detail : nothing
+    hasfield(typeof(detail), :diagnostics) || return Any[]
+    return Any[one for one in detail.diagnostics if one.level === :error]
+end
+
+"The form in which a loop at top level may assign to the variables there, as in the REPL (1.5 and later)."
+soft_scoped(@nospecialize(statement), line::LineNumberNode) = Expr(:block, line, Expr(:softscope, true), statement)
+
+# Written with `;`, Julia would compile a caller for each set of argument types.
+"Call `f` with keywords, in the newest world."
+function call_latest(@nospecialize(f), @nospecialize(keywords::NamedTuple))
+    isdefined(Core, :kwcall) && return Base.invokelatest(Core.kwcall, keywords, f)  # 1.9 and later
+    return Base.invokelatest(Core.kwfunc(f), keywords, f)
+end
+
+"Call `f` as it was in a world, where Julia can (1.6 and later)."
+function call_in_world(world::UInt, f, args...)
+    isdefined(Base, :invoke_in_world) && return Base.invoke_in_world(world, f, args...)
+    return f(args...)
+end
+
+world_counter() = Base.get_world_counter()
+
+"Where `@main` notes that a module has an entry point."
+const ENTRY_POINT = Symbol("#__main_is_entrypoint__#")
+
+"Say which file runs as a program: the variable is Julia's own."
+program_file!(file::String) = (Core.eval(Base, :(PROGRAM_FILE = $file)); nothing)
+
+"A name in the form that the parser gives it in code (µ and μ are one); itself where it is none."
+function parsed_name(name::String)
+    isascii(name) && return name
+    parsed = Meta.parse(name; raise = false)
+    return parsed isa Symbol ? String(parsed) : name
+end
