@@ -85,6 +85,7 @@ class Settings(BaseSettings):
     julia: str | None = Field(None, description="the julia executable; unset: the one set-up found")
     runner: Literal["auto", "julia", "juliacall"] = Field("auto", description="kind of Julia process")
     workers: int | None = Field(None, ge=1, description="slots of the local worker; unset: one per core")
+    restart: bool = Field(True, description="start parts of the local stack again that die")
     slots: int | None = Field(None, ge=1, description="slots of this worker; unset: one per core")
     queues: list[str] = Field(["default"], min_length=1, description="queues this worker serves")
     worker_name: str = Field(

@@ -13,22 +13,29 @@ from taskq_kernel.cli.options import as_json_option, examples, settings_options
 
 
 @click.command(short_help="Start the local stack.", epilog=examples("taskq up", "taskq up --workers 2"))
-@settings_options("workers", "home")
-def up(workers: int | None, home: Path | None) -> int:
+@settings_options("workers", "restart", "home")
+def up(workers: int | None, restart: bool | None, home: Path | None) -> int:
     """Start the local stack: RabbitMQ, the service, the sink and a worker.
 
-    Returns when the stack takes tasks. What runs already is left as it is; what has died
-    is started again.
+    Returns when the stack takes tasks. What runs already is left as it is. A part that dies
+    later is started again by itself; one that was stopped, or given up, by this command.
     """
-    info = _stack(home, workers=workers).up(workers=workers, on_step=output.note)
+    info = _stack(home, workers=workers, restart=restart).up(workers=workers, on_step=output.note)
     output.line(f"taskq takes tasks at {info.graphql}, with {info.slots} slot{'s' * (info.slots != 1)}")
     return DONE
 
 
-@click.command(short_help="Stop the local stack.", epilog=examples("taskq down"))
+@click.command(short_help="Stop the local stack.", epilog=examples("taskq down", "taskq down worker"))
 @settings_options("home")
-def down(home: Path | None) -> int:
-    """Stop the local stack. Tasks that wait are kept, and go on when it is up again."""
+@click.argument("parts", nargs=-1, type=click.Choice(["broker", "service", "sink", "worker"]), metavar="[PART]...")
+def down(home: Path | None, parts: tuple[str, ...]) -> int:
+    """Stop the local stack. Tasks that wait are kept, and go on when it is up again.
+
+    With a PART (broker, service, sink, worker), stop that alone: it stays stopped until `taskq up`.
+    """
+    if parts:
+        _stack(home).stop(parts, on_step=output.note)
+        return DONE
     _stack(home).down(on_step=output.note)
     output.line("the stack is down")
     return DONE
@@ -64,13 +71,27 @@ def _write_status(found: dict[str, Any]) -> None:
         if value:
             output.line(f"{title:<12} {value}")
     for process in found["processes"]:
-        pid = f"pid {process['pid']}" if process["pid"] else ""
-        output.line(f"{process['role']:<12} {process['state']:<8} {pid}".rstrip())
+        _write_process(process)
+    if found["keeper"]["state"] == "dead":
+        output.line("parts that die are not started again: the keeper has died; taskq up starts it")
     _write_figures(found)
     if found["broker_blocked"]:
         output.line(f"tasks wait: {found['broker_blocked']}")
     for queue in found["unserved_queues"]:
         output.line(f"tasks wait in the queue {queue!r}, and no worker serves it")
+
+
+def _write_process(process: dict[str, Any]) -> None:
+    from taskq_kernel.cli.times import local_time
+
+    said = [f"pid {process['pid']}"] if process["pid"] else []
+    if process["restarts"]:
+        times = f"{process['restarts']} time{'s' * (process['restarts'] != 1)}"
+        said.append(f"started again {times}, last at {local_time(process['restarted_at'])}")
+    if process["given_up"]:
+        said.append("given up: `taskq up` tries again")
+    line = f"{process['role']:<12} {process['state']:<8} {', '.join(said)}".rstrip()
+    output.line(f"{line} ({process['reason']})" if process["reason"] else line)
 
 
 def _write_figures(found: dict[str, Any]) -> None:
