@@ -33,7 +33,9 @@ from taskq_kernel.local.restarts import BackOff, Restarts, read_restarts, write_
 from taskq_kernel.settings import load_settings
 from taskq_kernel.signals import stop_signals
 
-log = logging.getLogger(__name__)
+#: By name: this module is run as a program, whose own name says nothing.
+NAME = "taskq_kernel.local.keeper"
+log = logging.getLogger(NAME)
 
 #: How often it looks, in seconds.
 POLL_S = 0.25
@@ -196,7 +198,7 @@ class Keeper:
         log.log(level, "%s", text)
         if role != "broker":  # RabbitMQ's log is RabbitMQ's
             with suppress(OSError), self._parts.log(role).open("a", encoding="utf-8") as file:
-                file.write(logs.line(level, __name__, text))
+                file.write(logs.line(level, NAME, text))
 
 
 def main() -> int:

@@ -13,12 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from taskq_kernel.errors import SettingsError, TaskqError
-from taskq_kernel.settings import Settings, load_settings, read_broker_url, read_token
+from taskq_kernel.settings import declared, load_settings, read_broker_url, read_token
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=30) | st.sampled_from(
     ["", " ", "-1", "1e400", "nan", "99999999999999999999", "[]", '[""]', '["a", 1]', "{", "null", "true", "\udcff"]
 )
-FIELDS = st.sampled_from(sorted(Settings.model_fields))
+FIELDS = st.sampled_from(sorted(declared()))
 bounded = settings(
     max_examples=scaled(150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -26,7 +26,7 @@ bounded = settings(
 
 @pytest.fixture(autouse=True)
 def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in Settings.model_fields:
+    for name in declared():
         monkeypatch.delenv(f"TASKQ_{name.upper()}", raising=False)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TASKQ_HOME", str(tmp_path / "home"))
