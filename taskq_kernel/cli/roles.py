@@ -10,13 +10,14 @@ import click
 
 from taskq_kernel.cli import DONE
 from taskq_kernel.cli.options import examples, settings_options
+from taskq_kernel.local.processes import Daemon
+from taskq_kernel.settings import load_settings
 
 _BROKER = ("broker_file", "broker_prefix", "queue_type")
 _SERVICE = ("url", "token_file", "ca_file")
 
 
 @click.command(
-    short_help="Run the GraphQL service.",
     epilog=examples(
         "taskq service --port 8000 --tokens-file tokens.json --broker-file broker.url",
         "taskq service --host 0.0.0.0 --port 443 --tls-cert fullchain.pem --tls-key key.pem --tokens-file tokens.json",
@@ -36,7 +37,6 @@ def service(**flags: Any) -> int:
 
 
 @click.command(
-    short_help="Run a worker.",
     epilog=examples("taskq worker --url http://127.0.0.1:8000/graphql --token-file worker.token --slots 4"),
 )
 @settings_options(
@@ -52,7 +52,6 @@ def worker(**flags: Any) -> int:
 
 
 @click.command(
-    short_help="Run the sink.",
     epilog=examples("taskq sink --url http://127.0.0.1:8000/graphql --token-file sink.token"),
 )
 @settings_options(*_SERVICE, *_BROKER, "results_database", "home", "log_level")
@@ -62,9 +61,6 @@ def sink(**flags: Any) -> int:
 
 
 def _run(role: str, module: str, function: str, flags: dict[str, Any]) -> int:
-    from taskq_kernel.local.processes import Daemon
-    from taskq_kernel.settings import load_settings
-
     settings = load_settings(**flags)
     # By name: this package imports nothing of the worker and the sink.
     code: int = getattr(import_module(module), function)(settings)

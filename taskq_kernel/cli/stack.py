@@ -10,9 +10,15 @@ import click
 
 from taskq_kernel.cli import DONE, FAILED, UNREACHABLE, output
 from taskq_kernel.cli.options import as_json_option, examples, settings_options
+from taskq_kernel.cli.times import local_time
+from taskq_kernel.client.display import size_text
+from taskq_kernel.local.dead_letters import drop
+from taskq_kernel.local.doctor import examine
+from taskq_kernel.local.stack import LocalStack
+from taskq_kernel.settings import load_settings
 
 
-@click.command(short_help="Start the local stack.", epilog=examples("taskq up", "taskq up --workers 2"))
+@click.command(epilog=examples("taskq up", "taskq up --workers 2"))
 @settings_options("workers", "restart", "home")
 def up(workers: int | None, restart: bool | None, home: Path | None) -> int:
     """Start the local stack: RabbitMQ, the service, the sink and a worker.
@@ -25,7 +31,7 @@ def up(workers: int | None, restart: bool | None, home: Path | None) -> int:
     return DONE
 
 
-@click.command(short_help="Stop the local stack.", epilog=examples("taskq down", "taskq down worker"))
+@click.command(epilog=examples("taskq down", "taskq down worker"))
 @settings_options("home")
 @click.argument("parts", nargs=-1, type=click.Choice(["broker", "service", "sink", "worker"]), metavar="[PART]...")
 def down(home: Path | None, parts: tuple[str, ...]) -> int:
@@ -82,8 +88,6 @@ def _write_status(found: dict[str, Any]) -> None:
 
 
 def _write_process(process: dict[str, Any]) -> None:
-    from taskq_kernel.cli.times import local_time
-
     said = [f"pid {process['pid']}"] if process["pid"] else []
     if process["restarts"]:
         times = f"{process['restarts']} time{'s' * (process['restarts'] != 1)}"
@@ -96,8 +100,6 @@ def _write_process(process: dict[str, Any]) -> None:
 
 def _write_figures(found: dict[str, Any]) -> None:
     """Write how much there is to do, and to do it with, as far as it is known."""
-    from taskq_kernel.client.display import size_text
-
     if "slots_busy" in found:
         output.line(f"{'slots':<12} {found['slots_busy']} of {found['slots_online']} busy")
         counts = ", ".join(f"{count} {status}" for status, count in found["tasks"].items() if count)
@@ -109,7 +111,6 @@ def _write_figures(found: dict[str, Any]) -> None:
 
 
 @click.command(
-    short_help="Check what taskq needs on this machine.",
     epilog=examples("taskq doctor", "taskq doctor --json"),
 )
 @settings_options("home")
@@ -120,13 +121,8 @@ def doctor(home: Path | None, drop_dead_letters: bool, as_json: bool) -> int:
 
     Exit code 0 if everything is well, 1 if not.
     """
-    from taskq_kernel.local.doctor import examine
-    from taskq_kernel.settings import load_settings
-
     settings = load_settings(home=home)
     if drop_dead_letters:
-        from taskq_kernel.local.dead_letters import drop
-
         output.note(f"dropped {drop(settings)} dead letters")
     # By name: this package imports nothing of the worker.
     more = [import_module("taskq_worker.doctor").check_task_user, import_module("taskq_sink.doctor").check_outcomes]
@@ -144,7 +140,4 @@ def doctor(home: Path | None, drop_dead_letters: bool, as_json: bool) -> int:
 
 
 def _stack(home: Path | None, **flags: Any) -> Any:
-    from taskq_kernel.local.stack import LocalStack
-    from taskq_kernel.settings import load_settings
-
     return LocalStack(load_settings(home=home, **flags))
