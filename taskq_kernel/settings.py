@@ -16,7 +16,6 @@ import dataclasses
 import json
 import os
 import socket
-import tomllib
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
@@ -24,7 +23,6 @@ from types import UnionType
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
-from platformdirs import user_data_path
 
 from taskq_kernel.errors import SettingsError
 from taskq_kernel.paths import absolute
@@ -43,6 +41,9 @@ def default_home() -> Path:
 
 def user_home() -> Path:
     """The data folder of this user, where the platform keeps such data."""
+    # late: not needed where TASKQ_HOME is set
+    from platformdirs import user_data_path
+
     return Path(user_data_path("taskq"))
 
 
@@ -223,6 +224,9 @@ def _from_file() -> dict[str, Any]:
     file = config_file()
     if file is None:
         return {}
+    # late: few have such a file
+    import tomllib
+
     try:
         return tomllib.loads(file.read_text("utf-8"))
     except (ValueError, OSError) as error:

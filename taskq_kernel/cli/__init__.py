@@ -70,6 +70,7 @@ class _Taskq(click.Group):
 
 def _version(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:
     if value and not ctx.resilient_parsing:
+        # late: it reads the metadata of what is installed
         from taskq_kernel import __version__
 
         click.echo(f"taskq {__version__}")

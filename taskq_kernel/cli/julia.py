@@ -116,6 +116,7 @@ def _progress(what: str) -> Iterator[Callable[[str], None]]:
         output.note(what)
         yield lambda line: output.note(f"  {line}") if line.strip() else None
         return
+    # late: only a terminal's progress needs rich
     from rich.console import Console
     from rich.markup import escape
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from taskq_kernel.client.progress import in_notebook, leave_line
+from taskq_kernel.client.progress import Notice, in_notebook, leave_line
 from taskq_kernel.errors import ServiceUnreachable, SettingsError, TaskqError
 from taskq_kernel.paths import from_text
 from taskq_kernel.settings import Settings, load_settings, read_token
@@ -28,12 +28,14 @@ class Address:
 
     def transport(self) -> GraphQLTransport:
         """What single requests are made with."""
+        # late: importing `connect` connects to nothing yet
         from taskq_kernel.client.transport import GraphQLTransport
 
         return GraphQLTransport(self.url, self.token, ca_file=self.ca_file)
 
     def client(self, timeout_s: float = 30.0) -> Client:
         """A client; nothing is asked of the service yet."""
+        # late: commands that make single requests make no client
         from taskq_kernel.client.client import Client
 
         return Client(self.url, self.token, timeout_s=timeout_s, ca_file=self.ca_file)
@@ -175,7 +177,7 @@ def stack_address(home: Path) -> Address | None:
 
 
 def _started_stack() -> Address:
-    from taskq_kernel.client.progress import Notice
+    # late: a client of a service that runs needs nothing of RabbitMQ
     from taskq_kernel.local.stack import LocalStack
 
     stack = LocalStack(load_settings())
