@@ -204,7 +204,7 @@ class Daemon:
     def _identity(self) -> Identity | None:
         try:
             return Identity(**json.loads(self.pid_file.read_text("utf-8")))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except (TypeError, ValueError):  # the disk was full when it was written
             return Identity(0, -1, "")
