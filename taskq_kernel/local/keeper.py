@@ -69,14 +69,15 @@ class Keeper:
         #: RabbitMQ could not be started: nothing of it is left, not even its pid file.
         self._boot_failed = False
         self._told_to_stop = False
+        #: What kept it from its work the last time it looked, so that it is said once.
+        self._hindrance = ""
 
     def run(self) -> None:
         """Look after the stack until told to `stop`, or the stack is down."""
         self._write()
         try:
             while not self._told_to_stop and self._parts.home.joinpath("stack.json").exists():
-                with suppress(LockTaken):  # whoever has it is at work on the parts
-                    self.look()
+                self._try_to_look()
                 time.sleep(POLL_S)
         finally:
             self._abandon_boot()
@@ -84,6 +85,18 @@ class Keeper:
     def stop(self) -> None:
         """Let `run` end. What runs goes on."""
         self._told_to_stop = True
+
+    def _try_to_look(self) -> None:
+        try:
+            self.look()
+        except LockTaken:
+            pass  # whoever has it is at work on the parts
+        except (TaskqError, OSError) as error:  # such as a disk that is full
+            if self._hindrance != str(error):
+                log.error("the stack cannot be looked after: %s", error)
+            self._hindrance = str(error)
+        else:
+            self._hindrance = ""
 
     # -- one look ------------------------------------------------------------------------
 

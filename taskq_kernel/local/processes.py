@@ -141,7 +141,12 @@ class Daemon:
         finally:
             if output != subprocess.DEVNULL:
                 os.close(output)
-        self._write(identify_child(process.pid))
+        try:
+            self._write(identify_child(process.pid))
+        except BaseException:  # the disk is full: nobody would know of it
+            process.kill()
+            process.wait()
+            raise
         self._process = process
         # Its parent has to collect its exit code; a notebook's kernel may be that for days.
         threading.Thread(target=process.wait, name=f"taskq {self.role}", daemon=True).start()
