@@ -104,6 +104,8 @@ class Keeper:
         """Start again what has died, and may be."""
         self._see_to_boot()
         for role in ROLES:
+            if self._restarts[role].given_up:
+                continue
             if self._is_dead(role):
                 with self._parts.lock(timeout_s=0):
                     self._mend(role)
@@ -111,12 +113,13 @@ class Keeper:
                 self._due.pop(role, None)
 
     def _is_dead(self, role: str) -> bool:
-        return self._parts.state(role) == "dead" or (role == "broker" and self._boot_failed)
+        state = self._parts.state(role)
+        return state == "dead" or (role == "broker" and state == "stopped" and self._boot_failed)
 
     def _mend(self, role: str) -> None:
         info = read_info(self._parts.home)
         # Before the lock was had, somebody may have started or stopped it.
-        if info is None or not self._is_dead(role) or self._restarts[role].given_up:
+        if info is None or not self._is_dead(role):
             return
         if role == "broker" and self._boot is not None:
             return
