@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from taskq_kernel.local.stack import LocalStack, StackInfo
+from taskq_kernel.local.info import StackInfo
+from taskq_kernel.local.stack import LocalStack
 from taskq_kernel.settings import load_settings
 
 

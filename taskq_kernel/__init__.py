@@ -82,6 +82,7 @@ __all__ = sorted(_HOMES)  # pyright: ignore[reportUnsupportedDunderAll]
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
+        # late: few ask for the version
         from importlib.metadata import PackageNotFoundError, version
 
         try:

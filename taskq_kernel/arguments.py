@@ -177,6 +177,7 @@ def _is_from(value: Any, package: str) -> bool:
 
 
 def _from_numpy(given: Any, where: str, depth: int) -> Any:
+    # late: it is loaded already where there is such a value, and not needed elsewhere
     import numpy as np
 
     if not isinstance(given, np.generic | np.ndarray):
@@ -199,6 +200,7 @@ def _from_numpy(given: Any, where: str, depth: int) -> Any:
 
 def _nested(texts: Any, holes: Any) -> Any:
     """Times as texts, with None where there is no time."""
+    # late: it is loaded already where there is such a value, and not needed elsewhere
     import numpy as np
 
     times: Any = np.where(holes, None, texts)
@@ -214,6 +216,7 @@ class _Parts:
 
 def _exact(number: Any) -> Any:
     """A number of more than double precision: a float where that holds it, else a decimal."""
+    # late: it is loaded already where there is such a value, and not needed elsewhere
     import numpy as np
 
     if isinstance(number, np.complexfloating):
@@ -227,6 +230,7 @@ def _exact(number: Any) -> Any:
 
 
 def _from_pandas(value: Any, where: str, depth: int) -> Any:
+    # late: as numpy
     import pandas as pd
 
     if value is pd.NA or value is pd.NaT:

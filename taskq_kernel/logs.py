@@ -16,6 +16,11 @@ class _Lines(logging.Formatter):
         return printable(super().format(record))
 
 
+def line(level: int, name: str, text: str) -> str:
+    """A line, with its end, as a process of the stack would log it."""
+    return f"{_Lines(FORMAT).format(logging.LogRecord(name, level, '', 0, text, None, None))}\n"
+
+
 def configure(level: str) -> None:
     """Set up logging for a process of the stack.
 

@@ -70,6 +70,7 @@ def julia(line: str, cell: str | None = None) -> Any:
     TaskFailed, TaskCancelled, TaskDeleted
         With ``--wait``, if the task has no value.
     """
+    # late: loading the extension connects to nothing
     from taskq_kernel.client.connection import default_client
     from taskq_kernel.client.options import parse_arguments
 

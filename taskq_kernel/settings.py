@@ -5,27 +5,33 @@ import. A command-line flag is declared from the field of the same name
 (`taskq_kernel.cli.options`), so flag, variable and file cannot drift apart.
 
 ``taskq.toml`` is looked for in the current folder, then in the data folder.
+
+Every ``taskq ls`` and every import of the client comes by here, so it loads nothing that takes
+long: a dataclass says what there is, and msgspec checks it.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import os
 import socket
+from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from types import UnionType
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
-from platformdirs import user_data_path
-from pydantic import Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import (
-    BaseSettings,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    TomlConfigSettingsSource,
-)
+import msgspec
 
 from taskq_kernel.errors import SettingsError
 from taskq_kernel.paths import absolute
 from taskq_kernel.secret_file import read_secret_file
+
+#: What a variable that is true or false may say.
+_WORDS = dict.fromkeys(("true", "yes", "on", "1", "t", "y"), True) | dict.fromkeys(
+    ("false", "no", "off", "0", "f", "n"), False
+)
 
 
 def default_home() -> Path:
@@ -35,103 +41,248 @@ def default_home() -> Path:
 
 def user_home() -> Path:
     """The data folder of this user, where the platform keeps such data."""
+    # late: not needed where TASKQ_HOME is set
+    from platformdirs import user_data_path
+
     return Path(user_data_path("taskq"))
 
 
-class Settings(BaseSettings):
+class Secret:
+    """A text that nothing shows by accident."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """The text."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "Secret('**********')"
+
+
+def setting(
+    default: Any = None, *, about: str, factory: Callable[[], Any] | None = None, repr: bool = True, **bounds: Any
+) -> Any:
+    """One field of `Settings`: its default, what it is, and `msgspec.Meta`'s bounds of its value."""
+    metadata = {"about": about, "bounds": bounds}
+    if factory is not None:
+        return dataclasses.field(default_factory=factory, repr=repr, metadata=metadata)
+    return dataclasses.field(default=default, repr=repr, metadata=metadata)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings:
     """Every setting of every part. Durations are in seconds, sizes in bytes."""
 
-    model_config = SettingsConfigDict(env_prefix="TASKQ_", extra="forbid", frozen=True)
-
-    home: Path = Field(default_factory=default_home, description="the data folder")
-    url: str | None = Field(None, description="the service's GraphQL URL; unset: the local stack")
-    token: SecretStr | None = Field(None, description="bearer token for the service")
-    token_file: Path | None = Field(None, description="file that holds the bearer token")
-    ca_file: Path | None = Field(
-        None, description="PEM file of the authorities to trust for https and amqps; unset: the system's"
+    home: Path = setting(factory=default_home, about="the data folder")
+    url: str | None = setting(None, about="the service's GraphQL URL; unset: the local stack")
+    token: Secret | None = setting(None, about="bearer token for the service")
+    token_file: Path | None = setting(None, about="file that holds the bearer token")
+    ca_file: Path | None = setting(
+        None, about="PEM file of the authorities to trust for https and amqps; unset: the system's"
     )
 
-    host: str = Field("127.0.0.1", description="address the service listens on")
-    port: int = Field(0, ge=0, le=65535, description="port the service listens on; 0: a free one")
-    tls_cert: Path | None = Field(None, description="PEM file of the service's certificate, with its chain")
-    tls_key: Path | None = Field(None, description="PEM file of that certificate's private key")
-    insecure: bool = Field(False, description="let the service listen beyond loopback without TLS")
-    trusted_proxies: list[str] = Field(
-        [], description="addresses of proxies whose X-Forwarded-For the service believes"
+    host: str = setting("127.0.0.1", about="address the service listens on")
+    port: int = setting(0, ge=0, le=65535, about="port the service listens on; 0: a free one")
+    tls_cert: Path | None = setting(None, about="PEM file of the service's certificate, with its chain")
+    tls_key: Path | None = setting(None, about="PEM file of that certificate's private key")
+    insecure: bool = setting(False, about="let the service listen beyond loopback without TLS")
+    trusted_proxies: list[str] = setting(
+        factory=list, about="addresses of proxies whose X-Forwarded-For the service believes"
     )
-    auth_failures: int = Field(
-        20, ge=1, description="wrong tokens a minute that one address may send before it has to wait"
+    auth_failures: int = setting(
+        20, ge=1, about="wrong tokens a minute that one address may send before it has to wait"
     )
-    private_tasks: bool = Field(False, description="show each user only the user's own tasks")
-    graphiql: bool = Field(True, description="serve GraphiQL, the page to try queries in")
-    introspection: bool = Field(True, description="let queries ask for the schema")
+    private_tasks: bool = setting(False, about="show each user only the user's own tasks")
+    graphiql: bool = setting(True, about="serve GraphiQL, the page to try queries in")
+    introspection: bool = setting(True, about="let queries ask for the schema")
     # The URLs of databases may have passwords in them, so no repr shows them.
-    database: str | None = Field(
-        None, repr=False, description="task database, an SQLAlchemy URL; unset: SQLite in the data folder"
+    database: str | None = setting(
+        None, repr=False, about="task database, an SQLAlchemy URL; unset: SQLite in the data folder"
     )
-    results_database: str | None = Field(
-        None, repr=False, description="results database, an SQLAlchemy URL; unset: SQLite in the data folder"
+    results_database: str | None = setting(
+        None, repr=False, about="results database, an SQLAlchemy URL; unset: SQLite in the data folder"
     )
-    blobs: Path | None = Field(None, description="folder for large values; unset: in the data folder")
-    tokens_file: Path | None = Field(
-        None, description="JSON file with the hashes of the tokens the service accepts"
+    blobs: Path | None = setting(None, about="folder for large values; unset: in the data folder")
+    tokens_file: Path | None = setting(
+        None, about="JSON file with the hashes of the tokens the service accepts"
     )
 
-    broker: SecretStr | None = Field(None, description="RabbitMQ's AMQP URL")
-    broker_file: Path | None = Field(None, description="file that holds RabbitMQ's AMQP URL")
-    broker_prefix: str = Field("taskq", pattern=r"^[A-Za-z0-9_.-]+$", description="prefix of queue names")
-    queue_type: Literal["quorum", "classic"] = Field("quorum", description="type of RabbitMQ's queues")
+    broker: Secret | None = setting(None, about="RabbitMQ's AMQP URL")
+    broker_file: Path | None = setting(None, about="file that holds RabbitMQ's AMQP URL")
+    broker_prefix: str = setting("taskq", pattern=r"^[A-Za-z0-9_.-]+$", about="prefix of queue names")
+    queue_type: Literal["quorum", "classic"] = setting("quorum", about="type of RabbitMQ's queues")
 
-    julia: str | None = Field(None, description="the julia executable; unset: the one set-up found")
-    runner: Literal["auto", "julia", "juliacall"] = Field("auto", description="kind of Julia process")
-    workers: int | None = Field(None, ge=1, description="slots of the local worker; unset: one per core")
-    slots: int | None = Field(None, ge=1, description="slots of this worker; unset: one per core")
-    queues: list[str] = Field(["default"], min_length=1, description="queues this worker serves")
-    worker_name: str = Field(
-        default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}", description="this worker's name"
+    julia: str | None = setting(None, about="the julia executable; unset: the one set-up found")
+    runner: Literal["auto", "julia", "juliacall"] = setting("auto", about="kind of Julia process")
+    workers: int | None = setting(None, ge=1, about="slots of the local worker; unset: one per core")
+    restart: bool = setting(True, about="start parts of the local stack again that die")
+    slots: int | None = setting(None, ge=1, about="slots of this worker; unset: one per core")
+    queues: list[str] = setting(factory=lambda: ["default"], min_length=1, about="queues this worker serves")
+    worker_name: str = setting(
+        factory=lambda: f"{socket.gethostname()}-{os.getpid()}", about="this worker's name"
     )
-    memory_limit: int | None = Field(
+    memory_limit: int | None = setting(
         None,
         ge=1 << 26,
-        description="resident memory of a task without a limit of its own; unset: all but a tenth",
+        about="resident memory of a task without a limit of its own; unset: all but a tenth",
     )
-    task_user: str | None = Field(
+    task_user: str | None = setting(
         None,
         min_length=1,
-        description="user that tasks run as, if the worker is root; unset: one for each slot",
+        about="user that tasks run as, if the worker is root; unset: one for each slot",
     )
-    task_processes: int = Field(
-        4096, ge=16, description="processes and threads of a slot, where it has a user of its own"
+    task_processes: int = setting(
+        4096, ge=16, about="processes and threads of a slot, where it has a user of its own"
     )
-    task_open_files: int = Field(16_384, ge=64, description="files that a process of a task may have open")
-    task_file_size: int = Field(64 << 30, ge=1 << 20, description="largest file that a task may write")
-    grace: float = Field(10.0, ge=0, description="how long a stopping worker lets its tasks finish")
+    task_open_files: int = setting(16_384, ge=64, about="files that a process of a task may have open")
+    task_file_size: int = setting(64 << 30, ge=1 << 20, about="largest file that a task may write")
+    grace: float = setting(10.0, ge=0, about="how long a stopping worker lets its tasks finish")
 
-    heartbeat: float = Field(1.0, gt=0, description="how often a worker reports to the service")
-    lease: float = Field(3.0, gt=0, description="how long a worker may be silent before it counts as lost")
-    max_lost: int = Field(3, ge=1, description="workers a task may lose before it is FAILED")
-    max_log_bytes: int = Field(1 << 20, ge=1024, description="what is kept of the output of one attempt")
-    max_value_bytes: int = Field(64 << 20, ge=1024, description="largest value kept whole, as JSON")
+    heartbeat: float = setting(1.0, gt=0, about="how often a worker reports to the service")
+    lease: float = setting(3.0, gt=0, about="how long a worker may be silent before it counts as lost")
+    max_lost: int = setting(3, ge=1, about="workers a task may lose before it is FAILED")
+    max_log_bytes: int = setting(1 << 20, ge=1024, about="what is kept of the output of one attempt")
+    max_value_bytes: int = setting(64 << 20, ge=1024, about="largest value kept whole, as JSON")
 
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="how much is logged")
+    log_level: Literal["debug", "info", "warning", "error"] = setting("info", about="how much is logged")
 
-    @field_validator("home", mode="after")
-    @classmethod
-    def _absolute(cls, home: Path) -> Path:
-        """The stack's parts, and whoever asks for it later, may run in other folders."""
-        return absolute(home)
+    def __post_init__(self) -> None:
+        # The stack's parts, and whoever asks for it later, may run in other folders.
+        object.__setattr__(self, "home", absolute(self.home))
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Flags, variables, then the first ``taskq.toml`` there is."""
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, config_file())
+
+@dataclasses.dataclass(frozen=True)
+class Declared:
+    """What the field of a setting says of it.
+
+    Attributes
+    ----------
+    kind : type
+        The type of its values, without ``| None``.
+    about : str
+        What it is, in a few words.
+    default : object
+        What it is where nobody sets it; None also where that is found out at the time.
+    bounds : mapping
+        What its values have to be, as `msgspec.Meta` takes it.
+    """
+
+    kind: Any
+    about: str
+    default: Any
+    bounds: Mapping[str, Any]
+
+
+@cache
+def declared() -> Mapping[str, Declared]:
+    """Every setting, by name."""
+    kinds = get_type_hints(Settings)
+    return {one.name: _declared(kinds[one.name], one) for one in dataclasses.fields(Settings)}
+
+
+def _declared(kind: Any, field: dataclasses.Field[Any]) -> Declared:
+    if isinstance(kind, UnionType):
+        [kind] = (one for one in get_args(kind) if one is not type(None))
+    default = None if field.default is dataclasses.MISSING else field.default
+    return Declared(kind, field.metadata["about"], default, field.metadata["bounds"])
+
+
+# -- reading -------------------------------------------------------------------------------
+
+
+def load_settings(**flags: Any) -> Settings:
+    """Read the settings; ``flags`` that are not None win over every other source.
+
+    Raises
+    ------
+    SettingsError
+        If a value cannot be used. It names the setting, the value and what it must be.
+    """
+    given = {name: value for name, value in flags.items() if value is not None}
+    found = _from_file() | _from_environment() | given
+    values: dict[str, Any] = {}
+    wrong = []
+    for name, value in found.items():
+        try:
+            values[name] = _checked(name, value)
+        except ValueError as error:
+            wrong.append(str(error))
+    if wrong:
+        raise SettingsError("; ".join(wrong))
+    return Settings(**values)
+
+
+def config_file(home: Path | None = None) -> Path | None:
+    """The ``taskq.toml`` in force: the current folder's, else that of the data folder ``home``."""
+    candidates = (Path("taskq.toml"), (home or default_home()) / "taskq.toml")
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _from_file() -> dict[str, Any]:
+    file = config_file()
+    if file is None:
+        return {}
+    # late: few have such a file
+    import tomllib
+
+    try:
+        return tomllib.loads(file.read_text("utf-8"))
+    except (ValueError, OSError) as error:
+        raise SettingsError(f"{file} cannot be read: {error}") from error
+
+
+def _from_environment() -> dict[str, str]:
+    given = {name: os.environ.get(f"TASKQ_{name.upper()}") for name in declared()}
+    given["home"] = given["home"] or None  # as `default_home` has it
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _checked(name: str, value: Any) -> Any:
+    """The value of a setting, of its type; `ValueError` says what is wrong with it."""
+    one = declared().get(name)
+    if one is None:
+        raise ValueError(f"there is no setting named {name!r}")
+    try:
+        return _converted(one, value)
+    except (ValueError, TypeError) as error:  # msgspec's is a ValueError
+        secret = "token" in name or name.endswith(("broker", "database"))
+        shown = "" if secret else f" is {value!r}"
+        raise ValueError(f"the setting {name!r} (TASKQ_{name.upper()}){shown}: {_lower(error)}") from None
+
+
+def _lower(error: Exception) -> str:
+    text = str(error).replace("`", "")
+    return text[:1].lower() + text[1:]
+
+
+def _converted(one: Declared, value: Any) -> Any:
+    if get_origin(one.kind) is Literal and value not in get_args(one.kind):
+        raise ValueError(f"it must be {' or '.join(get_args(one.kind))}")
+    if one.kind in (Path, Secret):
+        text = msgspec.convert(os.fspath(value) if isinstance(value, Path) else value, str)
+        return Secret(text) if one.kind is Secret else Path(text)
+    if isinstance(value, str):
+        value = _from_text(one.kind, value)
+    return msgspec.convert(value, Annotated[one.kind, msgspec.Meta(**one.bounds)], strict=False)
+
+
+def _from_text(kind: Any, text: str) -> Any:
+    """What a variable means; the text itself where it means nothing, for that is an error then."""
+    if kind is bool:
+        return _WORDS.get(text.lower(), text)
+    if get_origin(kind) is list:
+        return json.loads(text) if text.startswith("[") else [one.strip() for one in text.split(",") if one.strip()]
+    if kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            return text
+    return text
+
+
+# -- secrets -------------------------------------------------------------------------------
 
 
 def read_token(settings: Settings) -> str:
@@ -144,42 +295,9 @@ def read_broker_url(settings: Settings) -> str:
     return _secret(settings.broker, settings.broker_file, "broker")
 
 
-def _secret(value: SecretStr | None, file: Path | None, name: str) -> str:
+def _secret(value: Secret | None, file: Path | None, name: str) -> str:
     if value is not None:
-        return value.get_secret_value()
+        return value.reveal()
     if file is None:
         raise SettingsError(f"set TASKQ_{name.upper()} or TASKQ_{name.upper()}_FILE")
     return read_secret_file(file, f"TASKQ_{name.upper()}_FILE")
-
-
-def config_file(home: Path | None = None) -> Path | None:
-    """The ``taskq.toml`` in force: the current folder's, else that of the data folder ``home``."""
-    candidates = (Path("taskq.toml"), (home or default_home()) / "taskq.toml")
-    return next((path for path in candidates if path.is_file()), None)
-
-
-def load_settings(**flags: Any) -> Settings:
-    """Read the settings; ``flags`` that are not None win over every other source.
-
-    Raises
-    ------
-    SettingsError
-        If a value cannot be used. It names the setting, the value and what it must be.
-    """
-    try:
-        return Settings(**{name: value for name, value in flags.items() if value is not None})
-    except ValidationError as error:
-        raise SettingsError("; ".join(_explain(item) for item in error.errors())) from None
-    except (ValueError, OSError) as error:  # taskq.toml is not TOML, a list variable is not JSON
-        file = config_file()
-        of = f" (variables, and {file})" if file else ""
-        raise SettingsError(f"the settings{of} cannot be read: {error}") from error
-
-
-def _explain(item: Any) -> str:
-    name = ".".join(str(part) for part in item["loc"])
-    secret = "token" in name or name.endswith(("broker", "database"))
-    value = "" if secret or item["type"] == "missing" else f" is {item['input']!r}"
-    if item["type"] == "extra_forbidden":
-        return f"there is no setting named {name!r}"
-    return f"the setting {name!r} (TASKQ_{name.upper()}){value}: {item['msg'].lower()}"

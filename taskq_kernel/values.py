@@ -30,9 +30,12 @@ from __future__ import annotations
 
 import math
 import re
+from base64 import b64decode
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from taskq_kernel.domain import ValueKind
@@ -89,15 +92,11 @@ class RichValue:
         mime = mime or self.mime
         text = self.bundle[mime]
         if mime.startswith("image/") and mime != "image/svg+xml":
-            from base64 import b64decode
-
             return b64decode(text)
         return text.encode()
 
     def save(self, path: Any) -> None:
         """Write it to a file; the suffix (.png, .svg, .html, .txt) chooses the type."""
-        from pathlib import Path
-
         file = Path(path)
         mime = next((mime for mime, suffix in _SUFFIXES.items() if suffix == file.suffix.lower()), self.mime)
         if mime not in self.bundle:
@@ -204,8 +203,6 @@ def _part(number: Any) -> float:
 
 
 def _rational(parts: list[Any]) -> Any:
-    from fractions import Fraction
-
     numerator, denominator = map(_decode, parts)
     if denominator == 0 and numerator:  # Julia has 1//0
         return math.inf if numerator > 0 else -math.inf
@@ -235,6 +232,7 @@ _TAGS: dict[str, Callable[[Any], Any]] = {
 
 
 def _table(columns: dict[str, list[Any]]) -> pd.DataFrame:
+    # late: pandas takes longer to load than a whole command
     import pandas as pd
 
     return pd.DataFrame({name: _column(values) for name, values in columns.items()})
@@ -242,6 +240,7 @@ def _table(columns: dict[str, list[Any]]) -> pd.DataFrame:
 
 def _column(values: list[Any]) -> pd.Series[Any]:
     """A column of a table. Where whole numbers are missing they stay whole numbers."""
+    # late: pandas takes longer to load than a whole command
     import pandas as pd
 
     decoded = [_decode(value) for value in values]

@@ -32,7 +32,7 @@ class RunningStack:
     def env(self) -> dict[str, str]:
         """An environment in which every taskq program uses this stack."""
         clean = {name: value for name, value in os.environ.items() if not name.startswith("TASKQ_URL")}
-        return clean | {"TASKQ_HOME": str(self.home)}
+        return clean | {"TASKQ_HOME": str(self.home), "TASKQ_RESTART": str(self.settings.restart)}
 
     @property
     def url(self) -> str:

@@ -1,7 +1,7 @@
 """The command line: ``taskq``.
 
-Each command lives in a module that is imported when the command is used, and that imports
-what it needs when it runs: a ``taskq submit`` must not pay for what ``taskq up`` needs.
+Each command lives in a module that is imported when the command is used: a ``taskq submit``
+must not pay for what ``taskq up`` needs.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from taskq_kernel.errors import InvalidTask, SettingsError, TaskqError, Unreachable
 from taskq_kernel.printable import printable
@@ -20,33 +21,33 @@ DONE, FAILED, WRONG_USAGE, UNREACHABLE = 0, 1, 2, 3
 #: As shells report the signals behind them: Ctrl-C, and a reader that went away.
 INTERRUPTED, PIPE_CLOSED = 130, 141
 
-#: The module of each command, in the order of ``--help``.
+#: The module of each command and what ``--help`` says of it, in that order.
 _COMMANDS = {
-    "up": "stack",
-    "down": "stack",
-    "status": "stack",
-    "doctor": "stack",
-    "demo": "demo",
-    "dashboard": "dashboard",
-    "julia": "julia",
-    "token": "token",
-    "service": "roles",
-    "worker": "roles",
-    "sink": "roles",
-    "submit": "submit",
-    "wait": "submit",
-    "ls": "look",
-    "show": "look",
-    "logs": "look",
-    "cancel": "change",
-    "retry": "change",
-    "delete": "change",
-    "completion": "completion",
+    "up": ("stack", "Start the local stack."),
+    "down": ("stack", "Stop the local stack."),
+    "status": ("stack", "Show the local stack, and what there is to do."),
+    "doctor": ("stack", "Check what taskq needs on this machine."),
+    "demo": ("demo", "Run about twenty real Julia tasks and watch them live."),
+    "dashboard": ("dashboard", "Serve the dashboard until Ctrl-C; start the local stack if none runs."),
+    "julia": ("julia", "Julia packages for tasks, and the Julia that juliacall loads."),
+    "token": ("token", "Make, list and revoke tokens."),
+    "service": ("roles", "Run the GraphQL service."),
+    "worker": ("roles", "Run a worker."),
+    "sink": ("roles", "Run the sink."),
+    "submit": ("submit", "Submit Julia code."),
+    "wait": ("submit", "Wait until tasks are done."),
+    "ls": ("look", "List tasks, the newest first."),
+    "show": ("look", "Show all there is to know of a task."),
+    "logs": ("look", "Write what a task printed in its latest attempt."),
+    "cancel": ("change", "Cancel tasks."),
+    "retry": ("change", "Run tasks again that are done."),
+    "delete": ("change", "Delete tasks."),
+    "completion": ("completion", "Set up the tab key of a shell."),
 }
 
 
 class _Taskq(click.Group):
-    """The group of all commands, each imported when it is needed."""
+    """The group of all commands, each imported when it is used; to be listed it need not be."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
@@ -54,12 +55,22 @@ class _Taskq(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in _COMMANDS:
             return None
-        command: click.Command = getattr(import_module(f"{__name__}.{_COMMANDS[name]}"), name)
+        command: click.Command = getattr(import_module(f"{__name__}.{_COMMANDS[name][0]}"), name)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, about) for name, (_, about) in _COMMANDS.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        named = [(name, about) for name, (_, about) in _COMMANDS.items() if name.startswith(incomplete)]
+        found = [CompletionItem(name, help=about) for name, about in named]
+        return found + click.Command.shell_complete(self, ctx, incomplete)
 
 
 def _version(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:
     if value and not ctx.resilient_parsing:
+        # late: it reads the metadata of what is installed
         from taskq_kernel import __version__
 
         click.echo(f"taskq {__version__}")

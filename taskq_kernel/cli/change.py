@@ -10,6 +10,8 @@ import click
 
 from taskq_kernel.cli import DONE, output
 from taskq_kernel.cli.options import as_json_option, examples, ids_argument
+from taskq_kernel.client import operations
+from taskq_kernel.client.connection import existing
 from taskq_kernel.errors import listed
 
 #: What was done, in words, and why it was not done to others.
@@ -21,7 +23,6 @@ _WORDS = {
 
 
 @click.command(
-    short_help="Cancel tasks.",
     epilog=examples("taskq cancel $(echo 'sleep(60)' | taskq submit -)", "taskq cancel 1 2 3"),
 )
 @ids_argument
@@ -31,7 +32,7 @@ def cancel(ids: Sequence[str], as_json: bool) -> int:
     return _change("cancel", ids, as_json)
 
 
-@click.command(short_help="Run tasks again that are done.", epilog=examples("taskq retry 1"))
+@click.command(epilog=examples("taskq retry 1"))
 @ids_argument
 @as_json_option
 def retry(ids: Sequence[str], as_json: bool) -> int:
@@ -43,7 +44,7 @@ def retry(ids: Sequence[str], as_json: bool) -> int:
     return _change("retry", ids, as_json)
 
 
-@click.command(short_help="Delete tasks.", epilog=examples("taskq delete 1"))
+@click.command(epilog=examples("taskq delete 1"))
 @ids_argument
 @as_json_option
 def delete(ids: Sequence[str], as_json: bool) -> int:
@@ -52,9 +53,6 @@ def delete(ids: Sequence[str], as_json: bool) -> int:
 
 
 def _change(verb: str, ids: Sequence[str], as_json: bool) -> int:
-    from taskq_kernel.client import operations
-    from taskq_kernel.client.connection import existing
-
     transport = existing().transport()
     fields = operations.TASK if as_json else "id number repeats"
     tasks, changed = operations.change(transport, verb, list(dict.fromkeys(ids)), fields=fields)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import click
+from click.shell_completion import get_completion_class
 
-from taskq_kernel.cli import DONE, output
+from taskq_kernel.cli import DONE, cli, output
 from taskq_kernel.cli.options import examples
 
 #: How each shell is to read it at its start, for good.
@@ -16,7 +17,6 @@ _SHELLS = {
 
 
 @click.command(
-    short_help="Set up the tab key of a shell.",
     epilog=examples("taskq completion bash", *_SHELLS.values()),
 )
 @click.argument("shell", type=click.Choice(list(_SHELLS)))
@@ -26,10 +26,6 @@ def completion(shell: str) -> int:
     It asks taskq itself, so it stays right when taskq is upgraded. The examples set it up for
     good, one for each shell.
     """
-    from click.shell_completion import get_completion_class
-
-    from taskq_kernel.cli import cli
-
     made = get_completion_class(shell)
     if made is None:
         raise click.UsageError(f"click does not know {shell}")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from taskq_kernel.client.connection import connect
 from taskq_kernel.errors import SetupError
 
 
@@ -28,13 +29,12 @@ def dashboard(ip: str, port: int, theme: str, browser: bool, notebook: Path | No
     The address that is printed holds a token: whoever has it may submit tasks.
     """
     try:
+        # late: the widgets are an extra
         from taskq_widgets.dashboard.launch import NOTEBOOK, check_port, serve
     except ImportError as error:
         raise SetupError(
             f"the dashboard needs the widgets ({error}); install them with: pip install 'taskq-kernel[lab]'"
         ) from error
-
-    from taskq_kernel.client.connection import connect
 
     check_port(ip, port)
     connect().close()  # finds the service, or starts the local stack

@@ -15,6 +15,7 @@ def demo(workers: int | None) -> int:
     Starts the local stack if none runs, and stops it again. Some of the tasks fail on
     purpose, to show how that looks; exit code 0 if exactly those did.
     """
+    # late: `taskq demo --help` needs neither rich nor a stack
     from taskq_kernel.demo.demo import run
 
     return run(workers)

@@ -13,7 +13,12 @@ import click
 
 from taskq_kernel.cli import DONE, output
 from taskq_kernel.cli.options import as_json_option, examples, settings_options
+from taskq_kernel.errors import SetupError
+from taskq_kernel.local import julia_project
+from taskq_kernel.local.julia import find_julia
+from taskq_kernel.local.julia_project import read_juliacall
 from taskq_kernel.printable import one_line
+from taskq_kernel.settings import load_settings
 
 _DOWNLOADED = re.compile(r"downloaded ([\d.]+) MB of ([\d.]+) MB")
 
@@ -35,10 +40,6 @@ def install(julia: str | None, home: Path | None) -> int:
     Takes the Julia that --julia or TASKQ_JULIA names, where that is new enough; else it may
     download some hundred megabytes. Nothing is ever fetched when a worker starts.
     """
-    from taskq_kernel.local import julia_project
-    from taskq_kernel.local.julia import find_julia
-    from taskq_kernel.settings import load_settings
-
     settings = load_settings(home=home, julia=julia)
     named = find_julia(settings) if settings.julia is not None else None
     trial = import_module("taskq_worker.julia.trial").try_juliacall
@@ -55,8 +56,6 @@ def install(julia: str | None, home: Path | None) -> int:
 @settings_options("julia", "home")
 def add(packages: tuple[str, ...], julia: str | None, home: Path | None) -> int:
     """Put packages into the Julia project that tasks use."""
-    from taskq_kernel.local import julia_project
-
     executable = _executable(julia, home)
     with _progress(f"adding {', '.join(packages)}") as on_line:
         there = julia_project.add(_home(home), packages, executable, on_line)
@@ -69,8 +68,6 @@ def add(packages: tuple[str, ...], julia: str | None, home: Path | None) -> int:
 @as_json_option
 def status(home: Path | None, as_json: bool) -> int:
     """Show the Julia project, its packages, and whether juliacall is ready."""
-    from taskq_kernel.local import julia_project
-
     folder = _home(home)
     ready, about = julia_project.describe_juliacall(folder)
     there = julia_project.packages(folder)
@@ -91,18 +88,11 @@ def status(home: Path | None, as_json: bool) -> int:
 
 
 def _home(home: Path | None) -> Path:
-    from taskq_kernel.settings import load_settings
-
     return load_settings(home=home).home
 
 
 def _executable(julia: str | None, home: Path | None) -> str:
     """The Julia that workers will use: juliacall's where it is ready, else the executable."""
-    from taskq_kernel.errors import SetupError
-    from taskq_kernel.local.julia import find_julia
-    from taskq_kernel.local.julia_project import read_juliacall
-    from taskq_kernel.settings import load_settings
-
     settings = load_settings(home=home, julia=julia)
     if settings.julia is None and settings.runner != "julia":
         try:
@@ -126,6 +116,7 @@ def _progress(what: str) -> Iterator[Callable[[str], None]]:
         output.note(what)
         yield lambda line: output.note(f"  {line}") if line.strip() else None
         return
+    # late: only a terminal's progress needs rich
     from rich.console import Console
     from rich.markup import escape
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn

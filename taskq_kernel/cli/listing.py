@@ -32,6 +32,7 @@ def write(rows: Sequence[Mapping[str, Any]]) -> None:
     if not output.for_people():
         output.columns([list(COLUMNS), *([cut(row[name], _PLAIN) for name in COLUMNS] for row in cells)])
         return
+    # late: a pipe gets plain columns, and needs no rich
     from rich.console import Console
 
     console = Console()
@@ -63,6 +64,7 @@ def arguments_text(arguments: Mapping[str, Any]) -> str:
 
 
 def _table(rows: Sequence[Mapping[str, Any]], cells: Sequence[Mapping[str, str]], width: int) -> Any:
+    # late: as in `write`
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -93,6 +95,7 @@ def column_widths(cells: Sequence[Mapping[str, str]], width: int) -> dict[str, i
     width : int
         The terminal's width, in characters.
     """
+    # late: as in `write`
     from rich.cells import cell_len
 
     needed = {name: max((cell_len(row[name]) for row in cells), default=0) for name in COLUMNS}

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from taskq_kernel.cli import DONE, INTERRUPTED, output
+from taskq_kernel.cli import DONE, INTERRUPTED, listing, output
+from taskq_kernel.cli.listing import arguments_text
 from taskq_kernel.cli.options import as_json_option, examples
+from taskq_kernel.cli.times import local_time, offset
+from taskq_kernel.client import operations
+from taskq_kernel.client.connection import existing
+from taskq_kernel.client.display import seconds_text, size_text
+from taskq_kernel.client.operations import logs as read_logs
+from taskq_kernel.client.options import priority_name
+from taskq_kernel.client.transport import GraphQLTransport
 from taskq_kernel.errors import ServiceUnreachable
 from taskq_kernel.printable import ColouredLog, one_line, printable
 from taskq_kernel.value_text import written
-
-if TYPE_CHECKING:
-    from taskq_kernel.client.transport import GraphQLTransport
 
 #: How often a followed log is read: workers bring what tasks print once a second.
 _FOLLOW_S = 0.5
@@ -42,16 +47,12 @@ def ls(status: Sequence[str], limit: int, as_json: bool, **selection: Any) -> in
 
     A TIME is a day, or a day and a time, in ISO 8601. Without an offset it is local time.
     """
-    from taskq_kernel.client import operations
-
     chosen = operations.task_filter(status=status or None, **selection)
     fields = operations.TASK if as_json else f"{operations.ROW} arguments"
     rows = list(operations.pages(_transport(), chosen, fields, order=[("NUMBER", "DESC")], limit=limit))
     if as_json:
         output.json_document(rows)
     else:
-        from taskq_kernel.cli import listing
-
         listing.write(rows)
     return DONE
 
@@ -61,8 +62,6 @@ def ls(status: Sequence[str], limit: int, as_json: bool, **selection: Any) -> in
 @as_json_option
 def show(task_id: str, as_json: bool) -> int:
     """Show all there is to know of a task."""
-    from taskq_kernel.client import operations
-
     task = operations.get(_transport(), task_id, operations.ALL)
     if as_json:
         output.json_document(task)
@@ -72,11 +71,6 @@ def show(task_id: str, as_json: bool) -> int:
 
 
 def _described(task: dict[str, Any]) -> str:
-    from taskq_kernel.cli.listing import arguments_text
-    from taskq_kernel.cli.times import local_time, offset
-    from taskq_kernel.client.display import seconds_text, size_text
-    from taskq_kernel.client.options import priority_name
-
     progress = task["progress"]
     facts = {
         "status": task["status"],
@@ -139,8 +133,6 @@ def logs(task_id: str, follow: bool, as_json: bool) -> int:
     it; a file or a pipe gets what was printed. With --json, each piece as an object on a
     line of its own.
     """
-    from taskq_kernel.client.operations import logs as read_logs
-
     transport = _transport()
     after: int | None = None
     attempt = None
@@ -185,6 +177,4 @@ def _piece(chunk: dict[str, Any], as_json: bool, log: ColouredLog | None) -> byt
 
 
 def _transport() -> GraphQLTransport:
-    from taskq_kernel.client.connection import existing
-
     return existing().transport()

@@ -1,6 +1,6 @@
 """Options of commands: those that are settings, and those that several commands share.
 
-A flag for a setting is made from its field in `taskq_kernel.settings.Settings`, so flag,
+A flag for a setting is made from its declaration in `taskq_kernel.settings`, so flag,
 variable and ``taskq.toml`` have one declaration. Secrets are no flags: everybody on a
 machine can read a process's arguments.
 """
@@ -8,7 +8,6 @@ machine can read a process's arguments.
 from __future__ import annotations
 
 import re
-import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
@@ -16,6 +15,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 import click
 
 from taskq_kernel.client.options import parse_size
+from taskq_kernel.settings import Secret, declared
 
 #: Settings that are numbers of bytes.
 _SIZES = frozenset({"memory_limit", "task_file_size", "max_value_bytes", "max_log_bytes"})
@@ -31,40 +31,28 @@ def examples(*commands: str) -> str:
 
 
 def settings_options(*names: str) -> Callable[[Command], Command]:
-    """Click options for settings, each declared by its field.
+    """Click options for settings, each as it is declared.
 
     An option that is not given is None, so that `load_settings` takes the variable, the
     file or the default.
     """
-    from pydantic import SecretStr
-
-    from taskq_kernel.settings import Settings
-
     def decorate(command: Command) -> Command:
         for name in reversed(names):
-            field = Settings.model_fields[name]
-            kind = _plain(field.annotation)
-            if kind is SecretStr:
+            one = declared()[name]
+            if one.kind is Secret:
                 raise ValueError(f"{name} is a secret, and no flag: use {name}_file")
-            default = "" if field.default in (None, []) or field.default_factory else f", default {_shown(field)}"
+            default = "" if one.default is None else f", default {one.default}"
             flag = f"--{name.replace('_', '-')}"
             command = click.option(
-                f"{flag}/--no-{flag[2:]}" if kind is bool else flag,
+                f"{flag}/--no-{flag[2:]}" if one.kind is bool else flag,
                 name,
                 default=None,
-                help=f"{_sentence(field.description)} [TASKQ_{name.upper()}{default}]",
-                **_click_type(name, kind),
+                help=f"{_sentence(one.about)} [TASKQ_{name.upper()}{default}]",
+                **_click_type(name, one.kind),
             )(command)
         return command
 
     return decorate
-
-
-def _plain(annotation: Any) -> Any:
-    """A field's type, without ``| None``."""
-    if isinstance(annotation, types.UnionType):
-        return next(kind for kind in get_args(annotation) if kind is not type(None))
-    return annotation
 
 
 def _click_type(name: str, kind: Any) -> dict[str, Any]:
@@ -79,12 +67,8 @@ def _click_type(name: str, kind: Any) -> dict[str, Any]:
     return {"type": {Path: click.Path(path_type=Path)}.get(kind, kind)}
 
 
-def _shown(field: Any) -> str:
-    return ",".join(field.default) if isinstance(field.default, list) else str(field.default)
-
-
-def _sentence(text: str | None) -> str:
-    return text[:1].upper() + text[1:] if text else ""
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def size(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> int | None:

@@ -113,6 +113,7 @@ def row_cells(row: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def rich_table(rows: Sequence[Mapping[str, Any]], width: int) -> Any:
     """Tasks as a rich table, each on one line of a terminal of this width."""
+    # late: only a terminal's tables need rich
     from rich import box
     from rich.progress_bar import ProgressBar
     from rich.table import Table

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import Any
 
 import click
 
+from taskq_kernel.cli import DONE
 from taskq_kernel.cli.options import examples, settings_options
+from taskq_kernel.local.processes import Daemon
+from taskq_kernel.settings import load_settings
 
 _BROKER = ("broker_file", "broker_prefix", "queue_type")
 _SERVICE = ("url", "token_file", "ca_file")
 
 
 @click.command(
-    short_help="Run the GraphQL service.",
     epilog=examples(
         "taskq service --port 8000 --tokens-file tokens.json --broker-file broker.url",
         "taskq service --host 0.0.0.0 --port 443 --tls-cert fullchain.pem --tls-key key.pem --tokens-file tokens.json",
@@ -30,11 +33,10 @@ def service(**flags: Any) -> int:
 
     RabbitMQ's URL comes from TASKQ_BROKER, or from a file: it has a password in it.
     """
-    return _run("taskq_kernel.service.main", "serve", flags)
+    return _run("service", "taskq_kernel.service.main", "serve", flags)
 
 
 @click.command(
-    short_help="Run a worker.",
     epilog=examples("taskq worker --url http://127.0.0.1:8000/graphql --token-file worker.token --slots 4"),
 )
 @settings_options(
@@ -46,22 +48,22 @@ def worker(**flags: Any) -> int:
 
     It finishes what it can within its grace and gives the rest back; told a second time, it gives all back at once.
     """
-    return _run("taskq_worker.main", "run", flags)
+    return _run("worker", "taskq_worker.main", "run", flags)
 
 
 @click.command(
-    short_help="Run the sink.",
     epilog=examples("taskq sink --url http://127.0.0.1:8000/graphql --token-file sink.token"),
 )
 @settings_options(*_SERVICE, *_BROKER, "results_database", "home", "log_level")
 def sink(**flags: Any) -> int:
     """Run the sink until it is told to stop (SIGTERM or Ctrl-C). It commits what it has first."""
-    return _run("taskq_sink.main", "run", flags)
+    return _run("sink", "taskq_sink.main", "run", flags)
 
 
-def _run(module: str, function: str, flags: dict[str, Any]) -> int:
-    from taskq_kernel.settings import load_settings
-
+def _run(role: str, module: str, function: str, flags: dict[str, Any]) -> int:
+    settings = load_settings(**flags)
     # By name: this package imports nothing of the worker and the sink.
-    code: int = getattr(import_module(module), function)(load_settings(**flags))
+    code: int = getattr(import_module(module), function)(settings)
+    if code == DONE:  # it was told to stop: a local stack that it is a part of does not start it again
+        Daemon(role, settings.home / "run").forget(os.getpid())
     return code

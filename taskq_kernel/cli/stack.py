@@ -10,25 +10,38 @@ import click
 
 from taskq_kernel.cli import DONE, FAILED, UNREACHABLE, output
 from taskq_kernel.cli.options import as_json_option, examples, settings_options
+from taskq_kernel.cli.times import local_time
+from taskq_kernel.client.display import size_text
+from taskq_kernel.local.dead_letters import drop
+from taskq_kernel.local.doctor import examine
+from taskq_kernel.local.stack import LocalStack
+from taskq_kernel.settings import load_settings
 
 
-@click.command(short_help="Start the local stack.", epilog=examples("taskq up", "taskq up --workers 2"))
-@settings_options("workers", "home")
-def up(workers: int | None, home: Path | None) -> int:
+@click.command(epilog=examples("taskq up", "taskq up --workers 2"))
+@settings_options("workers", "restart", "home")
+def up(workers: int | None, restart: bool | None, home: Path | None) -> int:
     """Start the local stack: RabbitMQ, the service, the sink and a worker.
 
-    Returns when the stack takes tasks. What runs already is left as it is; what has died
-    is started again.
+    Returns when the stack takes tasks. What runs already is left as it is. A part that dies
+    later is started again by itself; one that was stopped, or given up, by this command.
     """
-    info = _stack(home, workers=workers).up(workers=workers, on_step=output.note)
+    info = _stack(home, workers=workers, restart=restart).up(workers=workers, on_step=output.note)
     output.line(f"taskq takes tasks at {info.graphql}, with {info.slots} slot{'s' * (info.slots != 1)}")
     return DONE
 
 
-@click.command(short_help="Stop the local stack.", epilog=examples("taskq down"))
+@click.command(epilog=examples("taskq down", "taskq down worker"))
 @settings_options("home")
-def down(home: Path | None) -> int:
-    """Stop the local stack. Tasks that wait are kept, and go on when it is up again."""
+@click.argument("parts", nargs=-1, type=click.Choice(["broker", "service", "sink", "worker"]), metavar="[PART]...")
+def down(home: Path | None, parts: tuple[str, ...]) -> int:
+    """Stop the local stack. Tasks that wait are kept, and go on when it is up again.
+
+    With a PART (broker, service, sink, worker), stop that alone: it stays stopped until `taskq up`.
+    """
+    if parts:
+        _stack(home).stop(parts, on_step=output.note)
+        return DONE
     _stack(home).down(on_step=output.note)
     output.line("the stack is down")
     return DONE
@@ -64,8 +77,9 @@ def _write_status(found: dict[str, Any]) -> None:
         if value:
             output.line(f"{title:<12} {value}")
     for process in found["processes"]:
-        pid = f"pid {process['pid']}" if process["pid"] else ""
-        output.line(f"{process['role']:<12} {process['state']:<8} {pid}".rstrip())
+        _write_process(process)
+    if found["keeper"]["state"] == "dead":
+        output.line("parts that die are not started again: the keeper has died; taskq up starts it")
     _write_figures(found)
     if found["broker_blocked"]:
         output.line(f"tasks wait: {found['broker_blocked']}")
@@ -73,10 +87,19 @@ def _write_status(found: dict[str, Any]) -> None:
         output.line(f"tasks wait in the queue {queue!r}, and no worker serves it")
 
 
+def _write_process(process: dict[str, Any]) -> None:
+    said = [f"pid {process['pid']}"] if process["pid"] else []
+    if process["restarts"]:
+        times = f"{process['restarts']} time{'s' * (process['restarts'] != 1)}"
+        said.append(f"started again {times}, last at {local_time(process['restarted_at'])}")
+    if process["given_up"]:
+        said.append("given up: `taskq up` tries again")
+    line = f"{process['role']:<12} {process['state']:<8} {', '.join(said)}".rstrip()
+    output.line(f"{line} ({process['reason']})" if process["reason"] else line)
+
+
 def _write_figures(found: dict[str, Any]) -> None:
     """Write how much there is to do, and to do it with, as far as it is known."""
-    from taskq_kernel.client.display import size_text
-
     if "slots_busy" in found:
         output.line(f"{'slots':<12} {found['slots_busy']} of {found['slots_online']} busy")
         counts = ", ".join(f"{count} {status}" for status, count in found["tasks"].items() if count)
@@ -88,7 +111,6 @@ def _write_figures(found: dict[str, Any]) -> None:
 
 
 @click.command(
-    short_help="Check what taskq needs on this machine.",
     epilog=examples("taskq doctor", "taskq doctor --json"),
 )
 @settings_options("home")
@@ -99,13 +121,8 @@ def doctor(home: Path | None, drop_dead_letters: bool, as_json: bool) -> int:
 
     Exit code 0 if everything is well, 1 if not.
     """
-    from taskq_kernel.local.doctor import examine
-    from taskq_kernel.settings import load_settings
-
     settings = load_settings(home=home)
     if drop_dead_letters:
-        from taskq_kernel.local.dead_letters import drop
-
         output.note(f"dropped {drop(settings)} dead letters")
     # By name: this package imports nothing of the worker.
     more = [import_module("taskq_worker.doctor").check_task_user, import_module("taskq_sink.doctor").check_outcomes]
@@ -123,7 +140,4 @@ def doctor(home: Path | None, drop_dead_letters: bool, as_json: bool) -> int:
 
 
 def _stack(home: Path | None, **flags: Any) -> Any:
-    from taskq_kernel.local.stack import LocalStack
-    from taskq_kernel.settings import load_settings
-
     return LocalStack(load_settings(home=home, **flags))

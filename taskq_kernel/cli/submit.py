@@ -6,21 +6,31 @@ import queue
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from taskq_kernel.cli import DONE, FAILED, INTERRUPTED, output
 from taskq_kernel.cli.options import as_json_option, examples, ids_argument, size
-from taskq_kernel.client.options import PRIORITY_NAMES
-from taskq_kernel.errors import InvalidTask, ServiceUnreachable, TaskTimeout, listed
+from taskq_kernel.client import operations
+from taskq_kernel.client.client import Client
+from taskq_kernel.client.connection import existing
+from taskq_kernel.client.display import task_line
+from taskq_kernel.client.options import PRIORITY_NAMES, parse_arguments, task_input
+from taskq_kernel.client.task import Task
+from taskq_kernel.errors import (
+    InvalidTask,
+    ServiceUnreachable,
+    TaskCancelled,
+    TaskDeleted,
+    TaskFailed,
+    TaskTimeout,
+    listed,
+)
 from taskq_kernel.printable import printable_json
-
-if TYPE_CHECKING:
-    from taskq_kernel.client.client import Client
-    from taskq_kernel.client.task import Task
 
 #: A command that waits gives up when the service was away for this long, in seconds.
 PATIENCE_S = 60.0
@@ -31,7 +41,6 @@ _DOUBT_S = 3.0
 
 
 @click.command(
-    short_help="Submit Julia code.",
     epilog=examples(
         "echo 'sum(1:10)' | taskq submit - --wait",
         "echo 'sum(rand(n)) / n' | taskq submit - --name 'mean of noise' --arg n=1000 --timeout 60",
@@ -54,9 +63,6 @@ def submit(file: Path, name: str | None, wait: bool, arguments: Sequence[str], a
     Writes the new task's number; with --wait its value as JSON; with --json the task as
     an object, with both the finished task.
     """
-    from taskq_kernel.client.connection import existing
-    from taskq_kernel.client.options import parse_arguments, task_input
-
     given = task_input(
         _read(file),
         name if name is not None or str(file) == "-" else file.name,
@@ -66,8 +72,6 @@ def submit(file: Path, name: str | None, wait: bool, arguments: Sequence[str], a
     address = existing()
     if wait:
         return _submit_and_wait(address, given, as_json)
-
-    from taskq_kernel.client import operations
 
     transport = address.transport()
     fields = operations.ALL if as_json else "number"
@@ -90,8 +94,6 @@ def _read(file: Path) -> str:
 
 
 def _submit_and_wait(address: Any, given: dict[str, Any], as_json: bool) -> int:
-    from taskq_kernel.client import operations
-
     client = address.client()
     task = client._create([given])[0]
     for _ in ended(client, [task], None):
@@ -114,8 +116,6 @@ def _value_json(client: Client, task: Task) -> bytes:
 
 def _tell_end(task: Task) -> int:
     """Say on standard error why a task has no value, if it has none; the exit code."""
-    from taskq_kernel.errors import TaskCancelled, TaskDeleted, TaskFailed
-
     if task._data["status"] == "FINISHED" and not task._deleted:
         return DONE
     try:
@@ -126,7 +126,6 @@ def _tell_end(task: Task) -> int:
 
 
 @click.command(
-    short_help="Wait until tasks are done.",
     epilog=examples(
         "taskq wait $(echo 'sleep(1)' | taskq submit -)",
         "taskq wait $(echo 'sleep(1)' | taskq submit -) --timeout 30 && echo it is done",
@@ -140,9 +139,6 @@ def wait(ids: Sequence[str], timeout: float | None, as_json: bool) -> int:
 
     Exit code 0 if all are FINISHED, 1 if one is not, or not within --timeout.
     """
-    from taskq_kernel.client.connection import existing
-    from taskq_kernel.client.display import task_line
-
     client = existing().client()
     tasks = list({task.id: task for task in map(client.task, ids)}.values())
     done = sorted((task for task in tasks if task._is_done), key=lambda task: task._data["finishedAt"] or "")
@@ -198,8 +194,6 @@ def ended(client: Client, tasks: Sequence[Task], timeout_s: float | None) -> Ite
 
 def _check(client: Client, left: Any, deadline: float | None, timeout_s: float | None) -> None:
     """Give up where that is due."""
-    from datetime import UTC, datetime
-
     if deadline is not None and time.monotonic() >= deadline:
         raise TaskTimeout(f"not done after {timeout_s:g} s: {_go_on(left)}")
     state = client.feed.state

@@ -6,17 +6,17 @@ import math
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from taskq_kernel.cli import DONE, output
 from taskq_kernel.cli.options import as_json_option, examples
 from taskq_kernel.cli.times import local_time
+from taskq_kernel.client import operations
+from taskq_kernel.client.connection import existing
+from taskq_kernel.client.transport import GraphQLTransport
 from taskq_kernel.domain import Role
-
-if TYPE_CHECKING:
-    from taskq_kernel.client.transport import GraphQLTransport
 
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 
@@ -33,7 +33,6 @@ def _duration(_ctx: click.Context, _parameter: click.Parameter, value: str | Non
 
 
 @click.group(
-    short_help="Make, list and revoke tokens.",
     epilog=examples("taskq token create ann --role user --expires 30d", "taskq token list"),
 )
 def token() -> None:
@@ -60,8 +59,6 @@ def create(name: str, role: str, expires: float | None) -> int:
 
     This is the only time that it is shown: the service keeps its hash alone.
     """
-    from taskq_kernel.client import operations
-
     made = operations.create_token(_transport(), name, role, expires)
     output.line(made["secret"])
     kept = made["token"]
@@ -74,8 +71,6 @@ def create(name: str, role: str, expires: float | None) -> int:
 @as_json_option
 def list_(as_json: bool) -> int:
     """List the tokens: those of the service's tokens file, then those made with `taskq token create`."""
-    from taskq_kernel.client import operations
-
     known = operations.tokens(_transport())
     if as_json:
         output.json_document(known)
@@ -89,8 +84,6 @@ def list_(as_json: bool) -> int:
 @click.argument("token_id", metavar="ID")
 def revoke(token_id: str) -> int:
     """Make the token with this ID worthless, at once. `taskq token list` has the IDs."""
-    from taskq_kernel.client import operations
-
     gone = operations.revoke_token(_transport(), token_id)
     output.line(f"revoked: {gone['id']}, of {gone['name']} ({gone['role']})")
     return DONE
@@ -113,6 +106,4 @@ def _shown(time: str) -> str:
 
 
 def _transport() -> GraphQLTransport:
-    from taskq_kernel.client.connection import existing
-
     return existing().transport()

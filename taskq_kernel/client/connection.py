@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from taskq_kernel.client.progress import in_notebook, leave_line
+from taskq_kernel.client.progress import Notice, in_notebook, leave_line
 from taskq_kernel.errors import ServiceUnreachable, SettingsError, TaskqError
-from taskq_kernel.paths import absolute, from_text
-from taskq_kernel.secret_file import read_secret_file
+from taskq_kernel.paths import from_text
+from taskq_kernel.settings import Settings, load_settings, read_token
 
 if TYPE_CHECKING:
     from taskq_kernel.client.client import Client
@@ -30,12 +28,14 @@ class Address:
 
     def transport(self) -> GraphQLTransport:
         """What single requests are made with."""
+        # late: importing `connect` connects to nothing yet
         from taskq_kernel.client.transport import GraphQLTransport
 
         return GraphQLTransport(self.url, self.token, ca_file=self.ca_file)
 
     def client(self, timeout_s: float = 30.0) -> Client:
         """A client; nothing is asked of the service yet."""
+        # late: commands that make single requests make no client
         from taskq_kernel.client.client import Client
 
         return Client(self.url, self.token, timeout_s=timeout_s, ca_file=self.ca_file)
@@ -84,7 +84,7 @@ def connect(
 
 
 def _connected(url: str | None, token: str | None, authority: Path | None, timeout_s: float) -> Client:
-    address = _given(url, token, authority) if url is not None else configured()
+    address = _given(url, token, authority, load_settings()) if url is not None else configured()
     if address is None:
         address = _started_stack()
     client = replace(address, ca_file=authority or address.ca_file).client(timeout_s)
@@ -132,8 +132,8 @@ def configured() -> Address | None:
     SettingsError
         If they set one, and no token.
     """
-    look = quick_look()
-    return _given(look.url, look.token(), look.ca_file) if look.url is not None else None
+    settings = load_settings()
+    return _given(settings.url, None, None, settings) if settings.url is not None else None
 
 
 def existing() -> Address:
@@ -144,71 +144,22 @@ def existing() -> Address:
     ServiceUnreachable
         If there is neither. The message says how to start a stack.
     """
-    look = quick_look()
-    if look.url is not None:
-        return _given(look.url, look.token(), look.ca_file)
-    local = stack_address(look.home)
+    settings = load_settings()
+    if settings.url is not None:
+        return _given(settings.url, None, None, settings)
+    local = stack_address(settings.home)
     if local is None:
         raise ServiceUnreachable("no taskq stack is running; start one with `taskq up`, or set TASKQ_URL")
     return local
 
 
-# -- settings ------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, repr=False)
-class QuickLook:
-    """The settings that a client needs. `token` reads the token, if there is one."""
-
-    home: Path
-    url: str | None
-    ca_file: Path | None
-    token: Callable[[], str | None]
-
-
-def quick_look() -> QuickLook:
-    """The client's part of the settings.
-
-    Loading `taskq_kernel.settings` takes longer than a whole ``taskq ls``. Where nothing
-    but the environment can set anything, the five variables that a client needs are read
-    here; where there is a ``taskq.toml``, the settings are loaded. A test holds both to
-    the same results.
-    """
-    home = absolute(Path(os.environ.get("TASKQ_HOME") or _user_data_folder()))
-    if any(path.is_file() for path in (Path("taskq.toml"), home / "taskq.toml")):
-        from taskq_kernel.settings import load_settings, read_token
-
-        settings = load_settings()
-        has_token = settings.token is not None or settings.token_file is not None
-        return QuickLook(
-            settings.home, settings.url, settings.ca_file, lambda: read_token(settings) if has_token else None
-        )
-    ca_file = os.environ.get("TASKQ_CA_FILE")
-    return QuickLook(
-        home, os.environ.get("TASKQ_URL"), None if ca_file is None else Path(ca_file), _token_from_environment
-    )
-
-
-def _user_data_folder() -> str:
-    from platformdirs import user_data_path
-
-    return str(user_data_path("taskq"))
-
-
-def _token_from_environment() -> str | None:
-    token = os.environ.get("TASKQ_TOKEN")
-    file = os.environ.get("TASKQ_TOKEN_FILE")
-    if token is not None or file is None:
-        return token
-    return read_secret_file(Path(file), "TASKQ_TOKEN_FILE")
-
-
-def _given(url: str, token: str | None, ca_file: Path | None) -> Address:
-    if token is None:
-        token = quick_look().token()
+def _given(url: str, token: str | None, ca_file: Path | None, settings: Settings) -> Address:
+    """An address whose token and authorities are the settings', where they are not given."""
+    if token is None and (settings.token is not None or settings.token_file is not None):
+        token = read_token(settings)
     if not token:
         raise SettingsError(f"there is no token for {url}; set TASKQ_TOKEN or TASKQ_TOKEN_FILE")
-    return Address(url, token, ca_file if ca_file is not None else quick_look().ca_file)
+    return Address(url, token, ca_file if ca_file is not None else settings.ca_file)
 
 
 # -- the local stack -----------------------------------------------------------------------
@@ -226,9 +177,8 @@ def stack_address(home: Path) -> Address | None:
 
 
 def _started_stack() -> Address:
-    from taskq_kernel.client.progress import Notice
+    # late: a client of a service that runs needs nothing of RabbitMQ
     from taskq_kernel.local.stack import LocalStack
-    from taskq_kernel.settings import load_settings
 
     stack = LocalStack(load_settings())
     info = stack.info() if stack.healthy() else None

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from taskq_kernel.domain import TaskStatus
+from taskq_kernel.values import decode
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,6 +53,7 @@ def make_frame(rows: Iterable[Mapping[str, Any]], *, values: bool = True) -> pd.
         is none, texts are pandas strings with NA where there is none, ``value`` holds Python
         objects.
     """
+    # late: pandas takes longer to load than a whole command
     import pandas as pd
 
     rows = list(rows)
@@ -65,6 +67,7 @@ def make_frame(rows: Iterable[Mapping[str, Any]], *, values: bool = True) -> pd.
 
 
 def _column(kind: str, cells: list[Any], rows: list[Mapping[str, Any]], index: pd.Index[int]) -> pd.Series[Any]:
+    # late: pandas takes longer to load than a whole command
     import pandas as pd
 
     if kind == "value":
@@ -84,6 +87,4 @@ def _column(kind: str, cells: list[Any], rows: list[Mapping[str, Any]], index: p
 def _value(row: Mapping[str, Any]) -> Any:
     if row.get("valueKind") is None or row.get("valueRef") or "value" not in row:
         return None
-    from taskq_kernel.values import decode
-
     return decode(row["valueKind"], row["value"])

@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from taskq_kernel.client.moments import moment
 from taskq_kernel.client.transport import GraphQLTransport
+from taskq_kernel.domain import TaskStatus
 from taskq_kernel.errors import InvalidTask, ServiceError
 
 #: Tasks in one request, below the service's limit of 10,000.
@@ -331,8 +332,6 @@ def task_filter(**given: Any) -> dict[str, Any]:
 
 
 def _status(text: Any) -> str:
-    from taskq_kernel.domain import TaskStatus
-
     try:
         return TaskStatus(str(text).upper()).value
     except ValueError:

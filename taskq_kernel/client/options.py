@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from taskq_kernel.errors import InvalidJSON, InvalidTask
+from taskq_kernel.exact_json import typed
 
 PRIORITY_NAMES = {"low": 0, "normal": 1, "high": 2}
 
@@ -79,8 +80,6 @@ def parse_arguments(pairs: Iterable[str]) -> dict[str, Any]:
     InvalidTask
         If one has no ``=``, no name, or a name that comes twice.
     """
-    from taskq_kernel.exact_json import typed
-
     arguments: dict[str, Any] = {}
     for pair in pairs:
         name, equals, text = pair.partition("=")
@@ -129,6 +128,7 @@ def task_input(
     if name is not None:
         given["name"] = _text(str(name), "the name")
     if arguments:
+        # late: every command comes by here, and few tasks have arguments
         from taskq_kernel.argument_names import check_argument_names
         from taskq_kernel.arguments import encode_arguments
 

@@ -8,6 +8,8 @@ import time
 from types import TracebackType
 from typing import Any, Protocol
 
+from taskq_kernel.client.display import progress_html
+
 #: How often the bar is drawn at most, in seconds.
 _REDRAW_S = 0.1
 
@@ -82,8 +84,6 @@ class _Notebook:
         self._output = _Output()
 
     def draw(self, done: int, failed: int, total: int, seconds: float) -> None:
-        from taskq_kernel.client.display import progress_html
-
         text = _text(done, failed, total, seconds)
         self._output.show({"text/plain": text, "text/html": progress_html(done, total, text)})
 
@@ -95,6 +95,7 @@ class _Terminal:
     """A line on standard error, drawn by rich."""
 
     def __init__(self) -> None:
+        # late: a notebook's progress is HTML, and needs no rich
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn
 
@@ -157,6 +158,7 @@ class _Output:
         self._handle: Any = None
 
     def show(self, bundle: dict[str, str]) -> None:
+        # late: there is an IPython only in a notebook
         from IPython import display
 
         if self._handle is None:

@@ -14,13 +14,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rich.console import Console
+from rich.live import Live
+
 from taskq_kernel.cli import DONE, FAILED, INTERRUPTED, output
 from taskq_kernel.client.batch import Batch
 from taskq_kernel.client.client import Client
 from taskq_kernel.client.connection import configured
 from taskq_kernel.client.display import seconds_text, task_line
 from taskq_kernel.domain import FINAL
+from taskq_kernel.local.stack import LocalStack
 from taskq_kernel.paths import from_text
+from taskq_kernel.settings import load_settings
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -113,9 +118,6 @@ def _client(workers: int | None) -> Iterator[Client]:
             yield client
         return
 
-    from taskq_kernel.local.stack import LocalStack
-    from taskq_kernel.settings import load_settings
-
     stack = LocalStack(load_settings(workers=workers))
     ours = all(process["state"] != "running" for process in stack.status()["processes"])
     try:
@@ -136,9 +138,6 @@ def _watch(batch: Batch) -> None:
         for task in batch.as_completed(TIMEOUT_S, progress=False):
             output.line(f"{task_line(task._data)}{_took(task)}")
         return
-
-    from rich.console import Console
-    from rich.live import Live
 
     console = Console()
     live = Live(

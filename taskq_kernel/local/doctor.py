@@ -23,8 +23,9 @@ from taskq_kernel.local.dead_letters import check_dead_letters
 from taskq_kernel.local.fleet import check_queues
 from taskq_kernel.local.julia import find_julia
 from taskq_kernel.local.julia_project import describe_juliacall
-from taskq_kernel.local.processes import free_port
+from taskq_kernel.local.processes import Daemon, free_port
 from taskq_kernel.local.rabbit_files import find_server
+from taskq_kernel.local.restarts import read_restarts
 from taskq_kernel.settings import Settings
 
 #: What a stack may need on disk: RabbitMQ stops taking messages below 50 MB.
@@ -138,6 +139,17 @@ def check_temporary_folder(_: Settings) -> Check:
     return _space("temporary folder", folder, TEMPORARY_NEEDED_BYTES, "set TMPDIR to a larger disk")
 
 
+def check_parts(settings: Settings) -> Check:
+    """No part of the local stack was given up, and somebody starts again what dies."""
+    given_up = {role: one.reason for role, one in read_restarts(settings.home).items() if one.given_up}
+    if given_up:
+        why = "; ".join(f"the {role} ({reason})" for role, reason in given_up.items())
+        return Check("parts", False, f"died again and again and were given up: {why}", "mend that, then: taskq up")
+    if Daemon("keeper", settings.home / "run").state == "dead":
+        return Check("parts", False, "nobody starts again what dies: the keeper has died", "taskq up")
+    return Check("parts", True, "none of the local stack's was given up")
+
+
 CHECKS: list[Checker] = [
     check_python,
     check_rabbitmq,
@@ -147,6 +159,7 @@ CHECKS: list[Checker] = [
     check_data_folder,
     check_disk,
     check_temporary_folder,
+    check_parts,
     check_broker,
     check_dead_letters,
     check_queues,

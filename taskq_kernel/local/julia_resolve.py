@@ -12,6 +12,7 @@ from pathlib import Path
 
 def main(answer: Path) -> int:
     """Resolve, and write what was found to a file; the exit code."""
+    # late: it reads its settings when it is imported, and prints
     import juliapkg
     from juliapkg.state import STATE
 

@@ -81,6 +81,17 @@ class Daemon:
         """How it ended (negative: by this signal), if this very object started it; else None."""
         return self._process.returncode if self._process is not None else None
 
+    @property
+    def ending(self) -> str:
+        """How it ended, in words, if it has: only whoever started it is told."""
+        process, identity = self._process, self._identity()
+        if process is None or identity is None or process.pid != identity.pid:
+            return "nobody knows how"
+        code = process.poll()
+        if code is None or code >= 0:
+            return f"exit status {code}"
+        return f"killed by {signal.Signals(-code).name}"
+
     def start(
         self,
         command: Sequence[str],
@@ -130,7 +141,12 @@ class Daemon:
         finally:
             if output != subprocess.DEVNULL:
                 os.close(output)
-        self._write(identify_child(process.pid))
+        try:
+            self._write(identify_child(process.pid))
+        except BaseException:  # the disk is full: nobody would know of it
+            process.kill()
+            process.wait()
+            raise
         self._process = process
         # Its parent has to collect its exit code; a notebook's kernel may be that for days.
         threading.Thread(target=process.wait, name=f"taskq {self.role}", daemon=True).start()
@@ -166,6 +182,11 @@ class Daemon:
         self.pid_file.unlink(missing_ok=True)
         return in_time
 
+    def forget(self, pid: int) -> None:
+        """Forget its pid file if it names this process: so says one that ends in order that it did not die."""
+        if self.pid == pid:
+            self.pid_file.unlink(missing_ok=True)
+
     def kill(self) -> None:
         """End it and all it has started at once (SIGKILL). Its state is ``dead`` then."""
         identity = self._identity()
@@ -188,7 +209,7 @@ class Daemon:
     def _identity(self) -> Identity | None:
         try:
             return Identity(**json.loads(self.pid_file.read_text("utf-8")))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except (TypeError, ValueError):  # the disk was full when it was written
             return Identity(0, -1, "")
@@ -223,6 +244,10 @@ def wait_until(condition: Callable[[], bool], timeout_s: float) -> bool:
     return True
 
 
+class LockTaken(StackError):
+    """Another program holds a lock, and did not let go in time."""
+
+
 @contextmanager
 def file_lock(path: Path, timeout_s: float = 10.0) -> Iterator[None]:
     """Hold a lock that one program at a time can have; it goes with the process that has it.
@@ -236,7 +261,7 @@ def file_lock(path: Path, timeout_s: float = 10.0) -> Iterator[None]:
 
     Raises
     ------
-    StackError
+    LockTaken
         If another program still holds the lock then.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -244,7 +269,7 @@ def file_lock(path: Path, timeout_s: float = 10.0) -> Iterator[None]:
     try:
         if not wait_until(lambda: _try_lock(descriptor), timeout_s):
             holder = os.pread(descriptor, 32, 0).decode().strip() or "unknown"
-            raise StackError(
+            raise LockTaken(
                 f"another taskq program (process {holder}) is at work on {path.parent};"
                 f" it was not done within {timeout_s:g} s"
             )

@@ -38,6 +38,9 @@ STRAYS_S = 3.0
 LAST_WORDS_LINES = 12
 LAST_WORDS_CHARS = 800
 
+#: How much of the log's end is looked at for RabbitMQ's words on being told to stop.
+LOG_END_BYTES = 4096
+_TOLD_TO_STOP = ("SIGTERM received - shutting down", "RabbitMQ is asked to stop")
 _PREFIX = re.compile(r"^\d{4}-\S+ \S+ \[\w+\] <[\d.]+> ?")
 _VERDICTS = ("BOOT FAILED", "Exception during startup:")
 
@@ -100,6 +103,16 @@ class RabbitNode:
     def redacted_url(self) -> str:
         """Its AMQP URL without the password."""
         return f"amqp://{USER}@127.0.0.1:{self._known_facts().amqp}/%2F"
+
+    @property
+    def ending(self) -> str:
+        """How it ended, in words, if it is dead."""
+        return self._node.ending
+
+    def was_told_to_stop(self) -> bool:
+        """Whether a node that has ended was stopped in order, by SIGTERM or ``rabbitmqctl stop``."""
+        said = read_from(self.files.log, max(0, _size(self.files.log) - LOG_END_BYTES))
+        return any(word in said for word in _TOLD_TO_STOP)
 
     def answers(self) -> bool:
         """Whether a client can log in now."""
@@ -169,7 +182,7 @@ class RabbitNode:
 
     def _boot(self, server: RabbitServer, facts: NodeFacts, deadline: float) -> None:
         self.files.write(facts, server)
-        self._log_size = self.files.log.stat().st_size if self.files.log.exists() else 0
+        self._log_size = _size(self.files.log)
         self.files.output.unlink(missing_ok=True)
         environment = self.files.environment(facts)
         try:
@@ -213,6 +226,11 @@ class RabbitNode:
     def _was_killed(self) -> bool:
         wait_until(lambda: self._node.exit_code is not None, timeout_s=1)
         return (self._node.exit_code or 0) < 0
+
+    def wait_for_start(self, timeout_s: float = 60.0) -> None:
+        """Wait until no other program is starting or stopping it."""
+        with file_lock(self.home / "lock", timeout_s):
+            pass
 
     # -- stopping ------------------------------------------------------------------------
 
@@ -291,6 +309,10 @@ def _end(lines: Sequence[str]) -> str:
             break
         kept.insert(0, shorten(line, LAST_WORDS_CHARS, placeholder=" ...") if len(line) > LAST_WORDS_CHARS else line)
     return "\n".join(kept)
+
+
+def _size(file: Path) -> int:
+    return file.stat().st_size if file.exists() else 0
 
 
 def _lines(file: Path) -> list[str]:

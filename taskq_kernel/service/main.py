@@ -88,6 +88,7 @@ async def _serve(settings: Settings) -> int:
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     """uvloop where it is installed: the same event loop, faster."""
     try:
+        # late: it may not be installed
         import uvloop
     except ImportError:
         return None

@@ -302,7 +302,7 @@ def test_everything_is_there_again_after_the_page_is_reloaded(board: Board, name
 def test_the_board_catches_up_after_the_service_was_away(
     pages: Pages, voila_board: Board, lab_board: Board, stack: RunningStack, name: str
 ) -> None:
-    stack.local._daemons["service"].stop(10)
+    stack.local.stop(["service"])
     try:
         for board in (voila_board, lab_board):
             board.overview.scroll_into_view_if_needed()

@@ -61,6 +61,7 @@ class Arena:
         return one_user | {
             "TASKQ_DATABASE": f"sqlite:///{self.tasks_database}",
             "TASKQ_RESULTS_DATABASE": f"sqlite:///{self.results_database}",
+            "TASKQ_RESTART": "false",  # faults say themselves how long a part stays away
             "TMPDIR": str(self.temporary),
             "PYTHONPATH": os.pathsep.join(part for part in path if part),
             "CHAOS_HOOK_FLAG": str(self.hook_flag),

@@ -17,9 +17,10 @@ import psutil
 from chaos.arena import Arena, run_quietly
 from chaos.network import Link
 from chaos.service import Service
+from taskq_kernel.local.info import StackInfo
 from taskq_kernel.local.processes import Daemon
 from taskq_kernel.local.rabbit_files import NodeFiles, find_server
-from taskq_kernel.local.stack import LocalStack, StackInfo
+from taskq_kernel.local.stack import LocalStack
 from taskq_kernel.settings import load_settings
 
 T = TypeVar("T")

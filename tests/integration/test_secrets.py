@@ -75,7 +75,7 @@ def test_nothing_that_holds_a_secret_shows_it(
         task.wait(timeout=60)
         shown: list[Any] = [
             q, task, q.tasks(limit=2), q.feed, q.feed.state, q._transport, q._transport._pool, existing(),
-            stack.settings, stack.local, stack.local.info(), stack.local._broker, stack.local.status(),
+            stack.settings, stack.local, stack.local.info(), stack.local.parts.broker, stack.local.status(),
             NodeFiles(stack.home / "broker").read_facts(), parse_url(stack.broker_url),
             Broker(stack.broker_url, Names(), "classic", "test"), q.workers(), q.statistics(),
         ]

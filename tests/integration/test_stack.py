@@ -25,8 +25,8 @@ from taskq_kernel.domain import TaskStatus
 
 @pytest.fixture(scope="module")
 def own() -> Iterator[RunningStack]:
-    """A stack whose parts these tests may kill."""
-    with local_stack(workers=1) as running:
+    """A stack whose parts these tests may kill, and which nobody but they bring up again."""
+    with local_stack(workers=1, restart=False) as running:
         yield running
 
 
@@ -115,7 +115,7 @@ def test_a_broker_whose_data_was_wiped_gets_everything_that_waits_again(own: Run
         running = q.submit("sleep(3); 1")
         eventually(lambda: running.refresh().status == TaskStatus.RUNNING, "the task runs")
         waiting = q.submit_many([f"{number}" for number in range(20)])
-        own.local._broker.kill()
+        own.local.parts.broker.kill()
         shutil.rmtree(own.home / "broker" / "data")
         while_away = q.submit("2 + 2")
         assert taskq(own, "up").returncode == 0
@@ -136,7 +136,7 @@ def test_up_with_another_number_of_workers_changes_the_slots_and_keeps_the_tasks
 def test_parts_that_run_follow_a_broker_that_had_to_take_another_port(own: RunningStack) -> None:
     # Given: a broker that was killed, and somebody else at its port.
     port = urlsplit(own.broker_url).port
-    own.local._broker.kill()
+    own.local.parts.broker.kill()
     with socket.create_server(("127.0.0.1", port)), connect(own.url, token=own.token()) as q:
         waiting = q.submit("3 + 3")
         # When: the stack is brought up again.

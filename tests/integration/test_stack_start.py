@@ -98,9 +98,9 @@ def test_only_what_was_said_in_this_run_is_shown(home: Path) -> None:
 
 
 def test_what_ran_before_a_failed_start_goes_on_and_the_rest_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    with local_stack(workers=1) as own:
+    with local_stack(workers=1, restart=False) as own:
         before = {one["role"]: one["pid"] for one in own.local.status()["processes"]}
-        own.local._daemons["worker"].kill()
+        own.local.parts.daemons["worker"].kill()
         eventually(lambda: worker_states(own) == [], "the service has noticed that the worker is gone")
         monkeypatch.setenv("TASKQ_TASK_USER", "nobody-of-this-name")
         with pytest.raises(StackError, match="nobody-of-this-name"):

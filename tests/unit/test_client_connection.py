@@ -15,7 +15,7 @@ from client_lab import TOKEN, data, errors, http_stub
 
 import taskq_kernel
 from taskq_kernel.client import connection
-from taskq_kernel.client.connection import configured, connect, existing, quick_look
+from taskq_kernel.client.connection import configured, connect, existing
 from taskq_kernel.errors import ServiceUnreachable, SettingsError, Unauthorized
 from taskq_kernel.settings import load_settings, read_token
 
@@ -87,12 +87,13 @@ def test_connect_says_at_once_that_nobody_is_there_or_the_token_is_wrong() -> No
 def test_an_address_shows_no_token(tmp_path: Path) -> None:
     stack_file(tmp_path)
     assert TOKEN not in repr(existing())
-    assert TOKEN not in repr(quick_look())
+    assert TOKEN not in repr(load_settings(token=TOKEN))
+    assert TOKEN not in f"{load_settings(token=TOKEN).token}"
 
 
 @pytest.mark.parametrize("toml", [None, "", 'url = "http://toml/graphql"', 'token = "from the file"'])
 @pytest.mark.parametrize("chosen", list(itertools.product([False, True], repeat=4)))
-def test_the_quick_look_agrees_with_the_settings(
+def test_the_client_finds_what_the_settings_say(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, chosen: tuple[bool, ...], toml: str | None
 ) -> None:
     (tmp_path / "token").write_text(f" {TOKEN}\n")
@@ -102,10 +103,15 @@ def test_the_quick_look_agrees_with_the_settings(
             monkeypatch.setenv(name, value)
     if toml is not None:
         (tmp_path / "taskq.toml").write_text(toml)
-    settings, look = load_settings(), quick_look()
-    assert (look.home, look.url, look.ca_file) == (settings.home, settings.url, settings.ca_file)
+    settings = load_settings()
     has_token = settings.token is not None or settings.token_file is not None
-    assert look.token() == (read_token(settings) if has_token else None)
+    if settings.url is None:
+        assert configured() is None
+    elif not has_token:
+        with pytest.raises(SettingsError, match="there is no token"):
+            configured()
+    else:
+        assert configured() == connection.Address(settings.url, read_token(settings), settings.ca_file)
 
 
 def test_the_default_client_is_made_once_and_again_when_it_was_closed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from taskq_kernel.errors import SetupError
 from taskq_kernel.local import doctor
+from taskq_kernel.local.restarts import Restarts, write_restarts
 from taskq_kernel.settings import Settings
 
 
@@ -18,7 +19,7 @@ def test_every_check_of_the_list_is_made_and_more_can_be_added(tmp_path: Path) -
     found = list(doctor.examine(Settings(home=tmp_path), [check_tea]))
     assert [check.name for check in found] == [
         "Python", "RabbitMQ", "Julia", "juliacall", "ports", "data folder", "disk", "temporary folder",
-        "broker", "dead letters", "queues", "tea",
+        "parts", "broker", "dead letters", "queues", "tea",
     ]  # fmt: skip
     assert not found[-1].ok
     assert found[-1].detail == "there is no tea"
@@ -47,6 +48,16 @@ def test_a_data_folder_that_others_can_write_to_is_refused(tmp_path: Path) -> No
     check = doctor.check_data_folder(Settings(home=tmp_path))
     assert not check.ok
     assert check.mend == f"chmod go-w {tmp_path}"
+
+
+def test_a_part_that_was_given_up_is_told_with_its_reason(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    write_restarts(tmp_path, {"sink": Restarts(6, "2026-01-01T00:00:00+00:00", "exit status 1", given_up=True)})
+    check = doctor.check_parts(Settings(home=tmp_path))
+    assert (check.ok, check.mend) == (False, "mend that, then: taskq up")
+    assert "the sink (exit status 1)" in check.detail
+    write_restarts(tmp_path, {"sink": Restarts(6, "2026-01-01T00:00:00+00:00", "exit status 1")})
+    assert doctor.check_parts(Settings(home=tmp_path)).ok
 
 
 def test_looking_makes_nothing(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -46,7 +47,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 def test_the_setting_wins_over_everything(settings: Settings, julia: MakeJulia) -> None:
     julia("path/julia", "julia version 1.10.0")
     mine = julia("mine/julia-dev", "julia version 1.12.0-DEV.12")
-    found = find_julia(settings.model_copy(update={"julia": str(mine)}))
+    found = find_julia(replace(settings, julia=str(mine)))
     assert (found.path, found.version, found.release, found.source) == (
         mine,
         "1.12.0-DEV.12",
@@ -57,7 +58,7 @@ def test_the_setting_wins_over_everything(settings: Settings, julia: MakeJulia) 
 
 def test_the_setting_may_be_a_name_on_path(settings: Settings, julia: MakeJulia) -> None:
     named = julia("path/julia-1.9", "julia version 1.9.4")
-    assert find_julia(settings.model_copy(update={"julia": "julia-1.9"})).path == named
+    assert find_julia(replace(settings, julia="julia-1.9")).path == named
 
 
 @pytest.mark.parametrize(
@@ -73,14 +74,14 @@ def test_a_setting_that_is_of_no_use_is_an_error_even_if_there_is_another_julia(
     julia("path/julia", "julia version 1.10.0")
     wrong = julia("wrong", answer)
     with pytest.raises(SetupError) as caught:
-        find_julia(settings.model_copy(update={"julia": str(wrong)}))
+        find_julia(replace(settings, julia=str(wrong)))
     assert str(wrong) in str(caught.value)
     assert said in str(caught.value)
 
 
 def test_a_setting_that_is_not_there_is_named(settings: Settings) -> None:
     with pytest.raises(SetupError, match="TASKQ_JULIA is '/nowhere/julia': not there"):
-        find_julia(settings.model_copy(update={"julia": "/nowhere/julia"}))
+        find_julia(replace(settings, julia="/nowhere/julia"))
 
 
 def test_julia_on_path_comes_before_what_set_up_installed(settings: Settings, julia: MakeJulia) -> None:

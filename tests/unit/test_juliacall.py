@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -346,7 +347,7 @@ def test_auto_takes_the_executable_where_juliacall_does_not_start_and_says_so(
     assert "tasks run in the julia executable, for juliacall does not start: " in caplog.text
     assert "n and m must be integers" in caplog.text
     # Who has asked for juliacall is not given another.
-    wanted = choose_what_starts(settings.model_copy(update={"runner": "juliacall"}), tmp_path / "others")
+    wanted = choose_what_starts(replace(settings, runner="juliacall"), tmp_path / "others")
     assert isinstance(wanted[1], JuliacallCommand)
 
 

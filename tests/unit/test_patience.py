@@ -16,9 +16,10 @@ from types import SimpleNamespace
 import pytest
 
 from taskq_kernel.errors import StackError
-from taskq_kernel.local import stack
+from taskq_kernel.local import ready
+from taskq_kernel.local.info import StackInfo
+from taskq_kernel.local.parts import Parts
 from taskq_kernel.local.patience import Patience, spent_s
-from taskq_kernel.settings import Settings
 
 
 class Clock:
@@ -90,14 +91,14 @@ def test_the_work_of_what_a_process_has_started_is_its_own(busy: int) -> None:
 def waiting(folder: Path, worker: int | None, answers: Iterator[bool], monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Wait for a stack to be ready, with four seconds of patience; what is said meanwhile."""
     (folder / "token").write_text("x", encoding="utf-8")
-    monkeypatch.setattr(stack, "START_TIMEOUT_S", 4.0)
-    monkeypatch.setattr(stack, "_SAY_EVERY_S", 1.0)
-    monkeypatch.setattr(stack, "_ready", lambda _: next(answers))
-    local = stack.LocalStack(Settings(home=folder))
-    local._daemons = {"worker": SimpleNamespace(state="running", pid=worker)}  # type: ignore[dict-item]
+    monkeypatch.setattr(ready, "START_TIMEOUT_S", 4.0)
+    monkeypatch.setattr(ready, "_SAY_EVERY_S", 1.0)
+    monkeypatch.setattr(ready, "_ready", lambda _: next(answers))
+    parts = Parts(folder, grace_s=0)
+    parts.daemons = {"worker": SimpleNamespace(state="running", pid=worker)}  # type: ignore[dict-item]
     said: list[str] = []
-    info = stack.StackInfo("http://127.0.0.1:9/graphql", str(folder / "token"), 9, 1)
-    local._wait_until_ready(info, said.append)
+    info = StackInfo("http://127.0.0.1:9/graphql", str(folder / "token"), 9, 1)
+    ready.wait_until_ready(parts, info, {}, said.append)
     return said
 
 

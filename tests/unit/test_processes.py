@@ -16,7 +16,7 @@ import pytest
 from stacks import eventually
 
 from taskq_kernel.errors import StackError
-from taskq_kernel.local.identity import identify, is_running
+from taskq_kernel.local.identity import Identity, identify, is_running
 from taskq_kernel.local.processes import (
     Daemon,
     file_lock,
@@ -256,3 +256,18 @@ def test_a_private_file_is_readable_by_its_owner_only(tmp_path: Path) -> None:
 def test_waiting_ends_with_the_deadline() -> None:
     assert wait_until(lambda: True, 0)
     assert not wait_until(lambda: False, 0.05)
+
+
+def test_a_daemon_whose_pid_file_cannot_be_written_is_not_left_running(
+    daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[Identity] = []
+
+    def full(_: Daemon, identity: Identity) -> None:
+        started.append(identity)
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Daemon, "_write", full)
+    with pytest.raises(OSError, match="No space left"):
+        daemon.start(SLEEP)
+    assert [is_running(one) for one in started] == [False]

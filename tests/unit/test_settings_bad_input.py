@@ -13,12 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from taskq_kernel.errors import SettingsError, TaskqError
-from taskq_kernel.settings import Settings, load_settings, read_broker_url, read_token
+from taskq_kernel.settings import declared, load_settings, read_broker_url, read_token, user_home
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=30) | st.sampled_from(
     ["", " ", "-1", "1e400", "nan", "99999999999999999999", "[]", '[""]', '["a", 1]', "{", "null", "true", "\udcff"]
 )
-FIELDS = st.sampled_from(sorted(Settings.model_fields))
+FIELDS = st.sampled_from(sorted(declared()))
 bounded = settings(
     max_examples=scaled(150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -26,7 +26,7 @@ bounded = settings(
 
 @pytest.fixture(autouse=True)
 def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in Settings.model_fields:
+    for name in declared():
         monkeypatch.delenv(f"TASKQ_{name.upper()}", raising=False)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TASKQ_HOME", str(tmp_path / "home"))
@@ -87,3 +87,24 @@ def test_a_secret_that_is_wrong_is_not_shown(name: str) -> None:
     with pytest.raises(TaskqError) as error:
         load_settings(**{name: ["hunter2"]})
     assert "hunter2" not in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["default,gpu", " default, gpu ", '["default", "gpu"]'])
+def test_a_variable_that_is_a_list_is_names_with_commas_or_json(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("TASKQ_QUEUES", text)
+    assert load_settings().queues == ["default", "gpu"]
+
+
+@pytest.mark.parametrize(("text", "meant"), [("yes", True), ("Off", False), ("1", True), ("false", False)])
+def test_a_variable_that_is_true_or_false_may_say_so_in_the_usual_words(
+    monkeypatch: pytest.MonkeyPatch, text: str, meant: bool
+) -> None:
+    monkeypatch.setenv("TASKQ_GRAPHIQL", text)
+    assert load_settings().graphiql is meant
+
+
+def test_the_data_folder_is_where_the_platform_keeps_such_data_if_the_variable_is_empty(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TASKQ_HOME", "")
+    assert load_settings().home == user_home()

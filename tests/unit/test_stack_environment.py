@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from taskq_kernel.errors import SettingsError
-from taskq_kernel.local.stack import LocalStack, StackInfo
+from taskq_kernel.local.environment import keeper_environment, part_environment
+from taskq_kernel.local.home import check_file
+from taskq_kernel.local.info import StackInfo
+from taskq_kernel.local.stack import LocalStack
 from taskq_kernel.settings import load_settings
 
 INFO = StackInfo("http://127.0.0.1:5/graphql", "admin.token", 5, 1)
@@ -22,24 +26,38 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LocalStack:
 
 
 def test_the_url_of_a_database_goes_to_the_part_that_uses_it_alone(stack: LocalStack) -> None:
-    given = {role: stack._environment(role, INFO) for role in ("service", "sink", "worker")}
+    given = {role: part_environment(stack.home, role, INFO) for role in ("service", "sink", "worker")}
     assert {role for role, env in given.items() if "TASKQ_DATABASE" in env} == {"service"}
     assert {role for role, env in given.items() if "TASKQ_RESULTS_DATABASE" in env} == {"sink"}
 
 
 @pytest.mark.parametrize("role", ["service", "sink", "worker"])
 def test_no_part_gets_a_secret_of_the_user(stack: LocalStack, role: str) -> None:
-    environment = stack._environment(role, INFO)
+    environment = part_environment(stack.home, role, INFO)
     assert "TASKQ_TOKEN" not in environment
     assert "TASKQ_BROKER" not in environment
     assert environment.get("TASKQ_URL") == (None if role == "service" else INFO.graphql)
 
 
 def test_what_users_may_see_is_told_to_the_service(stack: LocalStack) -> None:
-    environment = stack._environment("service", INFO)
+    environment = part_environment(stack.home, "service", INFO)
     assert environment["TASKQ_PRIVATE_TASKS"] == "the user's PRIVATE_TASKS"
     assert environment["TASKQ_GRAPHIQL"] == "the user's GRAPHIQL"
-    assert "TASKQ_PRIVATE_TASKS" not in stack._environment("worker", INFO)
+    assert "TASKQ_PRIVATE_TASKS" not in part_environment(stack.home, "worker", INFO)
+
+
+@pytest.mark.parametrize("role", ["service", "sink", "worker"])
+def test_the_keeper_has_what_each_part_is_to_find_and_no_secret_of_the_user_besides(
+    stack: LocalStack, monkeypatch: pytest.MonkeyPatch, role: str
+) -> None:
+    expected = part_environment(stack.home, role, INFO)
+    found = keeper_environment(stack.home)
+    assert not {"TASKQ_TOKEN", "TASKQ_BROKER", "TASKQ_URL"} & found.keys()
+    for name in [name for name in os.environ if name not in found]:
+        monkeypatch.delenv(name)
+    for name, value in found.items():
+        monkeypatch.setenv(name, value)
+    assert part_environment(stack.home, role, INFO) == expected
 
 
 @pytest.mark.parametrize("place", ["data folder", "current folder"])
@@ -71,4 +89,4 @@ def test_what_a_local_stack_cannot_listen_with_is_refused_before_anything_starts
 def test_the_address_that_a_local_stack_has_anyway_may_be_in_the_file(tmp_path: Path) -> None:
     (tmp_path / "taskq.toml").write_text('host = "127.0.0.1"\n')
 
-    LocalStack(load_settings(home=tmp_path))._check_file()
+    check_file(tmp_path)

@@ -6,6 +6,7 @@ import hashlib
 import logging
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from taskq_kernel.errors import SetupError
@@ -48,7 +49,7 @@ def choose_what_starts(
             _try_once(compiled, cache)
         except SetupError as error:
             log.warning("tasks run in the julia executable, for juliacall does not start: %s", error)
-            return choose_what_starts(settings.model_copy(update={"runner": "julia"}), cache)
+            return choose_what_starts(replace(settings, runner="julia"), cache)
     return plain, compiled
 
 
