@@ -69,17 +69,17 @@ def priority_name(priority: int) -> str:
 
 
 def parse_arguments(pairs: Iterable[str]) -> dict[str, Any]:
-    """Arguments written as ``name=value``; a value that is JSON is that, another is a string.
+    """Arguments written as ``name=value``; a value that is JSON or a literal of Julia is that, another is a string.
 
-    ``n=100`` is a number, ``flag=true`` a truth value, ``xs=[1,2]`` a list, ``city=Bonn`` a
-    string, and so is ``code="100"``.
+    ``n=100`` is a number, ``flag=true`` a truth value, ``xs=[1,2]`` a list, ``rows=10:30`` a
+    range, ``p=1//3`` a fraction, ``city=Bonn`` a string, and so is ``code="100"``.
 
     Raises
     ------
     InvalidTask
         If one has no ``=``, no name, or a name that comes twice.
     """
-    from taskq_kernel.exact_json import typed
+    from taskq_kernel.literals import read_value
 
     arguments: dict[str, Any] = {}
     for pair in pairs:
@@ -89,11 +89,9 @@ def parse_arguments(pairs: Iterable[str]) -> dict[str, Any]:
         if name in arguments:
             raise InvalidTask(f"argument {name!r} is given twice")
         try:
-            arguments[name] = typed(text)
+            arguments[name] = read_value(text)
         except InvalidJSON as error:
             raise InvalidTask(f"argument {name!r}: {error}") from None
-        except (ValueError, RecursionError):
-            arguments[name] = text
     return arguments
 
 
