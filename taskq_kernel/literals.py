@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 import re
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from json.decoder import scanstring  # type: ignore[attr-defined]  # it is public in all but the stubs
@@ -25,10 +24,6 @@ TAGS = frozenset({"$int", "$float", "$rational", "$complex", "$dict", "$range", 
 _MOST_INT = 2**63 - 1
 _CONSTANTS = {"π": math.pi, "pi": math.pi, "ℯ": math.e, "Inf": math.inf, "NaN": math.nan}
 _WORDS = {"true": True, "false": False, "nothing": None}
-_RESERVED = frozenset(
-    "baremodule begin break catch const continue do else elseif end export false finally for function global if "
-    "import let local macro module quote return struct true try using while".split()
-)
 _DIGITS = r"[0-9]+(?:_[0-9]+)*"
 _BASED = re.compile(r"0x[0-9a-fA-F]+(?:_[0-9a-fA-F]+)*|0o[0-7]+(?:_[0-7]+)*|0b[01]+(?:_[01]+)*")
 _FLOAT = re.compile(rf"(?:{_DIGITS}\.(?:{_DIGITS})?|\.{_DIGITS})(?:[eE][-+]?[0-9]+)?|{_DIGITS}[eE][-+]?[0-9]+")
@@ -115,22 +110,6 @@ def kind_of(value: Any) -> str:
         if isinstance(value, kinds):
             return name
     return "number"
-
-
-def is_name(text: str) -> bool:
-    """Whether Julia takes a text as the name of a variable."""
-    return bool(text) and text not in _RESERVED and _starts_name(text[0]) and all(map(_continues_name, text[1:]))
-
-
-def _starts_name(char: str) -> bool:
-    # As Julia's own `is_wc_cat_id_start`, without its handful of single operators.
-    kind = unicodedata.category(char)
-    return char == "_" or kind in ("Lu", "Ll", "Lt", "Lm", "Lo", "Nl", "Sc", "So") or char in "∂∇∞∅∆∏∑∫"
-
-
-def _continues_name(char: str) -> bool:
-    kind = unicodedata.category(char)
-    return _starts_name(char) or char in "!′″‴‵" or kind in ("Nd", "Pc", "Sk", "Me", "No", "Mn", "Mc")
 
 
 def _tagged(entries: list[tuple[str, Any]]) -> Any:

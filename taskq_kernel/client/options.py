@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from taskq_kernel.errors import InvalidJSON, InvalidTask
+from taskq_kernel.parameters import with_defaults
 
 PRIORITY_NAMES = {"low": 0, "normal": 1, "high": 2}
 
@@ -126,7 +127,7 @@ def task_input(
     }
     if name is not None:
         given["name"] = _text(str(name), "the name")
-    if arguments:
+    if arguments := with_defaults(code, arguments):
         from taskq_kernel.argument_names import check_argument_names
         from taskq_kernel.arguments import encode_arguments
 

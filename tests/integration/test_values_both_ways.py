@@ -220,8 +220,8 @@ TYPED = {
     ".5": None, "5.": None, "1//3": None, "4//2": None, "-2//6": None, "1_000_000": None, "1e3": None, "10^6": None,
     "2im": None, "-2im": None, "1 + 2im": None, "1.5 - im": "1.5 - 1im", "-2.5im": None, "1 - 2.5im": None,
     "true": None, "nothing": None, ":sym": None, '"text"': None, "-Inf": None, "2π": None, "2pi": None,
-    "π": "Float64(π)", "-ℯ": "-Float64(ℯ)", "0xff": "255", "[1, 2]": None, "[1, .5]": None, "[:a, 1//3]": "Any[:a, 1//3]",
-    "[1:3, 2:4]": "Any[1:3, 2:4]",
+    "π": "Float64(π)", "-ℯ": "-Float64(ℯ)", "0xff": "255", "[1, 2]": None, "[1, .5]": None,
+    "[:a, 1//3]": "Any[:a, 1//3]", "[1:3, 2:4]": "Any[1:3, 2:4]",
 }  # fmt: skip
 
 

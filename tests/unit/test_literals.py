@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from taskq_kernel.arguments import encode_arguments
 from taskq_kernel.client.options import parse_arguments
 from taskq_kernel.errors import InvalidTask
-from taskq_kernel.literals import is_name, kind_of, read_value
+from taskq_kernel.literals import kind_of, read_value
 
 #: What is typed, its JSON, and what it is called.
 LITERALS: list[tuple[str, Any, str]] = [
@@ -97,13 +97,3 @@ def test_whatever_is_typed_has_one_meaning_that_can_be_sent(text: str) -> None:
         encode_arguments({"x": read_value(text)})
     except InvalidTask as error:
         assert "surrogate" in str(error)  # noqa: PT017  (it may also be taken)
-
-
-@pytest.mark.parametrize("name", ["n", "β", "x₁", "x′", "n_max", "_a", "push!", "∇f", "Å2"])
-def test_what_julia_takes_as_a_name_is_one(name: str) -> None:
-    assert is_name(name)
-
-
-@pytest.mark.parametrize("name", ["", "1n", "a b", "a-b", "end", "a.b", "₁", "for", "!", '"'])
-def test_what_julia_does_not_take_as_a_name_is_none(name: str) -> None:
-    assert not is_name(name)
