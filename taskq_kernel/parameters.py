@@ -89,14 +89,17 @@ class Parameter:
         InvalidParameter
             If it is none that this parameter takes; the message is a sentence for people.
         """
-        value: Any = _READERS[self.kind](self, text)
+        value = _READERS[self.kind](self, text)
+        self._check(value, text)
+        return value
+
+    def _check(self, value: Any, text: str) -> None:
         if self.choices and value not in self.choices:
             self._refuse(text, f"choose one of {', '.join(map(shown, self.choices))}")
         if self.minimum is not None and value < self.minimum:
             self._refuse(text, f"the least is {shown(self.minimum)}")
         if self.maximum is not None and value > self.maximum:
             self._refuse(text, f"the most is {shown(self.maximum)}")
-        return value
 
     def _refuse(self, text: str, instead: str) -> NoReturn:
         said = f"is “{text.strip()[:40]}”" if text.strip() else "is empty"

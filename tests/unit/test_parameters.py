@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from taskq_kernel.client.options import task_input
@@ -66,6 +69,12 @@ def test_a_declaration_that_cannot_be_read_is_told_with_its_line(block: str, lin
         declared(f"{block}\n")
     assert caught.value.line == line
     assert said in caught.value.reason
+
+
+def test_the_declaration_in_the_documentation_can_be_read() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "widgets.md").read_text(encoding="utf-8")
+    (code,) = [block for block in re.findall(r"```julia\n(.*?)```", page, re.DOTALL) if block.startswith("parameters")]
+    assert [one.name for one in declared(code)] == ["speed", "method"]
 
 
 def test_what_is_not_given_is_the_default_and_other_code_is_left_alone() -> None:

@@ -221,6 +221,7 @@ class SubmitForm(Panel):
         """Say what is typed is taken for, and why nothing can be submitted, if nothing can."""
         reason, may_insist = self._reason(self.editor.value, self.editor.syntax_error)
         with self._together():
+            self.editor.names = [name.strip() for name, _ in self.arguments if name.strip()]
             self.readings = [[name, text, *reading(name, text, self._declared)] for name, text in self.arguments]
             self.blocked, self.may_insist = reason, may_insist
 
