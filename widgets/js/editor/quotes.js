@@ -1,29 +1,32 @@
 // @ts-check
-/** Typing the end of a triple-quoted text goes over the quotes that stand there already, one by one. */
+/** Quotes within a triple-quoted text are typed as they are; three of them before the closing ones are these. */
 
 import { Prec } from "@codemirror/state";
 import { EditorView } from "@codemirror/view";
 import { openEnd } from "./tokens.js";
 
 /**
- * Whether a quote that is typed here is one that stands there already.
- * @param {string} before @param {string} ahead @param {string} quote
+ * How many quotes were typed last in a triple-quoted text that is open before the cursor; -1 where there is none.
+ * @param {string} before @param {string} quote
  */
-export function isThere(before, ahead, quote) {
+export function typedQuotes(before, quote) {
   const open = openEnd(before);
-  const triple = quote.repeat(3);
-  if (open?.kind !== "string" || !open.text.startsWith(triple)) return false;
-  const run = (/** @type {string} */ text) => text.length - text.replace(new RegExp(`^${quote}+`, "u"), "").length;
-  const typed = run([...open.text.slice(3)].reverse().join(""));
-  const there = run(ahead.slice(0, 3));
-  return there > 0 && typed + there === 3;
+  if (open?.kind !== "string" || !open.text.startsWith(quote.repeat(3))) return -1;
+  const text = open.text.slice(3);
+  return text.length - text.replace(new RegExp(`${quote}+$`, "u"), "").length;
 }
 
-/** CodeMirror would go over all three at the first of them, and begin a new text with the second. */
+/**
+ * CodeMirror goes over all three closing quotes at the first one that is typed, and begins a new text
+ * with the second. Here the first and the second may as well belong to the text.
+ */
 export const tripleQuotes = Prec.highest(EditorView.inputHandler.of((view, from, to, text) => {
   if ((text !== '"' && text !== "`") || from !== to || view.state.readOnly) return false;
   const { doc } = view.state;
-  if (!isThere(doc.sliceString(0, from), doc.sliceString(from, from + 3), text)) return false;
-  view.dispatch({ selection: { anchor: from + 1 }, scrollIntoView: true, userEvent: "input.type" });
+  const typed = typedQuotes(doc.sliceString(0, from), text);
+  if (typed < 0) return false;
+  const closes = typed === 2 && doc.sliceString(from, from + 3) === text.repeat(3);
+  const change = closes ? { from: from - 2, to: from } : { from, insert: text };
+  view.dispatch({ changes: change, selection: { anchor: from + 1 }, scrollIntoView: true, userEvent: "input.type" });
   return true;
 }));

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { wordsAt } from "../editor/complete.js";
 import { columnAfter } from "../editor/indent.js";
-import { isThere } from "../editor/quotes.js";
+import { typedQuotes } from "../editor/quotes.js";
 import { openEnd, tokens } from "../editor/tokens.js";
 
 /** The column of a new line after `code` that begins with `after`. */
@@ -62,9 +62,9 @@ test("the end of code is in a text, in a comment, or in neither", () => {
   for (const code of ["", "a", '"a"', "# a\n", "#= a =#", '"""a"""', "x'", "'\"'"]) assert.equal(openEnd(code), null, code);
 });
 
-test("a quote that ends a triple-quoted text goes over the one that is there", () => {
-  for (const [before, ahead] of [['"""', '"""'], ['"""doc', '"""'], ['"""doc"', '""'], ['"""doc""', '"']]) assert.ok(isThere(before, ahead, '"'));
-  for (const [before, ahead] of [['"""a ', " b"], ['"""doc"""', ""], ['""', ""], ['"a', '"'], ["x", '"""'], ["```a", "```"]]) assert.ok(!isThere(before, ahead, '"'));
+test("quotes that end a triple-quoted text are counted, and no others", () => {
+  for (const [before, count] of [['"""', 0], ['"""doc', 0], ['"""doc"', 1], ['"""doc""', 2], ['"""a "b"', 1]]) assert.equal(typedQuotes(before, '"'), count);
+  for (const before of ['"""doc"""', '""', '"a', "x", "```a", ""]) assert.equal(typedQuotes(before, '"'), -1);
 });
 
 /** What is offered at the end of code, best first as far as the boost tells. */
