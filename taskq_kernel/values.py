@@ -33,10 +33,12 @@ import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from taskq_kernel.domain import ValueKind
 from taskq_kernel.exact_json import MAX_EXPONENT, MAX_TYPED_DIGITS
+from taskq_kernel.literals import JuliaValue
 from taskq_kernel.printable import printable
 
 if TYPE_CHECKING:
@@ -231,6 +233,9 @@ _TAGS: dict[str, Callable[[Any], Any]] = {
     "$complex": _complex,
     "$rational": _rational,
     "$dict": _pairs,
+    # Only arguments have these.
+    "$range": partial(JuliaValue, "$range"),
+    "$symbol": partial(JuliaValue, "$symbol"),
 }
 
 

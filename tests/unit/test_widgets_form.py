@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from taskq_widgets.examples import EXAMPLES, Example
 from taskq_widgets.form import FIELDS, SubmitForm, field_of
 from taskq_widgets.live import LiveState
-from taskq_widgets.panels.arguments import read_arguments, readable, reading, typed
+from taskq_widgets.panels.arguments import read_arguments, readable, reading, rows_of, typed
 from test_widgets_live import ScriptedService
 
 from taskq_kernel.arguments import encode_arguments
@@ -145,11 +145,19 @@ def test_an_example_with_parameters_folds_its_code_away_and_code_to_edit_is_open
     form = SubmitForm(service, examples=[Example("One", "Note.", CODE), Example("Two", "", "m", {"m": 3})])  # type: ignore[arg-type]
     form._on_message(form, {"type": "example", "view": "v", "index": 0}, [])
     assert (form.folded, form.arguments) == (True, [["n", "10"]])
+    form._on_message(form, {"type": "example", "view": "v", "index": 0}, [])
+    assert (form.folded, form.arguments) == (True, [["n", "10"]]), "the same once more"
     form._on_message(form, {"type": "example", "view": "v", "index": 1}, [])
     assert (form.folded, form.arguments) == (False, [["m", "3"]])
     form.load({"code": CODE, "arguments": {"n": 12}})
     assert (form.folded, form.arguments) == (False, [["n", "12"]])
     form.close()
+
+
+def test_parameters_come_first_and_in_their_order_and_a_text_stands_without_quotes() -> None:
+    code = 'parameters = [(name = :b, default = "12"), (name = :a, default = 1), (name = :c, default = 2)]'
+    assert rows_of(code, {"x": "12", "a": 3, "b": "13"}) == [["b", "13"], ["a", "3"], ["c", "2"], ["x", '"12"']]
+    assert read_arguments([["b", "13"]], declared(code)) == {"b": "13"}
 
 
 @pytest.mark.parametrize(("text", "kind"), [("10:30", "range"), ("1,15", "text"), ("x", "text"), ("[1]", "list")])

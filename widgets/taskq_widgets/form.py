@@ -16,7 +16,7 @@ from taskq_widgets.assets import stylesheet
 from taskq_widgets.editor.editor import JuliaEditor
 from taskq_widgets.examples import EXAMPLES, Example
 from taskq_widgets.live import in_background, live_tasks
-from taskq_widgets.panels.arguments import FieldProblem, described, read_arguments, readable, reading, typed
+from taskq_widgets.panels.arguments import FieldProblem, described, read_arguments, readable, reading, rows_of
 from taskq_widgets.panels.assets import panel_script
 from taskq_widgets.panels.panel import Panel
 
@@ -184,7 +184,7 @@ class SubmitForm(Panel):
     def _fill(self, code: str, name: str, arguments: Mapping[str, Any], **fields: str) -> None:
         with self._together():
             self.name = name
-            self.arguments = [[key, typed(value)] for key, value in arguments.items()]
+            self.arguments = rows_of(code, arguments)
             for field in FIELDS.keys() - {"name"}:
                 self.set_trait(field, fields.get(field, FIELDS[field]))
             self.folded = False

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from taskq_kernel import exact_json
 from taskq_kernel.argument_names import normalized, why_no_name
 from taskq_kernel.arguments import encode_arguments
-from taskq_kernel.errors import TaskqError
+from taskq_kernel.errors import InvalidDeclaration, TaskqError
 from taskq_kernel.literals import kind_of, read_value
-from taskq_kernel.parameters import Parameter, shown
+from taskq_kernel.parameters import Parameter, declared, shown, with_defaults
 from taskq_kernel.value_text import written
 
 
@@ -76,6 +76,22 @@ def read_arguments(rows: Sequence[Sequence[str]], parameters: Sequence[Parameter
         except TaskqError as problem:
             raise FieldProblem("arguments", readable(str(problem))) from None
     return arguments
+
+
+def rows_of(code: str, arguments: Mapping[str, Any]) -> list[list[str]]:
+    """Return the rows for a task's arguments (JSON, parsed), parameters that its code declares first."""
+    try:
+        parameters = declared(code)
+    except InvalidDeclaration:
+        parameters = ()
+    given = with_defaults(code, arguments)
+    texts = {one.name for one in parameters if one.kind == "text"}
+    first = [one.name for one in parameters]
+    ordered = [*first, *(name for name in given if name not in first)]
+    return [
+        [name, given[name] if name in texts and isinstance(given[name], str) else typed(given[name])]
+        for name in ordered
+    ]
 
 
 def typed(value: Any) -> str:
