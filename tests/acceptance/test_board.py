@@ -235,7 +235,8 @@ def test_text_in_a_parameter_is_refused_with_a_sentence_before_anything_is_submi
     form.get_by_label("Start from an example").select_option(label="Follow a planet around its sun")
     speed, turns = form.get_by_label("Speed at the start"), form.get_by_label("Turns")
     expect(speed).to_have_value("1.15")
-    remark = form.locator(".tqp-field", has=speed).locator(".tqp-remark")
+    field = form.locator(".tqp-field", has=board.page.get_by_label("Speed at the start"))
+    remark = field.locator(".tqp-remark")
     for text, said in (
         ("fast", "Speed at the start is “fast”: give a number, such as 1.15."),
         ("1,15", "Speed at the start is “1,15”: a point stands before the decimals: write 1.15."),
@@ -252,9 +253,10 @@ def test_text_in_a_parameter_is_refused_with_a_sentence_before_anything_is_submi
     expect(speed).to_have_value("1.15")
     expect(remark).to_have_text("")
     turns.fill("1e1")
-    expect(form.locator(".tqp-field", has=turns).locator(".tqp-kind")).to_have_text("= 10")
+    field = form.locator(".tqp-field", has=board.page.get_by_label("Turns"))
+    expect(field.locator(".tqp-kind")).to_have_text("= 10")
     turns.fill("1,000,000")
-    expect(form.locator(".tqp-field", has=turns).locator(".tqp-remark")).to_contain_text("the most is 50")
+    expect(field.locator(".tqp-remark")).to_contain_text("the most is 50")
     turns.fill("1")
     expect(board.submit).to_have_attribute("aria-disabled", "false")
     board.submit.click()

@@ -48,8 +48,8 @@ def reading(name: str, text: str, parameters: Sequence[Parameter] = ()) -> tuple
         value = parameter.read(text)
     except TaskqError as problem:
         return "", readable(str(problem))
-    plain = shown(value)
-    return "" if isinstance(value, str) or plain == text.strip() else f"= {plain}", ""
+    plain = text.strip()
+    return "" if isinstance(value, str) or plain in (shown(value), str(value)) else f"= {shown(value)}", ""
 
 
 def read_arguments(rows: Sequence[Sequence[str]], parameters: Sequence[Parameter] = ()) -> dict[str, Any]:
