@@ -260,6 +260,7 @@ def test_text_in_a_parameter_is_refused_with_a_sentence_before_anything_is_submi
     turns.fill("1")
     expect(board.submit).to_have_attribute("aria-disabled", "false")
     board.submit.click()
+    board.detail.scroll_into_view_if_needed()  # what nobody sees is not loaded
     expect(board.detail.locator("img.tqp-image")).to_be_visible()
     board.write("1", "no example")
 
@@ -268,6 +269,7 @@ def test_an_example_can_be_submitted_and_read_by_somebody_who_does_not_code(boar
     board.form.get_by_label("Start from an example").select_option(label="Follow a planet around its sun")
     expect(board.form.locator(".tqp-note")).to_contain_text("Runge–Kutta")
     board.submit.click()
+    board.detail.scroll_into_view_if_needed()  # what nobody sees is not loaded
     image = board.detail.locator("img.tqp-image")
     expect(image).to_be_visible()
     assert image.get_attribute("src").startswith("data:image/svg+xml;base64,")  # type: ignore[union-attr]
