@@ -121,6 +121,7 @@ def test_parameters_that_code_declares_have_fields_that_refuse_text_before_anyth
     form._live._enter(LiveState("ready"))
     assert [one["range"] for one in form.parameters] == ["1 to 99\u202f999"]
     assert form.arguments == [["n", "10"]]
+    assert form.initial["arguments"] == form.arguments, "nobody has touched it: a draft may take its place"
 
     form.arguments = [["n", "many"]]
     assert form.readings == [["n", "many", "", "Size is “many”: give a whole number, such as 10."]]

@@ -125,8 +125,9 @@ class SubmitForm(Panel):
             max_height="60vh",
             theme=traits.get("theme", "auto"),
         )
+        initial = {"code": code, "name": name, "arguments": rows_of(code, {})}
         offered = [{"title": one.title, "note": one.note} for one in self._examples]
-        super().__init__(editor=editor, name=name, offered=offered, initial={"code": code, "name": name}, **traits)
+        super().__init__(editor=editor, name=name, offered=offered, initial=initial, **traits)
         self._declared: tuple[Parameter, ...] = ()
         editor.observe(lambda _: self._declare(), "value")
         editor.observe(lambda _: self._judge(), ["value", "syntax_error"])

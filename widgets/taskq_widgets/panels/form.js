@@ -117,16 +117,16 @@ class FormDisplay extends Display {
     });
   }
 
-  /** @param {{ code: string, name: string }} initial */
+  /** @param {{ code: string, name: string, arguments: string[][] }} initial */
   isAsAtFirst(initial) {
     const { name, priority, arguments: given, ...options } = this.typed();
-    return this.editor.get("value") === initial.code && name === initial.name && priority === "normal" && given.length === 0
+    return this.editor.get("value") === initial.code && name === initial.name && priority === "normal" && JSON.stringify(given) === JSON.stringify(initial.arguments)
       && Object.values(options).every((text) => text === "");
   }
 
   /**
    * Put a draft into a form that nobody has touched, if it was written into one that began alike.
-   * @param {any} draft @param {{ code: string, name: string }} initial
+   * @param {any} draft @param {{ code: string, name: string, arguments: string[][] }} initial
    */
   putBack(draft, initial) {
     const alike = draft?.initial?.code === initial.code && draft.initial.name === initial.name;
