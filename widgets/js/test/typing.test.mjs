@@ -2,8 +2,12 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
+import { insertNewlineAndIndent } from "@codemirror/commands";
+import { indentUnit } from "@codemirror/language";
+import { EditorSelection, EditorState } from "@codemirror/state";
+import { julia } from "@plutojl/lang-julia";
 import { wordsAt } from "../editor/complete.js";
-import { columnAfter } from "../editor/indent.js";
+import { columnAfter, indentation } from "../editor/indent.js";
 import { typedQuotes } from "../editor/quotes.js";
 import { openEnd, tokens } from "../editor/tokens.js";
 
@@ -23,6 +27,14 @@ const HEADS = [
 for (const head of HEADS) {
   test(`a line is indented after ${JSON.stringify(head)}`, () => assert.equal(column(`${head}\n`), 4));
 }
+
+test("Enter indents as CodeMirror does it", () => {
+  for (const head of ["function f(x)", "macro m(x)", "function f(x::T) where T", "if a\n    1\nelseif b"]) {
+    let state = EditorState.create({ doc: head, selection: EditorSelection.cursor(head.length), extensions: [julia(), indentUnit.of("    "), indentation] });
+    insertNewlineAndIndent({ state, dispatch: (transaction) => { ({ state } = transaction); } });
+    assert.equal(state.doc.toString(), `${head}\n    `);
+  }
+});
 
 const FLAT = [
   "", "x = 1", "function f(x)\n    x\nend", "f(x) = [a for a in x if a > 1]", "abstract type A end", "x = a.end", "y = x[end]", "s = :for", "x = \"for\"", "# for",
