@@ -263,11 +263,13 @@ def test_text_in_a_parameter_is_refused_with_a_sentence_before_anything_is_submi
     board.detail.scroll_into_view_if_needed()  # what nobody sees is not loaded
     expect(board.detail.locator("img.tqp-image")).to_be_visible()
     board.write("1", "no example")
+    expect(speed).to_have_count(0)
 
 
 def test_an_example_can_be_submitted_and_read_by_somebody_who_does_not_code(board: Board) -> None:
     board.form.get_by_label("Start from an example").select_option(label="Follow a planet around its sun")
     expect(board.form.locator(".tqp-note")).to_contain_text("Runge–Kutta")
+    expect(board.form.get_by_label("Speed at the start")).to_have_value("1.15")
     board.submit.click()
     board.detail.scroll_into_view_if_needed()  # what nobody sees is not loaded
     image = board.detail.locator("img.tqp-image")
