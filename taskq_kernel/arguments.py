@@ -22,6 +22,7 @@ from uuid import UUID
 
 from taskq_kernel.errors import InvalidTask
 from taskq_kernel.exact_json import LONG_BITS, MAX_DEPTH, MAX_EXPONENT
+from taskq_kernel.literals import JuliaValue
 
 #: Levels of JSON below an argument; the object that holds all of them is one more.
 _DEEPEST = MAX_DEPTH - 1
@@ -56,6 +57,8 @@ def _encode(value: Any, where: str, depth: int) -> Any:
         return _text(value, where)
     if isinstance(value, float):
         return _float(float(value))
+    if isinstance(value, JuliaValue):
+        return {value.tag: _encode(value.content, where, depth + 1)}
     if isinstance(value, Mapping):
         return _mapping(value, where, depth)
     if isinstance(value, list | tuple | set | frozenset | range):

@@ -41,6 +41,37 @@ class InvalidJSON(TaskqError, ValueError):
     """Text that is not JSON, or JSON that no part of taskq could hold."""
 
 
+class InvalidParameter(InvalidTask):
+    """A value that a parameter does not take.
+
+    Attributes
+    ----------
+    name : str
+        The parameter's.
+    """
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(message)
+        self.name = name
+
+
+class InvalidDeclaration(InvalidTask):
+    """Parameters that are not declared as they have to be.
+
+    Attributes
+    ----------
+    line : int
+        Where in the code, from 1.
+    reason : str
+        What is wrong there.
+    """
+
+    def __init__(self, line: int, reason: str) -> None:
+        super().__init__(f"line {line}: {reason}")
+        self.line = line
+        self.reason = reason
+
+
 class IllegalMove(TaskqError):
     """A status change that the table of legal moves does not have.
 

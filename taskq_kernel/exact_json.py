@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, NoReturn
 
@@ -117,8 +118,15 @@ def encode(data: Any) -> bytes:
     return _encoder.encode(data)
 
 
-def typed(text: str) -> Any:
+def typed(text: str, read_object: Callable[[list[tuple[str, Any]]], Any] = dict) -> Any:
     """Read JSON that a person typed: long integers are taken as they are.
+
+    Parameters
+    ----------
+    text
+        The JSON.
+    read_object
+        What makes an object of its keys and values.
 
     Raises
     ------
@@ -127,10 +135,19 @@ def typed(text: str) -> Any:
     ValueError, RecursionError
         If it is not JSON.
     """
-    return json.loads(text, parse_int=_typed_integer, parse_float=exact_number, parse_constant=_refuse)
+    return json.loads(
+        text, parse_int=typed_integer, parse_float=exact_number, parse_constant=_refuse, object_pairs_hook=read_object
+    )
 
 
-def _typed_integer(text: str) -> int:
+def typed_integer(text: str) -> int:
+    """An integer that a person typed.
+
+    Raises
+    ------
+    InvalidJSON
+        If it has more than `MAX_TYPED_DIGITS` digits.
+    """
     digits = len(text.lstrip("-"))
     if digits > MAX_TYPED_DIGITS:
         raise InvalidJSON(f"{_cut(text)} has {digits:,} digits: at most {MAX_TYPED_DIGITS:,} can be typed")
@@ -140,7 +157,7 @@ def _typed_integer(text: str) -> int:
 
 def _integer_or_text(text: str) -> int | str:
     try:
-        return _typed_integer(text)
+        return typed_integer(text)
     except InvalidJSON:
         return text
 

@@ -41,7 +41,7 @@ def _parser() -> _Parser:
     parser.add_argument("--name", help="what to call it; default: the code's first line")
     parser.add_argument(
         "--arg", dest="arguments", action="append", default=[], metavar="NAME=VALUE",
-        help="an argument: JSON, or else a string; may be repeated",
+        help="an argument: JSON or a literal of Julia, or else a string; may be repeated",
     )  # fmt: skip
     parser.add_argument("--wait", action="store_true", help="wait, and return the task's value")
     parser.add_argument("--timeout", type=float, metavar="SECONDS", help="how long it may run")

@@ -94,6 +94,10 @@ def scalar(value: Any, null: str = "nothing") -> str:
             return f"{scalar(real, null)} {sign} {text}im"
         case {"$rational": [over, under]}:
             return f"{over}//{under}"
+        case {"$range": [*bounds]}:
+            return ":".join(scalar(bound, null) for bound in bounds)
+        case {"$symbol": str(name)}:
+            return f":{name}"
         case dict() if is_tagged(value):
             content = next(iter(value.values()))
             text = content if isinstance(content, str) else written(content, null=null)

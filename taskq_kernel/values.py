@@ -35,11 +35,13 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from decimal import Decimal
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from taskq_kernel.domain import ValueKind
 from taskq_kernel.exact_json import MAX_EXPONENT, MAX_TYPED_DIGITS
+from taskq_kernel.literals import JuliaValue
 from taskq_kernel.printable import printable
 
 if TYPE_CHECKING:
@@ -228,6 +230,9 @@ _TAGS: dict[str, Callable[[Any], Any]] = {
     "$complex": _complex,
     "$rational": _rational,
     "$dict": _pairs,
+    # Only arguments have these.
+    "$range": partial(JuliaValue, "$range"),
+    "$symbol": partial(JuliaValue, "$symbol"),
 }
 
 

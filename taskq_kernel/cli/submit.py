@@ -51,7 +51,7 @@ _DOUBT_S = 3.0
 @click.option("--name", help="What to call the task.  [default: the file's name, or the code's first line]")
 @click.option("--wait", is_flag=True, help="Wait for the value and write it as JSON, and nothing else.")
 @click.option("--timeout", type=float, metavar="SECONDS", help="How long it may run.  [default: no limit]")
-@click.option("--arg", "arguments", multiple=True, metavar="NAME=VALUE", help="An argument: JSON or text.")
+@click.option("--arg", "arguments", multiple=True, metavar="NAME=VALUE", help="A Julia literal, JSON, or text.")
 @click.option("--queue", default="default", show_default=True, help="The queue it waits in.")
 @click.option("--priority", default="normal", show_default=True, metavar="|".join(PRIORITY_NAMES))
 @click.option("--memory-limit", metavar="SIZE", callback=size, help="Resident memory it may use, such as '2 GiB'.")

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from taskq_kernel.errors import InvalidJSON, InvalidTask
-from taskq_kernel.exact_json import typed
+from taskq_kernel.literals import read_value
+from taskq_kernel.parameters import with_defaults
 
 PRIORITY_NAMES = {"low": 0, "normal": 1, "high": 2}
 
@@ -70,10 +71,10 @@ def priority_name(priority: int) -> str:
 
 
 def parse_arguments(pairs: Iterable[str]) -> dict[str, Any]:
-    """Arguments written as ``name=value``; a value that is JSON is that, another is a string.
+    """Arguments written as ``name=value``; a value that is JSON or a literal of Julia is that, another is a string.
 
-    ``n=100`` is a number, ``flag=true`` a truth value, ``xs=[1,2]`` a list, ``city=Bonn`` a
-    string, and so is ``code="100"``.
+    ``n=100`` is a number, ``flag=true`` a truth value, ``xs=[1,2]`` a list, ``rows=10:30`` a
+    range, ``p=1//3`` a fraction, ``city=Bonn`` a string, and so is ``code="100"``.
 
     Raises
     ------
@@ -88,11 +89,9 @@ def parse_arguments(pairs: Iterable[str]) -> dict[str, Any]:
         if name in arguments:
             raise InvalidTask(f"argument {name!r} is given twice")
         try:
-            arguments[name] = typed(text)
+            arguments[name] = read_value(text)
         except InvalidJSON as error:
             raise InvalidTask(f"argument {name!r}: {error}") from None
-        except (ValueError, RecursionError):
-            arguments[name] = text
     return arguments
 
 
@@ -127,7 +126,7 @@ def task_input(
     }
     if name is not None:
         given["name"] = _text(str(name), "the name")
-    if arguments:
+    if arguments := with_defaults(code, arguments):
         # late: every command comes by here, and few tasks have arguments
         from taskq_kernel.argument_names import check_argument_names
         from taskq_kernel.arguments import encode_arguments

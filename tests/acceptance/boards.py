@@ -84,11 +84,18 @@ class Board:
     def write(self, code: str, name: str) -> None:
         """Fill the form."""
         self.form.get_by_label("Name", exact=True).fill(name)
+        self.unfold()
         self.form.locator(".cm-content").click()
         self.page.keyboard.press("Control+a")
         self.page.keyboard.press("Backspace")
         if code:
             self.page.keyboard.insert_text(code)
+
+    def unfold(self) -> None:
+        """Show the code, if it is folded away."""
+        folded = self.form.locator(".tqp-fold[aria-expanded='false']")
+        if folded.count():
+            folded.click()
 
     def clear_arguments(self) -> None:
         """Remove every row of arguments."""

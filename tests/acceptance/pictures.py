@@ -49,6 +49,7 @@ def fill(board: Board, client: Client) -> None:
     client.submit("1", name="not needed after all", queue="tomorrow").cancel()
     board.form.get_by_label("Start from an example").select_option(label=EXAMPLE)
     expect(board.form.get_by_label("Name", exact=True)).to_have_value(EXAMPLE)
+    expect(board.form.locator(".tqp-parameters .tqp-field").first).to_be_visible()
     board.submit.click()
     expect(board.detail.locator("img.tqp-image")).to_be_visible()
     client.submit_many([{"code": SWEEP, "name": f"Ising, T = {t}"} for t in (1.8, 2.2, 2.6)])

@@ -150,6 +150,98 @@ def test_a_new_line_in_a_block_is_indented_and_end_falls_back(editor: Editor) ->
     editor.value("for i in 1:3\n    f(i)\nend")
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        "function f(x)", "function f(x::T) where T", "macro m(x)", "struct P{T} <: Q", "let x = 1", "do_it(xs) do x",
+        "try", "quote", "module M", "while true", "x = begin", "if a", "if a\n1\nelseif b", "if a\n1\nelse",
+        "try\n1\ncatch e",
+    ],
+)  # fmt: skip
+def test_a_new_line_in_every_block_is_indented(editor: Editor, head: str) -> None:
+    editor.type(f"{head}\nx\nend")
+    lines = head.split("\n")
+    middle = ["    1"] * (len(lines) == 3)
+    editor.value("\n".join([lines[0], *middle, *lines[2:], "    x", "end"]))
+
+
+def test_a_text_in_triple_quotes_is_typed_as_it_stands(editor: Editor) -> None:
+    editor.type('"""doc"""\nf(x) = "a" * """b"c"""')
+    editor.value('"""doc"""\nf(x) = "a" * """b"c"""')
+    editor.start()
+    editor.type('"""Say "hi" or "no"."""')
+    editor.value('"""Say "hi" or "no"."""')
+    editor.start()
+    editor.type('"""')
+    editor.value('""""""')
+    editor.type("doc")
+    editor.value('"""doc"""')
+
+
+@pytest.mark.parametrize(
+    ("code", "typed", "name", "detail"),
+    [
+        ("", "contin", "continue", "keyword"), ("", "eachin", "eachindex", ""),
+        ("", "eigva", "eigvals", "LinearAlgebra"), ("", "@inbo", "@inbounds", ""),
+        ("temperature_now = 3\n", "temper", "temperature_now", ""),
+        ("x = Threads.", "nthr", "nthreads", ""), ("", "walke", "walkers_given", "argument"),
+    ],
+)  # fmt: skip
+def test_names_are_completed_julias_own_the_codes_and_the_arguments(
+    editor: Editor, code: str, typed: str, name: str, detail: str
+) -> None:
+    editor.kernel("editor.names = ['walkers_given']")
+    editor.start(code)
+    editor.type(typed)
+    option = editor.page.get_by_role("option").first
+    expect(option.locator(".cm-completionLabel")).to_have_text(name)
+    expect(option).to_have_text(name + detail)
+    # CodeMirror takes no choice in the first 75 ms (`interactionDelay`): the key may be meant for the text.
+    editor.page.wait_for_timeout(150)
+    editor.press("Tab")
+    editor.value(code + name)
+
+
+def test_enter_ends_a_line_while_names_are_offered(editor: Editor) -> None:
+    editor.type("eachin")
+    expect(editor.page.get_by_role("option").first).to_be_visible()
+    editor.page.wait_for_timeout(150)
+    editor.press("Enter")
+    editor.type("y")
+    editor.value("eachin\ny")
+
+
+def height(editor: Editor) -> float:
+    """Return how high the code is shown."""
+    box = editor.root.locator(".cm-scroller").bounding_box()
+    assert box is not None
+    return box["height"]
+
+
+def test_the_editor_grows_with_the_code_to_sixty_hundredths_of_the_window(editor: Editor) -> None:
+    least = height(editor)
+    editor.start("\n".join(f"x{i} = {i}" for i in range(15)))
+    editor.eventually(lambda: least + 100 < height(editor) < 480, True)
+    editor.start("\n".join(f"x{i} = {i}" for i in range(100)))
+    editor.eventually(lambda: round(height(editor)), 480)  # of 800
+    editor.start()
+    editor.eventually(lambda: height(editor), least)
+
+
+def test_the_editors_lower_edge_can_be_dragged_and_a_double_click_gives_the_height_back(editor: Editor) -> None:
+    least = height(editor)
+    handle = editor.root.locator(".tq-editor-handle")
+    handle.hover()
+    box = handle.bounding_box()
+    assert box is not None
+    editor.page.mouse.down()
+    editor.page.mouse.move(box["x"] + 50, box["y"] + 4 + 150)
+    editor.page.mouse.up()
+    editor.eventually(lambda: abs(height(editor) - least - 150) < 8, True)
+    handle.dblclick()
+    editor.eventually(lambda: height(editor), least)
+
+
 def test_brackets_come_in_pairs_but_not_the_adjoint(editor: Editor) -> None:
     editor.type("f((A)'")
     editor.value("f((A)')")

@@ -17,6 +17,7 @@ from julia_fixtures import Bench, bench
 
 from taskq_kernel import exact_json
 from taskq_kernel.arguments import encode_arguments
+from taskq_kernel.literals import read_value
 from taskq_kernel.values import decode
 
 __all__ = ["bench"]
@@ -211,3 +212,26 @@ def test_keys_that_are_one_once_their_bytes_are_replaced_are_both_kept(bench: Be
     info = bench.run('Dict("\\xfe" => 1, "\\xff" => 2)').info
     pairs = json.loads(bytes(info.data))["$dict"]
     assert sorted(pairs) == [["�", 1], ["�", 2]]
+
+
+#: What is typed as an argument, and what Julia makes of the same literal where that is of another type.
+TYPED = {
+    "10:30": None, "10:-2:0": None, "0:0.1:1": None, "1:2.5": None, "1//3:2": None, "0:1//3:1": None, "1:10^12": None,
+    ".5": None, "5.": None, "1//3": None, "4//2": None, "-2//6": None, "1_000_000": None, "1e3": None, "10^6": None,
+    "2im": None, "-2im": None, "1 + 2im": None, "1.5 - im": "1.5 - 1im", "-2.5im": None, "1 - 2.5im": None,
+    "true": None, "nothing": None, ":sym": None, '"text"': None, "-Inf": None, "2π": None, "2pi": None,
+    "π": "Float64(π)", "-ℯ": "-Float64(ℯ)", "0xff": "255", "[1, 2]": None, "[1, .5]": None,
+    "[:a, 1//3]": "Any[:a, 1//3]", "[1:3, 2:4]": "Any[1:3, 2:4]",
+}  # fmt: skip
+
+
+def test_a_typed_literal_is_what_julia_says_it_is(bench: Bench) -> None:
+    typed = list(TYPED)
+    code = "\n".join(
+        f'same(a{place}, {TYPED[text] or text}) || push!(other, (raw"{text}" * ": " * repr(a{place})))'
+        for place, text in enumerate(typed)
+        if '"' not in text
+    )
+    same = "same(a, b) = isequal(a, b) && typeof(a) === typeof(b)\nother = String[]\n"
+    arguments = {f"a{place}": read_value(text) for place, text in enumerate(typed)}
+    assert send(bench, same + code + "\nother", **arguments) == []

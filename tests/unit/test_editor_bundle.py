@@ -16,7 +16,7 @@ def source_hash() -> str:
     """Hash the sources as ``build.mjs`` does."""
     own = [f"editor/{path.name}" for path in (JS / "editor").iterdir() if path.suffix in (".js", ".json")]
     digest = hashlib.sha256()
-    for name in sorted([*own, "build.mjs", "package.json", "package-lock.json"]):
+    for name in sorted([*own, "../taskq_widgets/panels/saving.js", "build.mjs", "package.json", "package-lock.json"]):
         digest.update(f"{name}\0".encode() + (JS / name).read_bytes() + b"\0")
     return digest.hexdigest()
 

@@ -20,6 +20,7 @@ from taskq_kernel import exact_json
 from taskq_kernel.arguments import encode_arguments
 from taskq_kernel.domain import ValueKind
 from taskq_kernel.errors import InvalidTask
+from taskq_kernel.literals import JuliaValue
 from taskq_kernel.values import RichValue, decode
 
 PNG = "iVBORw0KGgo="
@@ -39,6 +40,7 @@ PNG = "iVBORw0KGgo="
         ({"$complex": [1, -2.5]}, 1 - 2.5j),
         ({"$complex": [{"$float": "Infinity"}, 0]}, complex(math.inf, 0)),
         ({"$rational": [2, 3]}, Fraction(2, 3)),
+        ({"$range": [10, 30]}, JuliaValue("$range", [10, 30])),
         ({"$rational": [10**40, 3]}, Fraction(10**40, 3)),
         ({"$rational": [-1, 0]}, -math.inf),
         ({"a": {"$rational": [1, 2]}, "b": []}, {"a": Fraction(1, 2), "b": []}),

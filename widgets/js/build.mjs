@@ -20,8 +20,9 @@ const TARGET = join(HERE, "..", "taskq_widgets", "editor", "editor.bundle.js");
 /** Hash of every file that the bundle is made from, by name and content. */
 function sourceHash() {
   const own = readdirSync(join(HERE, "editor")).filter((name) => /\.(js|json)$/.test(name)).map((name) => `editor/${name}`);
+  const shared = ["../taskq_widgets/panels/saving.js"];
   const hash = createHash("sha256");
-  for (const name of [...own, "build.mjs", "package.json", "package-lock.json"].sort()) {
+  for (const name of [...own, ...shared, "build.mjs", "package.json", "package-lock.json"].sort()) {
     hash.update(`${name}\0`).update(readFileSync(join(HERE, name))).update("\0");
   }
   return hash.digest("hex");

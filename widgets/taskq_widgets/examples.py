@@ -1,7 +1,7 @@
 """Examples to start from: real science in a few lines of Julia, ready to submit as they stand.
 
-Each has arguments, which the code finds as global names, so that somebody who does not
-write Julia can change what is computed without touching the code.
+Each declares its parameters (`taskq_kernel.parameters`), which the code finds as global names,
+so that somebody who does not write Julia can change what is computed without touching the code.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ class Example:
     note
         One sentence for those who have never seen it: what comes out, what to change.
     code
-        The Julia.
+        The Julia. The parameters that it declares have fields in the form.
     arguments
-        Names and values that the code uses.
+        Names and values that the code uses, and what a parameter is at first where that is not its default.
     """
 
     title: str
@@ -38,6 +38,11 @@ PI = Example(
     "Estimate π by throwing darts",
     "Darts fall on a square at random; the share that hits the circle inside gives π. More darts, more digits.",
     """\
+parameters = [
+    (name = :darts, default = 20_000_000, label = "Darts", minimum = 1_000, maximum = 1_000_000_000, step = 1_000,
+     help = "More darts, more digits."),
+]
+
 function estimate(darts; parts = 50)
     hits = 0
     for part in 1:parts
@@ -49,13 +54,19 @@ end
 
 estimate(darts)
 """,
-    {"darts": 20_000_000},
 )
 
 ORBIT = Example(
     "Follow a planet around its sun",
     "A Runge–Kutta orbit, drawn; the picture tells how well energy was conserved.",
     """\
+parameters = [
+    (name = :speed, default = 1.15, label = "Speed at the start", minimum = 0.1, maximum = 1.4, step = 0.05,
+     help = "At 1 the orbit is a circle; at 1.414 the planet leaves."),
+    (name = :turns, default = 2, label = "Turns", minimum = 1, maximum = 50, step = 1,
+     help = "How often it goes around, about."),
+]
+
 acceleration(x, y) = (-x, -y) ./ (x^2 + y^2)^1.5
 slope((x, y, u, v)) = (u, v, acceleration(x, y)...)
 
@@ -101,13 +112,17 @@ end
 
 orbit(speed, turns)
 """,
-    {"speed": 1.15, "turns": 2},
 )
 
 EIGENVALUES = Example(
     "Eigenvalues of a random matrix",
     "A symmetric matrix of random numbers; Wigner's law says that its eigenvalues fill a half circle.",
     """\
+parameters = [
+    (name = :n, default = 200, label = "Size", minimum = 2, maximum = 2_000, step = 50,
+     help = "Rows and columns of the matrix."),
+]
+
 using LinearAlgebra
 
 A = randn(n, n)
@@ -115,13 +130,21 @@ values = eigvals(Symmetric(A + A')) ./ sqrt(2n)
 println("smallest ", minimum(values), ", largest ", maximum(values))
 round.(values, digits = 4)
 """,
-    {"n": 200},
 )
 
 LOGISTIC = Example(
     "From order to chaos: the logistic map",
     "A table of growth rates and the state that a population settles into; try other bounds.",
     """\
+parameters = [
+    (name = :from, default = 2.5, label = "Smallest growth rate", minimum = 0.0, maximum = 4.0, step = 0.1,
+     help = "Below 3 the population settles down."),
+    (name = :to, default = 4.0, label = "Largest growth rate", minimum = 0.0, maximum = 4.0, step = 0.1,
+     help = "From 3.57 on it is chaos."),
+    (name = :points, default = 60, label = "Points", minimum = 2, maximum = 10_000, step = 10,
+     help = "How many growth rates are looked at."),
+]
+
 function settle(r; steps = 1000)
     x = 0.5
     for _ in 1:steps
@@ -133,13 +156,17 @@ end
 r = range(from, to, length = points)
 (growth = collect(r), population = settle.(r))
 """,
-    {"from": 2.5, "to": 4.0, "points": 60},
 )
 
 SLOW = Example(
     "A slow one that tells how far it is",
     "Counts the seconds, with a progress bar and a log that grows while you watch. Cancel it if you like.",
     """\
+parameters = [
+    (name = :seconds, default = 15, label = "Seconds", unit = "s", minimum = 1, maximum = 600, step = 1,
+     help = "How long it takes."),
+]
+
 for second in 1:seconds
     sleep(1)
     println("second ", second)
@@ -147,19 +174,22 @@ for second in 1:seconds
 end
 "done"
 """,
-    {"seconds": 15},
 )
 
 FAILING = Example(
     "One that fails, and says why",
     "A square root of a negative number: the error, with the line where it happened.",
     """\
+parameters = [
+    (name = :seconds, default = 4, label = "Seconds", unit = "s", minimum = 1, maximum = 60, step = 1,
+     help = "The ball is back on the ground after 2.4 s."),
+]
+
 height(t; v = 12.0, g = 9.81) = v * t - g * t^2 / 2
 speed_at(t) = sqrt(2 * 9.81 * height(t))
 
 [speed_at(t) for t in 0:0.5:seconds]
 """,
-    {"seconds": 4},
 )
 
 #: Demonstration tasks that an example above does better, or that show what goes wrong.

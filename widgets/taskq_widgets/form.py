@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import traitlets
 from ipywidgets import widget_serialization
 
-from taskq_kernel import exact_json
-from taskq_kernel.argument_names import normalized, why_no_name
-from taskq_kernel.errors import TaskqError
+from taskq_kernel.arguments import encode_arguments
+from taskq_kernel.errors import InvalidDeclaration, TaskqError
+from taskq_kernel.parameters import Parameter, declared, typed_default
 from taskq_widgets.assets import stylesheet
 from taskq_widgets.editor.editor import JuliaEditor
 from taskq_widgets.examples import EXAMPLES, Example
 from taskq_widgets.live import in_background, live_tasks
+from taskq_widgets.panels.arguments import FieldProblem, described, read_arguments, readable, reading, rows_of
 from taskq_widgets.panels.assets import panel_script
 from taskq_widgets.panels.panel import Panel
 
@@ -40,6 +38,9 @@ _ABOUT = (
     ("name", r"\.name\b|\bthe name\b"),
     ("code", r"\.code\b|\bthe code\b"),
 )
+
+#: How a remark on the declaration of parameters begins.
+_DECLARATION = "parameters: "
 
 SubmitHandler = Callable[["Task"], None]
 
@@ -65,7 +66,12 @@ class SubmitForm(Panel):
     name, queue, priority, timeout, memory, attempts : str
         As typed.
     arguments : list of [str, str]
-        Names and values, as typed. A value that is JSON means what it says, any other is a string.
+        Names and values, as typed. A value that is JSON or a literal of Julia means what it says, any other
+        is a string.
+    parameters : list of dict
+        Those that the code declares (`taskq_kernel.parameters`), each with a field of its own.
+    folded : bool
+        Whether the code is folded away; it is when an example with parameters is chosen.
     blocked : str
         Why nothing can be submitted now; empty when it can.
     problems : dict of str to str
@@ -79,6 +85,10 @@ class SubmitForm(Panel):
     editor = traitlets.Instance(JuliaEditor).tag(sync=True, **widget_serialization)
     name = traitlets.Unicode().tag(sync=True)
     arguments = traitlets.List(traitlets.List(traitlets.Unicode())).tag(sync=True)
+    parameters = traitlets.List(traitlets.Dict()).tag(sync=True)
+    #: Of each row of `arguments`, as it is typed: the name and the text, what it is taken for, and what is wrong.
+    readings = traitlets.List(traitlets.List(traitlets.Unicode())).tag(sync=True)
+    folded = traitlets.Bool(False).tag(sync=True)
     queue = traitlets.Unicode().tag(sync=True)
     priority = traitlets.Enum(["low", "normal", "high"], "normal").tag(sync=True)
     timeout = traitlets.Unicode().tag(sync=True)
@@ -112,13 +122,18 @@ class SubmitForm(Panel):
             placeholder="The last expression is the value.",
             label="Julia code",
             min_height="200px",
-            max_height="208px",
+            max_height="60vh",
             theme=traits.get("theme", "auto"),
         )
+        initial = {"code": code, "name": name, "arguments": rows_of(code, {})}
         offered = [{"title": one.title, "note": one.note} for one in self._examples]
-        super().__init__(editor=editor, name=name, offered=offered, initial={"code": code, "name": name}, **traits)
+        super().__init__(editor=editor, name=name, offered=offered, initial=initial, **traits)
+        self._declared: tuple[Parameter, ...] = ()
+        editor.observe(lambda _: self._declare(), "value")
         editor.observe(lambda _: self._judge(), ["value", "syntax_error"])
         editor.on_submit(lambda code: self._submit(code, editor.syntax_error))
+        self.observe(lambda _: self._judge(), "arguments")
+        self._declare()
         self._judge()
         self._leave: Callable[[], None] = self._live.on_state(lambda _: self._refresh_soon())
 
@@ -149,7 +164,8 @@ class SubmitForm(Panel):
 
     def _on_example(self, content: dict[str, Any]) -> None:
         example = self._examples[int(content["index"])]
-        self._fill(example.code, example.title, example.arguments, note=example.note)
+        self._fill(example.code, example.title, encode_arguments(example.arguments), note=example.note)
+        self.folded = bool(self.parameters)
 
     def _on_fields(self, content: dict[str, Any]) -> None:
         fields = {field: str(content["form"][field]) for field in FIELDS}
@@ -169,9 +185,10 @@ class SubmitForm(Panel):
     def _fill(self, code: str, name: str, arguments: Mapping[str, Any], **fields: str) -> None:
         with self._together():
             self.name = name
-            self.arguments = [[key, typed(value)] for key, value in arguments.items()]
+            self.arguments = rows_of(code, arguments)
             for field in FIELDS.keys() - {"name"}:
                 self.set_trait(field, fields.get(field, FIELDS[field]))
+            self.folded = False
             self.more = any(getattr(self, field) != FIELDS[field] for field in FIELDS if field != "name")
             self.note, self.said, self.problems = fields.get("note", ""), "", {}
         self.editor.diagnostics = []
@@ -181,10 +198,32 @@ class SubmitForm(Panel):
     def _refresh(self) -> None:
         self._judge()
 
+    def _declare(self) -> None:
+        """Give each parameter that the code declares a field, and take those away that it no longer does."""
+        try:
+            parameters = declared(self.editor.value)
+        except InvalidDeclaration as problem:  # it may be in the middle of being written: what was there stays
+            self.editor.diagnostics = [{"line": problem.line, "message": f"{_DECLARATION}{problem.reason}"}]
+            return
+        if any(one["message"].startswith(_DECLARATION) for one in self.editor.diagnostics):
+            self.editor.diagnostics = []
+        if parameters == self._declared:
+            return
+        gone = {one.name for one in self._declared} - {one.name for one in parameters}
+        kept = [row for row in self.arguments if row[0] not in gone]
+        missing = [one for one in parameters if one.name not in {name for name, _ in kept}]
+        self._declared = parameters
+        with self._together():
+            self.parameters = [described(one) for one in parameters]
+            self.arguments = [*kept, *([one.name, typed_default(one)] for one in missing)]
+            self.folded = self.folded and bool(parameters)
+
     def _judge(self) -> None:
-        """Say why nothing can be submitted, if nothing can."""
+        """Say what is typed is taken for, and why nothing can be submitted, if nothing can."""
         reason, may_insist = self._reason(self.editor.value, self.editor.syntax_error)
         with self._together():
+            self.editor.names = [name.strip() for name, _ in self.arguments if name.strip()]
+            self.readings = [[name, text, *reading(name, text, self._declared)] for name, text in self.arguments]
             self.blocked, self.may_insist = reason, may_insist
 
     def _reason(self, code: str, syntax_error: Mapping[str, Any] | None) -> tuple[str, bool]:
@@ -199,7 +238,8 @@ class SubmitForm(Panel):
             return "Write some code, or start from an example.", False
         if syntax_error:
             return f"Line {syntax_error['line']}: {syntax_error['message']}", True
-        return "", False
+        refused = (problem for name, text in self.arguments if (problem := reading(name, text, self._declared)[1]))
+        return next(refused, ""), False
 
     def _submit(self, code: str, syntax_error: Mapping[str, Any] | None, *, insist: bool = False) -> None:
         reason, may_insist = self._reason(code, syntax_error)
@@ -217,7 +257,7 @@ class SubmitForm(Panel):
         try:
             task = self._live.client.submit(code, **self._options())
             said = f"Submitted as number {task.number}."
-        except _Problem as problem:
+        except FieldProblem as problem:
             problems = {problem.field: str(problem)}
         except TaskqError as error:
             problems = {field_of(str(error)): readable(str(error))}
@@ -241,77 +281,9 @@ class SubmitForm(Panel):
             options["memory_limit"] = self.memory.strip()
         if self.attempts.strip():
             options["max_attempts"] = _whole(self.attempts, "attempts")
-        if arguments := read_arguments(self.arguments):
+        if arguments := read_arguments(self.arguments, self._declared):
             options["arguments"] = arguments
         return options
-
-
-class _Problem(TaskqError):
-    """Something typed into a field cannot be used."""
-
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(message)
-        self.field = field
-
-
-def read_arguments(rows: Sequence[Sequence[str]]) -> dict[str, Any]:
-    """Return arguments from rows of name and value as typed; rows with neither are left out.
-
-    Raises
-    ------
-    TaskqError
-        A value has no name, a name is no Julia name, or two are the same.
-    """
-    arguments: dict[str, Any] = {}
-    for name, value in ((name.strip(), value) for name, value in rows):
-        if not name and not value.strip():
-            continue
-        if not name:
-            raise _Problem("arguments", f"The value {value!r} has no name.")
-        if reason := why_no_name(name):
-            raise _Problem("arguments", f"{name!r} is no name that Julia takes: {reason}.")
-        if normalized(name) in {normalized(other) for other in arguments}:
-            raise _Problem("arguments", f"There are two arguments named {name!r}.")
-        arguments[name] = parsed(value)
-    return arguments
-
-
-def parsed(text: str) -> Any:
-    """Return what a typed value means: what it says as JSON, else itself as a string."""
-    try:
-        return json.loads(text, parse_constant=_no_constant, parse_float=_finite, parse_int=exact_json.typed)
-    except (ValueError, RecursionError):
-        return text
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")  # NaN and Infinity: Python's own addition
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"{text} is more than a number can be")
-    return number
-
-
-def typed(value: Any) -> str:
-    """Return how a value is typed, so that `parsed` gives it back."""
-    if isinstance(value, str) and parsed(value) == value:
-        return value
-    try:
-        return json.dumps(value, ensure_ascii=False, default=str)
-    except ValueError:  # an integer with more digits than Python writes
-        return exact_json.encode(_with_decimals(value)).decode()
-
-
-def _with_decimals(value: Any) -> Any:
-    """The same with decimals for integers: these have no limit of digits."""
-    if isinstance(value, list):
-        return [_with_decimals(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _with_decimals(item) for key, item in value.items()}
-    return Decimal(value) if type(value) is int else value
 
 
 def field_of(message: str) -> str:
@@ -319,21 +291,11 @@ def field_of(message: str) -> str:
     return next((field for field, pattern in _ABOUT if re.search(pattern, message)), "form")
 
 
-def readable(message: str) -> str:
-    """Return an error of the service without the place in the request that it names."""
-    text = re.sub(r"\binputs\[\d+\]\.(\w+)", lambda match: _spaced(match[1]), message)
-    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
-
-
-def _spaced(name: str) -> str:
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
-
-
 def _whole(text: str, field: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise _Problem(field, f"{text.strip()!r} is no whole number.") from None
+        raise FieldProblem(field, f"{text.strip()!r} is no whole number.") from None
 
 
 def _short(number: float | None) -> str:

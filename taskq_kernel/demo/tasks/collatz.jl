@@ -2,6 +2,11 @@
 #
 # Halve an even number, triple an odd one and add 1: do all end at 1? What is printed is in
 # the task's log.
+parameters = [
+    (name = :limit, default = 999_999, label = "Largest start", minimum = 10, maximum = 10_000_000, step = 1_000,
+     help = "Every number up to this one is tried."),
+]
+
 function steps(n, known)
     count = 0
     while n != 1
@@ -27,5 +32,5 @@ function longest(limit)
     return best, record
 end
 
-start, record = longest(999_999)
+start, record = longest(limit)
 (start = start, steps = record)

@@ -2,6 +2,11 @@
 #
 # The arithmetic-geometric mean of Gauss and Legendre doubles the number of right digits with
 # every turn. Big numbers keep all their digits on the way back.
+parameters = [
+    (name = :digits, default = 100, label = "Digits", minimum = 10, maximum = 10_000, step = 10,
+     help = "How many digits after the point are right."),
+]
+
 function agm_pi(bits)
     setprecision(BigFloat, bits) do
         a, b, t, p = big(1.0), 1 / sqrt(big(2.0)), big(0.25), big(1.0)
@@ -17,4 +22,5 @@ function agm_pi(bits)
 end
 
 # Sixty-four bits more than are kept take up what rounding spoils on the way.
-BigFloat(agm_pi(400); precision = 336)
+bits = ceil(Int, digits * log2(10)) + 3
+BigFloat(agm_pi(bits + 64); precision = bits)

@@ -2,6 +2,15 @@
 #
 # Spins on a square lattice, flipped by Metropolis' rule. Onsager's exact solution tells the
 # magnetisation of an endless lattice: (1 - sinh(2/T)^-4)^(1/8) below T = 2.269.
+parameters = [
+    (name = :temperature, default = 2.0, label = "Temperature", minimum = 0.5, maximum = 5.0, step = 0.1,
+     help = "In units where spins lose their order at 2.269."),
+    (name = :side, default = 64, label = "Side", minimum = 4, maximum = 256, step = 4,
+     help = "Spins along one side of the lattice."),
+    (name = :sweeps, default = 8_000, label = "Sweeps", minimum = 10, maximum = 100_000, step = 100,
+     help = "How often every spin is looked at; the first fifth is not counted."),
+]
+
 using Random
 
 function sweep!(spins, weights, rng)
@@ -27,6 +36,5 @@ function magnetisation(rng, n, temperature, sweeps)
     return total / (sweeps - sweeps ÷ 5)
 end
 
-temperature = 2.0
-(magnetisation = magnetisation(MersenneTwister(3), 64, temperature, 8000),
-    onsager = (1 - sinh(2 / temperature)^-4)^(1 / 8))
+(magnetisation = magnetisation(MersenneTwister(3), side, temperature, sweeps),
+    onsager = max(0.0, 1 - sinh(2 / temperature)^-4)^(1 / 8))

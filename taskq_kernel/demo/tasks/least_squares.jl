@@ -2,6 +2,13 @@
 #
 # A damped oscillation, measured with noise: y = A exp(-t/τ) cos(ω t). Gauss–Newton finds
 # the parameters; the curvature at the minimum tells how well the data fix them.
+parameters = [
+    (name = :noise, default = 0.05, label = "Noise", minimum = 0.0, maximum = 1.0, step = 0.01,
+     help = "The standard deviation of the measurements."),
+    (name = :points, default = 400, label = "Measurements", minimum = 10, maximum = 100_000, step = 10,
+     help = "How many there are, evenly in time."),
+]
+
 using LinearAlgebra, Random
 
 model(t, p) = p[1] * exp(-t / p[2]) * cos(p[3] * t)
@@ -33,7 +40,7 @@ end
 
 rng = MersenneTwister(5)
 truth = [2.0, 3.0, 4.0]
-t = [10 * (i - 1) / 399 for i in 1:400]
-y = [model(ti, truth) + 0.05 * randn(rng) for ti in t]
+t = [10 * (i - 1) / (points - 1) for i in 1:points]
+y = [model(ti, truth) + noise * randn(rng) for ti in t]
 best, errors = fit(t, y, [1.8, 2.5, 4.1])
 (parameter = ["amplitude", "decay time", "frequency"], truth = truth, fit = best, error = errors)

@@ -2,6 +2,13 @@
 #
 # Two weathers that differ by a millionth of a millionth part company as exp(λ t), with
 # λ = 0.906: the butterfly effect. The distance is measured, and pulled back, every step.
+parameters = [
+    (name = :steps, default = 4_000_000, label = "Steps", minimum = 100_000, maximum = 50_000_000, step = 100_000,
+     help = "More steps, more digits."),
+    (name = :h, default = 0.005, label = "Step of time", minimum = 0.0005, maximum = 0.02, step = 0.0005,
+     help = "Larger steps get further, and are less exact."),
+]
+
 const Point = NTuple{3,Float64}
 
 flow(s::Point) = (10 * (s[2] - s[1]), s[1] * (28 - s[3]) - s[2], s[1] * s[2] - 8 / 3 * s[3])
@@ -34,4 +41,4 @@ function lyapunov(steps, h)
     return total / (steps * h)
 end
 
-lyapunov(4_000_000, 0.005)
+lyapunov(steps, h)

@@ -2,6 +2,13 @@
 #
 # How many turns of z ← z² + c until z escapes, for each point c of the plane. A value that
 # can show itself as SVG is shown as a picture.
+parameters = [
+    (name = :width, default = 180, label = "Width", unit = "points", minimum = 20, maximum = 400, step = 10,
+     help = "Points along the picture."),
+    (name = :limit, default = 60, label = "Turns", minimum = 10, maximum = 500, step = 10,
+     help = "After so many turns a point counts as one that stays."),
+]
+
 struct Picture
     turns::Matrix{Int}
     limit::Int
@@ -41,4 +48,4 @@ function Base.show(io::IO, ::MIME"image/svg+xml", p::Picture)
     print(io, "</svg>")
 end
 
-picture(180, 144, 60)
+picture(width, 4width ÷ 5, limit)

@@ -2,6 +2,11 @@
 #
 # From where in the plane does Newton's method for z³ = 1 lead to which root? The borders of
 # the three basins are a fractal; the shares are exact mirror images for the complex pair.
+parameters = [
+    (name = :n, default = 600, label = "Points along a side", minimum = 50, maximum = 3_000, step = 50,
+     help = "The plane is looked at in n × n points."),
+]
+
 function root_found(z)
     for _ in 1:60
         abs(z) < 1e-12 && return 0
@@ -26,5 +31,5 @@ function basins(n)
     return counts ./ n^2
 end
 
-none, one, above, below = basins(600)
+none, one, above, below = basins(n)
 (to_one = one, to_upper = above, to_lower = below, nowhere = none)

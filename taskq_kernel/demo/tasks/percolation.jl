@@ -2,6 +2,13 @@
 #
 # Open sites one by one, in random order, until a way leads from the top to the bottom. On a
 # large lattice that happens when 59.27 % of them are open. Clusters are kept by union-find.
+parameters = [
+    (name = :side, default = 150, label = "Side", minimum = 5, maximum = 500, step = 5,
+     help = "Sites along one side of the lattice."),
+    (name = :lattices, default = 150, label = "Lattices", minimum = 2, maximum = 1_000, step = 10,
+     help = "How many are filled; more of them, more digits."),
+]
+
 using Random
 
 function find(parent, k)
@@ -52,4 +59,4 @@ function mean_threshold(rng, n, repetitions)
     return (threshold = mean, standard_error = sqrt((squares / repetitions - mean^2) / (repetitions - 1)))
 end
 
-mean_threshold(MersenneTwister(17), 150, 150)
+mean_threshold(MersenneTwister(17), side, lattices)

@@ -2,6 +2,11 @@
 #
 # In how many ways can n queens stand on an n × n board so that none attacks another? The
 # search keeps the attacked columns and diagonals as bits.
+parameters = [
+    (name = :largest, default = 12, label = "Largest board", minimum = 4, maximum = 14, step = 1,
+     help = "Boards from 4 × 4 up to this side."),
+]
+
 function ways(n, columns = 0, left = 0, right = 0)
     full = (1 << n) - 1
     columns == full && return 1
@@ -15,4 +20,4 @@ function ways(n, columns = 0, left = 0, right = 0)
     return found
 end
 
-Dict(n => ways(n) for n in 4:12)
+Dict(n => ways(n) for n in 4:largest)

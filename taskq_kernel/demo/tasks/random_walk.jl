@@ -2,6 +2,11 @@
 #
 # Walkers on a square lattice. Their mean squared distance grows in proportion to time: the
 # slope in a log-log plot is 1.
+parameters = [
+    (name = :walkers, default = 20_000, label = "Walkers", minimum = 100, maximum = 1_000_000, step = 1_000,
+     help = "More walkers, less chance."),
+]
+
 using Random
 
 function squared_distances(rng, walkers, times)
@@ -27,5 +32,5 @@ function slope(x, y)
 end
 
 times = [2^k for k in 3:12]
-distances = squared_distances(MersenneTwister(13), 20_000, times)
+distances = squared_distances(MersenneTwister(13), walkers, times)
 (exponent = slope(log.(times), log.(distances)), after_4096_steps = distances[end])

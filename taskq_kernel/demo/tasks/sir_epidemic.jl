@@ -2,6 +2,15 @@
 #
 # Susceptible, infected, recovered: each infected person infects β others a day and recovers
 # at the rate γ. How many are infected in the end, z, solves z = 1 - exp(-β/γ z).
+parameters = [
+    (name = :β, default = 0.5, label = "Infections", unit = "a day", minimum = 0.0, maximum = 5.0, step = 0.1,
+     help = "How many others an infected person infects."),
+    (name = :γ, default = 0.2, label = "Recoveries", unit = "a day", minimum = 0.01, maximum = 2.0, step = 0.05,
+     help = "The share of the infected that recovers."),
+    (name = :days, default = 300, label = "Days", minimum = 10, maximum = 2_000, step = 10,
+     help = "How long to watch."),
+]
+
 function epidemic(β, γ, days, steps_per_day)
     s, i = 1 - 1e-6, 1e-6
     infected = [i]
@@ -29,6 +38,5 @@ function final_size(r)
     return z
 end
 
-β, γ = 0.5, 0.2
-total, infected = epidemic(β, γ, 300, 200)
+total, infected = epidemic(β, γ, days, 200)
 (final_size = total, theory = final_size(β / γ), peak = maximum(infected), day_of_peak = argmax(infected) - 1)

@@ -10,6 +10,8 @@
 import { forEachDiagnostic, setDiagnostics } from "@codemirror/lint";
 import { Annotation, Compartment, EditorState } from "@codemirror/state";
 import { EditorView, placeholder, tooltips } from "@codemirror/view";
+import { letSaveThrough } from "../../taskq_widgets/panels/saving.js";
+import { handle } from "./handle.js";
 import { reading, writing } from "./setup.js";
 import { syntaxError } from "./syntax.js";
 
@@ -85,6 +87,9 @@ class Editor {
     this.overlay.className = "tq tq-editor tq-editor-overlay";
     document.body.append(this.overlay);
     this.view = new EditorView({ parent: this.root, state: this.newState() });
+    this.handle = handle(this.root, this.view.scrollDOM, () => this.view.requestMeasure());
+    this.root.append(this.handle);
+    this.ends.push(letSaveThrough());
     this.message = this.line("tq-editor-message", "status", `${this.id}-message`);
     this.hint = this.line("tq-visually-hidden", "", `${this.id}-hint`);
     this.hint.textContent = HINT;
@@ -126,7 +131,7 @@ class Editor {
       const shown = { ...attributes, tabindex: "0", "aria-readonly": "true" };
       return [EditorState.readOnly.of(true), EditorView.editable.of(false), EditorView.contentAttributes.of(shown)];
     }
-    return [writing(() => this.submit()), EditorView.contentAttributes.of(attributes), placeholder(model.get("placeholder"))];
+    return [writing(() => this.submit(), () => model.get("names") ?? []), EditorView.contentAttributes.of(attributes), placeholder(model.get("placeholder"))];
   }
 
   listen() {

@@ -1,14 +1,17 @@
 // @ts-check
-/** The editor's behaviour: keys, history, brackets, indentation, completion. */
+/** The editor's behaviour: keys, history, brackets, indentation, completion, each from its module. */
 
-import { acceptCompletion, autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap } from "@codemirror/autocomplete";
+import { autocompletion, closeBrackets, closeBracketsKeymap, completionKeymap } from "@codemirror/autocomplete";
 import { defaultKeymap, history, historyKeymap, indentLess, indentMore } from "@codemirror/commands";
 import { bracketMatching, indentOnInput, indentUnit } from "@codemirror/language";
 import { lintGutter } from "@codemirror/lint";
 import { EditorState, Prec } from "@codemirror/state";
 import { EditorView, drawSelection, dropCursor, highlightActiveLine, highlightActiveLineGutter, highlightSpecialChars, keymap, lineNumbers } from "@codemirror/view";
 import { julia } from "@plutojl/lang-julia";
+import { acceptFirst, acceptSymbol, wordSource } from "./complete.js";
+import { indentation } from "./indent.js";
 import { look } from "./look.js";
+import { tripleQuotes } from "./quotes.js";
 import { completeUnicode, unicodeSource } from "./unicode.js";
 
 const INDENT = 4;
@@ -29,14 +32,14 @@ function indent(view) {
 
 /** Tab does the nearest thing that makes sense; after Escape, CodeMirror lets it leave. */
 const tab = [
-  { key: "Tab", run: acceptCompletion },
+  { key: "Tab", run: acceptFirst },
   { key: "Tab", run: completeUnicode },
   { key: "Tab", run: indent, shift: indentLess },
 ];
 
 /** A quote after a bracket is Julia's adjoint, so quotes of that kind do not come in pairs. */
 const brackets = Prec.highest(
-  EditorState.languageData.of(() => [{ closeBrackets: { brackets: ["(", "[", "{", '"', '"""', "`"] } }]),
+  EditorState.languageData.of(() => [{ closeBrackets: { brackets: ["(", "[", "{", '"', '"""', "`", "```"] } }]),
 );
 
 /** What both the editor and the view of finished code need. */
@@ -45,12 +48,15 @@ export const reading = [lineNumbers(), highlightSpecialChars(), bracketMatching(
 /**
  * What the editor needs beyond that.
  * @param {() => void} submit called by Ctrl-Enter or Cmd-Enter
+ * @param {() => string[]} given names that the code is given, to complete
  */
-export function writing(submit) {
+export function writing(submit, given) {
   const send = { key: "Mod-Enter", run: () => { submit(); return true; } };
   return [
-    Prec.highest(keymap.of([send, { key: "Ctrl-Enter", run: send.run }, ...tab])),
+    Prec.highest(keymap.of([send, { key: "Ctrl-Enter", run: send.run }, ...tab, { key: "Enter", run: acceptSymbol }])),
     brackets,
+    tripleQuotes,
+    indentation,
     history(),
     drawSelection(),
     dropCursor(),
@@ -58,7 +64,8 @@ export function writing(submit) {
     indentUnit.of(" ".repeat(INDENT)),
     EditorState.tabSize.of(INDENT),
     closeBrackets(),
-    autocompletion({ override: [unicodeSource], icons: false, filterStrict: true }),
+    // Nothing is chosen until somebody chooses: Enter ends a line.
+    autocompletion({ override: [unicodeSource, wordSource(given)], icons: false, filterStrict: true, selectOnOpen: false }),
     highlightActiveLine(),
     highlightActiveLineGutter(),
     keymap.of([...closeBracketsKeymap, ...defaultKeymap, ...historyKeymap, ...completionKeymap]),

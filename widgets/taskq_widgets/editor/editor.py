@@ -17,8 +17,9 @@ from taskq_widgets.guarded import GuardedWidget
 class JuliaEditor(GuardedWidget):
     """Julia code, to write or, with ``read_only``, to read.
 
-    ``\\alpha`` and Tab gives α, as in Julia's prompt. Tab indents; Escape, then Tab, leaves the
-    editor. Ctrl-Enter (Cmd-Enter) submits.
+    ``\\alpha`` and Tab gives α, as in Julia's prompt; Tab also takes the first of the names that are offered
+    while one is typed: Julia's own, the libraries', the code's and the arguments'. Elsewhere Tab indents;
+    Escape, then Tab, leaves the editor. Ctrl-Enter (Cmd-Enter) submits.
 
     Parameters
     ----------
@@ -43,8 +44,10 @@ class JuliaEditor(GuardedWidget):
         What a screen reader calls the editor.
     theme : {"auto", "light", "dark"}
         ``auto`` follows the page.
+    names : list of str
+        What the code is given, such as its arguments: offered while a name is typed.
     min_height, max_height : str
-        CSS lengths between which the editor grows with its code.
+        CSS lengths between which the editor grows with its code; its lower edge can be dragged further.
     """
 
     _esm = script("editor/editor.bundle.js")
@@ -58,7 +61,8 @@ class JuliaEditor(GuardedWidget):
     label = traitlets.Unicode("Julia code").tag(sync=True)
     theme = traitlets.Enum(["auto", "light", "dark"], "auto").tag(sync=True)
     min_height = traitlets.Unicode("120px").tag(sync=True)
-    max_height = traitlets.Unicode("480px").tag(sync=True)
+    max_height = traitlets.Unicode("60vh").tag(sync=True)
+    names = traitlets.List(traitlets.Unicode()).tag(sync=True)
 
     def __init__(self, **traits: Any) -> None:
         self._submit_handlers: list[Callable[[str], None]] = []

@@ -10,7 +10,7 @@ def panel_script(*names: str) -> str:
 
     A script travels with each widget as one module and can import nothing.
     """
-    return "".join(script(f"panels/{part}") for part in ("link.js", "keep.js", "parts.js", *names))
+    return "".join(script(f"panels/{part}") for part in ("saving.js", "link.js", "keep.js", "parts.js", *names))
 
 
 def linked_script(path: str) -> str:

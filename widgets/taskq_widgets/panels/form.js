@@ -1,6 +1,12 @@
 /** The form that submits a task. What is typed goes to Python at once, and with each submission once more. */
 
-/** @typedef {{ row: HTMLElement, name: HTMLInputElement, value: HTMLInputElement, kind: HTMLElement }} ArgumentRow */
+/**
+ * @typedef {{ name: string, label: string, unit: string, kind: string, step: number | null, minimum: number | null,
+ *   maximum: number | null, help: string, range: string, choices: string[] }} Parameter
+ * A row for an argument: of a parameter that the code declares, or one whose name is typed too.
+ * @typedef {{ row: HTMLElement, name: { value: string }, value: HTMLInputElement | HTMLSelectElement, kind: HTMLElement,
+ *   problem: HTMLElement, declared: boolean }} ArgumentRow
+ */
 
 /** Options that are folded away at first: what they are called, what is typed there, and what an empty one means. */
 const OPTIONS = [
@@ -14,17 +20,12 @@ const OPTIONS = [
 /** A draft is kept so long after the last change. */
 const DRAFT_MS = 300;
 
-/** What a typed value means to Julia. @param {string} text */
-function meaning(text) {
-  if (text.trim() === "") return "text";
-  try {
-    const value = JSON.parse(text);
-    if (value === null) return "nothing";
-    if (Array.isArray(value)) return "list";
-    return { number: "number", boolean: "true/false", string: "text", object: "object" }[/** @type {string} */ (typeof value)] ?? "text";
-  } catch {
-    return "text";
-  }
+/**
+ * A number one step further, without the dust of binary fractions.
+ * @param {number} value @param {number} step
+ */
+function stepped(value, step) {
+  return String(Number((value + step).toPrecision(12)));
 }
 
 class FormDisplay extends Display {
@@ -38,6 +39,9 @@ class FormDisplay extends Display {
     /** @type {ArgumentRow[]} */
     this.rows = [];
     this.editorPlace = h("div", { class: "tqp-editor-place" });
+    this.fold = /** @type {HTMLButtonElement} */ (h("button", { type: "button", class: "tqp-fold", "aria-controls": `${this.view}-code`, onclick: () => this.set("folded", !model.get("folded")) },
+      icon("open"), h("span", {}, "Julia code")));
+    this.parametersPlace = h("div", { class: "tqp-parameters" });
     this.rowsPlace = h("div", { class: "tqp-rows" });
     this.note = h("p", { class: "tqp-note" });
     this.more = this.disclosure();
@@ -49,7 +53,8 @@ class FormDisplay extends Display {
       h("div", { class: "tqp-body" },
         this.note,
         this.field("name", "Name", "text", "The first line of the code"),
-        h("div", { class: "tqp-field" }, h("span", { class: "tqp-label", "aria-hidden": "true" }, "Julia code"), this.editorPlace, this.remark("code")),
+        this.parametersPlace,
+        h("div", { class: "tqp-field" }, this.fold, h("div", { id: `${this.view}-code` }, this.editorPlace), this.remark("code")),
         this.argumentsGroup(),
         this.more),
       h("footer", { class: "tqp-footer" }, this.submit, h("span", { class: "tqp-outcome" }, this.reason, this.insist, this.remark("form"))),
@@ -57,7 +62,9 @@ class FormDisplay extends Display {
     this.root.addEventListener("keydown", (event) => this.onKey(event));
     this.root.addEventListener("keydown", (event) => this.beforeEditor(event), { capture: true });
     for (const field of ["name", ...OPTIONS.map(([name]) => name)]) this.on([field], () => this.showField(field));
-    this.on(["arguments"], () => this.showArguments());
+    this.on(["arguments", "parameters"], () => this.showArguments());
+    this.on(["readings"], () => this.showReadings());
+    this.on(["folded", "parameters", "problems"], () => this.showFold());
     this.on(["note"], () => this.showNote());
     this.on(["more"], () => this.more.toggleAttribute("open", model.get("more")));
     this.on(["blocked", "busy", "said", "may_insist", "problems"], () => this.showReason());
@@ -76,7 +83,10 @@ class FormDisplay extends Display {
     // Without it checkers, and some assistive technology, take the scrolling editor for out of a keyboard's reach.
     view.el.querySelector(".cm-content")?.setAttribute("tabindex", "0");
     this.ends.push(() => view.remove());
-    const judged = () => this.showReason();
+    const judged = () => {
+      this.showReason();
+      this.showFold();
+    };
     this.editor.on("change:value change:syntax_error", judged);
     this.ends.push(() => this.editor.off("change:value change:syntax_error", judged));
     this.keepDraft();
@@ -107,16 +117,16 @@ class FormDisplay extends Display {
     });
   }
 
-  /** @param {{ code: string, name: string }} initial */
+  /** @param {{ code: string, name: string, arguments: string[][] }} initial */
   isAsAtFirst(initial) {
     const { name, priority, arguments: given, ...options } = this.typed();
-    return this.editor.get("value") === initial.code && name === initial.name && priority === "normal" && given.length === 0
+    return this.editor.get("value") === initial.code && name === initial.name && priority === "normal" && JSON.stringify(given) === JSON.stringify(initial.arguments)
       && Object.values(options).every((text) => text === "");
   }
 
   /**
    * Put a draft into a form that nobody has touched, if it was written into one that began alike.
-   * @param {any} draft @param {{ code: string, name: string }} initial
+   * @param {any} draft @param {{ code: string, name: string, arguments: string[][] }} initial
    */
   putBack(draft, initial) {
     const alike = draft?.initial?.code === initial.code && draft.initial.name === initial.name;
@@ -183,32 +193,98 @@ class FormDisplay extends Display {
 
   showArguments() {
     const given = this.model.get("arguments");
-    if (JSON.stringify(given) === JSON.stringify(this.typedArguments())) return;
+    const declared = JSON.stringify(this.model.get("parameters"));
+    if (declared === this.declared && JSON.stringify(given) === JSON.stringify(this.typedArguments())) return;
+    this.declared = declared;
     this.rows.splice(0).forEach(({ row }) => row.remove());
-    for (const [name, value] of given) this.addRow(name, value);
+    for (const [name, value] of given) {
+      const parameter = this.model.get("parameters").find((/** @type {Parameter} */ one) => one.name === name);
+      if (parameter) this.addParameter(parameter, value);
+      else this.addRow(name, value);
+    }
+    this.showReadings();
+  }
+
+  /** A field for a parameter that the code declares. @param {Parameter} parameter @param {string} value */
+  addParameter(parameter, value) {
+    const id = `${this.view}-parameter-${parameter.name}`;
+    const input = this.parameterInput(parameter, id, value);
+    const hint = [parameter.help, parameter.range && `From ${parameter.range}.`.replace("From at", "At")].filter(Boolean).join(" ");
+    /** @type {ArgumentRow} */
+    const made = { name: { value: parameter.name }, value: input, declared: true, row: h("div", { class: "tqp-field" }),
+      kind: h("span", { class: "tqp-kind" }), problem: h("span", { class: "tqp-remark", role: "alert", id: `${id}-remark` }) };
+    made.row.append(h("label", { for: id, class: "tqp-label" }, parameter.label, parameter.unit ? ` in ${parameter.unit}` : ""),
+      input instanceof HTMLSelectElement ? h("span", { class: "tqp-select" }, input, icon("down")) : input,
+      h("span", { class: "tqp-hint", id: `${id}-hint` }, hint), made.kind, made.problem);
+    made.row.addEventListener("input", () => this.onArgument(made));
+    this.rows.push(made);
+    this.parametersPlace.append(made.row);
+  }
+
+  /** @param {Parameter} parameter @param {string} id @param {string} value */
+  parameterInput(parameter, id, value) {
+    const props = { id, class: "tqp-input", "aria-describedby": `${id}-hint ${id}-remark` };
+    const choices = parameter.kind === "truth" ? ["true", "false"] : parameter.choices;
+    if (choices.length) {
+      const select = /** @type {HTMLSelectElement} */ (h("select", props, ...choices.map((choice) => h("option", { value: choice }, choice))));
+      select.value = value;
+      return select;
+    }
+    const mode = { whole: "numeric", number: "decimal" }[parameter.kind] ?? null;
+    const input = /** @type {HTMLInputElement} */ (h("input", { ...props, type: "text", autocomplete: "off", inputmode: mode, value }));
+    if (mode && parameter.step) input.addEventListener("keydown", (event) => this.onStep(event, input, parameter));
+    return input;
+  }
+
+  /** Arrow keys go a step up or down, and no further than allowed. @param {KeyboardEvent} event @param {HTMLInputElement} input @param {Parameter} parameter */
+  onStep(event, input, parameter) {
+    const sign = { ArrowUp: 1, ArrowDown: -1 }[event.key];
+    const value = Number(input.value.replaceAll("_", ""));
+    if (!sign || !input.value.trim() || !Number.isFinite(value)) return;
+    event.preventDefault();
+    const next = Number(stepped(value, sign * Number(parameter.step)));
+    input.value = String(Math.min(parameter.maximum ?? Infinity, Math.max(parameter.minimum ?? -Infinity, next)));
+    input.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+
+  /** @param {ArgumentRow} made */
+  onArgument(made) {
+    this.set("arguments", this.typedArguments());
+    this.showReading(made);
+  }
+
+  /** Say what each value is taken for, which Python decides: it takes the same for the task. */
+  showReadings() {
+    for (const row of this.rows) this.showReading(row);
+  }
+
+  /** @param {ArgumentRow} row */
+  showReading(row) {
+    const read = this.model.get("readings").find((/** @type {string[]} */ [name, text]) => name === row.name.value && text === row.value.value);
+    const [, , kind, problem] = read ?? ["", "", row.declared ? "" : "…", ""];
+    setText(row.kind, kind);
+    setText(row.problem, problem);
+    setAttr(row.value, "aria-invalid", problem ? "true" : null);
   }
 
   addArgument() {
     this.addRow("", "");
-    this.rows[this.rows.length - 1].name.focus();
+    /** @type {HTMLInputElement} */ (this.rows[this.rows.length - 1].name).focus();
     this.set("arguments", this.typedArguments());
   }
 
   /** @param {string} name @param {string} value */
   addRow(name, value) {
-    const place = this.rows.length + 1;
+    const place = this.rows.filter((row) => !row.declared).length + 1;
     const input = (/** @type {string} */ label, /** @type {string} */ text) => /** @type {HTMLInputElement} */ (
       h("input", { class: "tqp-input", type: "text", autocomplete: "off", spellcheck: "false", placeholder: label.split(" ")[0].toLowerCase(), "aria-label": label, value: text }));
+    const [nameInput, valueInput] = [input(`Name of argument ${place}`, name), input(`Value of argument ${place}`, value)];
     /** @type {ArgumentRow} */
-    const made = { row: h("div", { class: "tqp-row" }), name: input(`Name of argument ${place}`, name), value: input(`Value of argument ${place}`, value),
-      kind: h("span", { class: "tqp-kind" }) };
+    const made = { row: h("div", { class: "tqp-row" }), name: nameInput, value: valueInput, declared: false,
+      kind: h("span", { class: "tqp-kind" }), problem: h("span", { class: "tqp-remark", role: "alert" }) };
     const remove = button("close", `Remove argument ${name || place}`, { class: "tqp-bare tqp-quiet", onclick: () => this.removeRow(made) });
-    made.row.append(made.name, h("span", { "aria-hidden": "true" }, "="), made.value, made.kind, remove);
-    made.row.addEventListener("input", () => {
-      setText(made.kind, meaning(made.value.value));
-      this.set("arguments", this.typedArguments());
-    });
-    setText(made.kind, meaning(value));
+    made.row.append(nameInput, h("span", { "aria-hidden": "true" }, "="), valueInput, made.kind, remove, made.problem);
+    made.row.addEventListener("input", () => this.onArgument(made));
     this.rows.push(made);
     this.rowsPlace.append(made.row);
   }
@@ -219,7 +295,7 @@ class FormDisplay extends Display {
     this.rows.splice(place, 1);
     made.row.remove();
     const next = this.rows[Math.min(place, this.rows.length - 1)];
-    /** @type {HTMLElement | null} */ (next ? next.name : this.root.querySelector(".tqp-group-head button"))?.focus();
+    /** @type {HTMLElement | null} */ (next && !next.declared ? next.name : this.root.querySelector(".tqp-group-head button"))?.focus();
     this.set("arguments", this.typedArguments());
   }
 
@@ -273,6 +349,15 @@ class FormDisplay extends Display {
   showField(name) {
     const input = this.fields[name];
     if (input.value !== this.model.get(name)) input.value = this.model.get(name);
+  }
+
+  /** The code is folded away, but never a remark on it. */
+  showFold() {
+    const { model } = this;
+    const folded = model.get("folded") && model.get("parameters").length > 0 && !model.get("problems").code && !this.editor?.get("syntax_error");
+    this.fold.disabled = model.get("parameters").length === 0;
+    setAttr(this.fold, "aria-expanded", String(!folded));
+    this.editorPlace.hidden = folded;
   }
 
   showNote() {

@@ -153,7 +153,7 @@ class Display {
     this.root = h("section", { class: `tq tqp tqp-${kind}`, "aria-label": label, "data-lm-suppress-shortcuts": "true" });
     place.append(this.root);
     this.link = new KernelLink(model, this.root, () => this.onLink());
-    this.ends.push(() => this.link.close());
+    this.ends.push(() => this.link.close(), letSaveThrough());
     this.seen = true;
     this.followTheme();
     this.watch();

@@ -82,7 +82,8 @@ Read a JSON document. Objects become `Dict{String,Any}`; integers `Int`, or `Big
 they are too large; other numbers `Float64`, or `BigFloat` where they have more digits than
 that; arrays of one kind of number, string or boolean become typed vectors. Objects with one
 key that begins with `\$` become what taskq writes so: long integers, NaN and infinities,
-numbers of any precision, complex and rational numbers, dictionaries with keys of other kinds.
+numbers of any precision, complex and rational numbers, dictionaries with keys of other kinds,
+ranges and symbols.
 docs/values.md tells the grammar; exact_json.py has the same rules.
 """
 function read_json(bytes::Vector{UInt8})
@@ -336,6 +337,10 @@ function tagged(tag::String, @nospecialize(inner), object::Dict{String,Any})
     elseif tag == "\$float"
         number = inner isa String ? any_float(inner) : nothing
         return number === nothing ? object : number
+    elseif tag == "\$symbol"
+        return inner isa String ? Symbol(inner) : object
+    elseif tag == "\$range" && inner isa Vector && length(inner) in (2, 3) && all(x -> x isa Real, inner)
+        return (:)(inner...)
     elseif inner isa Vector && length(inner) == 2 && all(x -> x isa Real, inner)
         tag == "\$complex" && return complex(inner[1], inner[2])
         tag == "\$rational" && all(x -> x isa Integer, inner) && inner[2] != 0 && return inner[1] // inner[2]
