@@ -11,7 +11,8 @@ function statements_of(code::String, file::String)
     statements = Any[]
     flatten!(statements, parsed)
     for statement in statements
-        statement isa Expr && statement.head in (:error, :incomplete) && throw(Refusal(parse_failure(statement, code, file)))
+        statement isa Expr && statement.head in (:error, :incomplete) || continue
+        throw(Refusal(with_room(() -> parse_failure(statement, code, file), code)))
     end
     return statements
 end
