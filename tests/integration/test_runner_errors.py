@@ -62,6 +62,9 @@ def test_a_package_that_is_not_there_names_the_command_that_adds_it(bench: Bench
 SYNTAX = [
     ("x = 1\ny = )\nz = 2", r"^unexpected [\"`]\)[\"`] in line 3(, column 5)?: y = \)$", 2),
     ("x = 1\n\nfor i in 1:3\n  x\n", r"^the code ends too early: .* in line 4: for i in 1:3$", 3),
+    ("x = 1\n# a loop\n#= of\nthree =# for i in 1:3\n  x\n", r"too early: .* in line 5: three =# for i in 1:3$", 4),
+    ("x = 1\n# a call\nf(1,\n  x\n", r"too early.* in line 4: f\(1,$", 3),
+    ("x = 1\n#= never\nclosed", r"too early.* in line 3: #= never$", 2),
     ('f(x) = "é"; x = 1.2.3',
      r"^invalid numeric constant( .1\.2\..)? in line 2(, column 17)?: f\(x\) = \"é\"; x = 1\.2\.3$", 1),
     ('y = "never closed', "", 1),
