@@ -43,6 +43,10 @@ RUNNER_KINDS = ("julia", "juliacall")
 #: Generous: a slot may wait for its Julia to start on a machine that does much else.
 PATIENCE_S = 100.0
 
+#: How long jobs that ruin their process may take to show a value: where a method of Base was
+#: redefined, newer Julias compile what shows it anew, and that is seconds.
+SHOW_PATIENCE_S = 20.0
+
 
 @dataclass
 class Ran:
@@ -231,7 +235,7 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
 @pytest.fixture(scope="module", params=RUNNER_KINDS)
 def slots(request: pytest.FixtureRequest) -> Iterator[Bench]:
     """Three warm slots that take turns, for jobs that ruin their process."""
-    made = Bench(runner(request.param), count=3, show_timeout_s=3.0)
+    made = Bench(runner(request.param), count=3, show_timeout_s=SHOW_PATIENCE_S)
     try:
         made.start()
         yield made

@@ -62,7 +62,11 @@ def test_a_package_that_is_not_there_names_the_command_that_adds_it(bench: Bench
 SYNTAX = [
     ("x = 1\ny = )\nz = 2", r"^unexpected [\"`]\)[\"`] in line 3(, column 5)?: y = \)$", 2),
     ("x = 1\n\nfor i in 1:3\n  x\n", r"^the code ends too early: .* in line 4: for i in 1:3$", 3),
-    ('f(x) = "é"; x = 1.2.3', r"invalid numeric constant .* in line 2(, column 17)?: f\(x\) = \"é\"; x = 1\.2\.3$", 1),
+    ("x = 1\n# a loop\n#= of\nthree =# for i in 1:3\n  x\n", r"too early: .* in line 5: three =# for i in 1:3$", 4),
+    ("x = 1\n# a call\nf(1,\n  x\n", r"too early.* in line 4: f\(1,$", 3),
+    ("x = 1\n#= never\nclosed", r"too early.* in line 3: #= never$", 2),
+    ('f(x) = "é"; x = 1.2.3',
+     r"^invalid numeric constant( .1\.2\..)? in line 2(, column 17)?: f\(x\) = \"é\"; x = 1\.2\.3$", 1),
     ('y = "never closed', "", 1),
     ("a = 1\nb = 2\nfunction f(x)\n  x +* 2\nend", "", 4),
     ("1 \0 + 2", "", 1),
@@ -85,6 +89,15 @@ def test_what_is_nested_too_deep_for_the_parser_is_not_its_log(bench: Bench) -> 
     ran = bench.run("(" * 1000 + "1" + ")" * 1000)
 
     assert ran.value == 1
+    assert ran.output() == ""
+
+
+def test_what_is_nested_deep_and_does_not_parse_is_told_and_nothing_else(bench: Bench) -> None:
+    ran = bench.run("x = 1\n" + "(" * 1000 + "1" + ")" * 999)
+
+    assert ran.error.name == "ParseError"
+    assert "the code ends too early" in ran.error.message
+    assert ran.error.line == 2
     assert ran.output() == ""
 
 

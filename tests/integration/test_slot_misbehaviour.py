@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
-from julia_fixtures import PATIENCE_S, Bench, Ran, eventually, slots
+from julia_fixtures import PATIENCE_S, SHOW_PATIENCE_S, Bench, Ran, eventually, slots
 
 from taskq_kernel.domain import TaskKind, ValueKind
 from taskq_kernel.messages import ErrorInfo
@@ -92,7 +92,7 @@ def test_a_value_whose_show_never_ends_is_given_up(slots: Bench) -> None:
     ran = slots.misbehave("struct S end\nBase.show(io::IO, ::S) = while true end\nS()")
 
     assert ran.error.name == "TimeoutExceeded"
-    assert "reading its value, a S, took longer than 3 s" in ran.error.message
+    assert f"reading its value, a S, took longer than {SHOW_PATIENCE_S:g} s" in ran.error.message
 
 
 def test_memory_is_limited_on_what_is_resident(slots: Bench) -> None:
@@ -212,9 +212,13 @@ def test_redefining_what_belongs_to_julia_ends_with_the_task(slots: Bench, code:
 
 
 def test_breaking_julia_from_inside_is_not_taken_for_an_exit(slots: Bench) -> None:
-    error = slots.misbehave('Base.length(x::Array) = error("no")\n[1.5]').error
+    ran = slots.misbehave('Base.length(x::Array) = error("no")\n[1.5]', replaced=True)
 
-    assert error.name in ("ProcessCrashed", "ErrorException")
+    # From 1.12 on, nothing of the runner asks the method that the task has broken.
+    if ran.report.error is None:
+        assert ran.value == [1.5]
+    else:
+        assert ran.error.name in ("ProcessCrashed", "ErrorException")
 
 
 # -- the channel -------------------------------------------------------------------------

@@ -92,7 +92,9 @@ SETTINGS = [
     ("Base.MPFR.set_emin!(-10); Base.MPFR.set_emax!(10)", "big(2.0)^100 == big(2)^100", True),
     ("GC.enable(false)", "GC.enable(true)", True),
     ('using LinearAlgebra; getfield(BLAS, Symbol("set_num_", "threads"))(2)',
-     "using LinearAlgebra; Int(ccall((:openblas_get_num_threads64_, LinearAlgebra.BLAS.libblas), Cint, ()))", 1),
+     # From 1.7 on the library forwards, and has no such function; `get_num_threads` is there from 1.6 on.
+     "using LinearAlgebra; isdefined(BLAS, :get_num_threads) ? BLAS.get_num_threads() : "
+     "Int(ccall((:openblas_get_num_threads64_, LinearAlgebra.BLAS.libblas), Cint, ()))", 1),
     ("pushdisplay(TextDisplay(stdout))", "length(Base.Multimedia.displays) <= 1", True),
     ("ENV[\"TZ\"] = \"Asia/Kathmandu\"; Libc.strftime(\"%H\", 0)", 'Libc.strftime("%H", 0)', "00"),
 ]  # fmt: skip

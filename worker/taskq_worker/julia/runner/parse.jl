@@ -11,7 +11,8 @@ function statements_of(code::String, file::String)
     statements = Any[]
     flatten!(statements, parsed)
     for statement in statements
-        statement isa Expr && statement.head in (:error, :incomplete) && throw(Refusal(parse_failure(statement, code, file)))
+        statement isa Expr && statement.head in (:error, :incomplete) || continue
+        throw(Refusal(with_room(() -> parse_failure(statement, code, file), code)))
     end
     return statements
 end
@@ -110,10 +111,14 @@ function broken_statement(code::String)
     return 0
 end
 
-"The line of the first character, from a place on, that is not blank."
+const BLANKS_AND_COMMENTS = r"\G(?:\s++|#=(?s:.*?)=#|#(?!=)[^\n]*+)*+"
+
+"The line of the first character, from a place on, that is neither blank nor a comment's."
 function first_line_of(code::String, at::Int)
     at == 0 && return 0
-    return line_at(code, something(findnext(!isspace, code, at), at))
+    before = match(BLANKS_AND_COMMENTS, code, at)
+    begins = before === nothing ? at : at + ncodeunits(before.match)
+    return line_at(code, begins <= ncodeunits(code) ? begins : at)
 end
 
 # Where Julia does not say where an error is: the first line of the broken statement with

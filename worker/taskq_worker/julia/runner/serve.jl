@@ -46,7 +46,9 @@ function prepare(folder::String)
         leftovers(baseline, Main)
         return baseline
     catch problem
-        give_up(string("taskq does not know Julia ", VERSION, " yet: ", sprint(showerror, problem)))
+        # One line: what newer Julias suggest below it is for who wrote the code.
+        reason = first(split(sprint(showerror, problem), '\n'))
+        give_up(string("taskq does not know Julia ", VERSION, " yet: ", reason))
     end
 end
 

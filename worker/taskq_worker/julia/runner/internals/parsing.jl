@@ -4,13 +4,43 @@
 # whole stack and asks the old parser. The log takes minutes to write, and tells nobody anything.
 quietly(parse) = Base.CoreLogging.with_logger(parse, Base.CoreLogging.NullLogger())
 
+# The parser of 1.10 and later takes some 16 KiB of stack for each bracket that is open.
+const SHALLOW = 100
+const STACK_BYTES_PER_LEVEL = 64 * 2^10
+const MOST_STACK_BYTES = 2^30
+
+"""
+Call `parse` for code, with as much stack as its nesting needs: else the parser overflows it,
+which Julia (1.12 and later) says on standard error, beside every logger.
+"""
+function with_room(parse, code::String)
+    depth = nesting(code)
+    depth > SHALLOW || return parse()
+    return fetch(schedule(Task(parse, min(depth * STACK_BYTES_PER_LEVEL, MOST_STACK_BYTES))))
+end
+
+"How many brackets are open at once in code, at most; those in strings and comments count too."
+function nesting(code::String)
+    depth, most = 0, 0
+    for byte in codeunits(code)
+        if byte in (UInt8('('), UInt8('['), UInt8('{'))
+            depth += 1
+            most = max(most, depth)
+        elseif byte in (UInt8(')'), UInt8(']'), UInt8('}'))
+            depth -= 1
+        end
+    end
+    return most
+end
+
 "The whole of a task's code as one expression."
 function parse_all(code::String, file::String)
-    isdefined(Meta, :parseall) && return quietly(() -> Meta.parseall(code; filename = file))  # 1.6 and later
+    if isdefined(Meta, :parseall)  # 1.6 and later
+        return with_room(() -> quietly(() -> Meta.parseall(code; filename = file)), code)
+    end
     return Base.parse_input_line(code; filename = file)
 end
 
-"One statement of code from a place on, and the place after it."
 parse_statement(code::String, at::Int) = quietly(() -> Meta.parse(code, at; raise = false))
 
 """
