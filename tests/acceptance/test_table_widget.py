@@ -17,9 +17,10 @@ from browser import Pages, Site, Sites, pages_in, run_all_cells
 from playwright.sync_api import Browser, Locator, Page, expect
 
 CELLS = [
-    "import time, threading\nfrom taskq_widgets import Query, TableView\nfrom tasks_in_kernel import task, tasks\n"
-    "view = TableView()\nactions, opened = [], []\n"
-    "view.on_action(lambda action, ids: actions.append([action, ids]))\n"
+    "import time, threading\nfrom taskq_widgets import Query\nfrom held_tasks import HeldView\n"
+    "from tasks_in_kernel import task, tasks\n"
+    "view = HeldView()\nactions, opened = [], []\n"
+    "view.on_action(lambda action, chosen: actions.append([action, chosen.ids]))\n"
     "view.on_open(lambda task_id, part: opened.append([task_id, part]))",
     "view",
 ]
@@ -103,7 +104,7 @@ def table(shared: Table) -> Table:
     shared.page.keyboard.press("Escape")
     worker = f"fresh-{next(_starts)}"
     shared.kernel(
-        FRESH_START + f"view.model.select_only(view.model.slots_of([])); view.upsert([task(500, worker={worker!r})])"
+        FRESH_START + f"view.select([]); view.upsert([task(500, worker={worker!r})])"
     )
     shared.page.mouse.move(0, 0)
     shared.grid.evaluate("grid => { grid.scrollTop = 0; document.activeElement?.blur() }")
@@ -269,7 +270,7 @@ def test_columns_and_density_can_be_chosen(table: Table) -> None:
 
 
 def selection(table: Table) -> list[int]:
-    found: list[int] = table.kernel("sorted(view.model.snapshot(['number'], view.model.selected())['number'].tolist())")
+    found: list[int] = table.kernel("view.selected()")
     return found
 
 
@@ -310,7 +311,7 @@ def test_what_is_picked_before_python_has_answered_counts_as_seen(table: Table) 
         table.page.keyboard.press("Escape")
         assert seen_selected(table) == []
         table.eventually(lambda: table.kernel("done"), ["only", "range", "remove", "all", "none"])
-        assert selection(table) == []
+        table.eventually(lambda: selection(table), [])
 
         table.row(500).get_by_role("checkbox").click()
         expect(table.root.locator(".tq-chosen-count")).to_have_text("1 selected")
@@ -335,6 +336,8 @@ def test_all_on_the_screen_then_all_that_match(table: Table) -> None:
     matching = table.kernel("int(view.model.frame()['name'].str.contains('Newton').sum())")
     table.total(matching)
     table.root.get_by_label("Select the rows on this screen").click()
+    expect(table.root.locator(".tq-chosen-count")).to_contain_text("selected")
+    table.eventually(lambda: len(selection(table)) > 0, True)
     on_screen = len(selection(table))
     assert 5 < on_screen < 40
     offer = table.root.locator(".tq-offer")
@@ -615,7 +618,7 @@ def test_a_screen_that_python_forgot_opens_again(table: Table) -> None:
 def test_axe_finds_no_serious_violation(open_page: Pages, site: Site) -> None:
     page = open_page(site.url)
     table = opened(page, site)
-    table.kernel("ids = [task(n)['id'] for n in range(40, 61)]\nview.state = 'ready'; view.away = 'Away.'")
+    table.kernel("view.state = 'ready'; view.away = 'Away.'")
     for width in (1280, 390):
         page.set_viewport_size({"width": width, "height": 844})
         for theme in ("light", "dark"):
@@ -625,13 +628,13 @@ def test_axe_finds_no_serious_violation(open_page: Pages, site: Site) -> None:
                 ("", ".tq-row"),
                 ("view.state = 'error'; view.message = 'No answer.'", "[data-kind=error]"),
                 ("view.state = 'ready'; view.filter(text='nothing')", "[data-kind=none]"),
-                ("view.filter(text=''); view.model.select(view.model.slots_of(ids))", ".tq-chosen"),
+                ("view.filter(text=''); view.select(range(40, 61))", ".tq-chosen"),
             ]:
                 table.kernel(statement)
                 table.root.locator(shown).first.wait_for()
                 assert violations(page, ".tq-table") == []
             open_page.shot(page, f"table-selected-{width}-{theme}")
-            table.kernel("view.model.select_only(view.model.slots_of([]))")
+            table.kernel("view.select([])")
             expect(table.root.locator(".tq-chosen")).to_be_hidden()
 
 

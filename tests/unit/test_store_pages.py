@@ -255,3 +255,9 @@ def test_an_offset_counts_from_a_cursor(mixed: Lab) -> None:
 def test_an_offset_out_of_bounds_is_refused(mixed: Lab, offset: int) -> None:
     with pytest.raises(InvalidTask, match=f"offset is {offset}"):
         page(mixed, offset=offset)
+
+
+@pytest.mark.parametrize("text", ["2", "#2"])
+def test_search_finds_a_task_by_its_number(lab: Lab, text: str) -> None:
+    tasks = lab.submit("x", "y", "z", name="none")
+    assert numbers(page(lab, task_filter=TaskFilter(search=text))) == [tasks[1].number]

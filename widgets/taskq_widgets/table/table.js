@@ -2,7 +2,7 @@
 /**
  * The table of tasks in the browser.
  *
- * Python filters, sorts and formats; this file shows a window of rows. The page of rows that
+ * The service filters and sorts, Python formats; this file shows a window of rows. The page of rows that
  * Python sent last is `Page`; `Rows` keeps one element per visible row, keyed by the task's
  * id, so that focus, hover and a half-done click survive every update. What the user does
  * goes to Python as a message, and comes back as a patch (see `view.py` for the protocol).
@@ -21,7 +21,8 @@
  *   rows?: Record<string, any[]>, cells?: Record<string, [number, any][]> }} Patch
  * @typedef {{ number: number, name: string, code: string, value: string, whole: string, kind: string,
  *   status: string, progress: number | null, note: string, seconds: number | null, worker: string,
- *   attempt: number, attempts: number, created: number | null, started: number | null }} Task
+ *   attempt: number, attempts: number, created: number | null, started: number | null, owner: string,
+ *   queue: string, batch: string, arguments: [string, string][] }} Task
  * @typedef {{ label: string, sort?: string, width: number, grow: number, end?: boolean,
  *   make?: (cell: HTMLElement) => void, show: (cell: HTMLElement, task: Task) => void }} Column
  */
@@ -38,7 +39,7 @@ const ROW_PX = { comfortable: 40, compact: 30, narrow: 66 };
 
 /** What a row holds, in this order: the same list as in `cells.py`. */
 const CELLS = ["number", "name", "code", "value", "whole", "kind", "status", "progress", "note", "seconds",
-  "worker", "attempt", "attempts", "created", "started"];
+  "worker", "attempt", "attempts", "created", "started", "owner", "queue", "batch", "arguments"];
 
 /** @type {Record<string, string>} */
 const STATUSES = {
@@ -306,25 +307,35 @@ function showName(cell, task) {
   setAttr(cell, "title", task.name);
 }
 
-/** @type {Record<string, Column>} */
+/** @param {HTMLElement} cell @param {string} text */
+function showText(cell, text) {
+  setText(cell, text);
+  setAttr(cell, "title", text);
+}
+
+/** What is shown of a task: those of the fixed columns, and one for an argument where that is asked for. @type {Record<string, Column>} */
 const COLUMNS = {
   number: { label: "Number", sort: "number", width: 88, grow: 0, end: true,
     show: (cell, task) => setText(cell, String(task.number)) },
   name: { label: "Name", sort: "name", width: 150, grow: 2.2, make: makeButton("task"), show: showName },
-  code: { label: "Code", sort: "code", width: 150, grow: 2, make: makeButton("code"),
+  code: { label: "Code", width: 110, grow: 2, make: makeButton("code"),
     show: (cell, task) => showButton(cell, task.code, `Code of task ${task.number}: ${task.code}`) },
-  value: { label: "Value", sort: "value", width: 120, grow: 1.5, show: showValue },
+  arguments: { label: "Arguments", width: 110, grow: 1.2,
+    show: (cell, task) => showText(cell, task.arguments.map(([name, text]) => `${name}=${text}`).join(", ")) },
+  value: { label: "Value", width: 120, grow: 1.5, show: showValue },
   status: { label: "Status", sort: "status", width: 116, grow: 0, show: showStatus },
-  progress: { label: "Progress", sort: "progress", width: 122, grow: 0, make: makeProgress, show: showProgress },
+  progress: { label: "Progress", width: 122, grow: 0, make: makeProgress, show: showProgress },
   seconds: { label: "Duration", sort: "seconds", width: 98, grow: 0, end: true, show: showSeconds },
-  worker: { label: "Worker", sort: "worker", width: 100, grow: 0.8,
-    show: (cell, task) => { setText(cell, task.worker); setAttr(cell, "title", task.worker); } },
-  attempt: { label: "Attempt", sort: "attempt", width: 78, grow: 0, end: true, show: showAttempt },
+  worker: { label: "Worker", width: 100, grow: 0.8, show: (cell, task) => showText(cell, task.worker) },
+  owner: { label: "Owner", sort: "owner", width: 90, grow: 0.5, show: (cell, task) => showText(cell, task.owner) },
+  queue: { label: "Queue", sort: "queue", width: 90, grow: 0.4, show: (cell, task) => showText(cell, task.queue) },
+  batch: { label: "Batch", width: 90, grow: 0.4, show: (cell, task) => showText(cell, task.batch) },
+  attempt: { label: "Attempt", width: 78, grow: 0, end: true, show: showAttempt },
   created: { label: "Created", sort: "created", width: 96, grow: 0, end: true, show: showCreated },
 };
 const SELECT_PX = 44;
 /** What goes first when not all columns fit. */
-const DISPENSABLE = ["attempt", "worker", "code", "created", "progress", "seconds"];
+const DISPENSABLE = ["batch", "queue", "owner", "attempt", "worker", "code", "created", "arguments", "progress", "seconds"];
 
 /** Columns to show at a width, when the user has chosen none. @param {number} width */
 function fitting(width) {
@@ -520,7 +531,7 @@ class Grid {
   headCell(name, index) {
     const { label, end, sort } = COLUMNS[name];
     return h("div", { role: "columnheader", class: `tq-cell tq-cell-${name}${end ? " tq-end" : ""}`, "aria-colindex": index,
-      "data-sort": sort, title: `Sort by ${label.toLowerCase()}` }, h("span", {}, label), icon("up"));
+      "data-sort": sort, title: sort ? `Sort by ${label.toLowerCase()}` : null }, h("span", {}, label), sort ? icon("up") : null);
   }
 
   /** Say in the header what the table is sorted by. */
@@ -912,8 +923,8 @@ class Toolbar {
   /** @param {Table} table */
   constructor(table) {
     this.table = table;
-    this.search = /** @type {HTMLInputElement} */ (h("input", { type: "search", class: "tq-input", placeholder: "Filter by name, code or value",
-      "aria-label": "Filter tasks by name, code or value", spellcheck: "false", autocomplete: "off" }));
+    this.search = /** @type {HTMLInputElement} */ (h("input", { type: "search", class: "tq-input", placeholder: "Filter by name, code or number",
+      "aria-label": "Filter tasks by name, code or number", spellcheck: "false", autocomplete: "off" }));
     /** Whether text has been typed that was not asked for yet. */
     this.typing = false;
     const settled = debounce(() => { if (this.typing) table.ask({}); }, 120);
@@ -989,11 +1000,11 @@ class Toolbar {
 
   /** Sorting without headers, on a narrow screen. */
   sortSelect() {
-    const names = Object.keys(COLUMNS).filter((name) => name !== "code");
+    const names = Object.keys(COLUMNS).filter((name) => COLUMNS[name].sort);
     this.sort = /** @type {HTMLSelectElement} */ (h("select", { class: "tq-input", "aria-label": "Sort by" }));
     for (const name of names) {
       for (const way of ["down", "up"]) {
-        this.sort.append(h("option", { value: `${name} ${way}` }, `Sort: ${COLUMNS[name].label} ${way === "down" ? "↓" : "↑"}`));
+        this.sort.append(h("option", { value: `${COLUMNS[name].sort} ${way}` }, `Sort: ${COLUMNS[name].label} ${way === "down" ? "↓" : "↑"}`));
       }
     }
     this.sort.addEventListener("change", () => {
@@ -1148,7 +1159,7 @@ class Footer {
   show([count, cancellable, , hidden, finished]) {
     this.chosen.hidden = count === 0;
     setText(this.count, `${amount(count)} selected`);
-    setText(this.hidden, hidden ? `${amount(hidden)} not in this view` : "");
+    setText(this.hidden, hidden ? `${hidden < 0 ? "some may be" : amount(hidden)} not in this view` : "");
     this.hidden.hidden = !hidden;
     this.buttons.cancel.disabled = cancellable === 0;
     this.buttons.retry.disabled = cancellable === count;
@@ -1163,7 +1174,7 @@ class Footer {
     const { grid, selection } = this.table;
     const ids = grid.onScreen();
     const screenful = ids.length > 1 && ids.every((id) => grid.selected.has(id));
-    const inView = selection[0] - selection[3];
+    const inView = selection[3] < 0 ? 0 : selection[0] - selection[3];
     this.offer.hidden = !screenful || grid.total <= ids.length;
     if (this.offer.hidden) return;
     const all = inView >= grid.total;
@@ -1205,7 +1216,8 @@ function consequences(action, [count, cancellable, running, hidden, finished]) {
     action === "retry" && finished ? `${ended === 1 ? "It has" : !afresh ? "They have" : `${amount(finished)} of them ${finished === 1 ? "has" : "have"}`} finished and ${finished === 1 ? "keeps its value: a new task repeats it" : "keep their values: new tasks repeat them"}.` : "",
     others && action === "cancel" ? `${counted(others, "selected task")} ${others === 1 ? "has" : "have"} ended already and ${others === 1 ? "stays" : "stay"} as ${others === 1 ? "it is" : "they are"}.` : "",
     others && action === "retry" ? `${counted(others, "selected task")} ${others === 1 ? "has" : "have"} not ended and ${others === 1 ? "is" : "are"} left alone.` : "",
-    hidden ? `${amount(hidden)} of the selected ${hidden === 1 ? "is" : "are"} not in this view.` : "",
+    hidden < 0 ? "Some of the selected may not be in this view." : "",
+    hidden > 0 ? `${amount(hidden)} of the selected ${hidden === 1 ? "is" : "are"} not in this view.` : "",
   ];
   return said.filter(Boolean).join(" ");
 }
