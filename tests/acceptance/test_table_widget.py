@@ -25,8 +25,8 @@ CELLS = [
     "view",
 ]
 FRESH_START = (
-    "view.model.replace([]); view.query = Query(); view.columns = []; view.density = 'comfortable'; view.away = ''\n"
-    "view.theme = 'auto'; view.upsert(tasks(500)); view.state = 'ready'; actions.clear(); opened.clear()\n"
+    "view.model.replace([]); view.query = Query(); view.columns = []; view.widths = {}; view.away = ''\n"
+    "view.density = 'comfortable'; view.theme = 'auto'; view.upsert(tasks(500)); view.state = 'ready'; actions.clear(); opened.clear()\n"
 )
 #: Notes what the widget sends, beside sending it.
 RECORD = (
@@ -264,6 +264,54 @@ def test_columns_and_density_can_be_chosen(table: Table) -> None:
     assert height is not None
     assert compact is not None
     assert compact["height"] < height["height"]
+
+
+def test_arguments_owner_queue_and_batch_are_columns_and_one_of_each_argument_on_request(table: Table) -> None:
+    table.kernel("view.upsert([task(500, arguments={'n': 200, 'β': 1.5}, owner='bea', queue='gpu', version=10**6)])")
+    table.kernel("view.columns = ['number', 'name', 'arguments', 'owner', 'queue', 'batch']")
+    for text in ("n=200, β=1.5", "bea", "gpu"):
+        expect(table.row(500)).to_contain_text(text)
+    table.root.get_by_role("button", name="Columns").click()
+    table.root.get_by_role("group", name="Columns").get_by_label("Argument β").check()
+    table.page.keyboard.press("Escape")
+    expect(table.head("β")).to_be_visible()
+    expect(table.row(500).locator(".tq-cell-argument")).to_have_text("1.5")
+    assert table.kernel("view.columns")[-1] == "argument.β"
+
+
+def width(table: Table, name: str) -> float:
+    box = table.head(name).bounding_box()
+    assert box is not None
+    return box["width"]
+
+
+def test_a_column_is_made_wider_by_its_edge_or_by_keyboard_and_fits_again_after_a_double_click(table: Table) -> None:
+    before = width(table, "Name")
+    edge = table.head("Name").locator(".tq-edge")
+    box = edge.bounding_box()
+    assert box is not None
+    mouse, x, y = table.page.mouse, box["x"] + 4, box["y"] + 4
+    mouse.move(x, y)
+    mouse.down()
+    mouse.move(x + 120, y, steps=4)
+    mouse.up()
+    table.eventually(lambda: round(width(table, "Name") - before), 120)
+    expect(table.head("Number")).to_have_attribute("aria-sort", "descending")  # dragging sorts nothing
+    table.eventually(lambda: table.kernel("list(view.widths)"), ["name"])
+    table.root.get_by_role("searchbox").press("ArrowDown")
+    table.page.keyboard.press("ArrowUp")
+    table.page.keyboard.press("Alt+Shift+ArrowLeft")
+    table.eventually(lambda: round(width(table, "Name") - before), 104)
+    edge.dblclick()
+    table.eventually(lambda: round(width(table, "Name") - before), 0)
+    assert table.kernel("view.widths") == {}
+
+
+def test_a_column_with_nothing_to_show_gives_its_room_to_the_names(table: Table) -> None:
+    before = width(table, "Name")
+    table.kernel("view.model.replace([task(n, status='QUEUEING', worker=None, value=None, valueText=None,"
+                 " arguments={}, version=10**6 + n) for n in range(1, 501)])")  # fmt: skip
+    table.eventually(lambda: width(table, "Name") > before + 40, True)
 
 
 # ---- selected and acted on

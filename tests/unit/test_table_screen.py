@@ -8,10 +8,13 @@ from uuid import UUID
 
 import pytest
 from held_tasks import HeldTasks
+from taskq_widgets.table import picking
 from taskq_widgets.table.picking import all_that_match, chosen_for, count_hidden, pick, rows_of
 from taskq_widgets.table.query import SORTABLE, Query
 from taskq_widgets.table.screen import Screen
 from taskq_widgets.table.selection import Selection
+
+from taskq_kernel.errors import InvalidTask
 
 START = datetime(2025, 3, 1, 12, tzinfo=UTC).timestamp()
 
@@ -234,6 +237,15 @@ def test_a_range_reaches_beyond_what_is_here() -> None:
     assert looked.selected == list(range(3, 23))
     looked.pick("range", 22, 20)
     assert looked.selected == [20, 21, 22]
+
+
+def test_a_range_that_is_too_long_is_refused_and_picks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(picking, "MOST", 20)
+    looked = Looked(*map(made, range(1, 31)), count=30)
+    looked.read()
+    with pytest.raises(InvalidTask, match="a range of 25 tasks is too long"):
+        looked.pick("range", 1, 25, keep=True)
+    assert looked.selected == []
 
 
 def test_all_that_match_are_a_filter_that_later_tasks_do_not_fit() -> None:

@@ -61,6 +61,8 @@ class ScriptedService:
             return {"matching": figures, "everything": figures}
         if "statistics" in query:
             raise ServiceUnreachable("it tells tasks only")
+        if query.startswith("mutation"):
+            return {f"{verb}Tasks": {"changed": len(self.rows), "tasks": []} for verb in ("cancel", "retry", "delete")}
         asked = variables or {}
         first = asked["last"] if asked.get("last") is not None else asked["first"]
         return {"tasks": {"nodes": self.rows[:first]}}
@@ -162,6 +164,21 @@ def test_a_table_of_a_batch_asks_for_that_batch_and_hears_of_no_other(service: S
     service.on_changes(Changes(version=11, tasks=[told(7, "RUNNING", 11)]))
     service.on_changes(Changes(version=12, tasks=[told(8, "RUNNING", 12) | {"batch": "b1"}]))
     assert [change.tasks[0]["number"] for change in heard] == [8]
+    table.close()
+
+
+def test_all_that_match_are_deleted_by_their_filter(service: ScriptedService) -> None:
+    table = TaskTable(service, owner="ann")  # type: ignore[arg-type]
+    service.connect()
+    page = Page(table)
+    eventually(lambda: len(page.shown) == 3, "the rows are there")
+    page.say(type="select", op="all", ids=[], keep=False, picked=1)
+    page.say(type="action", action="delete")
+    eventually(lambda: any(query.startswith("mutation") for query, _ in service.asked), "they are deleted")
+    ((query, asked),) = [(query, asked) for query, asked in service.asked if query.startswith("mutation")]
+    assert "deleteTasks(filter: $filter) { changed }" in query
+    assert asked == {"filter": {"owner": "ann", "createdBefore": "2025-01-01T00:00:00.000001+00:00"}}
+    eventually(lambda: any(one.get("text") == "3 tasks deleted" for one in page.sent), "it is said")
     table.close()
 
 

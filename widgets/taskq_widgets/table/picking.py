@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from taskq_kernel.errors import InvalidTask
 from taskq_widgets.table.query import Query
 from taskq_widgets.table.screen import Screen
 from taskq_widgets.table.selection import Chosen, Selection
@@ -14,6 +15,8 @@ from taskq_widgets.table.values import STATUSES, Row, seconds_of
 
 #: Rows that are read at once.
 _STEP = 1000
+#: A range of more tasks than this is not picked one by one.
+MOST = 20_000
 #: The service keeps microseconds: what was created later than something was so by one at least.
 _TICK_S = 1e-6
 
@@ -38,6 +41,8 @@ def _between(screen: Screen, source: Source, ends: list[str]) -> list[Row]:
     if not places:
         return []
     low, high = min(places), max(places)
+    if high - low >= MOST:
+        raise InvalidTask(f"a range of {high - low + 1:,} tasks is too long to pick: filter them, and select all")
     part = screen.part
     if part is not None and part.query == screen.query and part.holds(low, high + 1 - low, high + 1):
         return list(part.rows[low - part.first : high + 1 - part.first])
@@ -100,10 +105,12 @@ def chosen_for(selection: Selection, source: Source, action: str) -> Chosen:
     query = selection.query
     if query is None:
         return Chosen(ids)
-    statuses = frozenset(status for status in query.statuses or STATUSES if applies({"status": status}))
+    wanted = query.statuses or frozenset(STATUSES)
+    statuses = frozenset(status for status in wanted if applies({"status": status}))
     if not statuses:
         return Chosen(ids)
-    query = query.only(statuses)
+    if statuses != wanted:
+        query = query.only(statuses)
     if not selection.excluded:
         return Chosen(ids, query)
     matching = (row["id"] for row in source.every(query, "id") if row["id"] not in selection.excluded)

@@ -83,11 +83,12 @@ class Screen:
     counted: tuple[int, Query] | None = None
     #: Before then it is not read, seconds of a monotonic clock.
     not_before: float = float("-inf")
+    #: How long it took to read it, in seconds.
+    took: float = 0.0
     #: Where rows that were picked stood.
     places: dict[str, int] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
     _read: float = float("-inf")
-    _took: float = 0.0
     _answers: int = -1
     _meanwhile: dict[str, Row] | None = None
     _sent: dict[str, Any] = field(default_factory=dict)
@@ -116,7 +117,7 @@ class Screen:
     def read_again(self) -> None:
         """Read the window again, soon, but not too often."""
         if self.due is None:
-            self.due = self._read + max(AGAIN_S, AGAIN_TIMES * self._took)
+            self.due = self._read + max(AGAIN_S, AGAIN_TIMES * self.took)
 
     def next_read(self) -> float:
         """Return when the window is to be read, seconds of a monotonic clock: the past if it is not here."""
@@ -138,7 +139,7 @@ class Screen:
 
         A new query shows its rows first: what it takes to count them all may be long.
         """
-        query, asked, began = self.query, self.asked, time.monotonic()
+        query, asked = self.query, self.asked
         self._meanwhile, self.due = {}, None
         try:
             fresh = self.part is None or self.part.query != query
@@ -166,7 +167,6 @@ class Screen:
         finally:
             self._meanwhile = None
             self._read = time.monotonic()
-            self._took = self._read - began
 
     def _put(self, query: Query, asked: int, first: int, rows: Sequence[Row], figures: Figures) -> None:
         with self.lock:

@@ -84,7 +84,9 @@ class TableView(GuardedWidget):
     source : Source
         The tasks.
     columns : list of str
-        Columns to show, in order; empty for as many as fit.
+        Columns to show, in order; empty for as many as fit. ``argument.n`` shows the argument ``n``.
+    widths : dict of str to float
+        Widths of columns in pixels, where they are not to be as wide as fits.
     density : {"comfortable", "compact"}
     theme : {"auto", "light", "dark"}
         ``auto`` follows the page.
@@ -106,6 +108,7 @@ class TableView(GuardedWidget):
     _css = stylesheet("table/table.css")
 
     columns = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    widths = traitlets.Dict(value_trait=traitlets.Float(), key_trait=traitlets.Unicode()).tag(sync=True)
     density = traitlets.Enum(["comfortable", "compact"], "comfortable").tag(sync=True)
     theme = traitlets.Enum(["auto", "light", "dark"], "auto").tag(sync=True)
     state = traitlets.Enum(["loading", "ready", "error"], "loading").tag(sync=True)
@@ -284,12 +287,14 @@ class TableView(GuardedWidget):
             self._do(lambda: self._select(screen, content))
 
     def _select(self, screen: Screen, content: dict[str, Any]) -> None:
-        if content["op"] == "all":
-            self._selection.choose(*all_that_match(self.source, screen.query))
-        else:
-            pick(self._selection, screen, self.source, content)
-        with self._guard:
-            screen.picked = int(content.get("picked", screen.picked))
+        try:
+            if content["op"] == "all":
+                self._selection.choose(*all_that_match(self.source, screen.query))
+            else:
+                pick(self._selection, screen, self.source, content)
+        finally:  # whatever came of it: the browser waits to hear what is selected
+            with self._guard:
+                screen.picked = int(content.get("picked", screen.picked))
 
     def _on_open_task(self, content: dict[str, Any]) -> None:
         self._tell(self._open_handlers, str(content["id"]), str(content.get("part", "task")))
@@ -417,7 +422,7 @@ class TableView(GuardedWidget):
 
     def _bring(self, screen: Screen) -> None:
         """Read what a screen lacks, and send it what its browser lacks."""
-        read = False
+        read, began = False, time.monotonic()
         if screen.next_read() <= time.monotonic():
             for _ in screen.read(self.source):
                 self._send_patch(screen)
@@ -425,6 +430,8 @@ class TableView(GuardedWidget):
             if self.state == "loading":
                 self.state = "ready"
         count_hidden(screen, self._selection, self.source, anew=read)
+        if read:
+            screen.took = time.monotonic() - began
         self._send_patch(screen)
 
     def _send_patch(self, screen: Screen) -> None:
