@@ -137,7 +137,7 @@ def pages_in(browser: Browser) -> Iterator[Pages]:
         for context in pages.contexts:
             context.close()
     assert [url for url in pages.refused if not any(font in url for font in VOILA_FONTS)] == []
-    assert pages.errors == []
+    assert pages.errors == [], f"errors on the page: {pages.errors}"
 
 
 @pytest.fixture

@@ -26,7 +26,8 @@ CELLS = [
 ]
 FRESH_START = (
     "view.model.replace([]); view.query = Query(); view.columns = []; view.widths = {}; view.away = ''\n"
-    "view.density = 'comfortable'; view.theme = 'auto'; view.upsert(tasks(500)); view.state = 'ready'; actions.clear(); opened.clear()\n"
+    "view.density = 'comfortable'; view.theme = 'auto'; view.upsert(tasks(500))\n"
+    "view.state = 'ready'; actions.clear(); opened.clear()\n"
 )
 #: Notes what the widget sends, beside sending it.
 RECORD = (
