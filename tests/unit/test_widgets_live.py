@@ -11,7 +11,7 @@ from taskq_widgets import Overview, TaskTable
 from taskq_widgets.live import live_tasks
 
 from taskq_kernel.client.feed import Changes, FeedState
-from taskq_kernel.errors import ServiceUnreachable
+from taskq_kernel.errors import ServiceError, ServiceUnreachable
 
 
 def eventually(probe: Callable[[], Any], what: str, timeout_s: float = 10.0) -> None:
@@ -189,6 +189,25 @@ def test_a_window_that_cannot_be_read_is_asked_for_again(service: ScriptedServic
     page = Page(table)
     service.away = False
     eventually(lambda: len(page.shown) == 3, "the rows are there")
+    table.close()
+
+
+def test_a_question_that_the_service_refuses_is_told_once_in_the_place_of_the_table(service: ScriptedService) -> None:
+    ask = service.execute
+
+    def refuse(query: str, variables: dict[str, Any] | None = None, **options: Any) -> dict[str, Any]:
+        ask(query, variables, **options)
+        raise ServiceError("batch 'none' is not a UUID", "BAD_INPUT")
+
+    service.execute = refuse  # type: ignore[method-assign]
+    table = TaskTable(service, batch="none")  # type: ignore[arg-type]
+    service.connect()
+    page = Page(table)
+    eventually(lambda: table.state == "error", "it is told")
+    assert table.message == "The tasks cannot be read: batch 'none' is not a UUID."
+    asked = len(service.asked)
+    eventually(lambda: len(service.asked) > asked, "it is asked again, now and then")
+    assert [one for one in page.sent if one["type"] == "say"] == []
     table.close()
 
 

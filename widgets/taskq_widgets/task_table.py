@@ -85,7 +85,7 @@ class TaskTable(TableView):
         refused = isinstance(error, Unauthorized | Forbidden | InvalidTask) or not isinstance(error, ServiceUnreachable)
         if refused and self.state == "loading":
             self.state, self.message = "error", f"The tasks cannot be read: {error}."
-        elif refused and self._refused != str(error):
+        elif refused and self.state == "ready" and self._refused != str(error):
             self._refused = str(error)  # said once, not with every attempt
             self.say(str(error), "error")
 
