@@ -8,9 +8,11 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from taskq_kernel.domain import TaskStatus
 from taskq_kernel.store import Store
+from taskq_kernel.store.counts import add_counts
 from taskq_kernel.store.tables import counters, sources, tasks
 
 #: Out of a hundred tasks, how many are in which status.
@@ -35,9 +37,16 @@ def seed(store: Store, count: int) -> None:
         if rows:
             conn.execute(sa.insert(tasks), rows)
         conn.execute(sa.update(counters).values(version=count, number=count))
+        _count(conn)
     with store.writer.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
         if conn.dialect.name == "postgresql":
             conn.exec_driver_sql("VACUUM ANALYZE tasks")
+
+
+def _count(conn: Connection) -> None:
+    """Keep the counts that every change keeps."""
+    query = sa.select(tasks.c.owner, tasks.c.status, sa.func.count()).group_by(tasks.c.owner, tasks.c.status)
+    add_counts(conn, {(owner, status): number for owner, status, number in conn.execute(query)})
 
 
 def _tasks(count: int) -> Iterator[dict[str, Any]]:

@@ -140,6 +140,46 @@ def pages(
         left = None if left is None else left - len(part["nodes"])
 
 
+def window(
+    transport: GraphQLTransport, task_filter: Mapping[str, Any], fields: str, order: Order,
+    *, first: int | None = None, last: int | None = None, offset: int = 0,
+) -> list[dict[str, Any]]:
+    """Tasks from anywhere in a list: ``first`` from its start, or ``last`` before its end, ``offset`` from there."""
+    query = (
+        "query Window($filter: TaskFilter, $order: [TaskOrder!], $first: Int, $last: Int, $offset: Int) {"
+        " tasks(filter: $filter, orderBy: $order, first: $first, last: $last, offset: $offset)"
+        f" {{ nodes {{ {fields} }} }} }}"
+    )
+    terms = [{"field": field, "direction": direction} for field, direction in order]
+    variables = {"filter": dict(task_filter), "order": terms, "first": first, "last": last, "offset": offset}
+    found: list[dict[str, Any]] = transport.execute(query, variables)["tasks"]["nodes"]
+    return found
+
+
+def counts(
+    transport: GraphQLTransport, task_filter: Mapping[str, Any], everything: Mapping[str, Any] | None = None
+) -> tuple[int, dict[str, int], int]:
+    """How many tasks match; of each status, whatever statuses the filter names; and how many match ``everything``."""
+    query = (
+        "query Counts($filter: TaskFilter, $everything: TaskFilter) {"
+        " matching: tasks(filter: $filter, first: 0) { totalCount counts { status count } }"
+        " everything: tasks(filter: $everything, first: 0) { totalCount } }"
+    )
+    found = transport.execute(query, {"filter": dict(task_filter), "everything": dict(everything or {})})
+    matching = found["matching"]
+    of_each = {one["status"]: one["count"] for one in matching["counts"]}
+    return matching["totalCount"], of_each, found["everything"]["totalCount"]
+
+
+def change_matching(transport: GraphQLTransport, verb: str, task_filter: Mapping[str, Any]) -> int:
+    """Cancel, retry or delete all tasks that match; how many changed. Of the tasks, however many, nothing is said."""
+    query = f"mutation Change($filter: TaskFilter) {{ {verb}Tasks(filter: $filter) {{ changed }} }}"
+    # A second cancellation changes nothing; a second retry could start a second attempt, or task.
+    answer = transport.execute(query, {"filter": dict(task_filter)}, repeatable=verb == "cancel")
+    changed: int = answer[f"{verb}Tasks"]["changed"]
+    return changed
+
+
 def change(
     transport: GraphQLTransport,
     verb: str,

@@ -60,7 +60,7 @@ class TaskFilter:
     status: Sequence[TaskStatus] | None = None
     #: Part of the name, whatever the case.
     name: str | None = None
-    #: Part of the name or the code, whatever the case.
+    #: Part of the name or the code, whatever the case; or the number.
     search: str | None = None
     batch: str | None = None
     owner: str | None = None
@@ -89,7 +89,12 @@ class TaskFilter:
             made.append(Condition(contains(tasks.c.name, self.name, dialect), Lookup.TEXT))
         if self.search:
             in_code = sa.select(sources.c.sha256).where(contains(sources.c.code, self.search, dialect))
-            either = (contains(tasks.c.name, self.search, dialect), tasks.c.source.in_(in_code))
+            either: tuple[sa.ColumnElement[bool], ...] = (
+                contains(tasks.c.name, self.search, dialect), tasks.c.source.in_(in_code)
+            )
+            digits = self.search.removeprefix("#")
+            if digits.isascii() and digits.isdigit() and len(digits) < 19:
+                either = (*either, tasks.c.number == int(digits))
             made.append(Condition(sa.or_(*either), Lookup.TEXT, either))
         for name in ("batch", "owner", "queue"):
             value = getattr(self, name)

@@ -26,6 +26,8 @@ from taskq_kernel.store.tables import AnyText, tasks
 
 DEFAULT_PAGE = 50
 MAX_PAGE = 1000
+#: How many tasks may be skipped: each of them is walked over in an index.
+MAX_OFFSET = 1_000_000
 
 #: Order fields by their GraphQL names.
 ORDER_COLUMNS: dict[str, sa.Column[Any]] = {
@@ -49,12 +51,13 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Which part of the whole: Relay's ``first``/``after`` or ``last``/``before``."""
+    """Which part of the whole: Relay's ``first``/``after`` or ``last``/``before``, and how many to skip there."""
 
     first: int | None = None
     after: str | None = None
     last: int | None = None
     before: str | None = None
+    offset: int = 0
 
     @property
     def backwards(self) -> bool:
@@ -77,6 +80,19 @@ class Window:
         if not 0 <= size <= MAX_PAGE:
             raise InvalidTask(f"{name} is {size}: give 0 to {MAX_PAGE}")
         return size
+
+    @property
+    def skipped(self) -> int:
+        """How many tasks to leave out: after the start, or before the end where it is counted from there.
+
+        Raises
+        ------
+        InvalidTask
+            If ``offset`` cannot be used.
+        """
+        if not 0 <= self.offset <= MAX_OFFSET:
+            raise InvalidTask(f"offset is {self.offset}: give 0 to {MAX_OFFSET}, from the nearer end")
+        return self.offset
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +143,9 @@ def read_page(
     rows = tasks_by_number(conn, numbers, wants)
     total = _total(conn, task_filter, matching) if "totalCount" in wants else None
     counts = count_by_status(conn, task_filter) if "counts" in wants else None
-    has_next = window.before is not None if window.backwards else more
-    has_previous = more if window.backwards else window.after is not None
+    behind = window.offset > 0
+    has_next = window.before is not None or behind if window.backwards else more
+    has_previous = more if window.backwards else window.after is not None or behind
     return Page(rows, terms, has_next, has_previous, total, counts)
 
 
@@ -206,6 +223,7 @@ def _numbers(
     before = None if window.before is None else _decode(terms, window.before, "before")
     first = ORDER_COLUMNS[terms[0].field]
     numbers: list[int] = []
+    skip = window.skipped
     for empty in parts:
         bounds: list[sa.ColumnElement[bool]] = []
         if empty is not None:
@@ -221,10 +239,20 @@ def _numbers(
             query = sa.select(tasks.c.number).where(*matching, *bounds)
             ordered = terms[1:] if empty else terms
             query = query.order_by(*_order(ordered, window.backwards)).limit(count - len(numbers))
-            numbers.extend(conn.execute(query).scalars())
+            found = conn.execute(query.offset(skip) if skip else query).scalars().all()
+            numbers.extend(found)
             if len(numbers) == count:
                 break
+            if skip and not found:
+                skip -= _count_to(conn, query.order_by(None).limit(skip))
+            elif found:
+                skip = 0
     return numbers
+
+
+def _count_to(conn: Connection, query: sa.Select[Any]) -> int:
+    """How many rows a query has, up to its limit."""
+    return int(conn.execute(sa.select(sa.func.count()).select_from(query.subquery())).scalar_one())
 
 
 def _order(terms: Sequence[Order], backwards: bool) -> list[sa.ColumnElement[Any]]:

@@ -137,7 +137,7 @@ def pages_in(browser: Browser) -> Iterator[Pages]:
         for context in pages.contexts:
             context.close()
     assert [url for url in pages.refused if not any(font in url for font in VOILA_FONTS)] == []
-    assert pages.errors == []
+    assert pages.errors == [], f"errors on the page: {pages.errors}"
 
 
 @pytest.fixture
@@ -270,7 +270,8 @@ def _environment(folder: Path) -> dict[str, str]:
     """Keep Jupyter's own files inside the test's folder."""
     own = {name: str(folder / name.lower()) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR",
            "JUPYTER_DATA_DIR", "JUPYTERLAB_WORKSPACES_DIR", "JUPYTERLAB_SETTINGS_DIR", "IPYTHONDIR")}  # fmt: skip
-    path = os.pathsep.join(filter(None, [str(ROOT), str(ROOT / "widgets"), os.environ.get("PYTHONPATH", "")]))
+    folders = [str(ROOT / name) for name in ("", "widgets", "tests")]
+    path = os.pathsep.join(filter(None, [*folders, os.environ.get("PYTHONPATH", "")]))
     return os.environ | own | {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
 
 

@@ -28,7 +28,7 @@ def task(number: int, now: datetime | None = None, **changes: Any) -> dict[str, 
     made = {
         "id": str(UUID(int=number)), "number": number, "name": NAMES[kind], "kind": "SCRIPT", "code": CODES[kind],
         "queue": "default", "priority": 1, "maxAttempts": 1 + number % 3 // 2, "owner": "ann", "batch": None,
-        "createdAt": created.isoformat(), "version": number,
+        "createdAt": created.isoformat(), "version": number, "lost": 0, "arguments": {"n": number % 7, "beta": 0.5},
     }  # fmt: skip
     made |= in_status(status, rng, created)
     return made | changes

@@ -17,15 +17,17 @@ from browser import Pages, Site, Sites, pages_in, run_all_cells
 from playwright.sync_api import Browser, Locator, Page, expect
 
 CELLS = [
-    "import time, threading\nfrom taskq_widgets import Query, TableView\nfrom tasks_in_kernel import task, tasks\n"
-    "view = TableView()\nactions, opened = [], []\n"
-    "view.on_action(lambda action, ids: actions.append([action, ids]))\n"
+    "import time, threading\nfrom taskq_widgets import Query\nfrom held_tasks import HeldView\n"
+    "from tasks_in_kernel import task, tasks\n"
+    "view = HeldView()\nactions, opened = [], []\n"
+    "view.on_action(lambda action, chosen: actions.append([action, chosen.ids]))\n"
     "view.on_open(lambda task_id, part: opened.append([task_id, part]))",
     "view",
 ]
 FRESH_START = (
-    "view.model.replace([]); view.query = Query(); view.columns = []; view.density = 'comfortable'; view.away = ''\n"
-    "view.theme = 'auto'; view.upsert(tasks(500)); view.state = 'ready'; actions.clear(); opened.clear()\n"
+    "view.model.replace([]); view.query = Query(); view.columns = []; view.widths = {}; view.away = ''\n"
+    "view.density = 'comfortable'; view.theme = 'auto'; view.upsert(tasks(500))\n"
+    "view.state = 'ready'; actions.clear(); opened.clear()\n"
 )
 #: Notes what the widget sends, beside sending it.
 RECORD = (
@@ -103,7 +105,7 @@ def table(shared: Table) -> Table:
     shared.page.keyboard.press("Escape")
     worker = f"fresh-{next(_starts)}"
     shared.kernel(
-        FRESH_START + f"view.model.select_only(view.model.slots_of([])); view.upsert([task(500, worker={worker!r})])"
+        FRESH_START + f"view.select([]); view.upsert([task(500, worker={worker!r})])"
     )
     shared.page.mouse.move(0, 0)
     shared.grid.evaluate("grid => { grid.scrollTop = 0; document.activeElement?.blur() }")
@@ -265,11 +267,59 @@ def test_columns_and_density_can_be_chosen(table: Table) -> None:
     assert compact["height"] < height["height"]
 
 
+def test_arguments_owner_queue_and_batch_are_columns_and_one_of_each_argument_on_request(table: Table) -> None:
+    table.kernel("view.upsert([task(500, arguments={'n': 200, 'β': 1.5}, owner='bea', queue='gpu', version=10**6)])")
+    table.kernel("view.columns = ['number', 'name', 'arguments', 'owner', 'queue', 'batch']")
+    for text in ("n=200, β=1.5", "bea", "gpu"):
+        expect(table.row(500)).to_contain_text(text)
+    table.root.get_by_role("button", name="Columns").click()
+    table.root.get_by_role("group", name="Columns").get_by_label("Argument β").check()
+    table.page.keyboard.press("Escape")
+    expect(table.head("β")).to_be_visible()
+    expect(table.row(500).locator(".tq-cell-argument")).to_have_text("1.5")
+    assert table.kernel("view.columns")[-1] == "argument.β"
+
+
+def width(table: Table, name: str) -> float:
+    box = table.head(name).bounding_box()
+    assert box is not None
+    return box["width"]
+
+
+def test_a_column_is_made_wider_by_its_edge_or_by_keyboard_and_fits_again_after_a_double_click(table: Table) -> None:
+    before = width(table, "Name")
+    edge = table.head("Name").locator(".tq-edge")
+    box = edge.bounding_box()
+    assert box is not None
+    mouse, x, y = table.page.mouse, box["x"] + 4, box["y"] + 4
+    mouse.move(x, y)
+    mouse.down()
+    mouse.move(x + 120, y, steps=4)
+    mouse.up()
+    table.eventually(lambda: round(width(table, "Name") - before), 120)
+    expect(table.head("Number")).to_have_attribute("aria-sort", "descending")  # dragging sorts nothing
+    table.eventually(lambda: table.kernel("list(view.widths)"), ["name"])
+    table.root.get_by_role("searchbox").press("ArrowDown")
+    table.page.keyboard.press("ArrowUp")
+    table.page.keyboard.press("Alt+Shift+ArrowLeft")
+    table.eventually(lambda: round(width(table, "Name") - before), 104)
+    edge.dblclick()
+    table.eventually(lambda: round(width(table, "Name") - before), 0)
+    assert table.kernel("view.widths") == {}
+
+
+def test_a_column_with_nothing_to_show_gives_its_room_to_the_names(table: Table) -> None:
+    before = width(table, "Name")
+    table.kernel("view.model.replace([task(n, status='QUEUEING', worker=None, value=None, valueText=None,"
+                 " arguments={}, version=10**6 + n) for n in range(1, 501)])")  # fmt: skip
+    table.eventually(lambda: width(table, "Name") > before + 40, True)
+
+
 # ---- selected and acted on
 
 
 def selection(table: Table) -> list[int]:
-    found: list[int] = table.kernel("sorted(view.model.snapshot(['number'], view.model.selected())['number'].tolist())")
+    found: list[int] = table.kernel("view.selected()")
     return found
 
 
@@ -310,7 +360,7 @@ def test_what_is_picked_before_python_has_answered_counts_as_seen(table: Table) 
         table.page.keyboard.press("Escape")
         assert seen_selected(table) == []
         table.eventually(lambda: table.kernel("done"), ["only", "range", "remove", "all", "none"])
-        assert selection(table) == []
+        table.eventually(lambda: selection(table), [])
 
         table.row(500).get_by_role("checkbox").click()
         expect(table.root.locator(".tq-chosen-count")).to_have_text("1 selected")
@@ -335,6 +385,8 @@ def test_all_on_the_screen_then_all_that_match(table: Table) -> None:
     matching = table.kernel("int(view.model.frame()['name'].str.contains('Newton').sum())")
     table.total(matching)
     table.root.get_by_label("Select the rows on this screen").click()
+    expect(table.root.locator(".tq-chosen-count")).to_contain_text("selected")
+    table.eventually(lambda: len(selection(table)) > 0, True)
     on_screen = len(selection(table))
     assert 5 < on_screen < 40
     offer = table.root.locator(".tq-offer")
@@ -615,7 +667,7 @@ def test_a_screen_that_python_forgot_opens_again(table: Table) -> None:
 def test_axe_finds_no_serious_violation(open_page: Pages, site: Site) -> None:
     page = open_page(site.url)
     table = opened(page, site)
-    table.kernel("ids = [task(n)['id'] for n in range(40, 61)]\nview.state = 'ready'; view.away = 'Away.'")
+    table.kernel("view.state = 'ready'; view.away = 'Away.'")
     for width in (1280, 390):
         page.set_viewport_size({"width": width, "height": 844})
         for theme in ("light", "dark"):
@@ -625,13 +677,13 @@ def test_axe_finds_no_serious_violation(open_page: Pages, site: Site) -> None:
                 ("", ".tq-row"),
                 ("view.state = 'error'; view.message = 'No answer.'", "[data-kind=error]"),
                 ("view.state = 'ready'; view.filter(text='nothing')", "[data-kind=none]"),
-                ("view.filter(text=''); view.model.select(view.model.slots_of(ids))", ".tq-chosen"),
+                ("view.filter(text=''); view.select(range(40, 61))", ".tq-chosen"),
             ]:
                 table.kernel(statement)
                 table.root.locator(shown).first.wait_for()
                 assert violations(page, ".tq-table") == []
             open_page.shot(page, f"table-selected-{width}-{theme}")
-            table.kernel("view.model.select_only(view.model.slots_of([]))")
+            table.kernel("view.select([])")
             expect(table.root.locator(".tq-chosen")).to_be_hidden()
 
 

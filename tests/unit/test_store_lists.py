@@ -84,6 +84,8 @@ def test_a_page_is_read_from_an_index(store: Store, name: str, field: str, desce
         first = page(store, FILTERS[name], order, first=20)
         if first.has_next:
             page(store, FILTERS[name], order, first=20, after=first.cursor(first.rows[-1]))
+            page(store, FILTERS[name], order, first=20, offset=100)
+            page(store, FILTERS[name], order, last=20, offset=100)
     with store.reader.begin() as conn:
         for statement, parameters in statements:
             lines = plan(conn, statement, parameters)

@@ -13,7 +13,7 @@ from store_lab import EVERYTHING, Lab
 from taskq_kernel.domain import TaskStatus
 from taskq_kernel.errors import InvalidTask
 from taskq_kernel.store.filters import TaskFilter
-from taskq_kernel.store.pages import MAX_PAGE, ORDER_COLUMNS, Order, Page, Window, read_page
+from taskq_kernel.store.pages import MAX_OFFSET, MAX_PAGE, ORDER_COLUMNS, Order, Page, Window, read_page
 
 pytest_plugins = ["store_fixtures"]
 
@@ -231,3 +231,33 @@ def test_the_tasks_of_each_status_are_counted_by_the_other_conditions(mixed: Lab
             assert found.counts == each
             assert found.total == (sum(each.values()) if status is None else each["FINISHED"])
             assert found.rows == []
+
+
+def test_an_offset_skips_from_the_start_or_with_last_from_the_end(mixed: Lab) -> None:
+    for field, descending in itertools.product(ORDER_COLUMNS, (False, True)):
+        order = Order(field, descending)
+        whole = numbers(page(mixed, order))
+        for offset in range(15):
+            forwards, backwards = page(mixed, order, first=4, offset=offset), page(mixed, order, last=4, offset=offset)
+            assert numbers(forwards) == whole[offset : offset + 4], (order, offset)
+            assert numbers(backwards) == whole[max(0, 9 - offset) : max(0, 13 - offset)], (order, offset)
+            assert (forwards.has_previous, forwards.has_next) == (offset > 0, offset < 9)
+            assert (backwards.has_previous, backwards.has_next) == (offset < 9, offset > 0)
+
+
+def test_an_offset_counts_from_a_cursor(mixed: Lab) -> None:
+    whole = page(mixed, Order("NUMBER"))
+    after = whole.cursor(whole.rows[2])
+    assert numbers(page(mixed, Order("NUMBER"), first=2, after=after, offset=3)) == numbers(whole)[6:8]
+
+
+@pytest.mark.parametrize("offset", [-1, MAX_OFFSET + 1])
+def test_an_offset_out_of_bounds_is_refused(mixed: Lab, offset: int) -> None:
+    with pytest.raises(InvalidTask, match=f"offset is {offset}"):
+        page(mixed, offset=offset)
+
+
+@pytest.mark.parametrize("text", ["2", "#2"])
+def test_search_finds_a_task_by_its_number(lab: Lab, text: str) -> None:
+    tasks = lab.submit("x", "y", "z", name="none")
+    assert numbers(page(lab, task_filter=TaskFilter(search=text))) == [tasks[1].number]

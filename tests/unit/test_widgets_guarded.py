@@ -7,12 +7,12 @@ import threading
 from typing import Any
 
 import pytest
+from held_tasks import HeldView
 from taskq_widgets.detail import TaskDetail
 from taskq_widgets.editor.editor import JuliaEditor
 from taskq_widgets.form import FIELDS, SubmitForm
 from taskq_widgets.guarded import GuardedWidget, HandlerFailed
 from taskq_widgets.overview import Overview
-from taskq_widgets.table.view import TableView
 from test_widgets_live import ScriptedService
 
 GOOD = {**FIELDS, "priority": "high", "arguments": [["n", "1"]]}
@@ -23,7 +23,7 @@ def make(kind: str) -> Any:
     client: Any = ScriptedService([])
     made = {
         "form": lambda: SubmitForm(client), "detail": lambda: TaskDetail(client), "overview": lambda: Overview(client),
-        "table": TableView, "editor": JuliaEditor,
+        "table": HeldView, "editor": JuliaEditor,
     }[kind]()  # fmt: skip
     assert isinstance(made, GuardedWidget)
     return made

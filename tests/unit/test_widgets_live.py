@@ -1,17 +1,17 @@
-"""The live tasks: what is read and what the feed brings become one set, in whichever order they come."""
+"""What the widgets of a kernel hear of their service, over one connection; and a table of its tasks."""
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from taskq_widgets.live import LiveTasks, live_tasks
+from taskq_widgets import Overview, TaskTable
+from taskq_widgets.live import live_tasks
 
 from taskq_kernel.client.feed import Changes, FeedState
-from taskq_kernel.errors import ServiceUnreachable
+from taskq_kernel.errors import ServiceError, ServiceUnreachable
 
 
 def eventually(probe: Callable[[], Any], what: str, timeout_s: float = 10.0) -> None:
@@ -28,13 +28,10 @@ class ScriptedService:
     url = "http://127.0.0.1:1/graphql"
     closed = False
 
-    def __init__(self, rows: list[dict[str, Any]], page_size: int = 2) -> None:
+    def __init__(self, rows: list[dict[str, Any]]) -> None:
         self.rows = rows
-        self.page_size = page_size
         self.away = False
-        self.asked: list[str] = []
-        self.hold = threading.Event()
-        self.hold.set()
+        self.asked: list[tuple[str, dict[str, Any]]] = []
         self.feed = self
         self._transport = self
         self.state = FeedState("off", None)  # type: ignore[arg-type]
@@ -56,27 +53,26 @@ class ScriptedService:
         self.on_state(self.state)
 
     def execute(self, query: str, variables: dict[str, Any] | None = None, **_: Any) -> dict[str, Any]:
-        self.hold.wait(10)
         if self.away:
             raise ServiceUnreachable("away")
-        self.asked.append(query)
-        variables = variables or {}
-        wanted = variables["filter"].get("ids")
-        rows = self.rows if wanted is None else [row for row in self.rows if row["id"] in wanted]
-        start = int(variables.get("after") or 0)
-        nodes = rows[start : start + self.page_size] if wanted is None else rows
-        end = start + len(nodes)
-        info = {"hasNextPage": wanted is None and end < len(rows), "endCursor": str(end)}
-        if wanted is not None:
-            nodes = [{name: row[name] for name in ("id", "code", "queue", "createdAt")} for row in nodes]
-        return {"tasks": {"nodes": nodes, "pageInfo": info}}
+        self.asked.append((query, variables or {}))
+        if query.startswith("query Counts"):
+            figures = {"totalCount": len(self.rows), "counts": [{"status": "QUEUEING", "count": len(self.rows)}]}
+            return {"matching": figures, "everything": figures}
+        if "statistics" in query:
+            raise ServiceUnreachable("it tells tasks only")
+        if query.startswith("mutation"):
+            return {f"{verb}Tasks": {"changed": len(self.rows), "tasks": []} for verb in ("cancel", "retry", "delete")}
+        asked = variables or {}
+        first = asked["last"] if asked.get("last") is not None else asked["first"]
+        return {"tasks": {"nodes": self.rows[:first]}}
 
 
 def row(number: int, status: str = "QUEUEING", version: int = 1) -> dict[str, Any]:
     return {
         "id": f"id-{number}", "number": number, "name": f"task {number}", "code": f"code {number}",
         "queue": "default", "priority": 1, "maxAttempts": 1, "owner": "ann", "batch": None,
-        "createdAt": "2025-01-01T00:00:00+00:00", "status": status, "version": version,
+        "attempt": 0, "arguments": {}, "createdAt": "2025-01-01T00:00:00+00:00", "status": status, "version": version,
     }  # fmt: skip
 
 
@@ -86,9 +82,29 @@ def told(number: int, status: str, version: int) -> dict[str, Any]:
             "status": status, "version": version}  # fmt: skip
 
 
-def statuses(live: LiveTasks) -> dict[str, str]:
-    frame = live.model.frame()
-    return dict(zip(frame["id"], frame["status"].astype(str), strict=True))
+class Page:
+    """A browser that looks at a table."""
+
+    def __init__(self, table: TaskTable) -> None:
+        self.table = table
+        self.sent: list[dict[str, Any]] = []
+        self.ids: list[str] = []
+        self.names: dict[str, str] = {}
+        table.send = self.take  # type: ignore[method-assign]
+        self.say(type="open", first=0, count=20, asked=0, picked=0, query=None)
+
+    def say(self, **content: Any) -> None:
+        self.table._on_message(self.table, {"view": "v", **content}, [])
+
+    def take(self, content: dict[str, Any], buffers: Any = None) -> None:
+        self.sent.append(content)
+        self.ids = content.get("ids", self.ids)
+        self.names |= {key: cells[1] for key, cells in content.get("rows", {}).items()}
+        self.names |= {key: new for key, cells in content.get("cells", {}).items() for i, new in cells if i == 1}
+
+    @property
+    def shown(self) -> list[str]:
+        return [self.names[one] for one in self.ids]
 
 
 @pytest.fixture
@@ -96,105 +112,132 @@ def service() -> ScriptedService:
     return ScriptedService([row(3), row(2), row(1)])
 
 
-def test_all_tasks_are_there_after_all_pages_are_read(service: ScriptedService) -> None:
-    live = live_tasks(service)  # type: ignore[arg-type]
-    service.connect()
-    eventually(lambda: len(live.model) == 3, "all are read")
-    assert live.state.name == "ready"
-
-
-def test_one_client_has_one_live_set(service: ScriptedService) -> None:
+def test_one_client_has_one_connection(service: ScriptedService) -> None:
     assert live_tasks(service) is live_tasks(service)  # type: ignore[arg-type]
-
-
-def test_a_change_that_is_told_before_its_row_is_read_is_not_overwritten(service: ScriptedService) -> None:
-    live = live_tasks(service)  # type: ignore[arg-type]
-    service.hold.clear()
-    service.connect()
-    service.on_changes(Changes(12, [told(2, "RUNNING", 12)]))
-    service.hold.set()
-    eventually(lambda: len(live.model) == 3, "all are read")
-    eventually(lambda: "code 2" in set(live.model.frame()["code"]), "the fixed part is read")
-    assert statuses(live)["id-2"] == "RUNNING"
-
-
-def test_a_task_that_is_deleted_while_everything_is_read_stays_away(service: ScriptedService) -> None:
-    live = live_tasks(service)  # type: ignore[arg-type]
-    service.hold.clear()
-    service.connect()
-    service.on_changes(Changes(12, [], ["id-2"]))
-    service.hold.set()
-    eventually(lambda: len(live.model) == 2, "the others are read")
-    assert "id-2" not in live.model
-
-
-def test_a_new_task_gets_its_code_once(service: ScriptedService) -> None:
-    live = live_tasks(service)  # type: ignore[arg-type]
-    service.connect()
-    eventually(lambda: len(live.model) == 3, "all are read")
-    service.rows.insert(0, row(4))
-    service.on_changes(Changes(13, [told(4, "QUEUEING", 13)]))
-    eventually(lambda: "code 4" in set(live.model.frame()["code"]), "the code is read")
-    asked = len(service.asked)
-    service.on_changes(Changes(14, [told(4, "RUNNING", 14)]))
-    assert statuses(live)["id-4"] == "RUNNING"
-    assert len(service.asked) == asked
 
 
 def test_it_goes_on_by_itself_when_the_service_was_away(service: ScriptedService) -> None:
     live = live_tasks(service)  # type: ignore[arg-type]
+    states: list[str] = []
+    live.on_state(lambda state: states.append(state.name))
     service.connect()
-    eventually(lambda: len(live.model) == 3, "all are read")
     service.enter("away")
-    assert live.state.name == "away"
-    service.on_changes(Changes(15, [told(1, "FINISHED", 15)]))
     service.enter("connected")
-    assert live.state.name == "ready"
-    assert statuses(live)["id-1"] == "FINISHED"
+    assert states == ["loading", "ready", "away", "ready"]
 
 
-def test_a_page_that_cannot_be_read_is_asked_for_again(service: ScriptedService) -> None:
-    live = live_tasks(service)  # type: ignore[arg-type]
-    service.away = True
+def test_a_table_reads_what_is_in_sight_and_no_more(service: ScriptedService) -> None:
+    table = TaskTable(service)  # type: ignore[arg-type]
     service.connect()
-    eventually(lambda: live.state.name == "away", "it says so")
+    assert service.asked == [], "nobody looks"
+    page = Page(table)
+    eventually(lambda: page.shown == ["task 3", "task 2", "task 1"], "the rows are there")
+    assert table.state == "ready"
+    windows = [asked for query, asked in service.asked if query.startswith("query Window")]
+    assert [(asked["first"], asked["offset"]) for asked in windows] == [(20, 0)]
+    table.close()
+
+
+def test_a_change_of_a_row_in_sight_is_shown_and_a_new_task_read(service: ScriptedService) -> None:
+    table = TaskTable(service)  # type: ignore[arg-type]
+    service.connect()
+    page = Page(table)
+    eventually(lambda: len(page.shown) == 3, "the rows are there")
+    service.away = True  # what follows needs no answer
+    service.on_changes(Changes(version=11, tasks=[told(2, "RUNNING", 9) | {"name": "changed"}]))
+    eventually(lambda: "changed" in page.shown, "the change is shown")
     service.away = False
-    eventually(lambda: len(live.model) == 3, "all are read")
-    assert live.state.name == "ready"
+    service.rows.insert(0, row(4))
+    service.on_changes(Changes(version=12, tasks=[told(4, "QUEUEING", 12)]))
+    eventually(lambda: page.shown[0] == "task 4", "the new task is there")
+    table.close()
 
 
-def test_tasks_that_are_gone_when_the_feed_starts_anew_are_dropped(service: ScriptedService) -> None:
-    live = live_tasks(service)  # type: ignore[arg-type]
+def test_a_table_of_a_batch_asks_for_that_batch_and_hears_of_no_other(service: ScriptedService) -> None:
+    table = TaskTable(service, batch="b1")  # type: ignore[arg-type]
     service.connect()
-    eventually(lambda: len(live.model) == 3, "all are read")
-    service.rows = [row(9)]
+    page = Page(table)
+    eventually(lambda: len(page.shown) == 3, "the rows are there")
+    assert all(asked["filter"]["batch"] == "b1" for query, asked in service.asked)
+    heard: list[Changes] = []
+    table.source.on_changes(heard.append)
+    service.on_changes(Changes(version=11, tasks=[told(7, "RUNNING", 11)]))
+    service.on_changes(Changes(version=12, tasks=[told(8, "RUNNING", 12) | {"batch": "b1"}]))
+    assert [change.tasks[0]["number"] for change in heard] == [8]
+    table.close()
+
+
+def test_all_that_match_are_deleted_by_their_filter(service: ScriptedService) -> None:
+    table = TaskTable(service, owner="ann")  # type: ignore[arg-type]
     service.connect()
-    eventually(lambda: set(statuses(live)) == {"id-9"}, "the new set is there")
+    page = Page(table)
+    eventually(lambda: len(page.shown) == 3, "the rows are there")
+    page.say(type="select", op="all", ids=[], keep=False, picked=1)
+    page.say(type="action", action="delete")
+    eventually(lambda: any(query.startswith("mutation") for query, _ in service.asked), "they are deleted")
+    ((query, asked),) = [(query, asked) for query, asked in service.asked if query.startswith("mutation")]
+    assert "deleteTasks(filter: $filter) { changed }" in query
+    assert asked == {"filter": {"owner": "ann", "createdBefore": "2025-01-01T00:00:00.000001+00:00"}}
+    eventually(lambda: any(one.get("text") == "3 tasks deleted" for one in page.sent), "it is said")
+    table.close()
 
 
-def test_rows_of_another_database_replace_all_that_were_there(service: ScriptedService) -> None:
-    service.rows = [row(number, version=9) for number in (3, 2, 1)]
-    live = LiveTasks(service)  # type: ignore[arg-type]
-    live.on_state(lambda _: None)
-    live.start()
-    service.on_changes(Changes(version=10, anew=True, database="one"))
-    service.enter("connected")
-    eventually(lambda: len(live.model) == len(service.rows), "all are there")
-    service.rows = [service.rows[0] | {"version": 1, "name": "of the other one"}]
-    service.on_changes(Changes(version=10, anew=True, database="other"))
-    eventually(lambda: names(live) == ["of the other one"], "those of the other one are there")
-
-
-def names(live: LiveTasks) -> list[str]:
-    return list(live.model.frame()["name"])
-
-
-def test_a_subset_holds_what_matches_and_follows_it(service: ScriptedService) -> None:
-    service.rows[0]["batch"] = "b"
-    live = live_tasks(service)  # type: ignore[arg-type]
-    subset = live.subset({"batch": "b"})
+def test_a_window_that_cannot_be_read_is_asked_for_again(service: ScriptedService) -> None:
+    service.away = True
+    table = TaskTable(service)  # type: ignore[arg-type]
     service.connect()
-    eventually(lambda: len(live.model) == 3, "all are read")
-    assert list(subset.frame()["id"]) == ["id-3"]
-    service.on_changes(Changes(20, [told(3, "RUNNING", 20) | {"batch": "b"}, told(2, "RUNNING", 20)]))
-    assert [str(status) for status in subset.frame()["status"]] == ["RUNNING"]
+    page = Page(table)
+    service.away = False
+    eventually(lambda: len(page.shown) == 3, "the rows are there")
+    table.close()
+
+
+def test_a_question_that_the_service_refuses_is_told_once_in_the_place_of_the_table(service: ScriptedService) -> None:
+    ask = service.execute
+
+    def refuse(query: str, variables: dict[str, Any] | None = None, **options: Any) -> dict[str, Any]:
+        ask(query, variables, **options)
+        raise ServiceError("batch 'none' is not a UUID", "BAD_INPUT")
+
+    service.execute = refuse  # type: ignore[method-assign]
+    table = TaskTable(service, batch="none")  # type: ignore[arg-type]
+    service.connect()
+    page = Page(table)
+    eventually(lambda: table.state == "error", "it is told")
+    assert table.message == "The tasks cannot be read: batch 'none' is not a UUID."
+    asked = len(service.asked)
+    eventually(lambda: len(service.asked) > asked, "it is asked again, now and then")
+    assert [one for one in page.sent if one["type"] == "say"] == []
+    table.close()
+
+
+def test_rows_of_another_database_are_read_anew(service: ScriptedService) -> None:
+    table = TaskTable(service)  # type: ignore[arg-type]
+    service.connect()
+    page = Page(table)
+    eventually(lambda: len(page.shown) == 3, "the rows are there")
+    service.rows = [row(9, version=0)]
+    service.on_changes(Changes(version=1, anew=True, database="other"))
+    eventually(lambda: page.shown == ["task 9"], "they are those of the other one")
+    table.close()
+
+
+def test_the_far_end_of_a_list_is_counted_from_there(service: ScriptedService) -> None:
+    table = TaskTable(service)  # type: ignore[arg-type]
+    table.source.rows(table.query, 990, 20, 1000)
+    table.source.rows(table.query, 400, 20, 1000)
+    table.source.rows(table.query, 5_000_000, 20, 9_000_000)
+    asked = [(v.get("first"), v.get("last"), v["offset"]) for _, v in service.asked]
+    assert asked == [(None, 10, 0), (20, None, 400), (None, 20, 1_000_000)]
+    table.close()
+
+
+def test_the_overview_counts_what_the_service_counts(service: ScriptedService) -> None:
+    overview = Overview(service)  # type: ignore[arg-type]
+    overview._on_message(overview, {"type": "alive", "view": "v"}, [])
+    service.connect()
+    eventually(lambda: overview.counts["QUEUEING"] == 3, "they are counted")
+    service.rows.append(row(4))
+    service.on_changes(Changes(version=12, tasks=[told(4, "QUEUEING", 12)]))
+    eventually(lambda: overview.counts["QUEUEING"] == 4, "and again after a change")
+    overview.close()

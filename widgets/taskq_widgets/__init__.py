@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from taskq_widgets.examples import Example
     from taskq_widgets.form import SubmitForm
     from taskq_widgets.overview import Overview
-    from taskq_widgets.table.model import TableModel
     from taskq_widgets.table.query import Query
     from taskq_widgets.table.view import TableView
     from taskq_widgets.task_table import TaskTable
@@ -36,7 +35,6 @@ _HOMES = {
     "TableView": "taskq_widgets.table.view",
     # what the table shows, and how
     "Query": "taskq_widgets.table.query",
-    "TableModel": "taskq_widgets.table.model",
 }
 
 __all__ = [
@@ -45,7 +43,6 @@ __all__ = [
     "Overview",
     "Query",
     "SubmitForm",
-    "TableModel",
     "TableView",
     "TaskBoard",
     "TaskDetail",

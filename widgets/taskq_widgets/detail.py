@@ -17,7 +17,7 @@ from taskq_widgets.panels.assets import panel_script
 from taskq_widgets.panels.highlight import pieces
 from taskq_widgets.panels.panel import Panel
 from taskq_widgets.panels.results import Shown, cell, present, trace_sections
-from taskq_widgets.table.columns import seconds_of
+from taskq_widgets.table.values import seconds_of
 
 if TYPE_CHECKING:
     from taskq_kernel.client.client import Client

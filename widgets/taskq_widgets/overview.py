@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import traitlets
 
+from taskq_kernel.client import operations
 from taskq_kernel.errors import TaskqError
 from taskq_widgets.assets import stylesheet
 from taskq_widgets.live import LiveState, live_tasks
 from taskq_widgets.panels.assets import panel_script
 from taskq_widgets.panels.panel import Panel
-from taskq_widgets.table.columns import STATUSES
+from taskq_widgets.table.values import STATUSES
 
 if TYPE_CHECKING:
     from taskq_kernel.client.client import Client
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 #: How often the service is asked for its statistics while somebody looks, in seconds.
 ASK_S = 2.0
+#: How often it is asked for the counts while tasks change.
+COUNT_S = 0.3
 #: The time of the last answer is shown anew so often when nothing else is new.
 STAMP_S = 5.0
 
@@ -65,16 +68,19 @@ class Overview(Panel):
     #: The model of the board that it is part of: what the page saves of that in the notebook's file.
     board = traitlets.Unicode().tag(sync=True)
 
-    _pause_s = ASK_S
+    @property
+    def _pause_s(self) -> float:  # type: ignore[override]  # a constant in other panels
+        return COUNT_S if self._changed else ASK_S
 
     def __init__(self, client: Client | None = None, *, table: TaskTable | None = None, **traits: Any) -> None:
         self._live = live_tasks(client)
-        self._asked = float("-inf")
+        self._asked = self._counted = float("-inf")
+        self._changed = True
         self._table = table
         super().__init__(filters=table is not None, counts=dict.fromkeys(STATUSES, 0), **traits)
         self._leave: list[Callable[[], None]] = [
             self._live.on_state(lambda _: self._show_state()),
-            self._live.model.on_change(self._wake.set),
+            self._live.on_changes(lambda _: self._count_soon()),
         ]
         if table is not None:
             self.chosen = sorted(table.query.statuses)
@@ -93,8 +99,13 @@ class Overview(Panel):
         if self._table is not None:
             self._table.filter(statuses=frozenset(statuses))
 
+    def _count_soon(self) -> None:
+        self._changed = True
+        self._wake.set()
+
     def _show_state(self) -> None:
-        self._asked = float("-inf")
+        self._asked = self._counted = float("-inf")
+        self._changed = True
         self._refresh_soon()
 
     def _refresh(self) -> None:
@@ -102,10 +113,19 @@ class Overview(Panel):
         with self._together():
             state: LiveState = self._live.state
             self.state, self.reason = state.name, state.reason
-            self.counts = self._live.model.counts()
             if time.monotonic() - self._asked >= ASK_S - 0.1 and state.name != "refused":
                 self._asked = time.monotonic()
                 self._ask(now)
+        if self._changed and time.monotonic() - self._counted >= COUNT_S - 0.05 and state.name != "refused":
+            self._count()
+
+    def _count(self) -> None:
+        self._changed = False
+        try:
+            self.counts = operations.counts(self._live.transport, {})[1]
+        except TaskqError:
+            self._changed = True
+        self._counted = time.monotonic()
 
     def _ask(self, now: float) -> None:
         try:

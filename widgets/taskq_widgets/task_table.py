@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from taskq_kernel.errors import InvalidTask, TaskqError
+from taskq_kernel.client import operations
+from taskq_kernel.errors import Forbidden, InvalidTask, ServiceUnreachable, TaskqError, Unauthorized
 from taskq_widgets.live import LiveState, in_background, live_tasks
-from taskq_widgets.table.columns import STATUSES
 from taskq_widgets.table.query import Query
+from taskq_widgets.table.selection import Chosen
+from taskq_widgets.table.source import ServiceTasks
+from taskq_widgets.table.values import STATUSES
 from taskq_widgets.table.view import TableView
 
 if TYPE_CHECKING:
@@ -54,8 +57,9 @@ class TaskTable(TableView):
         self._live = live_tasks(client)
         self._banner = banner
         fixed = {"batch": getattr(batch, "id", batch), "owner": owner}
-        model = self._live.subset({name: value for name, value in fixed.items() if value is not None})
-        super().__init__(model, Query(text=search, statuses=_statuses(status)), **traits)
+        self._tasks = ServiceTasks(self._live, {name: value for name, value in fixed.items() if value is not None})
+        self._refused = ""
+        super().__init__(self._tasks, Query(text=search, statuses=_statuses(status)), **traits)
         self.on_action(self._act)
         self._leave_live: Callable[[], None] = self._live.on_state(self._show_state)
 
@@ -67,26 +71,41 @@ class TaskTable(TableView):
     def _show_state(self, state: LiveState) -> None:
         with self.hold_sync():
             if state.name == "ready":
-                self.state, self.message, self.away = "ready", "", ""
+                self.message, self.away = "", ""
+                if self.state == "error":
+                    self.state = "loading"
+                self._read_again()
             elif self.state != "ready" and state.name != "loading":
                 self.state = "error"
                 self.message = f"The tasks cannot be read: {state.reason}."
             elif self._banner and state.name != "loading":
                 self.away = away_text(state)
 
-    def _act(self, action: str, ids: list[str]) -> None:
+    def _on_refusal(self, error: TaskqError) -> None:
+        refused = isinstance(error, Unauthorized | Forbidden | InvalidTask) or not isinstance(error, ServiceUnreachable)
+        if refused and self.state == "loading":
+            self.state, self.message = "error", f"The tasks cannot be read: {error}."
+        elif refused and self.state == "ready" and self._refused != str(error):
+            self._refused = str(error)  # said once, not with every attempt
+            self.say(str(error), "error")
+
+    def _act(self, action: str, chosen: Chosen) -> None:
         if action == "reload":
             in_background(self._reload)
         else:
-            in_background(self._change, action, ids)
+            in_background(self._change, action, chosen)
 
     def _reload(self) -> None:
         self.state = "loading"
         self._live.reload()
 
-    def _change(self, action: str, ids: list[str]) -> None:
+    def _change(self, action: str, chosen: Chosen) -> None:
         try:
-            changed = getattr(self._live.client, action)(*ids) if ids else 0
+            changed = getattr(self._live.client, action)(*chosen.ids) if chosen.ids else 0
+            if chosen.query is not None:
+                changed += operations.change_matching(
+                    self._live.transport, action, self._tasks.filter(chosen.query)
+                )
         except TaskqError as error:
             self.say(f"Could not {action}: {error}", "error")
             return

@@ -44,7 +44,7 @@ class TaskFilter(graphene.InputObjectType):
     ids = List(NonNull(graphene.ID), description="One of these, by UUID or number.")
     status = List(NonNull(TaskStatus), description="With one of these statuses.")
     name = String(description="With this in the name, whatever the case.")
-    search = String(description="With this in the name or the code, whatever the case.")
+    search = String(description="With this in the name or the code, whatever the case; or with this number.")
     batch = graphene.ID(description="Of this batch.")
     owner = String(description="Of this owner.")
     queue = String(description="In this queue.")

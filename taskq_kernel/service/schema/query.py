@@ -36,6 +36,10 @@ class Query(ObjectType):
         after=String(description="The cursor to start after."),
         last=Int(description="How many from the end, 0 to 1000."),
         before=String(description="The cursor to end before."),
+        offset=Int(
+            default_value=0,
+            description="How many to skip there: after the start, with last before the end; 0 to 1,000,000.",
+        ),
     )
     workers = List(
         NonNull(types.Worker), required=True, description="The fleet.",

@@ -6,27 +6,26 @@ that has passed since.
 
 from __future__ import annotations
 
+import json
 import math
+import re
 from typing import Any
 
-from taskq_widgets.table.columns import STATUSES
+from taskq_widgets.table.values import Row, error_text, seconds_of
 
 #: What a row holds, in this order. `table.js` has the same list.
 CELLS = (
     "number", "name", "code", "value", "whole", "kind", "status", "progress", "note", "seconds", "worker",
-    "attempt", "attempts", "created", "started",
-)  # fmt: skip
-
-#: Columns of the model that a row is made from.
-SOURCES = (
-    "number", "name", "code", "value_text", "value_number", "error", "status", "progress", "progress_message",
-    "seconds", "worker", "attempt", "max_attempts", "created", "started",
+    "attempt", "attempts", "created", "started", "owner", "queue", "batch", "arguments",
 )  # fmt: skip
 
 _NAME_WIDTH = 160
 _CODE_WIDTH = 96
 _VALUE_WIDTH = 60
 _WHOLE_WIDTH = 500
+
+_NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eEf][-+]?\d+)?")
+_FLOATS = {"NaN": float("nan"), "Inf": float("inf"), "-Inf": float("-inf")}
 
 
 def short_number(number: float) -> str:
@@ -105,19 +104,33 @@ def _with_whole(text: str, short: str, kind: str) -> tuple[str, str, str]:
     return short, "" if whole == short else whole, kind
 
 
-def row(
-    number: int, name: str, code: str, value_text: str, value_number: float, error: str, status: int,
-    progress: float, progress_message: str, seconds: float, worker: str, attempt: int, max_attempts: int,
-    created: float, started: float,
-) -> list[Any]:  # fmt: skip
-    """Return a task's row from the values of its `SOURCES`."""
-    value, whole, kind = shown_value(value_text, value_number, error if STATUSES[status] == "FAILED" else "")
+def number_of(text: str, julia_type: str) -> float:
+    """Return a value's text as a number, NaN when it is none: the text "42" of a ``String`` is not."""
+    if not text or julia_type.startswith(("String", "Char", "Symbol", "Date")):
+        return float("nan")
+    if _NUMBER.fullmatch(text):
+        return float(text.replace("f", "e"))  # Julia writes a Float32 as 1.5f-7
+    return _FLOATS.get(text, float("nan"))
+
+
+def cells_of(row: Row) -> list[Any]:
+    """Return what a task's row says, in the order of `CELLS`."""
+    status, text = row["status"], row.get("valueText") or ""
+    error = error_text(row.get("error")) if status == "FAILED" else ""
+    value, whole, kind = shown_value(text, number_of(text, row.get("valueType") or ""), error)
     return [
-        number, cut(name, _NAME_WIDTH), code_preview(code), value, whole, kind, STATUSES[status],
-        _known(progress, 3), cut(progress_message, _NAME_WIDTH), _known(seconds, 3), worker, attempt, max_attempts,
-        _known(created, 1), _known(started, 1),
+        row["number"], cut(row["name"] or "", _NAME_WIDTH), code_preview(row.get("code") or ""), value, whole, kind,
+        status, _rounded(row.get("progress"), 3), cut(row.get("progressMessage") or "", _NAME_WIDTH),
+        _rounded(row.get("seconds"), 3), row.get("worker") or "", row["attempt"], row["maxAttempts"],
+        _rounded(seconds_of(row.get("createdAt")), 1), _rounded(seconds_of(row.get("startedAt")), 1),
+        row.get("owner") or "", row.get("queue") or "", row.get("batch") or "",
+        [[name, cut(_argument(value), _VALUE_WIDTH)] for name, value in (row.get("arguments") or {}).items()],
     ]  # fmt: skip
 
 
-def _known(number: float, decimals: int) -> float | None:
-    return None if math.isnan(number) else round(number, decimals)
+def _argument(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _rounded(number: float | None, decimals: int) -> float | None:
+    return None if number is None or math.isnan(number) else round(number, decimals)

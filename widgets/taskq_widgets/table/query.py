@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
 from typing import Any
 
-from taskq_widgets.table.columns import STATUSES
+from taskq_widgets.table.values import STATUSES, Row, seconds_of
 
-#: Columns that a view can be sorted by.
-SORTABLE = ("number", "name", "code", "value", "status", "progress", "seconds", "worker", "attempt", "created",
-            "started", "finished", "priority", "queue", "owner")  # fmt: skip
+#: Columns that a view can be sorted by, and what the service calls each.
+SORTABLE = {
+    "number": "NUMBER", "name": "NAME", "status": "STATUS", "seconds": "SECONDS", "created": "CREATED_AT",
+    "started": "STARTED_AT", "finished": "FINISHED_AT", "priority": "PRIORITY", "queue": "QUEUE", "owner": "OWNER",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -20,11 +23,11 @@ class Query:
     Attributes
     ----------
     text
-        Found in a task's name, code, value or error, in any case; or a task's number.
+        Found in a task's name or code, in any case; or a task's number.
     statuses
         Any of these; empty for all.
     after, before
-        Bounds on the time of creation, seconds since 1970.
+        Bounds on the time of creation, seconds since 1970; ``before`` itself is out.
     within_s
         Created in the last so many seconds: a window that moves on by itself.
     sort, descending
@@ -46,10 +49,63 @@ class Query:
         if self.sort not in SORTABLE:
             raise ValueError(f"cannot sort by {self.sort!r}; sort by one of {', '.join(SORTABLE)}")
 
-    @property
-    def is_filter(self) -> bool:
-        """Whether this leaves any task out."""
-        return replace(self, sort="number", descending=True) != Query()
+    def to_filter(self, now: float) -> dict[str, Any]:
+        """Return the filter as GraphQL's ``TaskFilter``; ``now`` in seconds since 1970."""
+        after = self.since(now)
+        given: dict[str, Any] = {
+            "search": self.text.strip(), "status": [status for status in STATUSES if status in self.statuses],
+            "createdAfter": None if after is None else _instant(after),
+            "createdBefore": None if self.before is None else _instant(self.before),
+        }  # fmt: skip
+        return {name: value for name, value in given.items() if value}
+
+    def to_order(self) -> list[tuple[str, str]]:
+        """Return the order as field and direction."""
+        return [(SORTABLE[self.sort], "DESC" if self.descending else "ASC")]
+
+    def since(self, now: float) -> float | None:
+        """Return the earliest time of creation, if there is one."""
+        bounds = [self.after, None if self.within_s is None else now - self.within_s]
+        return max((bound for bound in bounds if bound is not None), default=None)
+
+    def fixed(self, now: float, before: float) -> Query:
+        """Return the filter as it is now: a window that moves on stands still, and what comes later is out."""
+        before = before if self.before is None else min(before, self.before)
+        return replace(self, after=self.since(now), within_s=None, before=before)
+
+    def ordering(self, other: Query) -> Query:
+        """Return another filter in this order."""
+        return replace(other, sort=self.sort, descending=self.descending)
+
+    def only(self, statuses: frozenset[str]) -> Query:
+        """Return the same filter for these statuses."""
+        return replace(self, statuses=statuses)
+
+    def matches(self, row: Row, now: float) -> bool:
+        """Tell whether a row fits the filter, as the service would."""
+        created, after = seconds_of(row["createdAt"]), self.since(now)
+        if (after is not None and created < after) or (self.before is not None and created >= self.before):
+            return False
+        if self.statuses and row["status"] not in self.statuses:
+            return False
+        text = self.text.strip().casefold()
+        texts = (row["name"] or "").casefold(), (row["code"] or "").casefold()
+        return any(text in one for one in texts) or text.removeprefix("#") == str(row["number"])
+
+    def and_also(self, other: Query) -> Query | None:
+        """Return the filter of what fits both, where one filter can say that."""
+        mine, others = self.text.strip(), other.text.strip()
+        if mine and others and mine != others:
+            return None
+        both = self.statuses & other.statuses if self.statuses and other.statuses else self.statuses | other.statuses
+        if self.statuses and other.statuses and not both:
+            return replace(self, after=0.0, before=0.0, within_s=None)  # nothing
+        afters = [bound for bound in (self.after, other.after) if bound is not None]
+        befores = [bound for bound in (self.before, other.before) if bound is not None]
+        return replace(
+            self, text=mine or others, statuses=both, after=max(afters, default=None),
+            before=min(befores, default=None), within_s=self.within_s or other.within_s,
+        )  # fmt: skip
 
     def to_json(self) -> dict[str, Any]:
         """Return this query as the browser writes it."""
@@ -61,3 +117,7 @@ class Query:
         """Return the query in a browser's message; names that are not of a query are left out."""
         known = {field.name for field in fields(cls)}
         return cls(**{name: value for name, value in content.items() if name in known})
+
+
+def _instant(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat()

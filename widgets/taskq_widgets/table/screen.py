@@ -1,25 +1,47 @@
 """One place where a table is displayed, and what the browser there already has.
 
 The same widget may be shown in two cells, or in two browsers. Each *screen* has its own
-filter, order and scroll position; data and selection are the widget's. A screen remembers
-what it was sent, and makes patches of the difference: rows that came into sight whole,
-of the others the cells that changed, and nothing when nothing did.
+filter, order and scroll position; the selection is the widget's. A screen keeps the rows
+that were read for it last, and puts in what the feed tells of these. It remembers what it
+was sent, and makes patches of the difference: rows that came into sight whole, of the others
+the cells that changed, and nothing when nothing did.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
-
-from taskq_widgets.table.cells import SOURCES, row
-from taskq_widgets.table.model import Slots, TableModel
-from taskq_widgets.table.projection import Projection
+from taskq_kernel.client.feed import Changes
+from taskq_widgets.table.cells import cells_of
 from taskq_widgets.table.query import Query
+from taskq_widgets.table.selection import Selection
+from taskq_widgets.table.source import Figures, Source
+from taskq_widgets.table.values import Row
 
 #: The most rows a browser may ask for at once.
 MAX_ROWS = 400
+#: A window is read again so soon after the last time, in seconds; and not before so many times what that took.
+AGAIN_S = 0.25
+AGAIN_TIMES = 4.0
+#: After the service has not answered, the wait before the next attempt.
+RETRY_S = 2.0
+
+
+@dataclass(frozen=True)
+class Part:
+    """Rows that were read, and where they stand in the order."""
+
+    query: Query
+    first: int
+    rows: tuple[Row, ...]
+
+    def holds(self, first: int, count: int, total: int) -> bool:
+        """Whether a window is all here."""
+        return self.first <= first and min(first + count, total) <= self.first + len(self.rows)
 
 
 @dataclass
@@ -40,6 +62,10 @@ class Screen:
         The rows in sight: the place of the first in the order, and how many. Replaced, never changed.
     beat
         When the browser last said that the screen is looked at, in seconds of a monotonic clock.
+    part, figures
+        What was read last.
+    hidden
+        How many selected tasks are not in this view; -1 where nobody can tell.
     """
 
     view: str
@@ -48,54 +74,155 @@ class Screen:
     picked: int = 0
     window: tuple[int, int] = (0, 40)
     beat: float = float("-inf")
+    part: Part | None = None
+    figures: Figures = field(default_factory=Figures)
+    hidden: int = 0
+    #: From when on it is read again, seconds of a monotonic clock; None where nothing has changed.
+    due: float | None = None
+    #: For which selection and query `hidden` was counted.
+    counted: tuple[int, Query] | None = None
+    #: Before then it is not read, seconds of a monotonic clock.
+    not_before: float = float("-inf")
+    #: How long it took to read it, in seconds.
+    took: float = 0.0
+    #: Where rows that were picked stood.
+    places: dict[str, int] = field(default_factory=dict)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    _read: float = float("-inf")
+    _answers: int = -1
+    _meanwhile: dict[str, Row] | None = None
     _sent: dict[str, Any] = field(default_factory=dict)
     _rows: dict[str, list[Any]] = field(default_factory=dict)
-    _made: dict[int, tuple[int, list[Any]]] = field(default_factory=dict)
-    _seen: tuple[Any, ...] = ()
+    _made: dict[str, tuple[Row, list[Any]]] = field(default_factory=dict)
 
     def forget(self) -> None:
         """Forget what was sent: the browser starts afresh."""
-        self._sent, self._rows, self._made, self._seen = {}, {}, {}, ()
+        self._sent, self._rows, self._made = {}, {}, {}
 
     def look_at(self, first: int, count: int) -> None:
         """Move the window to ``count`` rows from ``first`` on."""
         self.window = max(0, first), max(0, min(count, MAX_ROWS))
 
-    def patch(self, model: TableModel, projection: Projection) -> dict[str, Any] | None:
+    # ---- what changes
+
+    def take(self, changes: Changes) -> None:
+        """Put in what the feed tells of the rows that are here; whatever else it tells, the service is asked."""
+        with self.lock:
+            if self._meanwhile is not None:
+                self._meanwhile |= {task["id"]: task for task in changes.tasks}
+            if self.part is not None:
+                self.part = replace(self.part, rows=tuple(_updated(self.part.rows, changes.tasks)))
+            self.read_again()
+
+    def read_again(self) -> None:
+        """Read the window again, soon, but not too often."""
+        if self.due is None:
+            self.due = self._read + max(AGAIN_S, AGAIN_TIMES * self.took)
+
+    def next_read(self) -> float:
+        """Return when the window is to be read, seconds of a monotonic clock: the past if it is not here."""
+        return max(self._wanted(), self.not_before)
+
+    def _wanted(self) -> float:
+        if self.part is None or self.part.query != self.query:
+            return float("-inf")
+        first, count = self._clamped(self.figures.total)
+        if not self.part.holds(first, count, self.figures.total):
+            return float("-inf")
+        dues = [] if self.due is None else [self.due]
+        if self.query.within_s:  # the filter moves on with the time
+            dues.append(self._read + max(1.0, self.query.within_s / 300))
+        return min(dues, default=float("inf"))
+
+    def read(self, source: Source) -> Iterator[None]:
+        """Read rows and figures; stop where something can be shown already.
+
+        A new query shows its rows first: what it takes to count them all may be long.
+        """
+        query, asked = self.query, self.asked
+        self._meanwhile, self.due = {}, None
+        try:
+            fresh = self.part is None or self.part.query != query
+            if fresh:
+                first, count = self.window
+                rows: Sequence[Row] = source.rows(query, first, count, None)
+                end = first + len(rows)
+                total = end + (len(rows) == count)
+                known = self.figures if self.figures.all else replace(self.figures, all=total)
+                self._put(query, asked, first, rows, replace(known, total=total))
+                if query.text.strip():
+                    yield
+            figures = source.figures(query)
+            first, count = self._clamped(figures.total)
+            part = self.part
+            if fresh and part is not None and part.query == query and part.first == first:
+                rows = part.rows
+            else:
+                rows = source.rows(query, first, count, figures.total)
+            self._put(query, asked, first, rows, figures)
+        except Exception:
+            self.due = time.monotonic()
+            self.not_before = self.due + RETRY_S
+            raise
+        finally:
+            self._meanwhile = None
+            self._read = time.monotonic()
+
+    def _put(self, query: Query, asked: int, first: int, rows: Sequence[Row], figures: Figures) -> None:
+        with self.lock:
+            if query != self.query:
+                return  # another one was asked for since
+            self.part = Part(query, first, tuple(_updated(rows, (self._meanwhile or {}).values())))
+            self.figures, self._answers = figures, asked
+
+    def _clamped(self, total: int) -> tuple[int, int]:
+        first, count = self.window
+        return max(0, min(first, total - count)), count
+
+    # ---- places
+
+    def rows_at(self, ids: Iterable[str]) -> list[Row]:
+        """Return the rows of those ids that are here, and note where they stand."""
+        wanted = set(ids)
+        found: list[Row] = []
+        if self.part is not None:
+            for place, row in enumerate(self.part.rows, self.part.first):
+                if row["id"] in wanted:
+                    self.places[row["id"]] = place
+                    found.append(row)
+        return found
+
+    # ---- what is sent
+
+    def patch(self, selection: Selection) -> dict[str, Any] | None:
         """Return what the browser lacks, or None when it lacks nothing.
 
         ``head`` holds those of the figures around the table that changed; ``first`` and ``ids``
         the rows in sight when these changed; ``rows`` the whole of rows that came into sight;
         ``cells`` of the others what changed, as pairs of place and value.
         """
-        query, asked, picked, (first, count) = self.query, self.asked, self.picked, self.window
-        state = (projection, projection.edition, model.selection_revision, first, count, query, asked, picked)
-        if state == self._seen:
+        part, figures = self.part, self.figures
+        if part is None:
             return None
-        self._seen = state
-        order = projection.order
-        first = max(0, min(first, len(order) - count))
-        slots, ids, rows = self._rows_of(model, order[first : first + count])
-        patch: dict[str, Any] = self._new_rows(ids, rows)
-        head = _figures(model, projection, slots, ids) | {"query": query.to_json(), "asked": asked, "picked": picked}
+        ids = [row["id"] for row in part.rows]
+        patch: dict[str, Any] = self._new_rows(ids, self._cells(part.rows))
+        head = {
+            "total": figures.total, "all": figures.all, "counts": dict(figures.counts),
+            "selection": selection.figures(self.hidden),
+            "selected": [row["id"] for row in part.rows if row in selection],
+            "query": part.query.to_json(), "asked": self._answers, "picked": self.picked,
+        }  # fmt: skip
         if changed := self._changes(head):
             patch["head"] = changed
-        return (patch | self._changes({"ids": ids, "first": first})) or None
+        return (patch | self._changes({"ids": ids, "first": part.first})) or None
 
-    def _rows_of(self, model: TableModel, slots: Slots) -> tuple[Slots, list[str], list[list[Any]]]:
-        """Return slots, ids and rows of those still there, making again only the rows that changed."""
-        snap = model.snapshot(("id", "alive", "changed"), slots)
-        alive = np.flatnonzero(snap["alive"])  # one may have been deleted since the order was made
-        slots, ids = snap.slots[alive], snap["id"][alive].tolist()
-        changed = snap["changed"][alive].tolist()
-        stale = [i for i, slot in enumerate(slots.tolist()) if self._made.get(slot, (-1,))[0] != changed[i]]
-        if stale:
-            source = model.snapshot(SOURCES, slots[stale])
-            made = zip(*(source[name].tolist() for name in SOURCES), strict=True)
-            for i, values in zip(stale, made, strict=True):
-                self._made[int(slots[i])] = (changed[i], row(*values))
-        self._made = {slot: self._made[slot] for slot in slots.tolist()}
-        return slots, ids, [cells for _, cells in self._made.values()]
+    def _cells(self, rows: Iterable[Row]) -> list[list[Any]]:
+        """Return what each row says, making again only the rows that changed."""
+        before, self._made = self._made, {}
+        for row in rows:
+            old = before.get(row["id"])
+            self._made[row["id"]] = old if old is not None and old[0] is row else (row, cells_of(row))
+        return [cells for _, cells in self._made.values()]
 
     def _new_rows(self, ids: list[str], rows: list[list[Any]]) -> dict[str, Any]:
         """Return whole rows and single cells that the browser lacks, and note that it has them."""
@@ -120,20 +247,9 @@ class Screen:
 _sentinel = object()
 
 
-def _figures(model: TableModel, projection: Projection, slots: Slots, ids: list[str]) -> dict[str, Any]:
-    """Return what stands around the rows: how many there are, and what is selected."""
-    chosen, order = model.selection(), projection.order
-    hidden = chosen.count - _selected_in(model, order)
-    in_sight = model.snapshot(("selected",), slots)["selected"].tolist()
-    return {
-        "total": len(order),
-        "all": len(model),
-        "counts": projection.facets,
-        "selection": [chosen.count, chosen.cancellable, chosen.running, hidden, chosen.finished],
-        "selected": [task_id for task_id, selected in zip(ids, in_sight, strict=True) if selected],
-    }
-
-
-def _selected_in(model: TableModel, order: Slots) -> int:
-    """Return how many of the slots in an order are selected."""
-    return int(np.count_nonzero(model.snapshot(("selected",), order)["selected"]))
+def _updated(rows: Iterable[Row], changes: Iterable[Row]) -> Iterable[Row]:
+    """Return rows with what changed of them, unless that is older."""
+    by_id = {task["id"]: task for task in changes}
+    for row in rows:
+        new = by_id.get(row["id"])
+        yield row if new is None or int(new["version"]) < int(row["version"]) else {**row, **new}

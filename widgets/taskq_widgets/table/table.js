@@ -2,7 +2,7 @@
 /**
  * The table of tasks in the browser.
  *
- * Python filters, sorts and formats; this file shows a window of rows. The page of rows that
+ * The service filters and sorts, Python formats; this file shows a window of rows. The page of rows that
  * Python sent last is `Page`; `Rows` keeps one element per visible row, keyed by the task's
  * id, so that focus, hover and a half-done click survive every update. What the user does
  * goes to Python as a message, and comes back as a patch (see `view.py` for the protocol).
@@ -21,8 +21,9 @@
  *   rows?: Record<string, any[]>, cells?: Record<string, [number, any][]> }} Patch
  * @typedef {{ number: number, name: string, code: string, value: string, whole: string, kind: string,
  *   status: string, progress: number | null, note: string, seconds: number | null, worker: string,
- *   attempt: number, attempts: number, created: number | null, started: number | null }} Task
- * @typedef {{ label: string, sort?: string, width: number, grow: number, end?: boolean,
+ *   attempt: number, attempts: number, created: number | null, started: number | null, owner: string,
+ *   queue: string, batch: string, arguments: [string, string][] }} Task
+ * @typedef {{ label: string, sort?: string, width: number, grow: number, end?: boolean, empty?: (task: Task) => boolean,
  *   make?: (cell: HTMLElement) => void, show: (cell: HTMLElement, task: Task) => void }} Column
  */
 
@@ -38,7 +39,7 @@ const ROW_PX = { comfortable: 40, compact: 30, narrow: 66 };
 
 /** What a row holds, in this order: the same list as in `cells.py`. */
 const CELLS = ["number", "name", "code", "value", "whole", "kind", "status", "progress", "note", "seconds",
-  "worker", "attempt", "attempts", "created", "started"];
+  "worker", "attempt", "attempts", "created", "started", "owner", "queue", "batch", "arguments"];
 
 /** @type {Record<string, string>} */
 const STATUSES = {
@@ -306,30 +307,55 @@ function showName(cell, task) {
   setAttr(cell, "title", task.name);
 }
 
-/** @type {Record<string, Column>} */
+/** @param {HTMLElement} cell @param {string} text */
+function showText(cell, text) {
+  setText(cell, text);
+  setAttr(cell, "title", text);
+}
+
+/** What is shown of a task: those of the fixed columns, and one for an argument where that is asked for. @type {Record<string, Column>} */
 const COLUMNS = {
   number: { label: "Number", sort: "number", width: 88, grow: 0, end: true,
     show: (cell, task) => setText(cell, String(task.number)) },
   name: { label: "Name", sort: "name", width: 150, grow: 2.2, make: makeButton("task"), show: showName },
-  code: { label: "Code", sort: "code", width: 150, grow: 2, make: makeButton("code"),
+  code: { label: "Code", width: 110, grow: 2, empty: (task) => !task.code, make: makeButton("code"),
     show: (cell, task) => showButton(cell, task.code, `Code of task ${task.number}: ${task.code}`) },
-  value: { label: "Value", sort: "value", width: 120, grow: 1.5, show: showValue },
+  arguments: { label: "Arguments", width: 110, grow: 1.2, empty: (task) => !task.arguments.length,
+    show: (cell, task) => showText(cell, task.arguments.map(([name, text]) => `${name}=${text}`).join(", ")) },
+  value: { label: "Value", width: 120, grow: 1.5, empty: (task) => !task.value, show: showValue },
   status: { label: "Status", sort: "status", width: 116, grow: 0, show: showStatus },
-  progress: { label: "Progress", sort: "progress", width: 122, grow: 0, make: makeProgress, show: showProgress },
+  progress: { label: "Progress", width: 122, grow: 0, make: makeProgress, show: showProgress },
   seconds: { label: "Duration", sort: "seconds", width: 98, grow: 0, end: true, show: showSeconds },
-  worker: { label: "Worker", sort: "worker", width: 100, grow: 0.8,
-    show: (cell, task) => { setText(cell, task.worker); setAttr(cell, "title", task.worker); } },
-  attempt: { label: "Attempt", sort: "attempt", width: 78, grow: 0, end: true, show: showAttempt },
+  worker: { label: "Worker", width: 100, grow: 0.8, empty: (task) => !task.worker, show: (cell, task) => showText(cell, task.worker) },
+  owner: { label: "Owner", sort: "owner", width: 90, grow: 0.5, show: (cell, task) => showText(cell, task.owner) },
+  queue: { label: "Queue", sort: "queue", width: 90, grow: 0.4, show: (cell, task) => showText(cell, task.queue) },
+  batch: { label: "Batch", width: 90, grow: 0.4, empty: (task) => !task.batch, show: (cell, task) => showText(cell, task.batch) },
+  attempt: { label: "Attempt", width: 78, grow: 0, end: true, show: showAttempt },
   created: { label: "Created", sort: "created", width: 96, grow: 0, end: true, show: showCreated },
 };
 const SELECT_PX = 44;
+/** How narrow a column may be made, and how wide one is that has nothing to show. */
+const LEAST_PX = 48;
+const EMPTY_PX = 84;
+const ARGUMENT = "argument.";
+
+/** The column of a name; one that begins with `argument.` shows that argument. @param {string} name @returns {Column} */
+function columnOf(name) {
+  if (!name.startsWith(ARGUMENT)) return COLUMNS[name];
+  const label = name.slice(ARGUMENT.length);
+  const text = (/** @type {Task} */ task) => task.arguments.find(([argument]) => argument === label)?.[1] ?? "";
+  return { label, width: 84, grow: 0.6, empty: (task) => !text(task), show: (cell, task) => showText(cell, text(task)) };
+}
+
+/** @param {string} name of a column */
+const cellClass = (name) => `tq-cell-${name.startsWith(ARGUMENT) ? "argument" : name}`;
 /** What goes first when not all columns fit. */
-const DISPENSABLE = ["attempt", "worker", "code", "created", "progress", "seconds"];
+const DISPENSABLE = ["batch", "queue", "owner", "attempt", "worker", "code", "created", "arguments", "progress", "seconds"];
 
 /** Columns to show at a width, when the user has chosen none. @param {number} width */
 function fitting(width) {
   const names = Object.keys(COLUMNS);
-  const needed = () => names.reduce((sum, name) => sum + COLUMNS[name].width, SELECT_PX);
+  const needed = () => names.reduce((sum, name) => sum + columnOf(name).width, SELECT_PX);
   for (const name of DISPENSABLE) {
     if (needed() <= width) break;
     names.splice(names.indexOf(name), 1);
@@ -399,9 +425,9 @@ class Row {
 
   /** @param {string} name @param {number} index */
   makeCell(name, index) {
-    const end = COLUMNS[name].end ? " tq-end" : "";
-    const cell = h("div", { role: "gridcell", class: `tq-cell tq-cell-${name}${end}`, "aria-colindex": index });
-    COLUMNS[name].make?.(cell);
+    const end = columnOf(name).end ? " tq-end" : "";
+    const cell = h("div", { role: "gridcell", class: `tq-cell ${cellClass(name)}${end}`, "aria-colindex": index });
+    columnOf(name).make?.(cell);
     this.cells[name] = cell;
     return cell;
   }
@@ -413,7 +439,7 @@ class Row {
     this.element.classList.toggle("tq-pending", task === null);
     this.element.dataset.status = task?.status ?? "";
     if (!task) return;
-    for (const [name, cell] of Object.entries(this.cells)) COLUMNS[name].show(cell, task);
+    for (const [name, cell] of Object.entries(this.cells)) columnOf(name).show(cell, task);
     setAttr(this.box, "aria-label", `Select task ${task.number}, ${task.name}`);
   }
 
@@ -447,6 +473,8 @@ class Grid {
     this.told = [];
     /** @type {string[]} */
     this.columns = [];
+    /** The width of the column whose edge is dragged, until that is done. @type {Record<string, number> | undefined} */
+    this.dragged = undefined;
     /** @type {Map<string, Row>} */
     this.rows = new Map();
     /** Where the keyboard is: row -1 is the header; `id` keeps it on the same task. */
@@ -494,17 +522,59 @@ class Grid {
     this.columns = columns;
     this.rows.forEach((row) => row.element.remove());
     this.rows.clear();
-    const track = (/** @type {string} */ name) => {
-      const { width, grow } = COLUMNS[name];
-      return grow ? `minmax(${width}px, ${grow}fr)` : `${width}px`;
-    };
-    this.element.style.setProperty("--tq-tracks", [`${SELECT_PX}px`, ...columns.map(track)].join(" "));
-    const least = columns.reduce((sum, name) => sum + COLUMNS[name].width, SELECT_PX);
-    this.element.style.setProperty("--tq-least", `${least}px`);
+    this.layOut();
     setAttr(this.element, "aria-colcount", String(columns.length + 1));
     this.drawHead();
     this.focus.col = Math.min(this.focus.col, columns.length);
     this.draw();
+  }
+
+  /** Share the width out: as the user has dragged a column, else none for those with nothing to show. */
+  layOut() {
+    const widths = { ...this.table.model.get("widths"), ...this.dragged };
+    const tasks = [...this.page.tasks.values()];
+    const sizes = this.columns.map((name) => {
+      const { width, grow, empty } = columnOf(name);
+      if (widths[name]) return { width: widths[name], grow: 0 };
+      const bare = tasks.length > 0 && empty !== undefined && tasks.every(empty);
+      return bare ? { width: Math.min(width, EMPTY_PX), grow: 0 } : { width, grow };
+    });
+    const tracks = sizes.map(({ width, grow }) => (grow ? `minmax(${width}px, ${grow}fr)` : `${width}px`));
+    this.element.style.setProperty("--tq-tracks", [`${SELECT_PX}px`, ...tracks].join(" "));
+    this.element.style.setProperty("--tq-least", `${sizes.reduce((sum, { width }) => sum + width, SELECT_PX)}px`);
+  }
+
+  /** Make a column as wide as the pointer drags its edge. @param {PointerEvent} event @param {string} name */
+  onDrag(event, name) {
+    const edge = /** @type {HTMLElement} */ (event.target);
+    const start = /** @type {HTMLElement} */ (edge.parentElement).offsetWidth - event.clientX;
+    event.preventDefault();
+    edge.setPointerCapture(event.pointerId);
+    const move = (/** @type {PointerEvent} */ to) => {
+      this.dragged = { [name]: Math.max(LEAST_PX, Math.round(start + to.clientX)) };
+      this.layOut();
+    };
+    const end = () => {
+      edge.removeEventListener("pointermove", move);
+      if (this.dragged) this.keepWidths(this.dragged);
+    };
+    edge.addEventListener("pointermove", move);
+    edge.addEventListener("lostpointercapture", end, { once: true });
+  }
+
+  /** @param {Record<string, number | null>} widths null for as wide as fits */
+  keepWidths(widths) {
+    this.dragged = undefined;
+    const all = Object.entries({ ...this.table.model.get("widths"), ...widths });
+    this.table.setTrait("widths", Object.fromEntries(all.filter(([, width]) => width !== null)));
+    this.layOut();
+  }
+
+  /** Make the column of a header wider or narrower, by keyboard. @param {number} col @param {number} step in pixels */
+  widen(col, step) {
+    const name = this.columns[col - 1];
+    const cell = /** @type {HTMLElement | undefined} */ (this.head.children[col]);
+    if (name && cell) this.keepWidths({ [name]: Math.max(LEAST_PX, cell.offsetWidth + step) });
   }
 
   drawHead() {
@@ -518,9 +588,13 @@ class Grid {
 
   /** @param {string} name @param {number} index */
   headCell(name, index) {
-    const { label, end, sort } = COLUMNS[name];
-    return h("div", { role: "columnheader", class: `tq-cell tq-cell-${name}${end ? " tq-end" : ""}`, "aria-colindex": index,
-      "data-sort": sort, title: `Sort by ${label.toLowerCase()}` }, h("span", {}, label), icon("up"));
+    const { label, end, sort } = columnOf(name);
+    const edge = h("span", { class: "tq-edge", "aria-hidden": "true", title: "Drag to make the column wider; double-click for as wide as fits",
+      onpointerdown: (/** @type {PointerEvent} */ event) => this.onDrag(event, name),
+      onclick: (/** @type {Event} */ event) => event.stopPropagation(),
+      ondblclick: () => this.keepWidths({ [name]: null }) });
+    return h("div", { role: "columnheader", class: `tq-cell ${cellClass(name)}${end ? " tq-end" : ""}`, "aria-colindex": index,
+      "data-sort": sort, title: sort ? `Sort by ${label.toLowerCase()}` : null }, h("span", {}, label), sort ? icon("up") : null, edge);
   }
 
   /** Say in the header what the table is sorted by. */
@@ -537,6 +611,7 @@ class Grid {
   apply(patch) {
     const anchored = this.anchorRow();
     this.page.apply(patch);
+    if (patch.rows || patch.cells || patch.ids) this.layOut();
     const head = patch.head ?? {};
     if (head.total !== undefined) this.total = head.total;
     if (head.selected) this.told = head.selected;
@@ -768,6 +843,10 @@ class Grid {
       Escape: () => this.table.select("none"),
       a: () => this.table.select("all"),
     };
+    if (row < 0 && event.altKey && event.shiftKey && event.key.startsWith("Arrow")) {
+      keys.ArrowLeft = () => this.widen(col, -16);
+      keys.ArrowRight = () => this.widen(col, 16);
+    }
     const key = command && event.key.toLowerCase() === "a" ? "a" : event.key;
     if (!keys[key] || (key === "a" && !command) || (key === "Escape" && !this.table.anySelected)) return;
     event.preventDefault();
@@ -801,7 +880,7 @@ class Grid {
   /** @param {number} col */
   sort(col) {
     const name = this.columns[col - 1];
-    if (name && COLUMNS[name].sort) this.table.sortBy(/** @type {string} */ (COLUMNS[name].sort));
+    if (name && columnOf(name).sort) this.table.sortBy(/** @type {string} */ (columnOf(name).sort));
   }
 
   /** @param {string} id */
@@ -912,8 +991,8 @@ class Toolbar {
   /** @param {Table} table */
   constructor(table) {
     this.table = table;
-    this.search = /** @type {HTMLInputElement} */ (h("input", { type: "search", class: "tq-input", placeholder: "Filter by name, code or value",
-      "aria-label": "Filter tasks by name, code or value", spellcheck: "false", autocomplete: "off" }));
+    this.search = /** @type {HTMLInputElement} */ (h("input", { type: "search", class: "tq-input", placeholder: "Filter by name, code or number",
+      "aria-label": "Filter tasks by name, code or number", spellcheck: "false", autocomplete: "off" }));
     /** Whether text has been typed that was not asked for yet. */
     this.typing = false;
     const settled = debounce(() => { if (this.typing) table.ask({}); }, 120);
@@ -989,11 +1068,11 @@ class Toolbar {
 
   /** Sorting without headers, on a narrow screen. */
   sortSelect() {
-    const names = Object.keys(COLUMNS).filter((name) => name !== "code");
+    const names = Object.keys(COLUMNS).filter((name) => COLUMNS[name].sort);
     this.sort = /** @type {HTMLSelectElement} */ (h("select", { class: "tq-input", "aria-label": "Sort by" }));
     for (const name of names) {
       for (const way of ["down", "up"]) {
-        this.sort.append(h("option", { value: `${name} ${way}` }, `Sort: ${COLUMNS[name].label} ${way === "down" ? "↓" : "↑"}`));
+        this.sort.append(h("option", { value: `${COLUMNS[name].sort} ${way}` }, `Sort: ${COLUMNS[name].label} ${way === "down" ? "↓" : "↑"}`));
       }
     }
     this.sort.addEventListener("change", () => {
@@ -1007,6 +1086,8 @@ class Toolbar {
   columnList() {
     const { model, grid } = this.table;
     const auto = model.get("columns").length === 0;
+    const tasks = [...grid.page.tasks.values()];
+    const known = new Set([...tasks.flatMap((task) => task.arguments.map(([name]) => ARGUMENT + name)), ...grid.columns.filter((name) => name.startsWith(ARGUMENT))]);
     const item = (/** @type {string} */ label, /** @type {boolean} */ checked, /** @type {() => void} */ call) => {
       const box = /** @type {HTMLInputElement} */ (h("input", { type: "checkbox", onchange: call }));
       box.checked = checked;
@@ -1015,12 +1096,14 @@ class Toolbar {
     const choose = (/** @type {string} */ name) => {
       const shown = new Set(grid.columns);
       if (!shown.delete(name)) shown.add(name);
-      this.table.setTrait("columns", Object.keys(COLUMNS).filter((column) => shown.has(column)));
+      this.table.setTrait("columns", [...Object.keys(COLUMNS), ...known].filter((column) => shown.has(column)));
     };
     return [
       item("As many as fit", auto, () => this.table.setTrait("columns", auto ? [...grid.columns] : [])),
       h("hr"),
       ...Object.keys(COLUMNS).map((name) => item(COLUMNS[name].label, grid.columns.includes(name), () => choose(name))),
+      known.size ? h("hr") : "",
+      ...[...known].map((name) => item(`Argument ${columnOf(name).label}`, grid.columns.includes(name), () => choose(name))),
     ];
   }
 
@@ -1067,7 +1150,7 @@ class Toolbar {
 
 /** A button that opens a panel below it. */
 class Menu {
-  /** @param {string} label @param {keyof typeof ICONS} picture @param {() => Node[]} fill */
+  /** @param {string} label @param {keyof typeof ICONS} picture @param {() => (Node | string)[]} fill */
   constructor(label, picture, fill) {
     this.fill = fill;
     this.button = h("button", { type: "button", class: "tq-button", "aria-expanded": "false", "aria-label": label, title: label,
@@ -1148,7 +1231,7 @@ class Footer {
   show([count, cancellable, , hidden, finished]) {
     this.chosen.hidden = count === 0;
     setText(this.count, `${amount(count)} selected`);
-    setText(this.hidden, hidden ? `${amount(hidden)} not in this view` : "");
+    setText(this.hidden, hidden ? `${hidden < 0 ? "some may be" : amount(hidden)} not in this view` : "");
     this.hidden.hidden = !hidden;
     this.buttons.cancel.disabled = cancellable === 0;
     this.buttons.retry.disabled = cancellable === count;
@@ -1163,7 +1246,7 @@ class Footer {
     const { grid, selection } = this.table;
     const ids = grid.onScreen();
     const screenful = ids.length > 1 && ids.every((id) => grid.selected.has(id));
-    const inView = selection[0] - selection[3];
+    const inView = selection[3] < 0 ? 0 : selection[0] - selection[3];
     this.offer.hidden = !screenful || grid.total <= ids.length;
     if (this.offer.hidden) return;
     const all = inView >= grid.total;
@@ -1205,7 +1288,8 @@ function consequences(action, [count, cancellable, running, hidden, finished]) {
     action === "retry" && finished ? `${ended === 1 ? "It has" : !afresh ? "They have" : `${amount(finished)} of them ${finished === 1 ? "has" : "have"}`} finished and ${finished === 1 ? "keeps its value: a new task repeats it" : "keep their values: new tasks repeat them"}.` : "",
     others && action === "cancel" ? `${counted(others, "selected task")} ${others === 1 ? "has" : "have"} ended already and ${others === 1 ? "stays" : "stay"} as ${others === 1 ? "it is" : "they are"}.` : "",
     others && action === "retry" ? `${counted(others, "selected task")} ${others === 1 ? "has" : "have"} not ended and ${others === 1 ? "is" : "are"} left alone.` : "",
-    hidden ? `${amount(hidden)} of the selected ${hidden === 1 ? "is" : "are"} not in this view.` : "",
+    hidden < 0 ? "Some of the selected may not be in this view." : "",
+    hidden > 0 ? `${amount(hidden)} of the selected ${hidden === 1 ? "is" : "are"} not in this view.` : "",
   ];
   return said.filter(Boolean).join(" ");
 }
@@ -1333,6 +1417,7 @@ class Table {
     for (const trait of ["state", "message", "away", "height", "label", "chips"]) on(`change:${trait}`, () => this.showTraits());
     on("change:density", () => this.onResize());
     on("change:columns", () => this.onResize());
+    on("change:widths", () => this.grid.layOut());
     this.ends.push(followTheme(this.root, this.model));
     const sizes = new ResizeObserver(() => this.onResize());
     sizes.observe(this.root);
@@ -1561,7 +1646,7 @@ class Table {
     this.narrow = width < NARROW_PX;
     this.root.dataset.size = this.narrow ? "narrow" : width < MEDIUM_PX ? "medium" : "wide";
     this.root.dataset.density = this.model.get("density");
-    const chosen = this.model.get("columns").filter((/** @type {string} */ name) => name in COLUMNS);
+    const chosen = this.model.get("columns").filter((/** @type {string} */ name) => name in COLUMNS || name.startsWith(ARGUMENT));
     const columns = this.narrow ? ["number", "name", "value", "status", "progress", "seconds"] : chosen.length ? chosen : fitting(width - 2);
     this.toolbar.showDensity();
     this.showTraits();

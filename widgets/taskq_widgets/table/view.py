@@ -23,25 +23,29 @@ A patch goes to one view, says which in ``view``, and goes out at most ten times
 from __future__ import annotations
 
 import logging
+import queue
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
 import traitlets
 
+from taskq_kernel.client.feed import Changes
+from taskq_kernel.errors import TaskqError
 from taskq_widgets.assets import stylesheet
 from taskq_widgets.guarded import GuardedWidget
 from taskq_widgets.heartbeat import CellClock, is_fresh
 from taskq_widgets.panels.assets import linked_script
-from taskq_widgets.table.columns import Task
-from taskq_widgets.table.export import as_csv
-from taskq_widgets.table.model import Slots, TableModel
-from taskq_widgets.table.projection import Projection
+from taskq_widgets.table.picking import all_that_match, chosen_for, count_hidden, pick, rows_of
 from taskq_widgets.table.query import Query
 from taskq_widgets.table.screen import Screen
+from taskq_widgets.table.selection import Chosen, Selection
+from taskq_widgets.table.source import WHOLE, Source
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 log = logging.getLogger(__name__)
 
@@ -57,17 +61,19 @@ FORGET_S = 3600.0
 _cells = CellClock()
 _cells.follow_ipython()
 
-ActionHandler = Callable[[str, list[str]], None]
+ActionHandler = Callable[[str, Chosen], None]
 OpenHandler = Callable[[str, str], None]
 
 
 class TableView(GuardedWidget):
-    """A live table of tasks; what it shows is put in from Python.
+    """A live table of the tasks of a source.
+
+    What waits for the source runs on a thread of the table, which lives only while somebody looks.
 
     Parameters
     ----------
-    model
-        The tasks; a new empty set unless given. Several widgets may share one.
+    source
+        The tasks.
     query
         Filter and order to begin with.
     **traits
@@ -75,10 +81,12 @@ class TableView(GuardedWidget):
 
     Attributes
     ----------
-    model : TableModel
-        The tasks. ``upsert`` and ``delete`` on it, from any thread, are all it takes to update.
+    source : Source
+        The tasks.
     columns : list of str
-        Columns to show, in order; empty for as many as fit.
+        Columns to show, in order; empty for as many as fit. ``argument.n`` shows the argument ``n``.
+    widths : dict of str to float
+        Widths of columns in pixels, where they are not to be as wide as fits.
     density : {"comfortable", "compact"}
     theme : {"auto", "light", "dark"}
         ``auto`` follows the page.
@@ -100,6 +108,7 @@ class TableView(GuardedWidget):
     _css = stylesheet("table/table.css")
 
     columns = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    widths = traitlets.Dict(value_trait=traitlets.Float(), key_trait=traitlets.Unicode()).tag(sync=True)
     density = traitlets.Enum(["comfortable", "compact"], "comfortable").tag(sync=True)
     theme = traitlets.Enum(["auto", "light", "dark"], "auto").tag(sync=True)
     state = traitlets.Enum(["loading", "ready", "error"], "loading").tag(sync=True)
@@ -114,11 +123,12 @@ class TableView(GuardedWidget):
         "query": "_on_query", "select": "_on_select", "open_task": "_on_open_task", "action": "_on_action",
     }  # fmt: skip
 
-    def __init__(self, model: TableModel | None = None, query: Query | None = None, **traits: Any) -> None:
-        self.model = TableModel() if model is None else model
+    def __init__(self, source: Source, query: Query | None = None, **traits: Any) -> None:
+        self.source = source
         self._query = query or Query()
         self._screens: dict[str, Screen] = {}
-        self._projections: dict[Query, Projection] = {}
+        self._selection = Selection()
+        self._todo: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._guard = threading.RLock()  # screens and callbacks; held for moments only
         self._wake = threading.Event()
         self._pusher: threading.Thread | None = None
@@ -127,18 +137,18 @@ class TableView(GuardedWidget):
         self._open_handlers: list[OpenHandler] = []
         self._query_handlers: list[Callable[[Query], None]] = []
         self._watch_handlers: list[Callable[[bool], None]] = []
-        self._leave_model = self.model.on_change(self._wake.set)
         super().__init__(**traits)
+        self._leave_source = source.on_changes(self._on_changes)
         self.on_msg(self._on_message)
 
     # ---- for the page that holds the table
 
     def on_action(self, handler: ActionHandler) -> None:
-        """Call ``handler(action, ids)`` when the user acts on the selection.
+        """Call ``handler(action, chosen)`` when the user acts on the selection.
 
-        ``action`` is ``cancel``, ``retry`` or ``delete``, confirmed by the user, with the ids that
-        it applies to, or ``reload`` from the error state, with none. Handlers run on the
-        thread that reads messages: hand long work to another.
+        ``action`` is ``cancel``, ``retry`` or ``delete``, confirmed by the user, with what it applies
+        to, or ``reload`` from the error state, with nothing. Handlers run on the table's thread:
+        hand long work to another.
         """
         self._action_handlers.append(handler)
 
@@ -178,10 +188,26 @@ class TableView(GuardedWidget):
         """Change parts of the query on every screen, such as ``filter(statuses={"FAILED"}, text="")``."""
         self.query = replace(self._query, **changes)
 
-    @property
-    def selection(self) -> list[str]:
-        """The ids of the selected tasks."""
-        return self.model.ids_of(self.model.selected())
+    # ---- what is in hand
+
+    def window(self) -> pd.DataFrame:
+        """Return the rows that the first screen has, as a DataFrame; what a row does not show is not there."""
+        with self._guard:
+            parts = [screen.part.rows for screen in self._screens.values() if screen.part is not None]
+        return self._frame(parts[0] if parts else ())
+
+    def frame(self) -> pd.DataFrame:
+        """Return all tasks that match the query, as a DataFrame, arguments as columns."""
+        return self._frame(self.source.every(self._query, WHOLE))
+
+    def selection(self) -> pd.DataFrame:
+        """Return the selected tasks as a DataFrame."""
+        return self._frame(rows_of(self._selection, self.source, self._query, WHOLE))
+
+    def _frame(self, rows: Any) -> pd.DataFrame:
+        from taskq_widgets.table.frames import frame_of
+
+        return frame_of(rows)
 
     def say(self, text: str, kind: str = "info") -> None:
         """Show a line to the user for a few seconds; ``kind`` is ``info`` or ``error``."""
@@ -191,7 +217,7 @@ class TableView(GuardedWidget):
         """Take the widget off every screen, and stop its thread."""
         if not self._closed:
             self._closed = True
-            self._leave_model()
+            self._leave_source()
             self._wake.set()
         super().close()
 
@@ -257,76 +283,72 @@ class TableView(GuardedWidget):
             self._tell(self._query_handlers, screen.query)
 
     def _on_select(self, content: dict[str, Any]) -> None:
-        if (screen := self._screen(content)) is None:
-            return
-        slots = self.model.slots_of(content.get("ids", ()))
-        order = self._order(screen.query)
-        match content["op"]:
-            case "only":
-                self.model.select_only(slots)
-            case "add" | "remove" as op:
-                self.model.select(slots, op == "add")
-            case "range":
-                pick = self.model.select if content.get("keep") else self.model.select_only
-                pick(_between(order, slots))
-            case "all":
-                self.model.select(order)
-            case "none":
-                self.model.select_only(slots[:0])
-        with self._guard:
-            screen.picked = int(content.get("picked", screen.picked))
-        self._push_soon()
+        if screen := self._screen(content):
+            self._do(lambda: self._select(screen, content))
+
+    def _select(self, screen: Screen, content: dict[str, Any]) -> None:
+        try:
+            if content["op"] == "all":
+                self._selection.choose(*all_that_match(self.source, screen.query))
+            else:
+                pick(self._selection, screen, self.source, content)
+        finally:  # whatever came of it: the browser waits to hear what is selected
+            with self._guard:
+                screen.picked = int(content.get("picked", screen.picked))
 
     def _on_open_task(self, content: dict[str, Any]) -> None:
         self._tell(self._open_handlers, str(content["id"]), str(content.get("part", "task")))
 
     def _on_action(self, content: dict[str, Any]) -> None:
-        action, view, slots = str(content["action"]), str(content["view"]), self.model.selected()
-        if action == "copy":
-            ids = self.model.ids_of(self._in_order(view, slots))
-            self.send({"type": "ids", "view": view, "ids": ids})
-        elif action == "csv":
-            table = as_csv(self.model, self._in_order(view, slots))
-            self.send({"type": "csv", "view": view, "count": len(slots)}, buffers=[table])
-        else:
-            ids = [] if action == "reload" else self._applicable(action, slots)
-            self._tell(self._action_handlers, action, ids)
+        action, view = str(content["action"]), str(content["view"])
+        if action == "reload":
+            self._tell(self._action_handlers, action, Chosen())
+        self._do(lambda: self._act_on(action, view))
 
-    def _applicable(self, action: str, slots: Slots) -> list[str]:
-        """Return the ids that an action applies to: what has not ended can be cancelled, the rest retried."""
-        ids, statuses = self.model.ids_of(slots), self.model.statuses_of(slots)
-        if action == "delete":
-            return ids
-        unended = ("QUEUEING", "RUNNING")
-        return [i for i, status in zip(ids, statuses, strict=True) if (status in unended) == (action == "cancel")]
-
-    def _in_order(self, view: str, slots: Slots) -> Slots:
-        """Return slots as the screen shows them, those that its filter hides at the end."""
+    def _act_on(self, action: str, view: str) -> None:
+        """Do with the selection what the user asked for."""
         with self._guard:
             screen = self._screens.get(view)
-        if screen is None:
-            return slots
-        order = self._order(screen.query)
-        return np.concatenate([order[np.isin(order, slots)], slots[~np.isin(slots, order)]])
+        query = self._query if screen is None else screen.query
+        if action == "copy":
+            ids = [row["id"] for row in rows_of(self._selection, self.source, query, "id")]
+            self.send({"type": "ids", "view": view, "ids": ids})
+        elif action == "csv":
+            from taskq_widgets.table.frames import as_csv
+
+            rows = list(rows_of(self._selection, self.source, query, WHOLE))
+            self.send({"type": "csv", "view": view, "count": len(rows)}, buffers=[as_csv(rows)])
+        elif action == "reload":
+            self._read_again()
+        else:
+            self._tell(self._action_handlers, action, chosen_for(self._selection, self.source, action))
 
     # ---- pushing
 
     def _is_fresh(self, screen: Screen) -> bool:
         return is_fresh(screen.beat, time.monotonic(), _cells)
 
-    def _projection(self, query: Query) -> Projection:
-        """Return the order for a query; screens with the same query share it."""
-        with self._guard:
-            if query not in self._projections:
-                self._projections[query] = Projection(self.model, query)
-            return self._projections[query]
+    def _do(self, call: Callable[[], None]) -> None:
+        """Have something done on the table's thread, in the order of the messages."""
+        self._todo.put(call)
+        self._push_soon()
 
-    def _order(self, query: Query) -> Slots:
-        """Return the slots that match a query, as shown last."""
-        projection = self._projection(query)
-        if projection.revision < 0:
-            projection.refresh()
-        return projection.order
+    def _on_changes(self, changes: Changes) -> None:
+        """Put in what the feed tells, on its thread."""
+        self._selection.update(changes.tasks)
+        self._selection.forget(changes.deleted)
+        with self._guard:
+            for screen in self._screens.values():
+                screen.take(changes)
+        self._wake.set()
+
+    def _read_again(self) -> None:
+        """Read all windows again."""
+        with self._guard:
+            for screen in self._screens.values():
+                screen.not_before = float("-inf")
+                screen.read_again()
+        self._wake.set()
 
     def _push_soon(self) -> None:
         """Wake the thread that pushes, which lives only while somebody looks."""
@@ -345,13 +367,38 @@ class TableView(GuardedWidget):
         """Patch the screens that are looked at until none is."""
         while screens := self._next_screens():
             began = time.monotonic()
-            self._flush(screens)
+            self._guarded(self._work_off)
+            for screen in screens:
+                self._guarded(self._bring, screen)
             took = time.monotonic() - began
-            time.sleep(max(FLUSH_S - took, took))  # never more than half of one core
+            time.sleep(max(FLUSH_S - took, 0.01))
         self._tell_watch()
 
+    def _guarded(self, call: Callable[..., None], *arguments: Any) -> None:
+        """Do something that must not end the thread."""
+        try:
+            call(*arguments)
+        except TaskqError as error:
+            log.info("table: %s", error)
+            self._on_refusal(error)
+        except Exception:
+            log.exception("table: a patch could not be made; the screens are sent afresh")
+            with self._guard:
+                for screen in self._screens.values():
+                    screen.forget()
+            time.sleep(RETRY_S)
+            self._wake.set()
+
+    def _on_refusal(self, error: TaskqError) -> None:
+        """Say what the service does not answer; a connection that is lost is told by the feed."""
+
+    def _work_off(self) -> None:
+        """Do what messages asked for."""
+        while not self._todo.empty():
+            self._todo.get()()
+
     def _next_screens(self) -> list[Screen]:
-        """Wait for a change, then return the screens that are looked at; with none, the thread is over."""
+        """Wait for something to do, then return the screens that are looked at; with none, the thread is over."""
         if self._wake.wait(timeout=self._idle_s()):
             time.sleep(GATHER_S)
         self._wake.clear()
@@ -362,47 +409,38 @@ class TableView(GuardedWidget):
         return screens
 
     def _idle_s(self) -> float:
-        """Return how long to wait for a change: briefly where a filter moves on with the time."""
+        """Return how long to wait for something to do: until a window is to be read again."""
         with self._guard:
-            return 1.0 if any(screen.query.within_s for screen in self._screens.values()) else 5.0
+            nexts = [screen.next_read() for screen in self._screens.values() if self._is_fresh(screen)]
+        return min(max(0.0, min(nexts, default=5.0) - time.monotonic()), 5.0)
 
     def _fresh_screens(self) -> list[Screen]:
         """Return the screens that are looked at, and forget those not heard of for long."""
         now = time.monotonic()
         self._screens = {view: screen for view, screen in self._screens.items() if now - screen.beat < FORGET_S}
-        wanted = {screen.query for screen in self._screens.values()}
-        self._projections = {query: kept for query, kept in self._projections.items() if query in wanted}
         return [screen for screen in self._screens.values() if self._is_fresh(screen)]
 
-    def _flush(self, screens: list[Screen]) -> None:
-        for screen in screens:
-            try:
-                projection = self._projection(screen.query)
-                projection.refresh()
-                patch = screen.patch(self.model, projection)
-                if patch is not None:
-                    self.send({"type": "patch", "view": screen.view, **patch})
-            except Exception:
-                log.exception("table: a patch could not be made; the screen is sent afresh")
-                screen.forget()
-                self._wake.set()
-                time.sleep(RETRY_S)
+    def _bring(self, screen: Screen) -> None:
+        """Read what a screen lacks, and send it what its browser lacks."""
+        read, began = False, time.monotonic()
+        if screen.next_read() <= time.monotonic():
+            for _ in screen.read(self.source):
+                self._send_patch(screen)
+            read = True
+            if self.state == "loading":
+                self.state = "ready"
+        count_hidden(screen, self._selection, self.source, anew=read)
+        if read:
+            screen.took = time.monotonic() - began
+        self._send_patch(screen)
+
+    def _send_patch(self, screen: Screen) -> None:
+        with screen.lock:
+            patch = screen.patch(self._selection)
+        if patch is not None:
+            self.send({"type": "patch", "view": screen.view, **patch})
 
     def _tell_watch(self) -> None:
         watched = self.watched
         for handler in list(self._watch_handlers):
             handler(watched)
-
-    # ---- shortcuts to the model
-
-    def upsert(self, tasks: Iterable[Task]) -> None:
-        """Add tasks or bring them up to date, and show the table as ready."""
-        self.model.upsert(tasks)
-        if self.state == "loading":
-            self.state = "ready"
-
-
-def _between(order: Slots, ends: Slots) -> Slots:
-    """Return the slots from one end to the other in an order, both included."""
-    places = np.flatnonzero(np.isin(order, ends))
-    return order[places.min() : places.max() + 1] if len(places) else ends[:0]

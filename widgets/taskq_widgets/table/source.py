@@ -1,0 +1,145 @@
+"""Where a table has its tasks from: the service, a window at a time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+from taskq_kernel.client import operations
+from taskq_widgets.table.query import Query
+from taskq_widgets.table.values import STATUSES, Row
+
+if TYPE_CHECKING:
+    from taskq_kernel.client.feed import Changes
+    from taskq_widgets.live import LiveTasks
+
+#: What the service is asked for when it is asked for a row.
+ROW = (
+    "id number name code arguments queue priority maxAttempts owner batch createdAt status attempt version progress "
+    "progressMessage valueType valueText error { name message } worker seconds startedAt finishedAt"
+)
+#: What it is asked for when the whole of a task is wanted.
+WHOLE = operations.TASK
+#: The most tasks that the service skips, from either end.
+MAX_OFFSET = 1_000_000
+
+Listener = Callable[["Changes"], None]
+
+
+@dataclass(frozen=True)
+class Figures:
+    """How many tasks there are.
+
+    Attributes
+    ----------
+    total
+        Those that match.
+    all
+        Those there would be without a filter.
+    counts
+        Those of each status that match but for their status.
+    """
+
+    total: int = 0
+    all: int = 0
+    counts: Mapping[str, int] = None  # type: ignore[assignment]  # set below, a dict cannot be a default
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "counts", dict.fromkeys(STATUSES, 0) | dict(self.counts or {}))
+
+
+class Source(Protocol):
+    """Tasks that can be filtered, ordered and counted, and that tell when they change.
+
+    What asks may wait for the service, and raises a `TaskqError` where that cannot be reached.
+    """
+
+    def rows(self, query: Query, first: int, count: int, total: int | None) -> Sequence[Row]:
+        """Return ``count`` rows from ``first`` on; ``total`` is how many match, where that is known."""
+
+    def figures(self, query: Query) -> Figures:
+        """Return how many tasks there are."""
+
+    def every(self, query: Query, fields: str) -> Iterator[Row]:
+        """Return every task that matches, in order."""
+
+    def these(self, ids: Sequence[str], query: Query, fields: str) -> Iterator[Row]:
+        """Return the tasks with these ids, in the order of a query, whatever its filter says."""
+
+    def among(self, ids: Sequence[str], query: Query) -> int:
+        """Return how many of these ids match."""
+
+    def newest(self) -> str | None:
+        """Return when the newest task was created."""
+
+    def on_changes(self, listener: Listener) -> Callable[[], None]:
+        """Call ``listener`` with what changes, on any thread; return what ends that."""
+
+
+class ServiceTasks:
+    """The tasks of a service.
+
+    Parameters
+    ----------
+    live
+        The connection.
+    fixed
+        A filter that always holds, with GraphQL's names: ``batch`` and ``owner``.
+    """
+
+    def __init__(self, live: LiveTasks, fixed: Mapping[str, str]) -> None:
+        self._live = live
+        self._fixed = dict(fixed)
+
+    def filter(self, query: Query) -> dict[str, Any]:
+        """Return all conditions as GraphQL's ``TaskFilter``."""
+        return query.to_filter(time.time()) | self._fixed
+
+    def rows(self, query: Query, first: int, count: int, total: int | None) -> Sequence[Row]:
+        """Return rows of the window, counted from the nearer end of the list."""
+        window: dict[str, int] = {"first": count, "offset": min(first, MAX_OFFSET)}
+        if total is not None and first > total - first - count:
+            behind = max(0, total - first - count)
+            window = {"last": min(count, total - first), "offset": min(behind, MAX_OFFSET)}
+        return operations.window(self._live.transport, self.filter(query), ROW, query.to_order(), **window)
+
+    def figures(self, query: Query) -> Figures:
+        """Ask for all of them at once."""
+        total, counts, everything = operations.counts(self._live.transport, self.filter(query), self._fixed)
+        return Figures(total, everything, counts)
+
+    def every(self, query: Query, fields: str) -> Iterator[Row]:
+        """Read page by page."""
+        return operations.pages(self._live.transport, self.filter(query), fields, order=query.to_order())
+
+    def these(self, ids: Sequence[str], query: Query, fields: str) -> Iterator[Row]:
+        """Read a thousand at a time."""
+        for chunk in operations.chunks(ids, operations.ID_CHUNK):
+            yield from operations.pages(
+                self._live.transport, {"ids": list(chunk)}, fields, order=query.to_order()
+            )
+
+    def among(self, ids: Sequence[str], query: Query) -> int:
+        """Count a thousand at a time."""
+        chunks = operations.chunks(ids, operations.ID_CHUNK)
+        asked = (self.filter(query) | {"ids": list(chunk)} for chunk in chunks)
+        return sum(operations.counts(self._live.transport, one, {})[0] for one in asked)
+
+    def newest(self) -> str | None:
+        """Ask for the one with the highest number."""
+        newest = [("NUMBER", "DESC")]
+        found = operations.window(self._live.transport, self._fixed, "createdAt", newest, first=1, offset=0)
+        return found[0]["createdAt"] if found else None
+
+    def on_changes(self, listener: Listener) -> Callable[[], None]:
+        """Listen to the feed, leaving out tasks that are none of these."""
+        return self._live.on_changes(lambda changes: self._tell(listener, changes))
+
+    def _tell(self, listener: Listener, changes: Changes) -> None:
+        if self._fixed:
+            mine = [task for task in changes.tasks if self._fixed.items() <= task.items()]
+            changes = replace(changes, tasks=mine)
+        if changes.tasks or changes.deleted or changes.anew:
+            listener(changes)
