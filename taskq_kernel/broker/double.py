@@ -80,6 +80,10 @@ class MemoryRabbit:
         """What waits in a queue, without anything else of the messages."""
         return [message.body for message in self.messages(queue)]
 
+    def unsettled(self, queue: str) -> int:
+        """How many messages of a queue wait, or are delivered and not acknowledged."""
+        return len(self.messages(queue)) + sum(one.unacknowledged(queue) for one in self._connections)
+
     # -- what a test does ----------------------------------------------------------------
 
     def drop_connections(self) -> None:
@@ -233,6 +237,9 @@ class _Connection:
 
         self.ask(open_one)
 
+    def unacknowledged(self, queue: str) -> int:
+        return sum(channel.unacknowledged(self.rabbit.queue(queue)) for channel in self._channels)
+
     def close(self) -> None:
         self._loop.call_soon(self.lose, "this side has closed it")
 
@@ -370,6 +377,9 @@ class _Channel:
 
     def basic_nack(self, delivery_tag: int, requeue: bool) -> None:
         self._ask(lambda: self._settle(delivery_tag, requeue=requeue))
+
+    def unacknowledged(self, queue: _Queue) -> int:
+        return sum(subscription.queue is queue for subscription, _ in self._unacknowledged.values())
 
     def _settle(self, tag: int, *, requeue: bool) -> None:
         if tag not in self._unacknowledged:

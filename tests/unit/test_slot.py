@@ -136,8 +136,11 @@ def test_a_time_limit_and_a_word_from_outside_end_a_task(play: Play) -> None:
 
 def test_a_process_that_dies_between_two_tasks_is_replaced(play: Play) -> None:
     async def scene(bench: Bench) -> None:
-        assert bench.slot.pid is not None
-        os.kill(bench.slot.pid, signal.SIGKILL)
+        pid = bench.slot.pid
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        while bench.slot.pid in (pid, None):
+            await asyncio.sleep(0.005)
         await bench.check()
 
     play(scene)
