@@ -184,7 +184,9 @@ def test_what_was_in_hand_when_the_broker_was_lost_is_claimed_once() -> None:
     async def scene(lab: Lab) -> None:
         await lab.submit(1)
         await until(lambda: lab.held == [1], "it is claimed")
-        lab.rabbit.drop_connections()
+        lab.rabbit.go_away()
+        await until(lambda: not lab.broker.connected, "it knows")
+        lab.rabbit.come_back()
         await lab.broker.wait_connected(10)
         await lab.submit(2)
         await until(lambda: lab.held == [1, 2], "the next is claimed on the next connection")
