@@ -87,8 +87,11 @@ class Daemon:
         process, identity = self._process, self._identity()
         if process is None or identity is None or process.pid != identity.pid:
             return "nobody knows how"
-        code = process.poll()
-        if code is None or code >= 0:
+        try:
+            code = process.wait(1)  # another thread may just be collecting it
+        except subprocess.TimeoutExpired:
+            return "nobody knows how"
+        if code >= 0:
             return f"exit status {code}"
         return f"killed by {signal.Signals(-code).name}"
 
