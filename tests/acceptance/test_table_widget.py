@@ -312,7 +312,7 @@ def test_a_column_with_nothing_to_show_gives_its_room_to_the_names(table: Table)
     before = width(table, "Name")
     table.kernel("view.model.replace([task(n, status='QUEUEING', worker=None, value=None, valueText=None,"
                  " arguments={}, version=10**6 + n) for n in range(1, 501)])")  # fmt: skip
-    table.eventually(lambda: width(table, "Name") > before + 40, True)
+    table.eventually(lambda: width(table, "Name") > before + 20, True)
 
 
 # ---- selected and acted on

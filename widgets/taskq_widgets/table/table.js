@@ -318,7 +318,7 @@ const COLUMNS = {
   number: { label: "Number", sort: "number", width: 88, grow: 0, end: true,
     show: (cell, task) => setText(cell, String(task.number)) },
   name: { label: "Name", sort: "name", width: 150, grow: 2.2, make: makeButton("task"), show: showName },
-  code: { label: "Code", width: 110, grow: 2, empty: (task) => !task.code, make: makeButton("code"),
+  code: { label: "Code", width: 110, grow: 1.2, empty: (task) => !task.code, make: makeButton("code"),
     show: (cell, task) => showButton(cell, task.code, `Code of task ${task.number}: ${task.code}`) },
   arguments: { label: "Arguments", width: 110, grow: 1.2, empty: (task) => !task.arguments.length,
     show: (cell, task) => showText(cell, task.arguments.map(([name, text]) => `${name}=${text}`).join(", ")) },
