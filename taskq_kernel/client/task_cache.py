@@ -147,7 +147,7 @@ class TaskCache:
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Asking for tasks, and taking them over with `hold` or `still_there`, happens inside this.
+        """Asking for tasks, and taking them over with `hold`, happens inside this.
 
         The feed may tell of a task before the answer with it is here, and nobody would
         listen then; so what it tells meanwhile is remembered.
@@ -175,10 +175,6 @@ class TaskCache:
             wake = self._waking([entry])
         wake()
         return entry
-
-    def still_there(self, rows: Iterable[Row]) -> list[Row]:
-        """Those of the rows just read whose tasks were not deleted meanwhile; take them over with `lock` held."""
-        return [row for row in rows if self._told.get(row["id"], row) is not None]
 
     def put(self, rows: Iterable[Row]) -> None:
         """Bring the entries that somebody holds up to date."""
