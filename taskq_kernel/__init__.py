@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from taskq_kernel.client.batch import Batch as Batch
     from taskq_kernel.client.client import Client as Client
-    from taskq_kernel.client.connection import connect as connect
+    from taskq_kernel.client.connecting import connect as connect
     from taskq_kernel.client.task import Task as Task
     from taskq_kernel.domain import TaskStatus as TaskStatus
     from taskq_kernel.errors import BrokerUnreachable as BrokerUnreachable
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 #: Where each public name is defined, by theme.
 _HOMES = {
     # connecting
-    "connect": "client.connection",
+    "connect": "client.connecting",
     "Client": "client.client",
     # tasks and their values
     "Task": "client.task",

@@ -71,7 +71,7 @@ def julia(line: str, cell: str | None = None) -> Any:
         With ``--wait``, if the task has no value.
     """
     # late: loading the extension connects to nothing
-    from taskq_kernel.client.connection import default_client
+    from taskq_kernel.client.connecting import default_client
     from taskq_kernel.client.options import parse_arguments
 
     try:

@@ -89,7 +89,10 @@ class Parameter:
         InvalidParameter
             If it is none that this parameter takes; the message is a sentence for people.
         """
-        value = _READERS[self.kind](self, text)
+        readers: dict[str, Callable[[str], Value]] = {
+            "whole": self._whole, "number": self._real, "truth": self._truth, "text": self._text,
+        }  # fmt: skip
+        value = readers[self.kind](text)
         self._check(value, text)
         return value
 
@@ -137,11 +140,6 @@ class Parameter:
 
     def _text(self, text: str) -> str:
         return text
-
-
-_READERS: dict[str, Callable[[Parameter, str], Value]] = {
-    "whole": Parameter._whole, "number": Parameter._real, "truth": Parameter._truth, "text": Parameter._text,
-}  # fmt: skip
 
 
 # -- numbers as people write them ----------------------------------------------------------

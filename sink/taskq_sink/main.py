@@ -7,11 +7,11 @@ import asyncio
 from taskq_kernel import logs
 from taskq_kernel.broker.client import Broker
 from taskq_kernel.broker.names import Names
-from taskq_kernel.client.transport import GraphQLTransport
 from taskq_kernel.errors import SettingsError
 from taskq_kernel.settings import Settings, read_broker_url, read_token
 from taskq_kernel.signals import stop_signals
 from taskq_kernel.store.database import sqlite_url
+from taskq_kernel.transport.graphql import GraphQLTransport
 from taskq_sink.database import ResultsDatabase
 from taskq_sink.sink import Sink
 

@@ -17,9 +17,9 @@ from sqlalchemy.exc import DataError, SQLAlchemyError
 
 from taskq_kernel.broker.client import Broker
 from taskq_kernel.broker.delivery import Delivery
-from taskq_kernel.client.transport import GraphQLTransport
 from taskq_kernel.errors import BrokerUnreachable, MessageError
 from taskq_kernel.messages import OutcomeMessage, decode, named_outcome
+from taskq_kernel.transport.graphql import GraphQLTransport
 from taskq_sink.database import ResultsDatabase
 from taskq_sink.simpler import failed
 from taskq_sink.tell import Teller, first_line

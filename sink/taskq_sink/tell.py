@@ -18,10 +18,10 @@ from typing import Any
 import msgspec
 from sqlalchemy.exc import SQLAlchemyError
 
-from taskq_kernel.client.transport import GraphQLTransport
 from taskq_kernel.domain import Verdict
 from taskq_kernel.errors import ServiceError, ServiceUnreachable
 from taskq_kernel.messages import OutcomeMessage
+from taskq_kernel.transport.graphql import GraphQLTransport
 from taskq_sink.database import Key, ResultsDatabase
 from taskq_sink.simpler import simpler
 

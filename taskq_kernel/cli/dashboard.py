@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from taskq_kernel.client.connection import connect
+from taskq_kernel.client.connecting import connect
 from taskq_kernel.errors import SetupError
 
 

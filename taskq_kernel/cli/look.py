@@ -17,9 +17,9 @@ from taskq_kernel.client.connection import existing
 from taskq_kernel.client.display import seconds_text, size_text
 from taskq_kernel.client.operations import logs as read_logs
 from taskq_kernel.client.options import priority_name
-from taskq_kernel.client.transport import GraphQLTransport
 from taskq_kernel.errors import ServiceUnreachable
 from taskq_kernel.printable import ColouredLog, one_line, printable
+from taskq_kernel.transport.graphql import GraphQLTransport
 from taskq_kernel.value_text import written
 
 #: How often a followed log is read: workers bring what tasks print once a second.

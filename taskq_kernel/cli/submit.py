@@ -16,11 +16,13 @@ import click
 from taskq_kernel.cli import DONE, FAILED, INTERRUPTED, output
 from taskq_kernel.cli.options import as_json_option, examples, ids_argument, size
 from taskq_kernel.client import operations
-from taskq_kernel.client.client import Client
+from taskq_kernel.client.client import client_at
 from taskq_kernel.client.connection import existing
 from taskq_kernel.client.display import task_line
 from taskq_kernel.client.options import PRIORITY_NAMES, parse_arguments, task_input
+from taskq_kernel.client.session import Session
 from taskq_kernel.client.task import Task
+from taskq_kernel.client.task_cache import Entry
 from taskq_kernel.errors import (
     InvalidTask,
     ServiceUnreachable,
@@ -94,35 +96,37 @@ def _read(file: Path) -> str:
 
 
 def _submit_and_wait(address: Any, given: dict[str, Any], as_json: bool) -> int:
-    client = address.client()
-    task = client._create([given])[0]
+    client = client_at(address)
+    task = client.create([given])[0]
     for _ in ended(client, [task], None):
         pass
     code = _tell_end(task)
-    if as_json and not task._deleted:
-        output.json_document(operations.get(client._transport, task.id, operations.ALL))
+    if as_json and not task.entry.deleted:
+        output.json_document(operations.get(client.transport, task.id, operations.ALL))
     elif code == DONE:
         output.write(_value_json(client, task) + b"\n")
     return code
 
 
-def _value_json(client: Client, task: Task) -> bytes:
+def _value_json(client: Session, task: Task) -> bytes:
     """The value as the service has it, undecoded."""
-    task._get("valueKind")
-    if task._data.get("valueRef"):
-        return printable_json(client._transport.get_blob(task._data["valueRef"]))
-    return output.as_json(task._data.get("value"))
+    ref = task.field("valueRef")
+    return printable_json(client.transport.get_blob(ref)) if ref else output.as_json(task.field("value"))
 
 
 def _tell_end(task: Task) -> int:
     """Say on standard error why a task has no value, if it has none; the exit code."""
-    if task._data["status"] == "FINISHED" and not task._deleted:
+    if _finished(task.entry):
         return DONE
     try:
-        task._outcome()
+        task.outcome()
     except (TaskFailed, TaskCancelled, TaskDeleted) as error:
         output.note(f"taskq: {error}")
     return FAILED
+
+
+def _finished(entry: Entry) -> bool:
+    return entry.row["status"] == "FINISHED" and not entry.deleted
 
 
 @click.command(
@@ -139,21 +143,21 @@ def wait(ids: Sequence[str], timeout: float | None, as_json: bool) -> int:
 
     Exit code 0 if all are FINISHED, 1 if one is not, or not within --timeout.
     """
-    client = existing().client()
+    client = client_at(existing())
     tasks = list({task.id: task for task in map(client.task, ids)}.values())
-    done = sorted((task for task in tasks if task._is_done), key=lambda task: task._data["finishedAt"] or "")
+    done = sorted((task for task in tasks if task.entry.done), key=lambda task: task.entry.row["finishedAt"] or "")
     codes = []
     for task in chain(done, ended(client, [task for task in tasks if task not in done], timeout)):
         if not as_json:
-            output.line(task_line(task._data | {"deleted": task._deleted}))
-        codes.append(DONE if task._data["status"] == "FINISHED" and not task._deleted else FAILED)
+            output.line(task_line(task.entry.shown))
+        codes.append(DONE if _finished(task.entry) else FAILED)
     if as_json:
-        client._known.refresh(tasks)
-        output.json_document([task._data for task in tasks if not task._deleted])
+        client.cache.refresh(task.entry for task in tasks)
+        output.json_document([task.entry.row for task in tasks if not task.entry.deleted])
     return max(codes)
 
 
-def ended(client: Client, tasks: Sequence[Task], timeout_s: float | None) -> Iterator[Task]:
+def ended(client: Session, tasks: Sequence[Task], timeout_s: float | None) -> Iterator[Task]:
     """Tasks as they end; the way a command waits.
 
     Raises
@@ -165,24 +169,24 @@ def ended(client: Client, tasks: Sequence[Task], timeout_s: float | None) -> Ite
     click.exceptions.Exit
         On Ctrl-C, once it is said that the tasks go on.
     """
-    waker: queue.SimpleQueue[Task] = queue.SimpleQueue()
+    woken: queue.SimpleQueue[Entry] = queue.SimpleQueue()
     doubt = _Doubt(client)
     left = {task.id: task for task in tasks}
     deadline = None if timeout_s is None else time.monotonic() + timeout_s
     if not left:
         return
     try:
-        stop = client._known.wait_for(tasks, waker.put)
+        stop = client.cache.wait_for([task.entry for task in left.values()], woken.put)
         try:
             while left:
                 tick = _TICK_S if deadline is None else min(_TICK_S, max(0.0, deadline - time.monotonic()))
                 try:
-                    task = waker.get(timeout=tick)
+                    task = left[woken.get(timeout=tick).id]
                 except queue.Empty:
                     _check(client, left.values(), deadline, timeout_s)
                     doubt.say(left.values())
                     continue
-                task._check_followed()
+                task.check_followed()
                 del left[task.id]
                 yield task
         finally:
@@ -192,7 +196,7 @@ def ended(client: Client, tasks: Sequence[Task], timeout_s: float | None) -> Ite
         raise click.exceptions.Exit(INTERRUPTED) from None
 
 
-def _check(client: Client, left: Any, deadline: float | None, timeout_s: float | None) -> None:
+def _check(client: Session, left: Any, deadline: float | None, timeout_s: float | None) -> None:
     """Give up where that is due."""
     if deadline is not None and time.monotonic() >= deadline:
         raise TaskTimeout(f"not done after {timeout_s:g} s: {_go_on(left)}")
@@ -204,7 +208,7 @@ def _check(client: Client, left: Any, deadline: float | None, timeout_s: float |
 class _Doubt:
     """Says on standard error, once, what keeps the first of the tasks from starting."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Session) -> None:
         self._client = client
         self._next = time.monotonic() + _DOUBT_S
         self._said: str | None = None
@@ -214,7 +218,7 @@ class _Doubt:
         if time.monotonic() < self._next:
             return
         self._next = time.monotonic() + _DOUBT_S
-        why = self._client._waits_for(left)
+        why = self._client.waits_for(task.entry for task in left)
         if why is not None and why != self._said:
             output.note(f"taskq: still waiting: {why}")
         self._said = why

@@ -15,8 +15,8 @@ from taskq_kernel.cli.options import as_json_option, examples
 from taskq_kernel.cli.times import local_time
 from taskq_kernel.client import operations
 from taskq_kernel.client.connection import existing
-from taskq_kernel.client.transport import GraphQLTransport
 from taskq_kernel.domain import Role
+from taskq_kernel.transport.graphql import GraphQLTransport
 
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import queue
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,7 +16,8 @@ from taskq_kernel.domain import TaskStatus
 if TYPE_CHECKING:
     import pandas as pd
 
-    from taskq_kernel.client.client import Client
+    from taskq_kernel.client.session import Session
+    from taskq_kernel.client.task_cache import Entry
 
 
 class Batch(Sequence[Task], Awaited[list[Any]]):
@@ -32,7 +32,7 @@ class Batch(Sequence[Task], Awaited[list[Any]]):
         The UUID that its tasks were submitted with, for ``q.frame(batch=...)``.
     """
 
-    def __init__(self, client: Client, tasks: Iterable[Task], batch_id: str | None = None) -> None:
+    def __init__(self, client: Session, tasks: Iterable[Task], batch_id: str | None = None) -> None:
         self._client = client
         self._tasks = list(tasks)
         self.id = batch_id
@@ -74,30 +74,32 @@ class Batch(Sequence[Task], Awaited[list[Any]]):
         from taskq_kernel.client.progress import ProgressBar
 
         deadline = None if timeout is None else time.monotonic() + timeout
-        ended: queue.SimpleQueue[Task] = queue.SimpleQueue()
+        ended: queue.SimpleQueue[Entry] = queue.SimpleQueue()
         bar = ProgressBar(len(self._tasks)) if progress else None
-        stop = self._client._known.wait_for(self._unique(), ended.put)
+        tasks = {task.id: task for task in self._tasks}
+        stop = self._client.cache.wait_for(self._entries(), ended.put)
         try:
-            for count in range(1, len(self._unique()) + 1):
-                task = self._next(ended, deadline, timeout, len(self._tasks) - count + 1)
-                task._check_followed()
+            for count in range(1, len(tasks) + 1):
+                task = tasks[self._next(ended, deadline, timeout, len(self._tasks) - count + 1).id]
+                task.check_followed()
                 if bar is not None:
-                    bar.advance(task._data["status"])
+                    bar.advance(task.entry.row["status"])
                 yield task
         finally:
             stop()
             if bar is not None:
                 bar.close()
 
-    def _next(self, ended: queue.SimpleQueue[Task], deadline: float | None, timeout: float | None, left: int) -> Task:
+    def _next(self, ended: queue.SimpleQueue[Entry], deadline: float | None, timeout: float | None, left: int) -> Entry:
         try:
             return ended.get(timeout=None if deadline is None else max(0.0, deadline - time.monotonic()))
         except queue.Empty:
             said = f"{left} of {len(self._tasks)} tasks are not done"
-            raise self._client._timeout(said, timeout or 0.0, self._tasks) from None
+            raise self._client.timed_out(said, timeout or 0.0, self._entries()) from None
 
-    def _unique(self) -> list[Task]:
-        return list({task.id: task for task in self._tasks}.values())
+    def _entries(self) -> list[Entry]:
+        """The tasks' entries, each once."""
+        return list({task.id: task.entry for task in self._tasks}.values())
 
     def wait(self, timeout: float | None = None, *, progress: bool = True) -> Batch:
         """Wait until all are done, whichever way they end. The parameters are `as_completed`'s."""
@@ -121,64 +123,50 @@ class Batch(Sequence[Task], Awaited[list[Any]]):
     async def _result(self) -> list[Any]:
         import asyncio
 
-        loop = asyncio.get_running_loop()
-        all_woken = asyncio.Event()
-        left = {task.id for task in self._tasks}
-        lock = threading.Lock()
-
-        def wake(task: Task) -> None:
-            with lock:
-                left.discard(task.id)
-                last = not left
-            if last and not loop.is_closed():
-                loop.call_soon_threadsafe(all_woken.set)
-
-        stop = await asyncio.to_thread(self._client._known.wait_for, self._unique(), wake)
-        try:
-            if self._tasks:
-                await all_woken.wait()
-        finally:
-            stop()
+        await self._client.ended(self._entries())
         return await asyncio.to_thread(self._outcomes)
 
     def _outcomes(self) -> list[Any]:
         for task in self._tasks:
-            task._check_followed()
-        return [task._outcome() for task in self._tasks]
+            task.check_followed()
+        return [task.outcome() for task in self._tasks]
 
     # -- acting and looking --------------------------------------------------------------
 
     def cancel(self) -> int:
         """Cancel those that are not done; how many that were."""
-        return self._client._change("cancel", self._tasks)
+        return self._change("cancel")
 
     def retry(self) -> int:
         """Run those again that are done; how many that were.
 
         As `Client.retry`: a new task repeats what finished, and is not in this batch.
         """
-        return self._client._change("retry", self._tasks)
+        return self._change("retry")
 
     def delete(self) -> int:
         """Delete them all; how many there were."""
-        return self._client._change("delete", self._tasks)
+        return self._change("delete")
+
+    def _change(self, verb: str) -> int:
+        return self._client.change(verb, [entry.id for entry in self._entries()])[1]
 
     def counts(self) -> dict[TaskStatus, int]:
         """How many tasks have each status."""
         self._freshen()
-        found = Counter(task._data["status"] for task in self._tasks)
+        found = Counter(task.entry.row["status"] for task in self._tasks)
         return {status: found[status] for status in TaskStatus}
 
     def frame(self, *, values: bool = True) -> pd.DataFrame:
         """The tasks as a DataFrame, as `Client.frame`."""
         from taskq_kernel.client.frame import make_frame
 
-        self._client._known.refresh(self._unique())
-        rows = [task._data for task in self._tasks if not task._deleted]
+        self._client.cache.refresh(self._entries())
+        rows = [task.entry.row for task in self._tasks if not task.entry.deleted]
         return make_frame(rows, values=values)
 
     def _freshen(self) -> None:
-        self._client._known.freshen(*self._unique())
+        self._client.cache.freshen(self._entries())
 
     # -- showing -------------------------------------------------------------------------
 
@@ -186,7 +174,7 @@ class Batch(Sequence[Task], Awaited[list[Any]]):
         return Batch, (self._client, self._tasks, self.id)
 
     def __repr__(self) -> str:
-        counts = Counter(str(task._data["status"]) for task in self._tasks)
+        counts = Counter(str(task.entry.row["status"]) for task in self._tasks)
         shown = ", ".join(f"{count} {status}" for status, count in counts.items()) or "no tasks"
         return f"<Batch of {len(self._tasks)}: {shown}>"
 
@@ -196,8 +184,7 @@ class Batch(Sequence[Task], Awaited[list[Any]]):
 
         with suppress(TaskqError):
             self._freshen()
-        rows = [task._data | {"deleted": task._deleted} for task in self._tasks]
-        return {"text/plain": repr(self), "text/html": batch_table(rows)}
+        return {"text/plain": repr(self), "text/html": batch_table([task.entry.shown for task in self._tasks])}
 
     def _repr_html_(self) -> str:
         return self._repr_mimebundle_()["text/html"]

@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from taskq_kernel.client import operations
 from taskq_kernel.client.batch import Batch
+from taskq_kernel.client.connection import Address
 from taskq_kernel.client.feed import Feed
 from taskq_kernel.client.fleet import Statistics, WorkerInfo, statistics_of, worker_info
-from taskq_kernel.client.known import KnownTasks
 from taskq_kernel.client.options import task_input
 from taskq_kernel.client.pickling import client_of, keep_in_mind
-from taskq_kernel.client.task import Task, ids_of, new_task_data
-from taskq_kernel.client.transport import GraphQLTransport
+from taskq_kernel.client.session import Session
+from taskq_kernel.client.task import Task, ids_of, new_task_data, read_task, task_from
 from taskq_kernel.client.unfinished import said_of_unfinished
-from taskq_kernel.domain import TaskStatus
-from taskq_kernel.errors import InvalidTask, TaskqError, TaskTimeout
+from taskq_kernel.errors import InvalidTask
+from taskq_kernel.transport.graphql import GraphQLTransport
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-class Client:
+class Client(Session):
     """A connection to a taskq service; `taskq_kernel.connect` makes one.
 
     It may be used from several threads. It is a context manager: leaving it closes the
@@ -47,29 +45,15 @@ class Client:
     def __init__(
         self, url: str, token: str | None, *, timeout_s: float = 30.0, ca_file: Path | None = None
     ) -> None:
-        self._transport = GraphQLTransport(url, token, timeout_s, ca_file=ca_file)
-        self.feed = Feed(self._transport.url, self._transport.authorization, self._transport.tls)
-        self._known = KnownTasks(self._transport, self.feed)
-        self._closed = False
+        transport = GraphQLTransport(url, token, timeout_s, ca_file=ca_file)
+        super().__init__(transport, Feed(transport.url, transport.authorization, transport.tls))
         keep_in_mind(self)
-        # The feed's thread does not hold the client: one that nobody uses ends its feed.
-        weakref.finalize(self, self.feed.close).atexit = False
-
-    @property
-    def url(self) -> str:
-        """The service's GraphQL URL."""
-        return self._transport.url
-
-    @property
-    def closed(self) -> bool:
-        """Whether it was closed."""
-        return self._closed
 
     def __repr__(self) -> str:
         return f"<taskq client of {self.url}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return client_of, (self.url,)  # by address: the token does not travel
+        return client_of, (self.url, client_at)  # by address: the token does not travel
 
     def __enter__(self) -> Client:
         return self
@@ -78,13 +62,6 @@ class Client:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def close(self) -> None:
-        """Close the connection. The tasks go on."""
-        self._closed = True
-        self.feed.close()
-        self._known.close()
-        self._transport.close()
 
     # -- submitting ----------------------------------------------------------------------
 
@@ -141,7 +118,7 @@ class Client:
             memory_limit=memory_limit,
             max_attempts=max_attempts,
         )
-        return self._create([given])[0]
+        return self.create([given])[0]
 
     def submit_many(self, tasks: Iterable[str | Mapping[str, Any]], **common: Any) -> Batch:
         """Submit many tasks in one request.
@@ -167,18 +144,20 @@ class Client:
         """
         batch_id = operations.new_id()
         inputs = [task_input(**(common | _as_options(one))) | {"batch": batch_id} for one in tasks]
-        return Batch(self, self._create(inputs), batch_id)
+        return Batch(self, self.create(inputs), batch_id)
 
-    def _create(self, inputs: Sequence[dict[str, Any]]) -> list[Task]:
+    def create(self, inputs: Sequence[dict[str, Any]]) -> list[Task]:
+        """Submit tasks as `taskq_kernel.client.options.task_input` makes them; errors are those of `submit_many`."""
         # The feed starts first, so that it need not be asked what happened meanwhile.
         self.feed.start()
         made: list[Task] = []
         for chunk in operations.chunks(inputs, operations.CREATE_CHUNK):
             given = [one | {"id": operations.new_id()} for one in chunk]
             try:
-                with self._known.reading():
-                    created = operations.create(self._transport, given, _CREATED)
-                    made += [self._task(new_task_data(one, answer)) for one, answer in zip(given, created, strict=True)]
+                with self.cache.reading():
+                    created = operations.create(self.transport, given, _CREATED)
+                    rows = [new_task_data(one, answer) for one, answer in zip(given, created, strict=True)]
+                    made += [task_from(self, row) for row in rows]
             except BaseException as error:  # Ctrl-C above all: what was submitted goes on
                 for note in said_of_unfinished(error, given, len(made), len(inputs)):
                     error.add_note(note)
@@ -197,8 +176,7 @@ class Client:
         NotFound
             If there is none.
         """
-        with self._known.reading():
-            return self._task(operations.get(self._transport, str(task_id)))
+        return read_task(self, str(task_id))
 
     def tasks(self, *, limit: int | None = None, newest_first: bool = False, **selection: Any) -> Batch:
         """The tasks that match a selection, as a `Batch`.
@@ -216,9 +194,9 @@ class Client:
             time are datetimes, dates, pandas Timestamps or ISO 8601 texts; without an offset
             they are local time.
         """
-        with self._known.reading():
+        with self.cache.reading():
             rows = self._select(operations.TASK, limit, newest_first, selection)
-            return Batch(self, [self._task(row) for row in rows])
+            return Batch(self, [task_from(self, row) for row in rows])
 
     def frame(
         self,
@@ -253,18 +231,18 @@ class Client:
 
     def workers(self, *, everyone: bool = False) -> list[WorkerInfo]:
         """The workers that are there; with ``everyone`` also those that left or were lost."""
-        return [worker_info(data) for data in operations.workers(self._transport, everyone=everyone)]
+        return [worker_info(data) for data in operations.workers(self.transport, everyone=everyone)]
 
     def statistics(self) -> Statistics:
         """Where everything stands: tasks by status, slots, pace, the broker."""
-        return statistics_of(operations.statistics(self._transport))
+        return statistics_of(operations.statistics(self.transport))
 
     def _select(
         self, fields: str, limit: int | None, newest_first: bool, selection: Mapping[str, Any]
     ) -> list[dict[str, Any]]:
         chosen = operations.task_filter(**selection)
         order = [("NUMBER", "DESC" if newest_first else "ASC")]
-        return list(operations.pages(self._transport, chosen, fields, order=order, limit=limit))
+        return list(operations.pages(self.transport, chosen, fields, order=order, limit=limit))
 
     # -- changing ------------------------------------------------------------------------
 
@@ -310,55 +288,23 @@ class Client:
         """Delete tasks with their values and logs. Parameters and errors are those of `cancel`."""
         return self._change("delete", tasks, selection)
 
-    def _change(self, verb: str, tasks: Sequence[Any], selection: Mapping[str, Any] | None = None) -> int:
-        return self._changed(verb, tasks, selection)[1]
-
-    def _changed(
-        self, verb: str, tasks: Sequence[Any], selection: Mapping[str, Any] | None = None
-    ) -> tuple[list[dict[str, Any]], int]:
-        """Change tasks; they as the service answers, and how many changed."""
-        chosen = operations.task_filter(**(selection or {}))
+    def _change(self, verb: str, tasks: Sequence[Any], selection: Mapping[str, Any]) -> int:
+        chosen = operations.task_filter(**selection)
         if chosen and tasks:
             raise InvalidTask(f"{verb}() takes tasks or a selection, not both")
-        ids = ids_of(tasks)
-        if not chosen and not ids:
-            if selection is None or tasks:
-                return [], 0  # an empty batch
+        if not chosen and not tasks:
             raise InvalidTask(f"{verb}() needs tasks, or a selection such as status='QUEUEING'")
-        changed, count = operations.change(
-            self._transport, verb, None if chosen else list(dict.fromkeys(ids)), chosen or None, _CHANGED
-        )
-        if verb == "delete":
-            self._known.forget(data["id"] for data in changed)
-        else:
-            self._known.update(changed)
-        return changed, count
+        ids = None if chosen else list(dict.fromkeys(ids_of(tasks)))
+        return self.change(verb, ids, chosen or None)[1]
 
-    # -- inside --------------------------------------------------------------------------
 
-    def _task(self, data: dict[str, Any]) -> Task:
-        return self._known.merge(data, lambda data: Task(self, data))
-
-    def _timeout(self, what: str, timeout_s: float, left: Iterable[Task]) -> TaskTimeout:
-        reason = self._known.away_reason
-        away = f"; the service is away ({reason})" if reason else ""
-        why = None if reason else self._waits_for(left)
-        return TaskTimeout(f"{what} after {timeout_s:g} s, and goes on{away}{f'; {why}' if why else ''}")
-
-    def _waits_for(self, tasks: Iterable[Task]) -> str | None:
-        """What keeps the first of the tasks that wait from starting, as far as it can be had now."""
-        first = next((task for task in tasks if task._data["status"] == TaskStatus.QUEUEING), None)
-        if first is None:
-            return None
-        with suppress(TaskqError):
-            return operations.waits_for(self._transport, first.id)
-        return None
+def client_at(address: Address, timeout_s: float = 30.0) -> Client:
+    """A client of a service; nothing is asked of it yet."""
+    return Client(address.url, address.token, timeout_s=timeout_s, ca_file=address.ca_file)
 
 
 #: What a new task's answer has that its input has not.
 _CREATED = "id number name owner status attempt version createdAt"
-#: What a changed task's answer needs: the rest is read when it is asked for.
-_CHANGED = "id status attempt version"
 
 
 def _as_options(one: str | Mapping[str, Any]) -> dict[str, Any]:

@@ -24,11 +24,11 @@ from urllib.parse import urlsplit
 import msgspec
 
 from taskq_kernel import exact_json
-from taskq_kernel.client.forks import renew_after_fork
 from taskq_kernel.client.operations import FEED
-from taskq_kernel.client.transport import service_error
 from taskq_kernel.errors import Forbidden, InvalidJSON, ServiceError, ServiceUnreachable, Unauthorized
 from taskq_kernel.tls import explain
+from taskq_kernel.transport.forks import renew_after_fork
+from taskq_kernel.transport.graphql import service_error
 
 if TYPE_CHECKING:
     from websockets.sync.client import ClientConnection
@@ -144,7 +144,7 @@ class Feed:
         self._socket: ClientConnection | None = None
         self._cursor: int | None = None
         self._database: str | None = None
-        renew_after_fork(self)
+        renew_after_fork(self._after_fork)
 
     def __repr__(self) -> str:
         return f"Feed({self._url!r}, {self._state.name})"

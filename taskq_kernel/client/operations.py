@@ -12,9 +12,9 @@ from typing import Any
 from uuid import uuid4
 
 from taskq_kernel.client.moments import moment
-from taskq_kernel.client.transport import GraphQLTransport
 from taskq_kernel.domain import TaskStatus
 from taskq_kernel.errors import InvalidTask, ServiceError
+from taskq_kernel.transport.graphql import GraphQLTransport
 
 #: Tasks in one request, below the service's limit of 10,000.
 CREATE_CHUNK = 5_000

@@ -9,54 +9,52 @@ pool of processes that an error would stop; the error comes when the client is n
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-from weakref import WeakValueDictionary
+from collections.abc import Callable
+from typing import Any
+from weakref import WeakSet, WeakValueDictionary
 
+from taskq_kernel.client import connection
+from taskq_kernel.client.connection import Address
+from taskq_kernel.client.session import Session
 from taskq_kernel.errors import ClientMissing, TaskqError
 
-if TYPE_CHECKING:
-    from taskq_kernel.client.client import Client
-    from taskq_kernel.client.task import Task
+#: Makes the client of an address.
+Maker = Callable[[Address], Session]
 
 #: The clients of this process, by address; the youngest of each.
-_clients: WeakValueDictionary[str, Client] = WeakValueDictionary()
+_clients: WeakValueDictionary[str, Session] = WeakValueDictionary()
 #: Clients that were made here for what was unpickled: nobody else holds them.
-_made: dict[str, Client] = {}
+_made: dict[str, Session] = {}
 
 
-def keep_in_mind(client: Client) -> None:
+def keep_in_mind(client: Session) -> None:
     """Have what is unpickled later find this client."""
     _clients[client.url] = client
 
 
-def client_of(url: str) -> Client:
+def client_of(url: str, make: Maker) -> Any:
     """The client of this address, or what stands for one that is missing."""
-    found: Any = _found(url) or Missing(url)
-    return found  # type: ignore[no-any-return]
-
-
-def task_of(url: str, data: dict[str, Any]) -> Task:
-    """The task of this address with this id: the one that its client has, or one that looks for its client."""
-    from taskq_kernel.client.task import Task
-
-    client = _found(url)
-    if client is not None:
-        return client._task(data)
-    stand_in: Any = Missing(url)
-    task = Task(stand_in, data)
-    stand_in._task = task
-    return task
+    return _found(url, make) or Missing(url, make)
 
 
 class Missing:
-    """Stands where a client should be: looks for it whenever it is needed, and says that it is missing."""
+    """Stands where a client should be: looks for it whenever it is needed, and says that it is missing.
 
-    def __init__(self, url: str) -> None:
+    Attributes
+    ----------
+    url : str
+        The address.
+    waiting : set
+        Tasks that join the client when it is found.
+    """
+
+    def __init__(self, url: str, make: Maker) -> None:
         self.url = url
-        self._task: Task | None = None
+        self.waiting: WeakSet[Any] = WeakSet()
+        self._make = make
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return client_of, (self.url,)
+        return client_of, (self.url, self._make)
 
     def __repr__(self) -> str:
         return f"<no taskq client of {self.url}>"
@@ -64,28 +62,27 @@ class Missing:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        client = _found(self.url)
+        client = _found(self.url, self._make)
         if client is None:
             raise ClientMissing(f"this process has no client of {self.url}: connect({self.url!r}, token=...) first")
-        if self._task is not None:
-            client._known.adopt(self._task, client)
+        for one in list(self.waiting):
+            one.join(client)
+        self.waiting.clear()
         return getattr(client, name)
 
 
-def _found(url: str) -> Client | None:
+def _found(url: str, make: Maker) -> Session | None:
     client = _clients.get(url)
-    return _own(url) if client is None or client.closed else client
+    return _own(url, make) if client is None or client.closed else client
 
 
-def _own(url: str) -> Client | None:
+def _own(url: str, make: Maker) -> Session | None:
     """A client of this address by this process's own settings, or its local stack."""
-    from taskq_kernel.client.connection import existing
-
     try:
-        address = existing()
+        address = connection.existing()
         if address.transport().url != url:
             return None
-        client = _made[url] = address.client()
+        client = _made[url] = make(address)
     except TaskqError:
         return None
     return client

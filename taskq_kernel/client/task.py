@@ -8,16 +8,15 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from taskq_kernel.client import operations
 from taskq_kernel.client.awaiting import Awaited
-from taskq_kernel.client.pickling import task_of
+from taskq_kernel.client.pickling import Missing
+from taskq_kernel.client.session import Session
+from taskq_kernel.client.task_cache import Entry, Row
 from taskq_kernel.domain import FINAL, TaskKind, TaskStatus, ValueKind
 from taskq_kernel.errors import ClientClosed, InvalidJSON, TaskCancelled, TaskDeleted, TaskFailed, TaskqError
-
-if TYPE_CHECKING:
-    from taskq_kernel.client.client import Client
 
 T = TypeVar("T")
 
@@ -25,7 +24,6 @@ T = TypeVar("T")
 _UNTOUCHED: dict[str, Any] = dict.fromkeys(re.sub("{.*?}", "", operations.LIVE).split()) | {"lost": 0}
 #: What a pickled task takes along: enough to name it, and to know how old that is.
 _TRAVELS = ("id", "number", "name", "status", "version")
-_FIXED = frozenset([*operations.FIXED.split(), "code", "arguments"])
 
 
 @dataclass(frozen=True)
@@ -70,95 +68,97 @@ class Task(Awaited[Any]):
     task. Its attributes are as the service has them now: the live feed keeps them current,
     and where it cannot, they are read again. ``await task`` is `result` without blocking, and
     so is ``asyncio.create_task(task)``, whose cancellation ends the waiting and not the task.
+
+    Attributes
+    ----------
+    entry : Entry
+        What was last heard of it; looking there asks nobody.
     """
 
-    def __init__(self, client: Client, data: dict[str, Any]) -> None:
+    def __init__(self, client: Session, entry: Entry) -> None:
         self._client = client
-        self._data = data
-        self._deleted = False
-        self._read_at_start = -1
+        self.entry = entry
         self._value: Any = None
-        self._value_version = -1
-        self._twin: Task | None = None
+        self._value_version: int | None = None
 
     # -- what never changes --------------------------------------------------------------
 
     @property
     def id(self) -> str:
         """Its UUID."""
-        return str(self._data["id"])
+        return self.entry.id
 
     @property
     def number(self) -> int:
         """Its short number, for people."""
-        return int(self._data["number"])
+        return int(self.entry.row["number"])
 
     @property
     def name(self) -> str:
         """What its owner calls it."""
-        return str(self._data["name"])
+        return str(self.entry.row["name"])
 
     @property
     def kind(self) -> TaskKind:
         """How its code is run."""
-        return TaskKind(self._get("kind"))
+        return TaskKind(self.field("kind"))
 
     @property
     def code(self) -> str:
         """Its Julia code."""
-        return str(self._get("code"))
+        return str(self.field("code"))
 
     @property
     def arguments(self) -> dict[str, Any]:
         """Its arguments."""
         from taskq_kernel.values import decode
 
-        return dict(decode(ValueKind.JSON, {"": self._get("arguments")})[""])
+        return dict(decode(ValueKind.JSON, {"": self.field("arguments")})[""])
 
     @property
     def queue(self) -> str:
         """The queue it waits in."""
-        return str(self._get("queue"))
+        return str(self.field("queue"))
 
     @property
     def priority(self) -> int:
         """0 low, 1 normal, 2 high."""
-        return int(self._get("priority"))
+        return int(self.field("priority"))
 
     @property
     def timeout(self) -> float | None:
         """How long it may run, in seconds."""
-        return _optional(float, self._get("timeoutSeconds"))
+        return _optional(float, self.field("timeoutSeconds"))
 
     @property
     def memory_limit(self) -> int | None:
         """How much resident memory it may use, in bytes."""
-        return _optional(int, self._get("memoryLimit"))
+        return _optional(int, self.field("memoryLimit"))
 
     @property
     def max_attempts(self) -> int:
         """How many of its runs may fail before it is FAILED."""
-        return int(self._get("maxAttempts"))
+        return int(self.field("maxAttempts"))
 
     @property
     def repeats(self) -> int | None:
         """The number of the finished task that it runs again, if it does."""
-        return _optional(int, self._get("repeats"))
+        return _optional(int, self.field("repeats"))
 
     @property
     def owner(self) -> str:
         """Who submitted it."""
-        return str(self._get("owner"))
+        return str(self.field("owner"))
 
     @property
     def batch(self) -> str | None:
         """The id of the batch it was submitted with."""
-        return _optional(str, self._get("batch"))
+        return _optional(str, self.field("batch"))
 
     @property
     def created_at(self) -> datetime:
         """When it was submitted, in UTC."""
-        return datetime.fromisoformat(self._get("createdAt"))
+        return datetime.fromisoformat(self.field("createdAt"))
 
     # -- what changes --------------------------------------------------------------------
 
@@ -170,13 +170,13 @@ class Task(Awaited[Any]):
     @property
     def done(self) -> bool:
         """Whether it is FINISHED, FAILED, CANCELLED or deleted."""
-        return self.status in FINAL or self._deleted
+        return self.status in FINAL or self.entry.deleted
 
     @property
     def deleted(self) -> bool:
         """Whether it was deleted."""
         self._now("status")
-        return self._deleted
+        return self.entry.deleted
 
     @property
     def attempt(self) -> int:
@@ -244,7 +244,7 @@ class Task(Awaited[Any]):
     @property
     def waits_for(self) -> str | None:
         """What keeps it from starting besides its turn, and what to do; None where nothing does."""
-        return operations.waits_for(self._client._transport, self.id)
+        return operations.waits_for(self._client.transport, self.id)
 
     # -- waiting -------------------------------------------------------------------------
 
@@ -268,13 +268,14 @@ class Task(Awaited[Any]):
             If it is not done by then. The task goes on.
         """
         woken = threading.Event()
-        stop = self._client._known.wait_for([self], lambda _: woken.set())
+        stop = self._client.cache.wait_for([self.entry], lambda _: woken.set())
         try:
             if not woken.wait(timeout):
-                raise self._client._timeout(f"task {self} is {self._data['status']}", timeout or 0.0, [self])
+                stands = f"task {self} is {self.entry.row['status']}"
+                raise self._client.timed_out(stands, timeout or 0.0, [self.entry])
         finally:
             stop()
-        self._check_followed()
+        self.check_followed()
         return self
 
     def result(self, timeout: float | None = None) -> Any:
@@ -300,31 +301,49 @@ class Task(Awaited[Any]):
             If it is not done within ``timeout``. The task goes on.
         """
         self.wait(timeout)
-        return self._outcome()
+        return self.outcome()
 
     async def _result(self) -> Any:
         import asyncio
 
-        loop = asyncio.get_running_loop()
-        woken = asyncio.Event()
+        await self._client.ended([self.entry])
+        self.check_followed()
+        return await asyncio.to_thread(self.outcome) if self.entry.row.get("valueRef") else self.outcome()
 
-        def wake(_task: Task) -> None:
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(woken.set)
+    def check_followed(self) -> None:
+        """Raise why nothing more is heard of it, where it is not done."""
+        if self.entry.done:
+            return
+        stands = f"task {self} was {self.entry.row['status']} when it was last heard of"
+        if self._client.closed:
+            raise ClientClosed(f"{stands}, and its client is closed: connect() makes another")
+        if self._client.feed.error is not None:
+            raise self._client.feed.error
+        raise TaskqError(f"{stands}, and nothing is heard of it any longer: wait again")
 
-        stop = await asyncio.to_thread(self._client._known.wait_for, [self], wake)
-        try:
-            await woken.wait()
-        finally:
-            stop()
-        self._check_followed()
-        return await asyncio.to_thread(self._outcome) if self._data.get("valueRef") else self._outcome()
+    def outcome(self) -> Any:
+        """The value of a task that is done, or the exception for how it ended; as `result` without waiting."""
+        if self.entry.deleted:
+            raise TaskDeleted(f"task {self} was deleted; its result cannot be had")
+        self.field("valueKind")
+        row = self.entry.row
+        if row["status"] == TaskStatus.CANCELLED:
+            raise TaskCancelled(f"task {self} was cancelled; retry() runs it again")
+        if row["status"] == TaskStatus.FAILED:
+            error = row.get("error") or {}
+            raise TaskFailed(
+                self,
+                error.get("name") or "Failed",
+                error.get("message") or "no reason was recorded",
+                error.get("stacktrace") or "",
+            )
+        return self._decoded()
 
     # -- acting on it --------------------------------------------------------------------
 
     def cancel(self) -> bool:
         """Cancel it; whether that changed anything (not if it was done already)."""
-        return self._client._change("cancel", [self]) > 0
+        return self._client.change("cancel", [self.id])[1] > 0
 
     def retry(self) -> Task:
         """Run it again; the task that runs.
@@ -333,14 +352,14 @@ class Task(Awaited[Any]):
         finished keeps its value: a new task repeats it, names it in `repeats`, and is
         returned. A task that is not done stays as it is, and is returned itself.
         """
-        for data in self._client._changed("retry", [self])[0]:
-            if data["id"] != self.id:
-                return self._client.task(data["id"])
+        for row in self._client.change("retry", [self.id])[0]:
+            if row["id"] != self.id:
+                return read_task(self._client, row["id"])
         return self
 
     def delete(self) -> None:
         """Delete it, its value and its log. A running one is cancelled first."""
-        self._client._change("delete", [self])
+        self._client.change("delete", [self.id])
 
     def refresh(self) -> Task:
         """Read it from the service, whatever the live feed says.
@@ -350,8 +369,8 @@ class Task(Awaited[Any]):
         TaskDeleted
             If it is gone.
         """
-        self._client._known.refresh([self])
-        if self._deleted:
+        self._client.cache.refresh([self.entry])
+        if self.entry.deleted:
             raise TaskDeleted(f"task {self} was deleted")
         return self
 
@@ -367,18 +386,18 @@ class Task(Awaited[Any]):
         after : int, optional
             Only pieces with a `LogChunk.seq` above this one.
         """
-        _task, chunks = operations.logs(self._client._transport, self.id, after)
+        _task, chunks = operations.logs(self._client.transport, self.id, after)
         return [LogChunk(**chunk) for chunk in chunks]
 
     def history(self) -> list[dict[str, Any]]:
         """Its changes of status: ``status``, ``attempt``, ``worker``, ``at``, ``reason``."""
-        data = operations.get(self._client._transport, self.id, "history { status attempt worker at reason }")
+        data = operations.get(self._client.transport, self.id, "history { status attempt worker at reason }")
         return [event | {"at": datetime.fromisoformat(event["at"])} for event in data["history"]]
 
     # -- showing -------------------------------------------------------------------------
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return task_of, (self._client.url, {name: self._data[name] for name in _TRAVELS})
+        return task_of, (self._client, {name: self.entry.row[name] for name in _TRAVELS})
 
     def __str__(self) -> str:
         return f"{self.number} ({self.name})"
@@ -399,94 +418,76 @@ class Task(Awaited[Any]):
 
     # -- inside --------------------------------------------------------------------------
 
-    @property
-    def _version(self) -> int:
-        return int(self._data["version"])
+    def join(self, client: Session) -> None:
+        """Belong to a client that was not there when it was unpickled.
 
-    @property
-    def _is_done(self) -> bool:
-        return self._deleted or self._data["status"] in FINAL
+        The client may have the task already, under another object: both show the same entry.
+        """
+        self._client, self.entry = client, client.cache.hold(self.entry.row)
+        client.views.setdefault(self.id, self)
 
-    def _merge(self, data: dict[str, Any]) -> None:
-        """Take over newer data, or more of the same version."""
-        version = int(data["version"])
-        if version == self._version:
-            self._data = self._data | data
-        elif version > self._version:
-            # What the newer data does not say is unknown now, and read when it is asked for.
-            self._data = {name: self._data[name] for name in _FIXED if name in self._data} | data
-
-    def _doubt(self) -> None:
-        """Whatever is read next is newer than this copy."""
-        self._data = self._data | {"version": -1}
-        self._read_at_start = -1
-
-    def _get(self, field: str) -> Any:
-        """A field that never changes; read once where it is not there."""
-        if field not in self._data and not self._deleted:
+    def field(self, name: str) -> Any:
+        """A field by its name in GraphQL, as it was last heard of; read where nothing has said it."""
+        if name not in self.entry.row and not self.entry.deleted:
             self.refresh()
-        return self._data.get(field)
+        return self.entry.row.get(name)
 
-    def _now(self, field: str) -> Any:
+    def _now(self, name: str) -> Any:
         """A field that changes, as it is now."""
-        if not self._deleted:
-            self._client._known.freshen(self)
-        return self._get(field)
+        if not self.entry.deleted:
+            self._client.cache.freshen([self.entry])
+        return self.field(name)
 
-    def _shown(self) -> dict[str, Any]:
+    def _shown(self) -> Row:
         """What there is to show, as current as it can be had without an error."""
         with suppress(TaskqError):
             self._now("status")
-        return self._data | {"deleted": self._deleted}
-
-    def _check_followed(self) -> None:
-        if self._is_done:
-            return
-        stands = f"task {self} was {self._data['status']} when it was last heard of"
-        if self._client.closed:
-            raise ClientClosed(f"{stands}, and its client is closed: connect() makes another")
-        self._client._known.check()
-        raise TaskqError(f"{stands}, and nothing is heard of it any longer: wait again")
-
-    def _outcome(self) -> Any:
-        """The value of a task that is done, or the exception for how it ended."""
-        if self._deleted:
-            raise TaskDeleted(f"task {self} was deleted; its result cannot be had")
-        self._get("valueKind")
-        data = self._data
-        if data["status"] == TaskStatus.CANCELLED:
-            raise TaskCancelled(f"task {self} was cancelled; retry() runs it again")
-        if data["status"] == TaskStatus.FAILED:
-            error = data.get("error") or {}
-            raise TaskFailed(
-                self,
-                error.get("name") or "Failed",
-                error.get("message") or "no reason was recorded",
-                error.get("stacktrace") or "",
-            )
-        return self._decoded()
+        return self.entry.shown
 
     def _decoded(self) -> Any:
-        data = self._data
-        version = int(data["version"])
-        if self._value_version != version:
-            self._value = _decode(self._client, data)
-            self._value_version = version
+        row = self.entry.row
+        if self._value_version != row["version"]:
+            self._value = _decode(self._client, row)
+            self._value_version = row["version"]
         return self._value
 
 
-def _decode(client: Client, data: dict[str, Any]) -> Any:
+def task_from(client: Session, row: Row) -> Task:
+    """The task that a row is about: the one object that there is for it."""
+    entry = client.cache.hold(row)
+    with client.cache.lock:
+        task: Task = client.views.setdefault(entry.id, Task(client, entry))
+    return task
+
+
+def read_task(client: Session, task_id: str) -> Task:
+    """A task by its number or UUID, read from the service."""
+    with client.cache.reading():
+        return task_from(client, operations.get(client.transport, task_id))
+
+
+def task_of(client: Any, row: Row) -> Task:
+    """The task of an unpickled row: its client's, or one that joins its client when that is there."""
+    if not isinstance(client, Missing):
+        return task_from(client, row)
+    stand_in: Any = client
+    task = Task(stand_in, Entry(row))
+    client.waiting.add(task)
+    return task
+
+
+def _decode(client: Session, row: Row) -> Any:
     from taskq_kernel import exact_json
     from taskq_kernel.values import decode
 
-    raw = data.get("value")
-    if data.get("valueRef"):
-        blob = client._transport.get_blob(data["valueRef"])
+    raw = row.get("value")
+    if row.get("valueRef"):
+        blob = client.transport.get_blob(row["valueRef"])
         try:
             raw = exact_json.decode_kept(blob)
         except InvalidJSON:
             return blob.decode(errors="replace")  # its text, rather than nothing
-    return decode(data.get("valueKind") or ValueKind.JSON, raw)
+    return decode(row.get("valueKind") or ValueKind.JSON, raw)
 
 
 def new_task_data(given: dict[str, Any], created: dict[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from rich.live import Live
 
 from taskq_kernel.cli import DONE, FAILED, INTERRUPTED, output
 from taskq_kernel.client.batch import Batch
-from taskq_kernel.client.client import Client
+from taskq_kernel.client.client import Client, client_at
 from taskq_kernel.client.connection import configured
 from taskq_kernel.client.display import seconds_text, task_line
 from taskq_kernel.domain import FINAL
@@ -114,7 +114,7 @@ def _client(workers: int | None) -> Iterator[Client]:
     """A client of the service that is set, or of the local stack; one that is started is stopped."""
     address = configured()
     if address is not None:
-        with address.client() as client:
+        with client_at(address) as client:
             yield client
         return
 
@@ -136,7 +136,7 @@ def _watch(batch: Batch) -> None:
     """Show the tasks until all are done."""
     if not output.for_people():
         for task in batch.as_completed(TIMEOUT_S, progress=False):
-            output.line(f"{task_line(task._data)}{_took(task)}")
+            output.line(f"{task_line(task.entry.row)}{_took(task)}")
         return
 
     console = Console()
@@ -153,7 +153,7 @@ def _watch(batch: Batch) -> None:
 
 def _table(batch: Batch, width: int, height: int | None = None) -> RenderableType:
     """The tasks as a table; without the first that are done where there are too many for the height."""
-    rows = [task._data for task in batch]
+    rows = [task.entry.row for task in batch]
     surplus = 0 if height is None else len(rows) - max(height - _FRAME_LINES, 1)
     shown = []
     for row in rows:
@@ -166,7 +166,7 @@ def _table(batch: Batch, width: int, height: int | None = None) -> RenderableTyp
 
 
 def _took(task: Task) -> str:
-    seconds = task._data.get("seconds")
+    seconds = task.entry.row.get("seconds")
     return "" if seconds is None else f" ({seconds_text(seconds)})"
 
 
@@ -195,10 +195,10 @@ def _report(demo: list[DemoTask], batch: Batch, seconds: float) -> int:
 
 def _failure(task: Task) -> dict[str, Any] | None:
     """The error of a task that has no value."""
-    status = task._data["status"]
+    status = task.entry.row["status"]
     if status == "FINISHED":
         return None
-    return task._data.get("error") or {"name": status, "message": "", "stacktrace": ""}
+    return task.entry.row.get("error") or {"name": status, "message": "", "stacktrace": ""}
 
 
 def _tell(one: DemoTask, task: Task, failure: dict[str, Any]) -> None:

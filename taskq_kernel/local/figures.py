@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from taskq_kernel.client.transport import GraphQLTransport
 from taskq_kernel.errors import ServiceError, ServiceUnreachable
+from taskq_kernel.transport.graphql import GraphQLTransport
 
 _FIGURES = "{ statistics { counts { status count } slots busy } workers { queues } }"
 

@@ -6,10 +6,10 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from taskq_kernel.client.transport import GraphQLTransport
 from taskq_kernel.errors import StackError
 from taskq_kernel.local.processes import write_private
 from taskq_kernel.paths import from_text
+from taskq_kernel.transport.graphql import GraphQLTransport
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,12 @@ import itertools
 import time
 from collections.abc import Mapping
 
-from taskq_kernel.client.transport import GraphQLTransport
 from taskq_kernel.errors import ServiceError, ServiceUnreachable, StackError
 from taskq_kernel.local.info import StackInfo
 from taskq_kernel.local.parts import Parts, Step
 from taskq_kernel.local.patience import Patience, spent_s
 from taskq_kernel.local.processes import read_from
+from taskq_kernel.transport.graphql import GraphQLTransport
 
 #: How long the start may take, in seconds; the worker's Julia may compile longer, while it is at work.
 START_TIMEOUT_S = 60.0

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from taskq_kernel.client import operations
-from taskq_kernel.client.transport import GraphQLTransport
 from taskq_kernel.errors import ServiceError, ServiceUnreachable
+from taskq_kernel.transport.graphql import GraphQLTransport
 
 T = TypeVar("T")
 

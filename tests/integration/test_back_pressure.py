@@ -27,11 +27,11 @@ from taskq_kernel.broker import publisher
 from taskq_kernel.broker.client import Broker
 from taskq_kernel.broker.delivery import Delivery
 from taskq_kernel.broker.names import Names
-from taskq_kernel.client.transport import GraphQLTransport
 from taskq_kernel.errors import BrokerUnreachable
 from taskq_kernel.local.folders import WORKER_FOLDERS, temporary_folder
 from taskq_kernel.local.rabbit_files import NodeFiles, find_server
 from taskq_kernel.settings import load_settings
+from taskq_kernel.transport.graphql import GraphQLTransport
 
 KB = 1000
 

@@ -18,10 +18,10 @@ from stacks import RunningStack, eventually, local_stack
 from taskq_kernel.broker import session as broker_session
 from taskq_kernel.broker.client import Broker
 from taskq_kernel.broker.names import Names
-from taskq_kernel.client.transport import GraphQLTransport
 from taskq_kernel.errors import BrokerUnreachable, StackError
 from taskq_kernel.local.broker import check_broker
 from taskq_kernel.local.rabbit_files import NodeFiles, find_server
+from taskq_kernel.transport.graphql import GraphQLTransport
 
 #: What brings each alarm about, what ends it, and the word that tells which limit it is.
 ALARMS = {

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from stacks import RunningStack, eventually
 
-from taskq_kernel.client.transport import GraphQLTransport
 from taskq_kernel.errors import Forbidden, Unauthorized
+from taskq_kernel.transport.graphql import GraphQLTransport
 
 Done = subprocess.CompletedProcess[str]
 Run = Callable[..., Done]

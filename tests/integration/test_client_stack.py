@@ -19,7 +19,7 @@ import pytest
 from stacks import RunningStack, eventually
 
 from taskq_kernel import RichValue, TaskDeleted, TaskFailed, TaskTimeout, Unauthorized, connect
-from taskq_kernel.client import connection
+from taskq_kernel.client import connecting
 from taskq_kernel.client.client import Client
 from taskq_kernel.client.feed import Changes
 from taskq_kernel.domain import TaskStatus
@@ -38,7 +38,7 @@ def at_home(stack: RunningStack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TASKQ_HOME", str(stack.home))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(connection, "_default", None)
+    monkeypatch.setattr(connecting, "_default", None)
     return stack
 
 
@@ -74,13 +74,13 @@ def test_waiting_asks_nothing_of_the_service(q: Client, monkeypatch: pytest.Monk
     q.submit("1").result(timeout=30)  # the feed runs now
     task = q.submit("sleep(0.5); 8")
     asked: list[str] = []
-    execute = q._transport.execute
+    execute = q.transport.execute
 
     def counted(query: str, *args: Any, **kwargs: Any) -> Any:
         asked.append(query)
         return execute(query, *args, **kwargs)
 
-    monkeypatch.setattr(q._transport, "execute", counted)
+    monkeypatch.setattr(q.transport, "execute", counted)
     assert task.result(timeout=30) == 8
     assert task.status == TaskStatus.FINISHED
     assert task.worker
@@ -262,7 +262,7 @@ def test_a_cell_is_a_task(at_home: RunningStack) -> None:
     with pytest.raises(TaskTimeout):
         task.result(timeout=0.01)
     assert task.result(timeout=30) == 5
-    connection.default_client().close()
+    connecting.default_client().close()
 
 
 def test_tasks_travel_to_other_processes_and_are_waited_for_there(at_home: RunningStack, q: Client) -> None:

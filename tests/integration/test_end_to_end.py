@@ -289,6 +289,6 @@ def told_result(stack: RunningStack, task_id: str) -> sqlite3.Row | None:
 def test_a_client_that_sends_the_same_new_task_twice_creates_it_once(q: Client) -> None:
     task_id = "2b0fbd6c-6d5c-4b9e-9d2a-0a6f4f6cf001"
     create = "mutation($i: TaskInput!) { createTask(input: $i) { id number } }"
-    first = q._transport.execute(create, {"i": {"id": task_id, "code": "1"}})
-    second = q._transport.execute(create, {"i": {"id": task_id, "code": "1"}})
+    first = q.transport.execute(create, {"i": {"id": task_id, "code": "1"}})
+    second = q.transport.execute(create, {"i": {"id": task_id, "code": "1"}})
     assert first == second

@@ -23,10 +23,10 @@ from taskq_kernel.broker.client import Broker
 from taskq_kernel.broker.names import Names
 from taskq_kernel.broker.session import Session, parse_url
 from taskq_kernel.client.connection import existing
-from taskq_kernel.client.transport import GraphQLTransport
 from taskq_kernel.errors import BrokerUnreachable
 from taskq_kernel.local.rabbit_files import NodeFiles
 from taskq_kernel.settings import load_settings
+from taskq_kernel.transport.graphql import GraphQLTransport
 
 COMMAND = [sys.executable, "-m", "taskq_kernel.cli"]
 
@@ -74,7 +74,7 @@ def test_nothing_that_holds_a_secret_shows_it(
         task = q.submit("1 + 1", name="shows itself")
         task.wait(timeout=60)
         shown: list[Any] = [
-            q, task, q.tasks(limit=2), q.feed, q.feed.state, q._transport, q._transport._pool, existing(),
+            q, task, q.tasks(limit=2), q.feed, q.feed.state, q.transport, q.transport._pool, existing(),
             stack.settings, stack.local, stack.local.info(), stack.local.parts.broker, stack.local.status(),
             NodeFiles(stack.home / "broker").read_facts(), parse_url(stack.broker_url),
             Broker(stack.broker_url, Names(), "classic", "test"), q.workers(), q.statistics(),

@@ -13,8 +13,8 @@ from service_process import JSON, ServiceProcess, service_process, token
 from websockets.exceptions import ConnectionClosedError
 from websockets.sync.client import connect
 
-from taskq_kernel.client.transport import GraphQLTransport
 from taskq_kernel.errors import ServiceUnreachable
+from taskq_kernel.transport.graphql import GraphQLTransport
 
 FAILURES = 5
 BROWSER = "text/html,application/xhtml+xml,*/*;q=0.8"

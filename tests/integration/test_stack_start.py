@@ -16,11 +16,11 @@ import pytest
 from small_disk import small_disk
 from stacks import RunningStack, eventually, local_stack
 
-from taskq_kernel.client.transport import GraphQLTransport
 from taskq_kernel.errors import SetupError, StackError
 from taskq_kernel.local import preflight
 from taskq_kernel.local.stack import LocalStack
 from taskq_kernel.settings import load_settings
+from taskq_kernel.transport.graphql import GraphQLTransport
 
 
 @pytest.fixture

@@ -25,12 +25,12 @@ from taskq_kernel.broker.client import Broker
 from taskq_kernel.broker.names import Names
 from taskq_kernel.client.client import Client
 from taskq_kernel.client.feed import Feed
-from taskq_kernel.client.transport import GraphQLTransport
 from taskq_kernel.errors import ServiceUnreachable, SettingsError, SetupError
 from taskq_kernel.local.rabbitmq import RabbitNode
 from taskq_kernel.service.main import check_listening
 from taskq_kernel.settings import load_settings
 from taskq_kernel.tls import is_loopback
+from taskq_kernel.transport.graphql import GraphQLTransport
 
 COMMAND = [sys.executable, "-m", "taskq_kernel.cli"]
 

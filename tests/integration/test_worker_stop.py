@@ -78,7 +78,7 @@ def stopped(process: subprocess.Popen[bytes], within_s: float) -> float:
 
 
 def lost(q: Client, task: Task) -> int:
-    answer = q._transport.execute("query($id: ID!) { task(id: $id) { lost } }", {"id": task.id})
+    answer = q.transport.execute("query($id: ID!) { task(id: $id) { lost } }", {"id": task.id})
     return int(answer["task"]["lost"])
 
 
@@ -139,7 +139,7 @@ def test_a_signal_after_the_service_has_asked_for_it_leaves_the_grace(
         task = q.submit(LONG, arguments={"folder": str(effects), "seconds": 3}, queue=queue)
         eventually(lambda: run_somewhere(effects), "it runs", 60)
         (joined,) = [one for one in q.workers() if one.pid == process.pid]
-        q._transport.execute("mutation($id: ID!) { drainWorker(id: $id) { id } }", {"id": joined.id})
+        q.transport.execute("mutation($id: ID!) { drainWorker(id: $id) { id } }", {"id": joined.id})
         eventually(lambda: b"draining" in log.read_bytes(), "it drains")
         process.send_signal(signal.SIGTERM)
         stopped(process, 20 + LEAVE_S)

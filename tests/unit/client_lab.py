@@ -22,7 +22,7 @@ from websockets.typing import Subprotocol
 
 from taskq_kernel.client.client import Client
 from taskq_kernel.client.feed import Changes, FeedState, Listener, StateListener
-from taskq_kernel.client.known import KnownTasks
+from taskq_kernel.client.session import Session
 from taskq_kernel.errors import NotFound, ServiceError, ServiceUnreachable
 
 TOKEN = "a-token-that-nobody-may-see"
@@ -172,9 +172,7 @@ class FakeService:
     def client(self) -> Client:
         client = Client("http://127.0.0.1:1/graphql", TOKEN)
         client.feed.close()
-        client._transport = self.transport  # type: ignore[assignment]
-        client.feed = self.feed  # type: ignore[assignment]
-        client._known = KnownTasks(client._transport, client.feed)
+        Session.__init__(client, self.transport, self.feed)  # type: ignore[arg-type]
         return client
 
     def add(self, **fields: Any) -> dict[str, Any]:

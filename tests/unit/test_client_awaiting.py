@@ -103,7 +103,7 @@ def test_cancelling_what_asyncio_made_ends_the_waiting_and_not_the_task(service:
 
     async def main() -> Any:
         waiting, other = asyncio.create_task(task), asyncio.create_task(task)
-        while not q._known._waiting:
+        while not q.cache._waiting:
             await asyncio.sleep(0.001)
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -74,7 +74,7 @@ def test_closing_a_client_wakes_whoever_waits_even_where_its_feed_never_ran(
     task = q.task(service.add()["number"])
     monkeypatch.setattr(service.feed, "close", lambda: None)  # its thread hangs, or was never started
     _thread, ended = in_thread(lambda: WAITS[way](q, task))
-    soon(lambda: q._known._waiting)
+    soon(lambda: q.cache._waiting)
     q.close()
     soon(lambda: ended)
     assert isinstance(ended[0], ClientClosed)
@@ -96,6 +96,6 @@ def test_whatever_is_asked_of_a_closed_client_is_refused_in_so_many_words() -> N
     q = Client(stub.url, "token")
     q.close()
     stub.close()
-    for ask in (q.statistics, lambda: q.submit("1"), lambda: q.task(1), lambda: q._transport.get_blob("0" * 64)):
+    for ask in (q.statistics, lambda: q.submit("1"), lambda: q.task(1), lambda: q.transport.get_blob("0" * 64)):
         with pytest.raises(ClientClosed, match=r"is closed: connect\(\) makes another"):
             ask()

@@ -14,8 +14,9 @@ import pytest
 from client_lab import TOKEN, data, errors, http_stub
 
 import taskq_kernel
-from taskq_kernel.client import connection
-from taskq_kernel.client.connection import configured, connect, existing
+from taskq_kernel.client import connecting
+from taskq_kernel.client.connecting import connect
+from taskq_kernel.client.connection import configured, existing
 from taskq_kernel.errors import ServiceUnreachable, SettingsError, Unauthorized
 from taskq_kernel.settings import load_settings, read_token
 
@@ -111,18 +112,18 @@ def test_the_client_finds_what_the_settings_say(
         with pytest.raises(SettingsError, match="there is no token"):
             configured()
     else:
-        assert configured() == connection.Address(settings.url, read_token(settings), settings.ca_file)
+        assert configured() == connecting.Address(settings.url, read_token(settings), settings.ca_file)
 
 
 def test_the_default_client_is_made_once_and_again_when_it_was_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "_default", None)
+    monkeypatch.setattr(connecting, "_default", None)
     with http_stub(data(me={"name": "ann"})) as stub:
         monkeypatch.setenv("TASKQ_URL", stub.url)
         monkeypatch.setenv("TASKQ_TOKEN", "t")
-        first = connection.default_client()
-        assert connection.default_client() is first
+        first = connecting.default_client()
+        assert connecting.default_client() is first
         first.close()
-        assert connection.default_client() is not first
+        assert connecting.default_client() is not first
 
 
 def statistics(slots: int) -> dict[str, Any]:
@@ -135,7 +136,7 @@ def statistics(slots: int) -> dict[str, Any]:
 
 @pytest.fixture
 def notebook(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "in_notebook", lambda: True)
+    monkeypatch.setattr(connecting, "in_notebook", lambda: True)
     monkeypatch.setattr("taskq_kernel.client.progress.in_notebook", lambda: True)
 
 
@@ -143,7 +144,7 @@ def test_in_a_notebook_connect_leaves_a_line_that_says_what_runs_and_how_it_ends
     notebook: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with http_stub(data(me={"name": "ann"}), data(statistics=statistics(4))) as stub:
-        monkeypatch.setattr(connection, "_started_stack", lambda: connection.Address(stub.url, TOKEN))
+        monkeypatch.setattr(connecting, "_started_stack", lambda: connecting.Address(stub.url, TOKEN))
         connect()
     assert capsys.readouterr().out == (
         "taskq runs on this machine, with 4 slots, and goes on without this notebook; "
@@ -170,7 +171,7 @@ def test_the_line_is_left_in_notebooks_alone_and_not_on_a_page(
     with http_stub(data(me={"name": "ann"})) as stub:
         connect(stub.url, "t")
         assert len(stub.requests) == 1
-    monkeypatch.setattr(connection, "in_notebook", lambda: True)
+    monkeypatch.setattr(connecting, "in_notebook", lambda: True)
     monkeypatch.setattr("taskq_kernel.client.progress.in_notebook", lambda: True)
     monkeypatch.setenv("SERVER_SOFTWARE", "voila/0.5.8")
     with http_stub(data(me={"name": "ann"}), data(statistics=statistics(1))) as stub:
@@ -186,7 +187,7 @@ HEAVY = ("pandas", "numpy", "pydantic", "sqlalchemy", "graphene", "uvicorn", "ur
     [
         ("import taskq_kernel", ()),
         ("import taskq_kernel.cli", ()),
-        ("from taskq_kernel.client.transport import GraphQLTransport", ("urllib3",)),
+        ("from taskq_kernel.transport.graphql import GraphQLTransport", ("urllib3",)),
         ("from taskq_kernel import connect, Client, Task, Batch, TaskFailed", ("urllib3",)),
         ("import taskq_kernel.cli.submit, taskq_kernel.cli.look, taskq_kernel.cli.change", ("urllib3",)),
     ],

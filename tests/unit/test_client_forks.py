@@ -13,7 +13,7 @@ from typing import Any
 from client_lab import FakeService, SocketStub, Subscriber, data, http_stub, soon
 
 from taskq_kernel.client.feed import Changes, Feed
-from taskq_kernel.client.transport import GraphQLTransport
+from taskq_kernel.transport.graphql import GraphQLTransport
 
 
 def in_child(action: Callable[[], Any]) -> Any:
@@ -99,16 +99,16 @@ def test_a_child_reads_tasks_again_and_waits_for_none_of_its_parents() -> None:
     service.connect_feed()
     task = q.submit("1")
     woken: list[object] = []
-    stop = q._known.wait_for([task], woken.append)
+    stop = q.cache.wait_for([task.entry], woken.append)
 
     def look() -> Any:
         calls = len(service.calls)
         assert task.status == "QUEUEING"
         service.finish(task.id, 2)
-        return [service.calls[calls:], q._known._readers, len(woken)]
+        return [service.calls[calls:], q.cache._readers, len(woken)]
 
-    with q._known.reading(), q._known._lock:
+    with q.cache.reading(), q.cache.lock:
         assert in_child(look) == [["Tasks"], 0, 0]
     service.finish(task.id, 1)
-    assert woken == [task]
+    assert woken == [task.entry]
     stop()

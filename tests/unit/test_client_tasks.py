@@ -183,7 +183,7 @@ def test_an_abandoned_wait_leaves_nothing_behind(service: FakeService, q: Client
             await asyncio.wait_for(task._result(), 0.01)
 
     asyncio.run(main())
-    assert q._known._waiting == {}
+    assert q.cache._waiting == {}
     service.finish(task.id, 1)
     assert task.result() == 1
 
@@ -198,7 +198,7 @@ def test_one_task_is_one_object_and_is_forgotten_when_nobody_holds_it(service: F
     assert q.tasks()[0] is task
     del task
     gc.collect()
-    assert len(q._known._tasks) == 0
+    assert len(q.cache._entries) == 0
 
 
 def test_a_change_that_the_feed_missed_before_it_started_is_read(service: FakeService) -> None:
@@ -228,7 +228,7 @@ def test_a_task_that_ends_before_the_answer_with_it_is_here_is_not_waited_for(
     monkeypatch.setattr(service.transport, "_task", overtaken)
     assert q.submit("1").result(timeout=1) == "quick"
     assert q.task(service.add()["number"]).result(timeout=1) == "quick"
-    assert q._known._heard == {}
+    assert q.cache._told == {}
 
 
 def test_a_task_that_is_deleted_before_the_answer_with_it_is_here_is_deleted(
@@ -315,7 +315,7 @@ def test_news_older_than_what_is_known_change_nothing(service: FakeService, q: C
     task = q.submit("1")
     old = dict(service.tasks[task.id])
     service.finish(task.id, 1)
-    q._known.update([old])
+    q.cache.put([old])
     assert task.status == "FINISHED"
 
 
@@ -638,7 +638,7 @@ def test_many_may_wait_for_one_task_from_several_threads(service: FakeService, q
     threads = [threading.Thread(target=lambda: got.append(task.result(timeout=5))) for _ in range(8)]
     for thread in threads:
         thread.start()
-    soon(lambda: len(q._known._waiting[task.id][1]) == 8)
+    soon(lambda: len(task.entry.wakers) == 8)
     service.finish(task.id, "all")
     for thread in threads:
         thread.join(5)

@@ -9,7 +9,6 @@ from decimal import Decimal
 import pytest
 from client_lab import TOKEN, data, errors, http_stub
 
-from taskq_kernel.client.transport import GraphQLTransport, endpoint
 from taskq_kernel.errors import (
     Forbidden,
     NotFound,
@@ -19,6 +18,7 @@ from taskq_kernel.errors import (
     Unauthorized,
 )
 from taskq_kernel.exact_json import decode_kept
+from taskq_kernel.transport.graphql import GraphQLTransport, endpoint
 
 
 def test_an_operation_is_posted_with_its_variables_and_the_token() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from client_lab import FakeService
 
-from taskq_kernel.client import connection
+from taskq_kernel.client import connecting
 from taskq_kernel.client.task import Task
 from taskq_kernel.errors import InvalidTask, TaskFailed
 from taskq_kernel.magic import julia
@@ -19,7 +19,7 @@ pytest.importorskip("IPython", reason="IPython is part of the extra `lab`")
 @pytest.fixture
 def service(monkeypatch: pytest.MonkeyPatch) -> FakeService:
     service = FakeService()
-    monkeypatch.setattr(connection, "_default", service.client())
+    monkeypatch.setattr(connecting, "_default", service.client())
     service.connect_feed()
     return service
 

@@ -26,15 +26,16 @@ class CountedService(ScriptedService):
     """A service that counts who listens to its feed."""
 
     def __init__(self, rows: list[dict[str, Any]]) -> None:
+        self.listening = -1  # the client's own cache listens always
         super().__init__(rows)
-        self.listening = 0
 
     def subscribe(self, on_changes: Any, *, on_state: Any, on_retry: Any) -> Callable[[], None]:
-        super().subscribe(on_changes, on_state=on_state, on_retry=on_retry)
+        end = super().subscribe(on_changes, on_state=on_state, on_retry=on_retry)
         self.listening += 1
 
         def leave() -> None:
             self.listening -= 1
+            end()
 
         return leave
 

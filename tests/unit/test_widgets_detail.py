@@ -36,11 +36,16 @@ def answers(monkeypatch: pytest.MonkeyPatch, answer: Callable[[], dict[str, Any]
     monkeypatch.setattr(operations, "get", lambda *_: answer())
 
 
+def tell(detail: TaskDetail, changes: Changes) -> None:
+    """Let the feed tell changes."""
+    detail._live.client.on_changes(changes)  # type: ignore[attr-defined]
+
+
 def test_a_change_that_is_told_while_the_task_is_read_is_not_lost(
     detail: TaskDetail, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def read() -> dict[str, Any]:
-        detail._on_changes(Changes(5, [{"id": "id-1", "status": "RUNNING", "attempt": 1, "version": 5}]))
+        tell(detail, Changes(5, [{"id": "id-1", "status": "RUNNING", "attempt": 1, "version": 5}]))
         return whole("QUEUEING", 1)
 
     answers(monkeypatch, read)
@@ -52,11 +57,28 @@ def test_a_change_that_is_told_while_the_task_is_read_is_not_lost(
     assert not detail._stale
 
 
+def test_a_task_that_is_deleted_while_it_is_read_is_gone(detail: TaskDetail, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read() -> dict[str, Any]:
+        tell(detail, Changes(5, [], ["id-1"]))
+        return whole("QUEUEING", 1)
+
+    def refuse() -> dict[str, Any]:
+        raise NotFound("no task has the id id-1", "NOT_FOUND")
+
+    answers(monkeypatch, read)
+    detail.show("id-1")
+    detail._refresh()
+    assert detail._stale
+    answers(monkeypatch, refuse)
+    detail._refresh()
+    assert detail.state == "gone"
+
+
 def test_progress_is_taken_over_without_reading_again(detail: TaskDetail, monkeypatch: pytest.MonkeyPatch) -> None:
     answers(monkeypatch, lambda: whole("RUNNING", 5))
     detail.show("id-1")
     detail._refresh()
-    detail._on_changes(
+    tell(detail,
         Changes(6, [{"id": "id-1", "status": "RUNNING", "attempt": 1, "version": 6, "progress": 0.5}])
     )
     assert not detail._stale
@@ -84,8 +106,8 @@ def test_a_task_that_cannot_be_read_does_not_gather_what_changes_elsewhere(
     detail.show("id-1")
     detail._refresh()
     for version in range(10, 110):
-        detail._on_changes(Changes(version, [{"id": f"id-{version}", "status": "RUNNING", "version": version}]))
-    assert detail._meanwhile is None
+        tell(detail, Changes(version, [{"id": f"id-{version}", "status": "RUNNING", "version": version}]))
+    assert detail._live.client.cache._told == {}
 
 
 def show(detail: TaskDetail, **content: Any) -> None:
@@ -190,7 +212,7 @@ def test_another_slice_of_a_large_array_is_shown_without_reading_it_again(
         reads.append(ref)
         return b"[[[1, 2], [3, 4]], [[5, 6], [7, 8]]]"
 
-    detail._live.client._transport = SimpleNamespace(get_blob=get_blob)  # type: ignore[assignment]
+    detail._live.client.transport = SimpleNamespace(get_blob=get_blob)  # type: ignore[assignment]
     answers(monkeypatch, lambda: finished(None, valueRef="ref", valueSize=36))
     detail.show("id-1")
     detail._refresh()

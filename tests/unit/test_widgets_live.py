@@ -10,7 +10,9 @@ import pytest
 from taskq_widgets import Overview, TaskTable
 from taskq_widgets.live import live_tasks
 
+from taskq_kernel.client import operations
 from taskq_kernel.client.feed import Changes, FeedState
+from taskq_kernel.client.task_cache import TaskCache
 from taskq_kernel.errors import ServiceError, ServiceUnreachable
 
 
@@ -33,12 +35,26 @@ class ScriptedService:
         self.away = False
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self.feed = self
-        self._transport = self
+        self.transport = self
         self.state = FeedState("off", None)  # type: ignore[arg-type]
+        self.listeners: list[tuple[Any, Any, Any]] = []
+        self.extras: dict[str, Any] = {}
+        self.cache = TaskCache(self, lambda ids: operations.get_many(self, ids, "id"))  # type: ignore[arg-type]
 
     def subscribe(self, on_changes: Any, *, on_state: Any, on_retry: Any) -> Callable[[], None]:
-        self.on_changes, self.on_state, self.on_retry = on_changes, on_state, on_retry
-        return lambda: None
+        listener = (on_changes, on_state, on_retry)
+        self.listeners.append(listener)
+        return lambda: self.listeners.remove(listener)
+
+    def on_changes(self, changes: Changes) -> None:
+        """Tell changes."""
+        for on_changes, _, _ in list(self.listeners):
+            on_changes(changes)
+
+    def on_retry(self) -> None:
+        """Say that it tried to connect in vain."""
+        for _, _, on_retry in list(self.listeners):
+            on_retry()
 
     def start(self) -> None:
         pass
@@ -50,7 +66,8 @@ class ScriptedService:
 
     def enter(self, name: str) -> None:
         self.state = FeedState(name, None, "gone")  # type: ignore[arg-type]
-        self.on_state(self.state)
+        for _, on_state, _ in list(self.listeners):
+            on_state(self.state)
 
     def execute(self, query: str, variables: dict[str, Any] | None = None, **_: Any) -> dict[str, Any]:
         if self.away:

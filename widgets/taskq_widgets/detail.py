@@ -22,6 +22,7 @@ from taskq_widgets.table.values import seconds_of
 if TYPE_CHECKING:
     from taskq_kernel.client.client import Client
     from taskq_kernel.client.feed import Changes
+    from taskq_kernel.client.task_cache import Entry
 
 #: A value larger than this is not brought to the notebook to be looked at.
 MOST_BYTES = 8 << 20
@@ -79,12 +80,12 @@ class TaskDetail(Panel):
     def __init__(self, client: Client | None = None, task: Any = None, **traits: Any) -> None:
         self._live = live_tasks(client)
         self._id: str | None = None
-        self._data: dict[str, Any] = {}
+        #: The task in the client's cache, and what was read of it that no change tells, such as its history.
+        self._entry: Entry | None = None
+        self._row: dict[str, Any] = {}
         self._stale = False
         self._acting = False
         self._recalled = False
-        #: What the feed tells while a task is read; None while none is.
-        self._meanwhile: dict[str, dict[str, Any]] | None = None
         #: How the value is looked at: all of it or the beginning, and which slice of it.
         self._whole, self._slice = False, 0
         #: A large value that was read, and where it is kept.
@@ -110,7 +111,7 @@ class TaskDetail(Panel):
         with self._guard:
             self._recalled = False
             self._id = str(getattr(task, "id", task))
-            self._data, self._stale = {}, True
+            self._entry, self._stale = None, True
             self._whole, self._slice, self._blob = False, 0, ("", None)
             self._log, self._log_attempt, self._log_complete = [], -1, False
         with self._together():
@@ -131,8 +132,7 @@ class TaskDetail(Panel):
 
     def _on_act(self, content: dict[str, Any]) -> None:
         if content["action"] == "edit":
-            data = dict(self._data)
-            self._tell(self._edit_handlers, data)
+            self._tell(self._edit_handlers, self._data)
         elif content["action"] in ("cancel", "retry") and self._data:
             with self._guard:
                 if self._acting:
@@ -180,24 +180,24 @@ class TaskDetail(Panel):
 
     # -- from the feed
 
+    @property
+    def _data(self) -> dict[str, Any]:
+        """All that is known of the task; nothing where there is none."""
+        with self._guard:
+            return {} if self._entry is None else self._row | self._entry.row
+
     def _on_changes(self, changes: Changes) -> None:
         with self._guard:
-            if self._meanwhile is not None:
-                self._meanwhile |= {task["id"]: task for task in changes.tasks}
-            task_id = self._data.get("id")
-            if task_id is None:
+            entry = self._entry
+            if entry is None:
                 return
-            if changes.anew:  # what happened before was not told; in another database it may not even be there
-                self._stale = True
-            if task_id in changes.deleted:
-                self._data, self._stale = {}, True
-            mine = next((task for task in changes.tasks if task["id"] == task_id), None)
-            if mine is not None:
-                before = self._data.get("status"), self._data.get("attempt")
-                if int(mine["version"]) >= int(self._data["version"]):
-                    self._data = self._data | mine
-                self._stale = self._stale or before != (mine["status"], mine["attempt"])
-        if changes.anew or mine is not None or task_id in changes.deleted:
+            told = entry.deleted or any(task["id"] == entry.id for task in changes.tasks)
+            # What happened before was not told when it starts anew: in another database it may not even be there.
+            moved = any(entry.row[name] != self._row[name] for name in ("status", "attempt"))
+            self._stale = self._stale or changes.anew or moved or entry.deleted
+            if entry.deleted:
+                self._entry = None
+        if changes.anew or told:
             self._refresh_soon()
 
     def _again(self) -> None:
@@ -222,22 +222,23 @@ class TaskDetail(Panel):
             self._read(task_id)
         elif self._data.get("status") == "QUEUEING":
             self._read_what_it_waits_for()
-        with self._guard:
-            data = dict(self._data)
+        data = self._data
         if data:
             self._show(data)
             if self._follows_log():
                 self._read_log(data)
 
     def _read(self, task_id: str) -> None:
-        with self._guard:
-            self._meanwhile = {}
-        told: dict[str, dict[str, Any]] = {}
+        client = self._live.client
         try:
-            data = operations.get(self._live.transport, task_id, operations.ALL)
+            with client.cache.reading():
+                row = operations.get(client.transport, task_id, operations.ALL)
+                entry = client.cache.hold(row)
         except NotFound:
             with self._guard:
-                self._stale = False
+                if self._id != task_id:
+                    return  # another one is shown meanwhile
+                self._entry, self._stale = None, False
             with self._together():
                 self.state, self.message = "gone", "This task was deleted."
                 if self._recalled:  # nobody has asked for it
@@ -247,26 +248,22 @@ class TaskDetail(Panel):
             if self.state == "loading":
                 self.state, self.message = "error", str(error)
             return  # asked again in a moment
-        finally:
-            with self._guard:  # however the reading ended: whoever gathers on gathers everybody's changes
-                told, self._meanwhile = self._meanwhile or {}, None
         with self._guard:
-            mine = told.get(data["id"], {})
             if self._id == task_id:
+                self._row, self._entry = row, entry
                 # What the feed told since may be newer than what was read, and the history longer.
-                self._stale = int(mine.get("version", -1)) > int(data["version"])
-                self._data = data | (mine if self._stale else {})
+                self._stale = entry.deleted or entry.version > int(row["version"])
                 if self._stale:
                     self._wake.set()
 
     def _read_what_it_waits_for(self) -> None:
         """Ask again what keeps it from starting: no change of the task tells of that."""
         with suppress(TaskqError):
-            task_id = self._data["id"]
-            waits_for = operations.waits_for(self._live.transport, task_id)
+            row = self._row
+            waits_for = operations.waits_for(self._live.transport, row["id"])
             with self._guard:
-                if self._data.get("id") == task_id:
-                    self._data = self._data | {"waitsFor": waits_for}
+                if self._row is row:
+                    self._row = row | {"waitsFor": waits_for}
 
     def _show(self, data: dict[str, Any]) -> None:
         error = data.get("error")

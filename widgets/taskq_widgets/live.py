@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from taskq_kernel.client import operations
-from taskq_kernel.client.transport import GraphQLTransport
+from taskq_kernel.transport.graphql import GraphQLTransport
 
 if TYPE_CHECKING:
     from taskq_kernel.client.client import Client
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 #: Statistics younger than this are not asked for again.
 _STATISTICS_S = 1.0
 
-_ATTRIBUTE = "_live_tasks"
 _making = threading.Lock()
 
 @dataclass(frozen=True)
@@ -80,7 +79,7 @@ class LiveTasks:
     @property
     def transport(self) -> GraphQLTransport:
         """The way to the service."""
-        return self.client._transport
+        return self.client.transport
 
     @property
     def state(self) -> LiveState:
@@ -169,14 +168,11 @@ class LiveTasks:
 def live_tasks(client: Client | None = None) -> LiveTasks:
     """Return the live tasks of a client, started; of the kernel's own client unless one is given."""
     if client is None:
-        from taskq_kernel.client.connection import default_client
+        from taskq_kernel.client.connecting import default_client
 
         client = default_client()
     with _making:
-        live: LiveTasks | None = getattr(client, _ATTRIBUTE, None)
-        if live is None:
-            live = LiveTasks(client)
-            setattr(client, _ATTRIBUTE, live)
+        live: LiveTasks = client.extras.setdefault("live tasks", LiveTasks(client))
     live.start()
     return live
 

@@ -59,7 +59,7 @@ def main(port: int, base_url: str) -> None:
     base_url : str
         Where the browser sees the dashboard, such as ``/user/ann/taskq-dashboard/``.
     """
-    from taskq_kernel.client.connection import connect
+    from taskq_kernel.client.connecting import connect
     from taskq_widgets.dashboard.launch import serve
 
     token = os.environ.pop(_TOKEN)  # the kernels that this process starts need not know it

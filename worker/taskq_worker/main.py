@@ -13,11 +13,11 @@ from pathlib import Path
 from taskq_kernel import logs
 from taskq_kernel.broker.client import Broker
 from taskq_kernel.broker.names import Names
-from taskq_kernel.client.transport import GraphQLTransport
 from taskq_kernel.errors import SettingsError
 from taskq_kernel.local.folders import WORKER_FOLDERS, sweep_folders, temporary_folder
 from taskq_kernel.settings import Settings, read_broker_url, read_token, user_home
 from taskq_kernel.signals import stop_signals
+from taskq_kernel.transport.graphql import GraphQLTransport
 from taskq_worker.julia.choice import choose_what_starts
 from taskq_worker.julia.command import RunnerCommand
 from taskq_worker.julia.compiled import RUNNERS

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from taskq_kernel.client.transport import GraphQLTransport
+from taskq_kernel.transport.graphql import GraphQLTransport
 
 _REGISTER = """mutation Register($input: WorkerInput!) {
   registerWorker(input: $input) { id heartbeatSeconds leaseSeconds maxLogBytes maxValueBytes }

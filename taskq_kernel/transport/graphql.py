@@ -17,7 +17,6 @@ from urllib.parse import SplitResult, urlsplit
 import urllib3
 
 from taskq_kernel import exact_json
-from taskq_kernel.client.forks import renew_after_fork
 from taskq_kernel.errors import (
     ClientClosed,
     Forbidden,
@@ -30,6 +29,7 @@ from taskq_kernel.errors import (
     causes,
 )
 from taskq_kernel.tls import explain, trusting
+from taskq_kernel.transport.forks import renew_after_fork
 
 #: How long making a connection may take, in seconds.
 CONNECT_TIMEOUT_S = 5.0
@@ -93,7 +93,7 @@ class GraphQLTransport:
         self._pool = self._new_pool()
         self._timeout_s = timeout_s
         self._closed = False
-        renew_after_fork(self)
+        renew_after_fork(self._after_fork)
 
     def __repr__(self) -> str:
         return f"GraphQLTransport({self.url!r})"

@@ -8,27 +8,22 @@ answer to one process must not be read by the other.
 from __future__ import annotations
 
 import os
-from typing import Protocol
-from weakref import WeakSet
+from collections.abc import Callable
+from weakref import WeakMethod
+
+_renewals: set[WeakMethod[Callable[[], None]]] = set()
 
 
-class Inherited(Protocol):
-    """An object that can make itself new in a forked child."""
-
-    def _after_fork(self) -> None: ...
-
-
-_inherited: WeakSet[Inherited] = WeakSet()
-
-
-def renew_after_fork(one: Inherited) -> None:
-    """Have ``one._after_fork()`` called in every child that this process forks."""
-    _inherited.add(one)
+def renew_after_fork(renew: Callable[[], None]) -> None:
+    """Have the method ``renew`` called in every child that this process forks, while its object lives."""
+    _renewals.add(WeakMethod(renew, _renewals.discard))
 
 
 def _renew_all() -> None:
-    for one in list(_inherited):
-        one._after_fork()
+    for reference in list(_renewals):
+        renew = reference()
+        if renew is not None:
+            renew()
 
 
 if hasattr(os, "register_at_fork"):  # where processes can fork

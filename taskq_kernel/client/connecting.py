@@ -1,0 +1,106 @@
+"""`connect`: a client of the service that is set, or of the local stack, found or started."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+from taskq_kernel.client.client import Client, client_at
+from taskq_kernel.client.connection import Address, configured, given
+from taskq_kernel.client.progress import Notice, in_notebook, leave_line
+from taskq_kernel.errors import TaskqError
+from taskq_kernel.paths import from_text
+from taskq_kernel.settings import load_settings
+
+
+def connect(
+    url: str | None = None, token: str | None = None, *, ca_file: str | Path | None = None, timeout_s: float = 30.0
+) -> Client:
+    """Connect to a taskq service.
+
+    Without a URL: to ``TASKQ_URL`` where that is set, else to the local stack, which is
+    started if it does not run. Several programs and notebooks share one local stack. In a
+    notebook it leaves a line that says what runs and how it ends.
+
+    Parameters
+    ----------
+    url : str, optional
+        The service's GraphQL URL, such as ``https://taskq.example.org/graphql``.
+    token : str, optional
+        The bearer token. Default: ``TASKQ_TOKEN``, or what the file ``TASKQ_TOKEN_FILE``
+        holds; for a local stack, the stack's own.
+    ca_file : str or Path, optional
+        PEM file of the authorities to trust where the URL is https. Default:
+        ``TASKQ_CA_FILE``, else those of the system.
+    timeout_s : float
+        How long one answer of the service may take.
+
+    Raises
+    ------
+    ServiceUnreachable
+        If there is no service at the URL, or its certificate is not trusted.
+    Unauthorized
+        If the service does not accept the token.
+    SettingsError
+        If a setting cannot be used, or there is a URL and no token for it.
+    StackError, SetupError
+        If no local stack can be started; the message says what is missing.
+    """
+    client = _connected(url, token, Path(ca_file) if ca_file is not None else None, timeout_s)
+    if in_notebook():
+        leave_line(_what_runs(client, here=url is None and configured() is None))
+    return client
+
+
+def _connected(url: str | None, token: str | None, authority: Path | None, timeout_s: float) -> Client:
+    address = given(url, token, authority, load_settings()) if url is not None else configured()
+    if address is None:
+        address = _started_stack()
+    client = client_at(replace(address, ca_file=authority or address.ca_file), timeout_s)
+    try:
+        client.transport.execute("{ me { name } }")
+    except BaseException:
+        client.close()
+        raise
+    return client
+
+
+def _what_runs(client: Client, *, here: bool) -> str:
+    """What a client is connected to, and how that ends, for whoever reads the notebook."""
+    try:
+        slots = client.statistics().slots
+        with_slots = f", with {slots} slot{'s' * (slots != 1)},"
+    except TaskqError:  # a token that may not see them, for one
+        with_slots = ""
+    if not here:
+        return f"connected to taskq at {client.url}{with_slots.removesuffix(',')}; tasks go on without this notebook"
+    return (
+        f"taskq runs on this machine{with_slots} and goes on without this notebook; "
+        "`taskq down` in a terminal, or `!taskq down` here, ends it"
+    )
+
+
+_default_lock = threading.Lock()
+_default: Client | None = None
+
+
+def default_client() -> Client:
+    """The client that magics and widgets share in this process; connected when first asked for."""
+    global _default
+    with _default_lock:
+        if _default is None or _default.closed:
+            _default = _connected(None, None, None, 30.0)
+        return _default
+
+
+def _started_stack() -> Address:
+    # late: a client of a service that runs needs nothing of RabbitMQ
+    from taskq_kernel.local.stack import LocalStack
+
+    stack = LocalStack(load_settings())
+    info = stack.info() if stack.healthy() else None
+    if info is None:
+        with Notice() as notice:
+            info = stack.up(on_step=lambda step: notice(f"starting taskq: {step}"))
+    return Address(info.graphql, from_text(info.token_file).read_text("utf-8").strip())

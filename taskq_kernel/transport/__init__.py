@@ -1,0 +1,1 @@
+"""How the service is reached: what the client, the worker, the sink and the local stack share."""

@@ -1,0 +1,71 @@
+"""The cache of tasks by itself: rows by id, where the feed started, and who waits."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from client_lab import FakeService
+
+from taskq_kernel.client import operations
+from taskq_kernel.client.feed import Changes
+from taskq_kernel.client.task_cache import Cursor, Entry, TaskCache
+
+
+@pytest.fixture
+def service() -> FakeService:
+    return FakeService()
+
+
+@pytest.fixture
+def cache(service: FakeService) -> TaskCache:
+    def read(ids: Sequence[str]) -> list[dict[str, Any]]:
+        return operations.get_many(service.transport, ids, operations.FEED)  # type: ignore[arg-type]
+
+    return TaskCache(service.feed, read)  # type: ignore[arg-type]
+
+
+def test_whoever_looks_at_a_task_holds_the_same_entry_which_goes_with_the_last(
+    service: FakeService, cache: TaskCache
+) -> None:
+    row = service.add()
+    entry = cache.hold(row)
+    assert cache.hold(dict(row)) is entry
+    cache.put([row | {"status": "RUNNING", "version": row["version"] + 1}])
+    assert entry.row["status"] == "RUNNING"
+    del entry
+    gc.collect()
+    assert len(cache._entries) == 0
+
+
+def test_its_cursor_names_the_version_and_the_database_where_the_feed_started(
+    service: FakeService, cache: TaskCache
+) -> None:
+    service.feed.arrive(Changes(7, anew=True, database="one"))
+    service.feed.arrive(Changes(9))
+    assert (cache.state, cache.cursor) == ("following", Cursor("one", 7))
+    service.feed.enter("away", "gone")
+    assert (cache.state, cache.cursor) == ("away", Cursor("one", 7))
+
+
+def test_once_it_is_closed_nobody_waits_and_nothing_opens_it_again(service: FakeService, cache: TaskCache) -> None:
+    entry, woken = cache.hold(service.add()), list[Entry]()
+    cache.wait_for([entry], woken.append)
+    assert woken == []
+    cache.close()
+    assert woken == [entry]
+    cache.wait_for([entry], woken.append)
+    service.connect_feed()
+    assert (woken, cache.state) == ([entry, entry], "closed")
+
+
+def test_a_task_that_is_told_to_be_deleted_while_it_is_read_is_deleted(
+    service: FakeService, cache: TaskCache
+) -> None:
+    rows = [service.add(), service.add()]
+    service.connect_feed()
+    with cache.reading():
+        service.delete(rows[0]["id"])
+        assert [cache.hold(row).deleted for row in rows] == [True, False]
