@@ -71,7 +71,7 @@ def as_kernel(url: str, token: str, count: int) -> None:
 
 def memory_mb() -> int:
     """Return the resident memory of this process."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
     return round(pages * 4096 / 2**20)
 
 
@@ -91,7 +91,7 @@ def main(count: int, database: str | None) -> None:
             store.close()
         with service_process(Path(folder), database=url) as service:
             command = [sys.executable, __file__, "kernel", f"{service.url}/graphql", token("admin"), str(count)]
-            told = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+            told = subprocess.run(command, stdout=subprocess.PIPE, encoding="utf-8", check=True).stdout
     figures = json.loads(next(line for line in told.splitlines() if line.startswith(TOLD)).removeprefix(TOLD))
     print(f"{count} tasks")
     for name, figure in figures.items():

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 from taskq_kernel.domain import TaskStatus
 from taskq_kernel.store import Store
 from taskq_kernel.store.counts import add_counts
-from taskq_kernel.store.tables import counters, sources, tasks
+from taskq_kernel.store.tables import counters, sources, task_counts, tasks
 
 #: Out of a hundred tasks, how many are in which status.
 SHARES = {
@@ -37,7 +37,8 @@ def seed(store: Store, count: int) -> None:
         if rows:
             conn.execute(sa.insert(tasks), rows)
         conn.execute(sa.update(counters).values(version=count, number=count))
-        _count(conn)
+        if sa.inspect(conn).has_table(task_counts.name):  # a database of an earlier release has none
+            _count(conn)
     with store.writer.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
         if conn.dialect.name == "postgresql":
             conn.exec_driver_sql("VACUUM ANALYZE tasks")

@@ -91,13 +91,19 @@ def test_a_page_is_read_from_an_index(store: Store, name: str, field: str, desce
             lines = plan(conn, statement, parameters)
             problems = [] if walks_the_table(statement) else scans(lines)
             if is_large(FILTERS[name]) and "ORDER BY" in statement:
-                problems += [line for line in lines if re.search(r"TEMP B-TREE|\bSort\b", line)]
+                problems += [line for line in lines if sorts_many(line)]
             assert problems == [], (statement, lines)
 
 
 def scans(lines: list[str]) -> list[str]:
     """The lines of a plan that read all tasks, whatever they hold."""
     return [line for line in lines if re.search(r"SCAN tasks(?!.*INDEX)|Seq Scan on tasks", line)]
+
+
+def sorts_many(line: str) -> bool:
+    """Whether a line of a plan sorts more than may be sorted for a page; SQLite does not say how much."""
+    rows = re.search(r"\bSort\b.*rows=(\d+)", line)
+    return "TEMP B-TREE" in line or (rows is not None and int(rows[1]) > FEW)
 
 
 def walks_the_table(statement: str) -> bool:
