@@ -168,7 +168,7 @@ def test_await_carries_julias_error(q: Client) -> None:
 
 
 def test_a_batch_comes_in_the_order_of_completion(q: Client) -> None:
-    batch = q.submit_many(["sleep(2); :slow", 'error("no")', ":quick"])
+    batch = q.submit_many(["sleep(5); :slow", 'error("no")', ":quick"])
     ends = list(batch.as_completed(timeout=60, progress=False))
     assert {task.number for task in ends} == {task.number for task in batch}
     assert ends[-1] is batch[0]
@@ -178,7 +178,7 @@ def test_a_batch_comes_in_the_order_of_completion(q: Client) -> None:
     assert frame.status.tolist() == ["FINISHED", "FAILED", "FINISHED"]
     assert frame.error.iloc[1] == "ErrorException: no"
     assert (frame.finished_at >= frame.started_at).all()
-    assert frame.seconds.iloc[0] > 1.9
+    assert frame.seconds.iloc[0] > 4.9
     pd.testing.assert_frame_equal(q.frame(batch=batch), frame)
 
 

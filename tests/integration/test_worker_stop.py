@@ -14,6 +14,7 @@ from uuid import uuid4
 import psutil
 import pytest
 from stacks import RunningStack, eventually
+from terminal import heed_ctrl_c
 
 from taskq_kernel import Client, Task, connect
 from taskq_kernel.local.processes import free_port
@@ -54,7 +55,9 @@ def worker(
     }  # fmt: skip
     command = [sys.executable, "-m", "taskq_kernel.cli", "worker", *flags]
     with log.open("wb") as output:
-        process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
+        process = subprocess.Popen(
+            command, env=environment, stdout=output, stderr=output, preexec_fn=heed_ctrl_c
+        )
     try:
         yield process
     finally:

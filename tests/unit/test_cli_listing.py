@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -26,7 +25,7 @@ def row(number: int = 1, **fields: Any) -> dict[str, Any]:
     return {
         "number": number, "name": f"task {number}", "status": "QUEUEING", "progress": None, "progressMessage": None,
         "valueText": None, "error": None, "seconds": None, "worker": None, "owner": "ann", "arguments": {},
-        "createdAt": (NOW - timedelta(minutes=5)).isoformat(),
+        "createdAt": (datetime.now(UTC) - timedelta(minutes=5)).isoformat(),
     } | fields  # fmt: skip
 
 
@@ -42,7 +41,7 @@ def test_at_80_columns_a_long_name_is_whole_where_other_columns_are_empty() -> N
     name = "energy of the ground state, 128 sites, open ends"
     header, _rule, line = lines([row(name=name)])
     assert name in line
-    assert re.search(r"\b\d min\b", line)
+    assert "5 min" in line
     assert header.split() == ["number", "name", "status", "age", "owner"]
     assert "ann" in line
 
