@@ -833,9 +833,7 @@ def test_a_hundred_thousand_tasks_are_comfortable(
     )
     first_is(100_000)()
     table.kernel("frame = view.model.frame()")
-    by_name = table.kernel(
-        "int(frame.assign(k=frame['name'].str.casefold()).sort_values(['k', 'number'])['number'].iloc[0])"
-    )
+    by_name = table.kernel("int(frame.sort_values(['name', 'number'])['number'].iloc[0])")
     figures["sorted by name, ms"] = timed_ms(lambda: table.head("Name").click(), first_is(by_name))
     figures["sorted by number, ms"] = timed_ms(lambda: table.head("Number").click(), first_is(100_000))
     figures["scrolled to the end, ms"] = timed_ms(
@@ -864,7 +862,7 @@ def test_a_hundred_thousand_tasks_are_comfortable(
         )
         seen = page.evaluate("window.latencies")  # lets the frames be counted, too
         figures[f"1,000 upserts a second, {label}: kB/s"] = sum(received) / 2.5 / 1000
-        assert len(seen) > 10
+        assert len(seen) > 5  # a window that has to be read anew is read up to four times a second
         figures[f"latency to the DOM, {label}: median, ms"] = statistics.median(seen)
         figures[f"latency to the DOM, {label}: p95, ms"] = statistics.quantiles(seen, n=20)[-1]
     for name, figure in figures.items():
