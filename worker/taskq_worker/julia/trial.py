@@ -52,8 +52,12 @@ def try_start(
     SetupError
         If it does not start, fails or is not done in time. It says what the process said.
     """
-    with tempfile.TemporaryDirectory(prefix="taskq-trial-") as home, Path(os.devnull).open("r+b") as nothing:
-        program, *arguments = command.argv(nothing.fileno(), nothing.fileno())
+    with (
+        tempfile.TemporaryDirectory(prefix="taskq-trial-") as home,
+        Path(os.devnull).open("r+b") as nothing,
+        _ended_pipe() as requests,
+    ):
+        program, *arguments = command.argv(requests, nothing.fileno())
         own = task_environment(Path(home), command.environment(), os.environ) | dict(environment or {})
         said: list[str] = []
         with ExitStack() as stack:
@@ -62,7 +66,7 @@ def try_start(
                     julia = stack.enter_context(subprocess.Popen(
                         [program, *options, *arguments], cwd=home, stdin=nothing, stdout=nothing,
                         env={name: value for name, value in own.items() if value is not None},
-                        stderr=subprocess.PIPE, pass_fds=(nothing.fileno(),), encoding="utf-8", errors="replace",
+                        stderr=subprocess.PIPE, pass_fds=(requests, nothing.fileno()), encoding="utf-8", errors="replace",
                         start_new_session=True,
                     ))  # fmt: skip
                 except OSError as error:
@@ -90,6 +94,17 @@ def try_start(
 def try_juliacall(juliacall: Juliacall, project: Path, on_line: OnLine) -> None:
     """Start Python with juliacall as a slot would; what ``taskq julia install`` does at its end."""
     try_start(JuliacallCommand(juliacall, project), on_line=on_line)
+
+
+@contextmanager
+def _ended_pipe() -> Iterator[int]:
+    """A descriptor from which nothing will ever come."""
+    reading, writing = os.pipe()
+    os.close(writing)
+    try:
+        yield reading
+    finally:
+        os.close(reading)
 
 
 @contextmanager

@@ -20,7 +20,7 @@ function main(requests_fd::Integer, frames_fd::Integer)
     baseline = prepare(pwd())
     say_hello(wire)
     try
-        while serve_one(wire, baseline)
+        serve_one(wire, baseline, warm_up_until_asked(wire, pwd())) && while serve_one(wire, baseline, receive(wire))
         end
         say(wire, FRAME_BYE)
     catch problem
@@ -40,7 +40,7 @@ function prepare(folder::String)
     try
         watch_methods()
         program_file!(program_file(folder))
-        warm_up(folder)
+        warm_up(folder, WARM_UP)
         baseline = Baseline(folder)
         restore(baseline)
         leftovers(baseline, Main)
@@ -86,9 +86,8 @@ function say(wire::Wire, kind::UInt8)
     send(wire, kind, io)
 end
 
-"Run the next task; false when there will be none."
-function serve_one(wire::Wire, baseline::Baseline)
-    frame = receive(wire)
+"Run the task that a frame asks for; false when there will be none."
+function serve_one(wire::Wire, baseline::Baseline, frame)
     (frame === nothing || frame[1] != FRAME_RUN) && return false
     run_one(wire, baseline, read_json(frame[2])::Dict{String,Any})
     return true
@@ -232,30 +231,44 @@ function put_shown(io::IOBuffer, value::Shown)
 end
 
 """
-Run tasks of every kind before the first real one: what Julia compiles for them now, no
-user waits for later.
+Run some of the warm-up tasks, before or instead of real ones: what Julia compiles for them
+now, no user waits for later. `go_on()` is asked before each.
 """
-function warm_up(folder::String)
+function warm_up(folder::String, requests::Vector{String}, go_on = () -> true)
     nowhere = open("/dev/null", "r+")
     wire = Wire(descriptor(nowhere), descriptor(nowhere))
     baseline = Baseline(folder)
-    for request in WARM_UP
+    for request in requests
+        go_on() || break
         run_one(wire, baseline, read_json(Vector{UInt8}(request)))
     end
     receive(wire)  # there is nothing
     empty!(DEFINITIONS)
     CHANGED[] = ""
     close(nowhere)
-    GC.gc()
     return nothing
+end
+
+"""
+Wait for the first request, and use the time: the warm-up of what not every task needs ends
+when one is there. Slots that start at once share the processor, and a task may be waiting.
+"""
+function warm_up_until_asked(wire::Wire, folder::String)
+    warm_up(folder, WARM_UP_AT_LEISURE, () -> !is_asked(wire))
+    is_asked(wire) || GC.gc()
+    return receive(wire)
 end
 
 warm_request(kind, code, arguments) = string("{\"job\":1,\"kind\":\"", kind, "\",\"code\":\"", code,
     "\",\"sha256\":\"warm\",\"entry\":null,\"arguments\":", arguments, ",\"max_value_bytes\":100000}")
 
 const WARM_UP = [
-    warm_request("SCRIPT", "sum(1:10)", "{}"),
-    warm_request("SCRIPT", "progress(0.5, \\\"half\\\")\\nprintln(stderr)\\ntotal = 0.5\\nfor i in 1:3\\n total += i\\nend\\n(a = v, b = total, c = d, d = s)", "{\"s\":\"\\u00e9\",\"v\":[1,2.5],\"d\":{\"a\":[1]}}"),
+    warm_request("SCRIPT", "println(stderr)\\nsum(1:10)", "{}"),
+]
+
+# Without output, which would be taken for that of a real task.
+const WARM_UP_AT_LEISURE = [
+    warm_request("SCRIPT", "progress(0.5, \\\"half\\\")\\ntotal = 0.5\\nfor i in 1:3\\n total += i\\nend\\n(a = v, b = total, c = d, d = s)", "{\"s\":\"\\u00e9\",\"v\":[1,2.5],\"d\":{\"a\":[1]}}"),
     warm_request("SCRIPT", "(a = v, b = s)", "{\"s\":[\"x\"],\"v\":[1,2.5]}"),
     warm_request("SCRIPT", "f(x) = sqrt(x)\\nf(-1.0)", "{}"),
     warm_request("SCRIPT", "f(x) = x.a\\nf(rand(3))\\n", "{}"),

@@ -119,11 +119,18 @@ function wait_for_the_end(wire::Wire)
     ccall(:_exit, Cvoid, (Cint,), 1)
 end
 
+const POLLIN = Int16(0x01)
 const POLLHUP = Int16(0x10)
 
 "Whether nobody holds the other end of a pipe."
-function hung_up(fd::Cint)
-    watched = Ref((fd, Int16(0), Int16(0)))  # struct pollfd: fd, events, revents
-    ccall(:poll, Cint, (Ptr{Cvoid}, Culong, Cint), watched, 1, 0) > 0 || return false
-    return watched[][3] & POLLHUP != 0
+hung_up(fd::Cint) = poll_now(fd, Int16(0)) & POLLHUP != 0
+
+"Whether a request is there, and somebody waits for its answer."
+is_asked(wire::Wire) = poll_now(wire.requests, POLLIN) & (POLLIN | POLLHUP) == POLLIN
+
+"What poll(2) says of a descriptor, at once."
+function poll_now(fd::Cint, events::Int16)
+    watched = Ref((fd, events, Int16(0)))  # struct pollfd: fd, events, revents
+    ccall(:poll, Cint, (Ptr{Cvoid}, Culong, Cint), watched, 1, 0) > 0 || return Int16(0)
+    return watched[][3]
 end
