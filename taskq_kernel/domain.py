@@ -1,14 +1,14 @@
-"""What a task is and how it may move: values only, no I/O.
+"""What a task is, and its legal transitions: values only, no I/O.
 
-``LEGAL_MOVES`` is the one table of status changes. The service refuses every move that
-is not in it, the tests walk it, and ``docs/architecture.md`` prints it.
+``LEGAL_TRANSITIONS`` is the one table of status changes. The service refuses every transition
+that is not in it, the tests walk it, and ``docs/architecture.md`` prints it.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
 
-from taskq_kernel.errors import IllegalMove
+from taskq_kernel.errors import IllegalTransition
 
 
 class TaskStatus(StrEnum):
@@ -63,25 +63,25 @@ class Verdict(StrEnum):
     REFUSED = "REFUSED"
 
 
-#: Final statuses: nothing but the user's own retry moves a task out of one, and out of FINISHED nothing does.
+#: Final statuses: nothing but the user's own retry takes a task out of one, and out of FINISHED nothing does.
 FINAL = frozenset({TaskStatus.FINISHED, TaskStatus.FAILED, TaskStatus.CANCELLED})
 
-#: Every legal change of status, with what brings it about.
-LEGAL_MOVES: dict[tuple[TaskStatus, TaskStatus], str] = {
+#: Every legal transition, with what brings it about.
+LEGAL_TRANSITIONS: dict[tuple[TaskStatus, TaskStatus], str] = {
     (TaskStatus.QUEUEING, TaskStatus.RUNNING): "a worker claims it",
     (TaskStatus.QUEUEING, TaskStatus.CANCELLED): "a user cancels it before it starts",
     (TaskStatus.QUEUEING, TaskStatus.FAILED): "it cannot be handed to any worker",
     (TaskStatus.RUNNING, TaskStatus.FINISHED): "its code returned a value",
     (TaskStatus.RUNNING, TaskStatus.FAILED): "its code failed, or it lost too many workers",
     (TaskStatus.RUNNING, TaskStatus.CANCELLED): "a user cancels it while it runs",
-    (TaskStatus.RUNNING, TaskStatus.QUEUEING): "its worker was lost or gave it back, or a retry is due",
+    (TaskStatus.RUNNING, TaskStatus.QUEUEING): "its worker was lost or released it, or a retry is due",
     (TaskStatus.FAILED, TaskStatus.QUEUEING): "a user retries it",
     (TaskStatus.CANCELLED, TaskStatus.QUEUEING): "a user retries it",
 }
 
 #: Final statuses in which a task holds no value: a retry opens a new attempt of it. What is
 #: FINISHED is run again as another task, so that no value is ever overwritten.
-RETRIABLE = frozenset(before for before in FINAL if (before, TaskStatus.QUEUEING) in LEGAL_MOVES)
+RETRIABLE = frozenset(before for before in FINAL if (before, TaskStatus.QUEUEING) in LEGAL_TRANSITIONS)
 
 #: Priorities from first to last served. RabbitMQ's quorum queues know no priorities
 #: before 4.0, so each priority of a queue is a queue of its own.
@@ -90,11 +90,11 @@ DEFAULT_PRIORITY = 1
 
 
 def sources_of(after: TaskStatus) -> tuple[TaskStatus, ...]:
-    """Every status from which ``after`` can be reached in one legal move."""
-    return tuple(before for before, target in LEGAL_MOVES if target is after)
+    """Every status from which ``after`` can be reached in one legal transition."""
+    return tuple(before for before, target in LEGAL_TRANSITIONS if target is after)
 
 
-def check_move(before: TaskStatus, after: TaskStatus) -> None:
-    """Raise `IllegalMove` unless a task may go from ``before`` to ``after``."""
-    if (before, after) not in LEGAL_MOVES:
-        raise IllegalMove(before, after)
+def check_transition(before: TaskStatus, after: TaskStatus) -> None:
+    """Raise `IllegalTransition` unless a task may go from ``before`` to ``after``."""
+    if (before, after) not in LEGAL_TRANSITIONS:
+        raise IllegalTransition(before, after)

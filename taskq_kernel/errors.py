@@ -72,13 +72,13 @@ class InvalidDeclaration(InvalidTask):
         self.reason = reason
 
 
-class IllegalMove(TaskqError):
-    """A status change that the table of legal moves does not have.
+class IllegalTransition(TaskqError):
+    """A status change that the table of legal transitions does not have.
 
     Attributes
     ----------
     before, after : str
-        The statuses between which the move was asked for.
+        The statuses between which the transition was asked for.
     """
 
     def __init__(self, before: str, after: str) -> None:

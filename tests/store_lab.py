@@ -9,8 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from taskq_kernel.domain import TaskStatus, Verdict
-from taskq_kernel.store import Policy, Store, change, claims, create, leases, outbox, outcomes, records, workers
-from taskq_kernel.store.new_tasks import check_all
+from taskq_kernel.store import Policy, Store, bulk_actions, claims, create, leases, outbox, outcomes, records, workers
+from taskq_kernel.store.submission import check_all
 from taskq_kernel.store.tables import counters, metadata, task_events
 
 EVERYTHING = frozenset({"code", "arguments", "value", "stacktrace", "repeats", "tasks", "totalCount"})
@@ -56,7 +56,7 @@ class Lab:
         return self.store.write(claims.claim_tasks, worker, [task.id for task in tasks])
 
     def beat(
-        self, worker: str, *held: claims.Held, logs: Sequence[claims.Log] = ()
+        self, worker: str, *held: claims.ClaimReport, logs: Sequence[claims.Log] = ()
     ) -> claims.Reply:
         """Send a heartbeat."""
         return self.store.write(claims.heartbeat, worker, held, logs, self.policy)
@@ -84,11 +84,11 @@ class Lab:
         """Record that an attempt failed."""
         return self.record(self.outcome(task, worker, attempt, status=TaskStatus.FAILED, **given))[0]
 
-    def change(self, verb: str, *tasks: Any, actor: str = "ann", admin: bool = False) -> change.Changed:
+    def bulk_action(self, verb: str, *tasks: Any, actor: str = "ann", admin: bool = False) -> bulk_actions.BulkResult:
         """Cancel, retry or delete."""
-        selection = change.Selection(ids=[task.id for task in tasks])
-        operation = getattr(change, f"{verb}_tasks")
-        return self.store.write(operation, selection, change.Actor(actor, own_only=not admin), EVERYTHING)
+        selection = bulk_actions.Selection(ids=[task.id for task in tasks])
+        operation = getattr(bulk_actions, f"{verb}_tasks")
+        return self.store.write(operation, selection, bulk_actions.Actor(actor, own_only=not admin), EVERYTHING)
 
     def reap(self) -> tuple[list[str], int]:
         """Take the tasks of silent workers."""

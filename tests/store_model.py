@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from taskq_kernel.domain import FINAL, RETRIABLE, TaskStatus, Verdict
 from taskq_kernel.store import Policy
-from taskq_kernel.store.claims import Held
+from taskq_kernel.store.claims import ClaimReport
 from taskq_kernel.store.outcomes import Outcome
 from taskq_kernel.store.policy import retry_delay_s
 
@@ -86,7 +86,7 @@ class Model:
         """Tasks that were not deleted, of some statuses or of all."""
         return [task for task in self.tasks.values() if not task.deleted and (not statuses or task.status in statuses)]
 
-    def held_by(self, worker: ModelWorker) -> list[ModelTask]:
+    def claimed_by(self, worker: ModelWorker) -> list[ModelTask]:
         """The tasks that run at a worker."""
         return [task for task in self.living(TaskStatus.RUNNING) if task.worker == worker.id]
 
@@ -129,10 +129,10 @@ class Model:
         task.go(TaskStatus.RUNNING, worker.name)
         return task.attempt
 
-    def beat(self, worker: ModelWorker, held: list[Held]) -> tuple[list[str], list[str]]:
+    def beat(self, worker: ModelWorker, held: list[ClaimReport]) -> tuple[list[str], list[str]]:
         """What a heartbeat brings back: what to stop, and what is settled."""
         worker.lease_until = self.now + self.policy.lease_s
-        running = {task.id: task for task in self.held_by(worker)}
+        running = {task.id: task for task in self.claimed_by(worker)}
         current = {item.id for item in held if item.id in running and running[item.id].attempt == item.attempt}
         for item in held:
             if item.id in current and item.progress is not None:
@@ -144,7 +144,7 @@ class Model:
         gone = [item for item in held if item.id not in current]
         return [item.id for item in gone if not item.done], [item.id for item in gone if item.done]
 
-    def give_back(self, worker: ModelWorker, tasks: list[ModelTask]) -> None:
+    def release(self, worker: ModelWorker, tasks: list[ModelTask]) -> None:
         """Tasks that a worker releases, or leaves behind."""
         for task in tasks:
             task.wait(self.now, worker.name)
@@ -153,7 +153,7 @@ class Model:
         """The workers that are lost now; their tasks go to others, or fail."""
         lost = [worker for worker in self.workers.values() if worker.present and worker.lease_until < self.now]
         for worker in lost:
-            for task in self.held_by(worker):
+            for task in self.claimed_by(worker):
                 task.lost += 1
                 if task.lost >= self.policy.max_lost:
                     task.go(TaskStatus.FAILED, worker.name)

@@ -73,7 +73,7 @@ class Session:
         self._connection = connection
         self.closed = closed
         self.blocked = ""
-        self._told_blocked = asyncio.Event()
+        self._reported_blocked = asyncio.Event()
         connection.add_on_connection_blocked_callback(lambda _, frame: self._block(str(frame.method.reason)))
         connection.add_on_connection_unblocked_callback(lambda _, _frame: self._block(""))
 
@@ -83,7 +83,7 @@ class Session:
                     else "RabbitMQ takes messages again")  # fmt: skip
         self.blocked = reason
         if reason:
-            self._told_blocked.set()
+            self._reported_blocked.set()
 
     @classmethod
     async def open(cls, parameters: pika.URLParameters, client_name: str) -> Session:
@@ -150,7 +150,7 @@ class Session:
         """Publish a message to nobody; `blocked`, which RabbitMQ says then, is up to date after that."""
         channel = await self.channel()
         answered = asyncio.ensure_future(channel.ping())
-        either: list[asyncio.Future[Any]] = [answered, asyncio.ensure_future(self._told_blocked.wait())]
+        either: list[asyncio.Future[Any]] = [answered, asyncio.ensure_future(self._reported_blocked.wait())]
         try:
             channel.raw.basic_publish("", NOWHERE, b"")
             # Either it answers what was asked behind that message, or it says why it will not.

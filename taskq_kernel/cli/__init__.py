@@ -39,9 +39,9 @@ _COMMANDS = {
     "ls": ("look", "List tasks, the newest first."),
     "show": ("look", "Show all there is to know of a task."),
     "logs": ("look", "Write what a task printed in its latest attempt."),
-    "cancel": ("change", "Cancel tasks."),
-    "retry": ("change", "Run tasks again that are done."),
-    "delete": ("change", "Delete tasks."),
+    "cancel": ("bulk_actions", "Cancel tasks."),
+    "retry": ("bulk_actions", "Run tasks again that are done."),
+    "delete": ("bulk_actions", "Delete tasks."),
     "completion": ("completion", "Set up the tab key of a shell."),
 }
 

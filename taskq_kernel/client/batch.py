@@ -135,21 +135,21 @@ class Batch(Sequence[Task], Awaited[list[Any]]):
 
     def cancel(self) -> int:
         """Cancel those that are not done; how many that were."""
-        return self._change("cancel")
+        return self._bulk_action("cancel")
 
     def retry(self) -> int:
         """Run those again that are done; how many that were.
 
         As `Client.retry`: a new task repeats what finished, and is not in this batch.
         """
-        return self._change("retry")
+        return self._bulk_action("retry")
 
     def delete(self) -> int:
         """Delete them all; how many there were."""
-        return self._change("delete")
+        return self._bulk_action("delete")
 
-    def _change(self, verb: str) -> int:
-        return self._client.change(verb, [entry.id for entry in self._entries()])[1]
+    def _bulk_action(self, verb: str) -> int:
+        return self._client.bulk_action(verb, [entry.id for entry in self._entries()])[1]
 
     def counts(self) -> dict[TaskStatus, int]:
         """How many tasks have each status."""

@@ -268,7 +268,7 @@ class Client(Session):
         InvalidTask
             If neither tasks nor a selection is given, or both are, or one is no number and no UUID.
         """
-        return self._change("cancel", tasks, selection)
+        return self._bulk_action("cancel", tasks, selection)
 
     def retry(self, *tasks: Task | Batch | int | str, **selection: Any) -> int:
         """Run tasks again that are done.
@@ -282,20 +282,20 @@ class Client(Session):
         int
             How many are run again; those that are not done are not counted.
         """
-        return self._change("retry", tasks, selection)
+        return self._bulk_action("retry", tasks, selection)
 
     def delete(self, *tasks: Task | Batch | int | str, **selection: Any) -> int:
         """Delete tasks with their values and logs. Parameters and errors are those of `cancel`."""
-        return self._change("delete", tasks, selection)
+        return self._bulk_action("delete", tasks, selection)
 
-    def _change(self, verb: str, tasks: Sequence[Any], selection: Mapping[str, Any]) -> int:
+    def _bulk_action(self, verb: str, tasks: Sequence[Any], selection: Mapping[str, Any]) -> int:
         chosen = operations.task_filter(**selection)
         if chosen and tasks:
             raise InvalidTask(f"{verb}() takes tasks or a selection, not both")
         if not chosen and not tasks:
             raise InvalidTask(f"{verb}() needs tasks, or a selection such as status='QUEUEING'")
         ids = None if chosen else list(dict.fromkeys(ids_of(tasks)))
-        return self.change(verb, ids, chosen or None)[1]
+        return self.bulk_action(verb, ids, chosen or None)[1]
 
 
 def client_at(address: Address, timeout_s: float = 30.0) -> Client:

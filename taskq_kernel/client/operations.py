@@ -171,16 +171,16 @@ def counts(
     return matching["totalCount"], of_each, found["everything"]["totalCount"]
 
 
-def change_matching(transport: GraphQLTransport, verb: str, task_filter: Mapping[str, Any]) -> int:
+def bulk_action_matching(transport: GraphQLTransport, verb: str, task_filter: Mapping[str, Any]) -> int:
     """Cancel, retry or delete all tasks that match; how many changed. Of the tasks, however many, nothing is said."""
-    query = f"mutation Change($filter: TaskFilter) {{ {verb}Tasks(filter: $filter) {{ changed }} }}"
+    query = f"mutation BulkAction($filter: TaskFilter) {{ {verb}Tasks(filter: $filter) {{ changed }} }}"
     # A second cancellation changes nothing; a second retry could start a second attempt, or task.
     answer = transport.execute(query, {"filter": dict(task_filter)}, repeatable=verb == "cancel")
     changed: int = answer[f"{verb}Tasks"]["changed"]
     return changed
 
 
-def change(
+def bulk_action(
     transport: GraphQLTransport,
     verb: str,
     ids: Sequence[str] | None = None,
@@ -208,7 +208,7 @@ def change(
         If an id belongs to no task; then nothing of its request is changed.
     """
     query = (
-        f"mutation Change($ids: [ID!], $filter: TaskFilter) {{ {verb}Tasks(ids: $ids, filter: $filter) "
+        f"mutation BulkAction($ids: [ID!], $filter: TaskFilter) {{ {verb}Tasks(ids: $ids, filter: $filter) "
         f"{{ tasks {{ {fields} }} changed }} }}"
     )
     # A second cancellation changes nothing; a second retry could start a second attempt, or task.

@@ -14,8 +14,8 @@ from taskq_kernel.domain import TaskStatus
 from taskq_kernel.errors import TaskqError, TaskTimeout
 from taskq_kernel.transport.graphql import GraphQLTransport
 
-#: What a changed task's answer needs: the rest is read when it is asked for.
-_CHANGED = "id status attempt version"
+#: What the answer to a bulk action needs: the rest is read when it is asked for.
+_AFTER_ACTION = "id status attempt version"
 
 
 class Session:
@@ -62,11 +62,11 @@ class Session:
         self.cache.close()
         self.transport.close()
 
-    def change(
+    def bulk_action(
         self, verb: str, ids: Sequence[str] | None, task_filter: Mapping[str, Any] | None = None
     ) -> tuple[list[Row], int]:
-        """Cancel, retry or delete tasks, as `operations.change`, and keep the cache current."""
-        changed, count = operations.change(self.transport, verb, ids, task_filter, _CHANGED)
+        """Cancel, retry or delete tasks, as `operations.bulk_action`, and keep the cache current."""
+        changed, count = operations.bulk_action(self.transport, verb, ids, task_filter, _AFTER_ACTION)
         if verb == "delete":
             self.cache.forget(row["id"] for row in changed)
         else:

@@ -343,7 +343,7 @@ class Task(Awaited[Any]):
 
     def cancel(self) -> bool:
         """Cancel it; whether that changed anything (not if it was done already)."""
-        return self._client.change("cancel", [self.id])[1] > 0
+        return self._client.bulk_action("cancel", [self.id])[1] > 0
 
     def retry(self) -> Task:
         """Run it again; the task that runs.
@@ -352,14 +352,14 @@ class Task(Awaited[Any]):
         finished keeps its value: a new task repeats it, names it in `repeats`, and is
         returned. A task that is not done stays as it is, and is returned itself.
         """
-        for row in self._client.change("retry", [self.id])[0]:
+        for row in self._client.bulk_action("retry", [self.id])[0]:
             if row["id"] != self.id:
                 return read_task(self._client, row["id"])
         return self
 
     def delete(self) -> None:
         """Delete it, its value and its log. A running one is cancelled first."""
-        self._client.change("delete", [self.id])
+        self._client.bulk_action("delete", [self.id])
 
     def refresh(self) -> Task:
         """Read it from the service, whatever the live feed says.
@@ -423,7 +423,7 @@ class Task(Awaited[Any]):
 
         The client may have the task already, under another object: both show the same entry.
         """
-        self._client, self.entry = client, client.cache.hold(self.entry.row)
+        self._client, self.entry = client, client.cache.track(self.entry.row)
         client.views.setdefault(self.id, self)
 
     def field(self, name: str) -> Any:
@@ -454,7 +454,7 @@ class Task(Awaited[Any]):
 
 def task_from(client: Session, row: Row) -> Task:
     """The task that a row is about: the one object that there is for it."""
-    entry = client.cache.hold(row)
+    entry = client.cache.track(row)
     with client.cache.lock:
         task: Task = client.views.setdefault(entry.id, Task(client, entry))
     return task

@@ -139,7 +139,7 @@ class TaskCache:
         self._waiting: dict[str, Entry] = {}
         #: What the feed tells while somebody reads tasks: it may be ahead of the answer.
         self._readers = 0
-        self._told: dict[str, Row | None] = {}
+        self._meanwhile: dict[str, Row | None] = {}
         renew_after_fork(self._after_fork)
         feed.subscribe(self._on_changes, on_state=self._on_state, on_retry=self._on_retry)
 
@@ -147,7 +147,7 @@ class TaskCache:
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Asking for tasks, and taking them over with `hold`, happens inside this.
+        """Asking for tasks, and taking them over with `track`, happens inside this.
 
         The feed may tell of a task before the answer with it is here, and nobody would
         listen then; so what it tells meanwhile is remembered.
@@ -160,17 +160,17 @@ class TaskCache:
             with self.lock:
                 self._readers -= 1
                 if not self._readers:
-                    self._told.clear()
+                    self._meanwhile.clear()
 
-    def hold(self, row: Row) -> Entry:
+    def track(self, row: Row) -> Entry:
         """The entry of the task that ``row`` is about, brought up to date with it."""
         with self.lock:
             entry = self._entries.get(row["id"])
             if entry is None:
                 entry = self._entries[row["id"]] = Entry(row)
-                told = self._told.get(row["id"], row)
-                entry.deleted = told is None
-                row = told or row
+                newer = self._meanwhile.get(row["id"], row)
+                entry.deleted = newer is None
+                row = newer or row
             entry.merge(row)
             wake = self._waking([entry])
         wake()
@@ -179,10 +179,10 @@ class TaskCache:
     def put(self, rows: Iterable[Row]) -> None:
         """Bring the entries that somebody holds up to date."""
         with self.lock:
-            held = [(entry, row) for row in rows if (entry := self._entries.get(row["id"])) is not None]
-            for entry, row in held:
+            present = [(entry, row) for row in rows if (entry := self._entries.get(row["id"])) is not None]
+            for entry, row in present:
                 entry.merge(row)
-            wake = self._waking(entry for entry, _ in held)
+            wake = self._waking(entry for entry, _ in present)
         wake()
 
     def forget(self, ids: Iterable[str]) -> None:
@@ -202,12 +202,12 @@ class TaskCache:
         ServiceUnreachable, ServiceError
             If the service cannot be asked.
         """
-        cursor, asked = self.cursor, {entry.id: entry for entry in entries}
-        rows = self._read(list(asked))
+        cursor, wanted = self.cursor, {entry.id: entry for entry in entries}
+        rows = self._read(list(wanted))
         self.put(rows)
-        for entry in asked.values():
+        for entry in wanted.values():
             entry.read_since = cursor
-        self.forget(asked.keys() - {row["id"] for row in rows})
+        self.forget(wanted.keys() - {row["id"] for row in rows})
 
     def freshen(self, entries: Iterable[Entry]) -> None:
         """Make sure that entries are current; asks the service only if it has to."""
@@ -254,7 +254,7 @@ class TaskCache:
         self.lock = threading.RLock()
         for entry in self._waiting.values():
             entry.wakers = []
-        self._waiting, self._told, self._readers = {}, {}, 0
+        self._waiting, self._meanwhile, self._readers = {}, {}, 0
         self._follow("away")
 
     # -- the feed's thread ---------------------------------------------------------------
@@ -262,8 +262,8 @@ class TaskCache:
     def _on_changes(self, changes: Changes) -> None:
         with self.lock:
             if self._readers:
-                self._told |= {row["id"]: row for row in changes.tasks}
-                self._told |= dict.fromkeys(changes.deleted)
+                self._meanwhile |= {row["id"]: row for row in changes.tasks}
+                self._meanwhile |= dict.fromkeys(changes.deleted)
             if changes.anew and self.cursor.database not in ("", changes.database):
                 for entry in list(self._entries.values()):
                     entry.doubt()  # the versions of one database mean nothing in another
@@ -323,8 +323,8 @@ class TaskCache:
             log.debug("cannot read %d tasks that are waited for: %s", len(entries), error)
 
     def _is_current(self, entry: Entry) -> bool:
-        told = entry.version >= self.cursor.version or entry.read_since is self.cursor
-        return told and self.state == "following"
+        covered = entry.version >= self.cursor.version or entry.read_since is self.cursor
+        return covered and self.state == "following"
 
     def _waking(self, entries: Iterable[Entry], *, done: bool = True) -> Callable[[], None]:
         """End the waiting for entries, or for those that are done: called with the lock, its result without."""

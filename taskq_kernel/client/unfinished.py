@@ -9,7 +9,7 @@ from taskq_kernel.errors import InvalidTask, ServiceError
 
 
 def said_of_unfinished(
-    error: BaseException, asked: Sequence[Mapping[str, Any]], made: int, total: int
+    error: BaseException, inputs: Sequence[Mapping[str, Any]], made: int, total: int
 ) -> Iterator[str]:
     """The notes for an exception that ended a submission: how many tasks go on, and where they are.
 
@@ -17,7 +17,7 @@ def said_of_unfinished(
     ----------
     error : BaseException
         What ended it.
-    asked : sequence of dict
+    inputs : sequence of dict
         The inputs of the request that it ended.
     made : int
         How many tasks earlier requests created.
@@ -25,12 +25,12 @@ def said_of_unfinished(
         How many there were to be.
     """
     # A refused request created nothing; one that was cut off may have created everything.
-    doubtful = 0 if isinstance(error, InvalidTask | ServiceError) else len(asked)
+    doubtful = 0 if isinstance(error, InvalidTask | ServiceError) else len(inputs)
     if not made and not doubtful:
         return
-    batch = asked[0].get("batch")
+    batch = inputs[0].get("batch")
     if batch is None:
-        task_id = asked[0]["id"]
+        task_id = inputs[0]["id"]
         yield f"the task may have been submitted all the same; q.task({task_id!r}) finds it then"
         return
     perhaps = f", and {doubtful} more may have been" if doubtful else ""

@@ -10,8 +10,8 @@ from taskq_kernel.errors import BrokerUnreachable
 from taskq_kernel.local.checks import Check
 from taskq_kernel.settings import Settings, read_broker_url
 
-#: How many reasons are told.
-_TOLD = 3
+#: How many reasons are shown.
+_SHOWN_REASONS = 3
 
 
 def check_dead_letters(settings: Settings) -> Check:
@@ -24,7 +24,7 @@ def check_dead_letters(settings: Settings) -> Check:
         found = asyncio.run(read_dead_letters(url, names, settings.ca_file))
     except BrokerUnreachable as error:
         return Check("dead letters", False, str(error), "start RabbitMQ, or the stack with: taskq up")
-    return _judge(found, names)
+    return _as_check(found, names)
 
 
 def drop(settings: Settings) -> int:
@@ -47,11 +47,11 @@ def broker_url(settings: Settings) -> str | None:
     return own.read_text("utf-8").strip() if (settings.home / "stack.json").exists() and own.exists() else None
 
 
-def _judge(found: DeadLetters, names: Names) -> Check:
+def _as_check(found: DeadLetters, names: Names) -> Check:
     if not found.count:
         return Check("dead letters", True, f"none in {names.dead}")
     looked_at = sum(count for _reason, count in found.reasons)
-    reasons = "; ".join(f"{count} x {reason[:200]}" for reason, count in found.reasons[:_TOLD])
+    reasons = "; ".join(f"{count} x {reason[:200]}" for reason, count in found.reasons[:_SHOWN_REASONS])
     of = "" if looked_at == found.count else f" (of the first {looked_at})"
     return Check(
         "dead letters", False, f"{found.count} in {names.dead}{of}: {reasons}",

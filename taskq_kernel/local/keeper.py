@@ -68,7 +68,7 @@ class Keeper:
         self._boot: Future[None] | None = None
         #: RabbitMQ could not be started: nothing of it is left, not even its pid file.
         self._boot_failed = False
-        self._told_to_stop = False
+        self._stop_requested = False
         #: What kept it from its work the last time it looked, so that it is said once.
         self._hindrance = ""
 
@@ -76,7 +76,7 @@ class Keeper:
         """Look after the stack until told to `stop`, or the stack is down."""
         self._write()
         try:
-            while not self._told_to_stop and self._parts.home.joinpath("stack.json").exists():
+            while not self._stop_requested and self._parts.home.joinpath("stack.json").exists():
                 self._try_to_look()
                 time.sleep(POLL_S)
         finally:
@@ -84,7 +84,7 @@ class Keeper:
 
     def stop(self) -> None:
         """Let `run` end. What runs goes on."""
-        self._told_to_stop = True
+        self._stop_requested = True
 
     def _try_to_look(self) -> None:
         try:
@@ -129,11 +129,11 @@ class Keeper:
             self._start(role, info)
 
     def _note_death(self, role: str) -> None:
-        if role == "broker" and not self._boot_failed and self._parts.broker.was_told_to_stop():
+        if role == "broker" and not self._boot_failed and self._parts.broker.was_stopped_in_order():
             self._say(role, logging.INFO, "RabbitMQ was told to stop, and stays stopped until `taskq up`")
             self._parts.stop(role)
             return
-        self._plan(role, self._parts.ending(role))
+        self._plan(role, self._parts.exit_reason(role))
 
     def _plan(self, role: str, reason: str) -> None:
         """Decide when a part that has died is to be started, if ever."""

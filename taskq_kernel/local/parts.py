@@ -63,9 +63,9 @@ class Parts:
         pids = {"broker": self.broker.pid} | {role: one.pid for role, one in self.daemons.items()}
         return [{"role": role, "pid": pids[role], "state": self.state(role)} for role in ROLES]
 
-    def ending(self, role: str) -> str:
+    def exit_reason(self, role: str) -> str:
         """How a part that is dead ended, as far as it is known."""
-        return self.broker.ending if role == "broker" else self.daemons[role].ending
+        return self.broker.exit_reason if role == "broker" else self.daemons[role].exit_reason
 
     def log(self, role: str) -> Path:
         """The file that has what a part says."""

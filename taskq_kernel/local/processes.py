@@ -82,7 +82,7 @@ class Daemon:
         return self._process.returncode if self._process is not None else None
 
     @property
-    def ending(self) -> str:
+    def exit_reason(self) -> str:
         """How it ended, in words, if it has: only whoever started it is told."""
         process, identity = self._process, self._identity()
         if process is None or identity is None or process.pid != identity.pid:

@@ -40,7 +40,7 @@ LAST_WORDS_CHARS = 800
 
 #: How much of the log's end is looked at for RabbitMQ's words on being told to stop.
 LOG_END_BYTES = 4096
-_TOLD_TO_STOP = ("SIGTERM received - shutting down", "RabbitMQ is asked to stop")
+_ORDERLY_STOP = ("SIGTERM received - shutting down", "RabbitMQ is asked to stop")
 _PREFIX = re.compile(r"^\d{4}-\S+ \S+ \[\w+\] <[\d.]+> ?")
 _VERDICTS = ("BOOT FAILED", "Exception during startup:")
 
@@ -96,23 +96,23 @@ class RabbitNode:
         StackError
             If the node was never started.
         """
-        facts = self._known_facts()
+        facts = self._started_facts()
         return f"amqp://{USER}:{quote(facts.password, safe='')}@127.0.0.1:{facts.amqp}/%2F"
 
     @property
     def redacted_url(self) -> str:
         """Its AMQP URL without the password."""
-        return f"amqp://{USER}@127.0.0.1:{self._known_facts().amqp}/%2F"
+        return f"amqp://{USER}@127.0.0.1:{self._started_facts().amqp}/%2F"
 
     @property
-    def ending(self) -> str:
+    def exit_reason(self) -> str:
         """How it ended, in words, if it is dead."""
-        return self._node.ending
+        return self._node.exit_reason
 
-    def was_told_to_stop(self) -> bool:
+    def was_stopped_in_order(self) -> bool:
         """Whether a node that has ended was stopped in order, by SIGTERM or ``rabbitmqctl stop``."""
         said = read_from(self.files.log, max(0, _size(self.files.log) - LOG_END_BYTES))
-        return any(word in said for word in _TOLD_TO_STOP)
+        return any(word in said for word in _ORDERLY_STOP)
 
     def answers(self) -> bool:
         """Whether a client can log in now."""
@@ -267,7 +267,7 @@ class RabbitNode:
                     if process.environ().get("HOME") == str(self.files.way):
                         yield process
 
-    def _known_facts(self) -> NodeFacts:
+    def _started_facts(self) -> NodeFacts:
         facts = self.files.read_facts()
         if facts is None:
             raise StackError(f"the RabbitMQ node in {self.home} was never started")

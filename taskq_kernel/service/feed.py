@@ -94,11 +94,11 @@ class Feed:
             first, next_at = True, 0.0
             while not self._closing:
                 changes = await self._read(cursor, task_filter, wants)
-                told = len(changes.tasks) + len(changes.deleted)
+                count = len(changes.tasks) + len(changes.deleted)
                 # Changes of others, of which there is nothing to tell, cost a reading as well.
-                spacing = min(SPACING_S, SPACING_PER_CHANGE_S * told) if told else SPACING_S
+                spacing = min(SPACING_S, SPACING_PER_CHANGE_S * count) if count else SPACING_S
                 next_at = 0.0 if first else time.monotonic() + spacing
-                if first or told:
+                if first or count:
                     yield changes
                     first = False
                 cursor = changes.version

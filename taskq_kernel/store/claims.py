@@ -14,15 +14,15 @@ from taskq_kernel.store.database import Write
 from taskq_kernel.store.dialects import insert_new
 from taskq_kernel.store.ids import chunks, parse_ids
 from taskq_kernel.store.long_logs import keep_both_ends
-from taskq_kernel.store.moves import Move, move
 from taskq_kernel.store.policy import Policy
 from taskq_kernel.store.tables import Cause, task_logs, tasks, workers
-from taskq_kernel.store.workers import give_back, held_by, present_worker
+from taskq_kernel.store.transitions import Transition, transition
+from taskq_kernel.store.workers import claimed_by, present_worker, release
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """A task that a worker says it holds."""
+class ClaimReport:
+    """What a heartbeat says of one claim."""
 
     id: str
     attempt: int
@@ -70,8 +70,8 @@ def claim_tasks(write: Write, worker_id: str, ids: Sequence[str]) -> list[tuple[
         )
         waiting.extend(write.conn.execute(query).all())
     reason = f"claimed by worker {worker.name}"
-    move(write, TaskStatus.RUNNING, Cause.CLAIMED, [
-        Move(row.number, row.owner, row.attempt + 1, worker.name, reason, row.status, {
+    transition(write, TaskStatus.RUNNING, Cause.CLAIMED, [
+        Transition(row.number, row.owner, row.attempt + 1, worker.name, reason, row.status, {
             "attempt": row.attempt + 1, "worker": worker.name, "worker_id": worker_id,
             "started_at": write.now, "finished_at": None, "log_bytes": 0,
         })
@@ -81,7 +81,7 @@ def claim_tasks(write: Write, worker_id: str, ids: Sequence[str]) -> list[tuple[
 
 
 def heartbeat(
-    write: Write, worker_id: str, held: Sequence[Held], logs: Sequence[Log], policy: Policy
+    write: Write, worker_id: str, reports: Sequence[ClaimReport], logs: Sequence[Log], policy: Policy
 ) -> Reply:
     """Renew a worker's lease, take in progress and output, and tell it what to do.
 
@@ -94,21 +94,21 @@ def heartbeat(
         .where(workers.c.id == worker_id)
         .values(seen_at=write.now, lease_until=write.now + policy.lease_s)
     )
-    running = {task.id: task for task in held_by(write.conn, worker_id)}
+    running = {task.id: task for task in claimed_by(write.conn, worker_id)}
     current = {
-        item.id: running[item.id] for item in held
+        item.id: running[item.id] for item in reports
         if item.id in running and running[item.id].attempt == item.attempt
     }
-    _store_progress(write, held, current)
+    _store_progress(write, reports, current)
     store_logs(write, logs, current, policy.max_log_bytes)
-    named = {item.id for item in held}
+    named = {item.id for item in reports}
     # Also what starts in a future that is more than two clocks' disagreement: the clock was turned back.
     unknown = [
         task for task in running.values()
         if task.id not in named and abs((task.started_at or 0) - write.now) > policy.lease_s
     ]
-    give_back(write, unknown, f"worker {worker.name} never got to know that it holds it")
-    gone = [item for item in held if item.id not in current]
+    release(write, unknown, f"worker {worker.name} never got to know that it holds it")
+    gone = [item for item in reports if item.id not in current]
     return Reply(
         stop=[item.id for item in gone if not item.done],
         settled=[item.id for item in gone if item.done],
@@ -116,9 +116,9 @@ def heartbeat(
     )
 
 
-def _store_progress(write: Write, held: Iterable[Held], current: dict[str, Any]) -> None:
+def _store_progress(write: Write, reports: Iterable[ClaimReport], current: dict[str, Any]) -> None:
     rows = []
-    for item in held:
+    for item in reports:
         task = current.get(item.id)
         if task is None or item.progress is None or math.isnan(item.progress):
             continue
@@ -147,7 +147,7 @@ def store_logs(write: Write, logs: Sequence[Log], current: dict[str, Any], limit
         return
     kept = {task.number: task.log_bytes for task in current.values()}
     numbers = {current[log.id].number for log in fresh}
-    known = {(row.task, row.seq) for row in write.conn.execute(
+    stored = {(row.task, row.seq) for row in write.conn.execute(
         sa.select(task_logs.c.task, task_logs.c.seq)
         .where(
             task_logs.c.task.in_(numbers), task_logs.c.seq.in_({log.seq for log in fresh}),
@@ -159,9 +159,9 @@ def store_logs(write: Write, logs: Sequence[Log], current: dict[str, Any], limit
     rows: dict[int, list[dict[str, Any]]] = {}
     for log in fresh:
         number = current[log.id].number
-        if (number, log.seq) in known:
+        if (number, log.seq) in stored:
             continue
-        known.add((number, log.seq))
+        stored.add((number, log.seq))
         kept[number] += len(log.text.encode("utf-8", "replace"))
         rows.setdefault(number, []).append({
             "task": number, "attempt": log.attempt, "seq": log.seq, "stream": log.stream[:20], "text": log.text,

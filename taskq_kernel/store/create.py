@@ -14,10 +14,10 @@ from taskq_kernel.errors import InvalidTask
 from taskq_kernel.store.database import Write
 from taskq_kernel.store.dialects import insert_new
 from taskq_kernel.store.ids import chunks
-from taskq_kernel.store.moves import Move, enqueue, record
-from taskq_kernel.store.new_tasks import NewTask
 from taskq_kernel.store.records import select_tasks
+from taskq_kernel.store.submission import NewTask
 from taskq_kernel.store.tables import Cause, sources, tasks
+from taskq_kernel.store.transitions import Transition, enqueue, record
 
 
 def create_tasks(
@@ -47,23 +47,23 @@ def create_tasks(
     InvalidTask
         If an id belongs to another owner's task, or to a deleted one.
     """
-    given = [task.id for task in new if task.id]
-    known = _known(write.conn, given, owner) if given else {}
+    ids = [task.id for task in new if task.id]
+    existing = _existing(write.conn, ids, owner) if ids else {}
     numbers: list[int] = []
     rows: list[dict[str, Any]] = []
     for task in new:
-        number = known.get(task.id) if task.id else None
+        number = existing.get(task.id) if task.id else None
         if number is None:
             number = write.next_number()
             rows.append(_row(write, task, number, owner))
             if task.id:
-                known[task.id] = number
+                existing[task.id] = number
         numbers.append(number)
     if rows:
         stored = {row["source"] for row in rows}
         _store_sources(write.conn, {task.source: task.code for task in new if task.source in stored})
         write.conn.execute(sa.insert(tasks), rows)
-        made = [Move(row["number"], owner, 0, None, f"submitted by {owner}") for row in rows]
+        made = [Transition(row["number"], owner, 0, None, f"submitted by {owner}") for row in rows]
         record(write, TaskStatus.QUEUEING, Cause.SUBMITTED, made)
         write.count(owner, TaskStatus.QUEUEING, len(rows))
         enqueue(write, [row["number"] for row in rows])
@@ -120,15 +120,15 @@ def repeat_tasks(write: Write, numbers: Sequence[int], owner: str) -> dict[int, 
         for number, new in made.items()
     ])
     record(write, TaskStatus.QUEUEING, Cause.SUBMITTED, [
-        Move(new, owner, 0, None, f"submitted by {owner}, to run {number} again") for number, new in made.items()
+        Transition(new, owner, 0, None, f"submitted by {owner}, to run {number} again") for number, new in made.items()
     ])
     write.count(owner, TaskStatus.QUEUEING, len(made))
     enqueue(write, made.values())
     return made
 
 
-def _known(conn: Connection, ids: Sequence[str], owner: str) -> dict[str, int]:
-    known = {}
+def _existing(conn: Connection, ids: Sequence[str], owner: str) -> dict[str, int]:
+    existing = {}
     for chunk in chunks(ids):
         query = sa.select(tasks.c.id, tasks.c.number, tasks.c.owner, tasks.c.deleted_at)
         for row in conn.execute(query.where(tasks.c.id.in_(chunk))).all():
@@ -137,8 +137,8 @@ def _known(conn: Connection, ids: Sequence[str], owner: str) -> dict[str, int]:
                 raise InvalidTask(f"the id {row.id} cannot be had for a new task: give another id")
             if row.deleted_at is not None:
                 raise InvalidTask(f"the task {row.id} was deleted: give another id")
-            known[row.id] = row.number
-    return known
+            existing[row.id] = row.number
+    return existing
 
 
 def _row(write: Write, task: NewTask, number: int, owner: str) -> dict[str, Any]:

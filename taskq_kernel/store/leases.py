@@ -10,10 +10,10 @@ import sqlalchemy as sa
 from taskq_kernel.domain import TaskStatus
 from taskq_kernel.errors import listed
 from taskq_kernel.store.database import Write
-from taskq_kernel.store.moves import Move, enqueue, move, requeue
 from taskq_kernel.store.policy import Policy
 from taskq_kernel.store.tables import Cause, task_events, workers
-from taskq_kernel.store.workers import LOST, PRESENT, held_by
+from taskq_kernel.store.transitions import Transition, enqueue, requeue, transition
+from taskq_kernel.store.workers import LOST, PRESENT, claimed_by
 
 
 def expired_workers(conn: sa.Connection, now: float) -> list[str]:
@@ -46,27 +46,27 @@ def reap(write: Write, policy: Policy) -> tuple[list[str], int]:
     taken = 0
     for worker in lost:
         write.conn.execute(sa.update(workers).where(workers.c.id == worker.id).values(state=LOST))
-        held = held_by(write.conn, worker.id)
-        _take(write, held, worker, policy)
-        taken += len(held)
+        claims = claimed_by(write.conn, worker.id)
+        _take(write, claims, worker, policy)
+        taken += len(claims)
     return [worker.name for worker in lost], taken
 
 
-def _take(write: Write, held: Sequence[Any], worker: Any, policy: Policy) -> None:
+def _take(write: Write, claims: Sequence[Any], worker: Any, policy: Policy) -> None:
     silent = write.now - worker.seen_at
     reason = f"worker {worker.name} was lost: it was silent for {silent:.1f} s"
-    again = [task for task in held if task.lost + 1 < policy.max_lost]
+    again = [task for task in claims if task.lost + 1 < policy.max_lost]
     requeue(write, Cause.LOST, [
-        Move(task.number, task.owner, task.attempt, task.worker, reason, task.status, {"lost": task.lost + 1})
+        Transition(task.number, task.owner, task.attempt, task.worker, reason, task.status, {"lost": task.lost + 1})
         for task in again
     ])
     # The broker may hand the first messages to the very worker that is silent: it sees a
     # connection that broke without a word only after two heartbeats.
     for delay_s in AGAIN_S:
         enqueue(write, [task.number for task in again], write.now + delay_s)
-    fail = [task for task in held if task.lost + 1 >= policy.max_lost]
-    move(write, TaskStatus.FAILED, Cause.LOST, [
-        Move(task.number, task.owner, task.attempt, task.worker, f"{reason}, and it was the last one tried",
+    fail = [task for task in claims if task.lost + 1 >= policy.max_lost]
+    transition(write, TaskStatus.FAILED, Cause.LOST, [
+        Transition(task.number, task.owner, task.attempt, task.worker, f"{reason}, and it was the last one tried",
              task.status, {
             "lost": task.lost + 1, "finished_at": write.now, "error_name": "WorkerLost",
             "error_message": _sentence(write, task), "error_stacktrace": "", "error_line": None,

@@ -19,8 +19,8 @@ from taskq_kernel.domain import PRIORITIES, TaskStatus
 from taskq_kernel.messages import SCHEMA, TaskMessage, encode
 from taskq_kernel.store.database import Write
 from taskq_kernel.store.ids import chunks
-from taskq_kernel.store.moves import enqueue
 from taskq_kernel.store.tables import outbox, sources, tasks
+from taskq_kernel.store.transitions import enqueue
 
 #: How many tasks are handed over at once, and how many bytes of messages at most.
 BATCH = 500

@@ -15,10 +15,10 @@ from taskq_kernel.store.claims import Log, store_logs
 from taskq_kernel.store.database import Write
 from taskq_kernel.store.dialects import insert_new
 from taskq_kernel.store.ids import chunks, parse_ids
-from taskq_kernel.store.moves import WAITING, Move, enqueue, move
 from taskq_kernel.store.policy import Policy, retry_delay_s
 from taskq_kernel.store.statistics import count_minute
 from taskq_kernel.store.tables import Cause, refused_outcomes, task_events, tasks
+from taskq_kernel.store.transitions import WAITING, Transition, enqueue, transition
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Outcome:
 def record_outcomes(write: Write, outcomes: Sequence[Outcome], policy: Policy) -> list[Verdict]:
     """Record outcomes, each attempt's first one only.
 
-    An outcome moves its task if the task still runs that attempt at that worker. A
+    An outcome decides its task if the task still runs that attempt at that worker. A
     repeated one changes nothing; one that comes too late is refused and kept apart.
 
     Returns
@@ -79,7 +79,7 @@ def record_outcomes(write: Write, outcomes: Sequence[Outcome], policy: Policy) -
     doubtful: list[tuple[int, Any, Outcome]] = []
     for place, outcome in enumerate(outcomes):
         row = found.get(outcome.id)
-        if row is not None and _holds(row, outcome) and row.number not in accepted:
+        if row is not None and _is_current(row, outcome) and row.number not in accepted:
             accepted[row.number] = (row, outcome)
             verdicts.append(Verdict.ACCEPTED)
             continue
@@ -106,7 +106,7 @@ def _load(conn: Connection, outcomes: Sequence[Outcome]) -> dict[str, Any]:
     return found
 
 
-def _holds(row: Any, outcome: Outcome) -> bool:
+def _is_current(row: Any, outcome: Outcome) -> bool:
     """The fence: the task runs this attempt, at this worker."""
     return (
         row.status == TaskStatus.RUNNING
@@ -120,14 +120,14 @@ def _accept(write: Write, pairs: Sequence[tuple[Any, Outcome]], policy: Policy) 
     failed = [pair for pair in pairs if pair[1].status is not TaskStatus.FINISHED]
     again = [(row, outcome) for row, outcome in failed if _is_tried_again(row, outcome)]
     final = [(row, outcome) for row, outcome in failed if not _is_tried_again(row, outcome)]
-    move(write, TaskStatus.FINISHED, Cause.OUTCOME, [
-        Move(row.number, row.owner, row.attempt, row.worker, "its code returned a value", row.status,
+    transition(write, TaskStatus.FINISHED, Cause.OUTCOME, [
+        Transition(row.number, row.owner, row.attempt, row.worker, "its code returned a value", row.status,
              {**_times(write, row, outcome), **_value_columns(outcome.value), **_error_columns(None),
               "progress": 1.0})
         for row, outcome in finished
     ])
-    move(write, TaskStatus.FAILED, Cause.OUTCOME, [
-        Move(row.number, row.owner, row.attempt, row.worker, _failure(outcome), row.status,
+    transition(write, TaskStatus.FAILED, Cause.OUTCOME, [
+        Transition(row.number, row.owner, row.attempt, row.worker, _failure(outcome), row.status,
              {**_times(write, row, outcome), **_error_columns(outcome.error), "failures": row.failures + 1})
         for row, outcome in final
     ])
@@ -143,7 +143,7 @@ def _is_tried_again(row: Any, outcome: Outcome) -> bool:
 
 
 def _try_again(write: Write, pairs: Sequence[tuple[Any, Outcome]]) -> None:
-    moves = []
+    transitions = []
     for row, outcome in pairs:
         delay = retry_delay_s(row.failures + 1)
         reason = f"{_failure(outcome)}; tried again in {delay:.0f} s"
@@ -151,9 +151,9 @@ def _try_again(write: Write, pairs: Sequence[tuple[Any, Outcome]]) -> None:
             **WAITING, **_error_columns(outcome.error), "failures": row.failures + 1,
             "available_at": write.now + delay,
         }
-        moves.append(Move(row.number, row.owner, row.attempt, row.worker, reason, row.status, columns))
-    move(write, TaskStatus.QUEUEING, Cause.OUTCOME, moves)
-    for item in moves:
+        transitions.append(Transition(row.number, row.owner, row.attempt, row.worker, reason, row.status, columns))
+    transition(write, TaskStatus.QUEUEING, Cause.OUTCOME, transitions)
+    for item in transitions:
         enqueue(write, [item.number], item.columns["available_at"])
 
 

@@ -134,8 +134,8 @@ def read_page(
     terms = _with_number(orders)
     size = window.size
     matching = narrowed(conn, task_filter, by_number=terms[0].field == "NUMBER")
-    parts = _parts(terms[0], task_filter, window.backwards)
-    numbers = _numbers(conn, terms, parts, matching, window, size + 1)
+    partitions = _partitions(terms[0], task_filter, window.backwards)
+    numbers = _numbers(conn, terms, partitions, matching, window, size + 1)
     more = len(numbers) > size
     numbers = numbers[:size]
     if window.backwards:
@@ -192,31 +192,31 @@ _ALWAYS = {
 }
 
 
-def _parts(first: Order, task_filter: TaskFilter, backwards: bool) -> list[bool | None]:
-    """The parts that a page may come from: tasks with a value of the first column (False), without (True).
+def _partitions(first: Order, task_filter: TaskFilter, backwards: bool) -> list[bool | None]:
+    """The partitions that a page may come from: tasks with a value of the first column (False), without (True).
 
-    One part (None) where the column is never empty. A part that the statuses exclude is left out: to
+    One partition (None) where the column is never empty. A partition that the statuses exclude is left out: to
     find it empty, a database would walk through all of it.
     """
     if not ORDER_COLUMNS[first.field].nullable:
         return [None]
     statuses = set(task_filter.status if task_filter.status is not None else TaskStatus)
-    parts: list[bool | None] = []
+    partitions: list[bool | None] = []
     if not statuses <= _NEVER.get(first.field, set()):
-        parts.append(False)
+        partitions.append(False)
     if not statuses <= _ALWAYS.get(first.field, set()):
-        parts.append(True)
-    return parts[::-1] if backwards else parts
+        partitions.append(True)
+    return partitions[::-1] if backwards else partitions
 
 
 def _numbers(
-    conn: Connection, terms: Sequence[Order], parts: Sequence[bool | None],
+    conn: Connection, terms: Sequence[Order], partitions: Sequence[bool | None],
     matching: Sequence[sa.ColumnElement[bool]], window: Window, count: int,
 ) -> list[int]:
     """The numbers of the first ``count`` tasks, or of the last from the end backwards.
 
     Only numbers, because a database that has to sort carries along all that is asked for. And in
-    two parts where the first column may be empty: tasks without a value come last, whatever the
+    two partitions where the first column may be empty: tasks without a value come last, whatever the
     direction, and no index has them there in both.
     """
     after = None if window.after is None else _decode(terms, window.after, "after")
@@ -224,7 +224,7 @@ def _numbers(
     first = ORDER_COLUMNS[terms[0].field]
     numbers: list[int] = []
     skip = window.skipped
-    for empty in parts:
+    for empty in partitions:
         bounds: list[sa.ColumnElement[bool]] = []
         if empty is not None:
             bounds.append(first.is_(None) if empty else first.isnot(None))
@@ -270,9 +270,9 @@ def _order(terms: Sequence[Order], backwards: bool) -> list[sa.ColumnElement[Any
 def _bound(
     terms: Sequence[Order], values: Sequence[Any], empty: bool | None, *, backwards: bool
 ) -> sa.ColumnElement[bool] | None:
-    """The condition that a row of a part stands after (backwards: before) a place; None if none does."""
+    """The condition that a row of a partition stands after (backwards: before) a place; None if none does."""
     if empty is not None and (values[0] is None) != empty:
-        # The place is in the other part: this one stands on one side of it as a whole.
+        # The place is in the other partition: this one stands on one side of it as a whole.
         return sa.true() if empty != backwards else None
     if empty:
         return _beyond(terms[1:], values[1:], backwards=backwards)

@@ -19,10 +19,10 @@ from taskq_kernel.broker.names import check_queue
 from taskq_kernel.errors import InvalidTask, NotFound, ServiceError
 from taskq_kernel.store.database import Write
 from taskq_kernel.store.ids import canonical_uuid, chunks
-from taskq_kernel.store.moves import Move, requeue
 from taskq_kernel.store.policy import Policy
 from taskq_kernel.store.records import RUNNING_NOW
 from taskq_kernel.store.tables import Cause, tasks, workers
+from taskq_kernel.store.transitions import Transition, requeue
 
 ONLINE, DRAINING, LOST, LEFT = "ONLINE", "DRAINING", "LOST", "LEFT"
 
@@ -57,18 +57,18 @@ def register_worker(write: Write, new: NewWorker, policy: Policy) -> str:
     for queue in new.queues:
         check_queue(queue)
     worker_id = canonical_uuid(new.id) if new.id else str(uuid4())
-    known = write.conn.execute(sa.select(workers).where(workers.c.id == worker_id)).one_or_none()
+    earlier = write.conn.execute(sa.select(workers).where(workers.c.id == worker_id)).one_or_none()
     columns: dict[str, Any] = {
         "name": new.name, "host": new.host, "pid": new.pid, "runner": new.runner,
         "julia_version": new.julia_version, "queues": msgspec.json.encode(list(new.queues)).decode(),
         "slots": new.slots, "seen_at": write.now, "lease_until": write.now + policy.lease_s,
     }
-    if known is None:
+    if earlier is None:
         write.conn.execute(sa.insert(workers).values(
             id=worker_id, state=ONLINE, drain=False, joined_at=write.now, **columns
         ))
     else:
-        state = DRAINING if known.drain else ONLINE
+        state = DRAINING if earlier.drain else ONLINE
         write.conn.execute(sa.update(workers).where(workers.c.id == worker_id).values(state=state, **columns))
     return worker_id
 
@@ -94,8 +94,8 @@ def present_worker(write: Write, worker_id: str) -> Any:
     return row
 
 
-def held_by(conn: Connection, worker_id: str) -> list[Any]:
-    """The tasks that a worker holds."""
+def claimed_by(conn: Connection, worker_id: str) -> list[Any]:
+    """The tasks that a worker has claimed and that run."""
     query = sa.select(
         tasks.c.number, tasks.c.id, tasks.c.owner, tasks.c.status, tasks.c.attempt, tasks.c.worker, tasks.c.lost,
         tasks.c.started_at,
@@ -124,32 +124,32 @@ def leave_worker(write: Write, worker_id: str) -> int:
         How many tasks went back.
     """
     row = present_worker(write, worker_id)
-    held = held_by(write.conn, worker_id)
-    give_back(write, held, f"worker {row.name} left before it ended")
+    claims = claimed_by(write.conn, worker_id)
+    release(write, claims, f"worker {row.name} left before it ended")
     left = sa.update(workers).where(workers.c.id == worker_id).values(state=LEFT, seen_at=write.now)
     write.conn.execute(left)
-    return len(held)
+    return len(claims)
 
 
 def release_tasks(write: Write, worker_id: str, released: Sequence[tuple[str, int]]) -> int:
-    """Take back tasks that a worker claimed and never started.
+    """Requeue tasks that a worker claimed and never started.
 
     Parameters
     ----------
     released : sequence of (id, attempt)
-        The claims to give back; those that the worker does not hold are passed over.
+        The claims to release; those that the worker does not hold are passed over.
     """
     row = present_worker(write, worker_id)
-    given = set(released)
-    held = [task for task in held_by(write.conn, worker_id) if (task.id, task.attempt) in given]
-    give_back(write, held, f"worker {row.name} gave it back before it started")
-    return len(held)
+    asked_for = set(released)
+    claims = [task for task in claimed_by(write.conn, worker_id) if (task.id, task.attempt) in asked_for]
+    release(write, claims, f"worker {row.name} released it before it started")
+    return len(claims)
 
 
-def give_back(write: Write, held: Sequence[Any], reason: str) -> None:
-    """Let tasks wait again without counting a loss."""
+def release(write: Write, claims: Sequence[Any], reason: str) -> None:
+    """Requeue tasks without counting a loss."""
     requeue(write, Cause.RELEASED, [
-        Move(task.number, task.owner, task.attempt, task.worker, reason, task.status) for task in held
+        Transition(task.number, task.owner, task.attempt, task.worker, reason, task.status) for task in claims
     ])
 
 

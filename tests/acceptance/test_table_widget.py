@@ -17,9 +17,9 @@ from browser import Pages, Site, Sites, pages_in, run_all_cells
 from playwright.sync_api import Browser, Locator, Page, expect
 
 CELLS = [
-    "import time, threading\nfrom taskq_widgets import Query\nfrom held_tasks import HeldView\n"
+    "import time, threading\nfrom taskq_widgets import Query\nfrom memory_tasks import MemoryTable\n"
     "from tasks_in_kernel import task, tasks\n"
-    "view = HeldView()\nactions, opened = [], []\n"
+    "view = MemoryTable()\nactions, opened = [], []\n"
     "view.on_action(lambda action, chosen: actions.append([action, chosen.ids]))\n"
     "view.on_open(lambda task_id, part: opened.append([task_id, part]))",
     "view",

@@ -19,7 +19,7 @@ import psutil
 
 from chaos.faults import LEASE_S
 from chaos.load import FINAL, Promise
-from taskq_kernel.domain import LEGAL_MOVES, TaskStatus
+from taskq_kernel.domain import LEGAL_TRANSITIONS, TaskStatus
 
 #: A running task that was cancelled stops within this many seconds: a worker that is paused
 #: just then, with its Julia processes, is so for up to four seconds more than a lease.
@@ -62,7 +62,7 @@ class Findings:
 
 
 def check_tasks(found: Findings, promises: Mapping[str, Promise], rows: Sequence[dict[str, Any]]) -> None:
-    """Every acknowledged task is there and final, by legal moves, as its plan says."""
+    """Every acknowledged task is there and final, by legal transitions, as its plan says."""
     by_id = {row["id"]: row for row in rows}
     found.tasks = len(rows)
     found.by_status = dict(Counter(row["status"] for row in rows))
@@ -85,12 +85,12 @@ def _illegal(history: Sequence[dict[str, Any]]) -> Iterator[str]:
     if not history or history[0]["status"] != "QUEUEING":
         yield "its history does not begin with QUEUEING"
     for before, after in pairwise(history):
-        move = (TaskStatus(before["status"]), TaskStatus(after["status"]))
-        if move not in LEGAL_MOVES:
-            yield f"an illegal move, {move[0]} to {move[1]}"
+        transition = (TaskStatus(before["status"]), TaskStatus(after["status"]))
+        if transition not in LEGAL_TRANSITIONS:
+            yield f"an illegal transition, {transition[0]} to {transition[1]}"
         step = 1 if after["status"] == "RUNNING" else 0
         if after["attempt"] != before["attempt"] + step:
-            yield f"attempt {after['attempt']} follows {before['attempt']} on a move to {after['status']}"
+            yield f"attempt {after['attempt']} follows {before['attempt']} on a transition to {after['status']}"
         if after["at"] < before["at"]:
             yield "its history goes back in time"
 

@@ -186,7 +186,7 @@ def _cancel(fleet: Fleet) -> int:
     """Cancel what waits; how many that were."""
     chosen = {"status": ["QUEUEING"]}
     service = fleet.service
-    return service.patiently(lambda: operations.change(service.transport, "cancel", None, chosen, "id")[1])
+    return service.patiently(lambda: operations.bulk_action(service.transport, "cancel", None, chosen, "id")[1])
 
 
 def _joined(fleet: Fleet, pid: int | None) -> bool:

@@ -128,7 +128,7 @@ def _kill_workers(field: Field, workers: Sequence[Worker]) -> float:
     held: dict[str, int] = {}
     for worker in workers:
         worker.signal(signal.SIGSTOP)  # so that what it holds does not change any more
-        held |= field.fleet.held_by(worker)
+        held |= field.fleet.claimed_by(worker)
     since = time.monotonic()
     for worker in workers:
         worker.signal(signal.SIGKILL)
@@ -147,7 +147,7 @@ def pause_worker(field: Field) -> float:
     julias = worker.julias() if whole_session else []
     _signal_all(julias, signal.SIGSTOP)
     since = time.monotonic()
-    held = field.fleet.held_by(worker)
+    held = field.fleet.claimed_by(worker)
     try:
         seconds = until_others_have(field, held, since)
         time.sleep(max(0.0, since + LEASE_S + field.random.uniform(1, 4) - time.monotonic()))
@@ -171,7 +171,7 @@ def cut_off(field: Field) -> float:
     assert fleet.link is not None
     since = time.monotonic()
     with fleet.link.cut():
-        held = fleet.held_by(fleet.remote)
+        held = fleet.claimed_by(fleet.remote)
         seconds = until_others_have(field, held, since)
         time.sleep(max(0.0, since + LEASE_S + field.random.uniform(1, 6) - time.monotonic()))
     fleet.wait_for_workers()

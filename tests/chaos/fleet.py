@@ -187,7 +187,7 @@ class Fleet:
         pid = worker.pid
         return [one["name"] for one in self.service.workers() if one["pid"] == pid]
 
-    def held_by(self, worker: Worker) -> dict[str, int]:
+    def claimed_by(self, worker: Worker) -> dict[str, int]:
         """The tasks that a worker holds now, as the service sees it: id and attempt."""
         held: dict[str, int] = {}
         for name in self.worker_names(worker):

@@ -185,7 +185,7 @@ class Load(threading.Thread):
         while self._due and self._due[0][0] <= time.monotonic():
             ids.append(heapq.heappop(self._due)[1])
         if ids:
-            self.service.change("cancel", ids)
+            self.service.bulk_action("cancel", ids)
             for task_id in ids:
                 self.promises[task_id].cancelled_at = time.time()
 
@@ -193,4 +193,4 @@ class Load(threading.Thread):
         ended = [one for one in self.promises.values() if one.plan == "fail" and not one.retried]
         if len(ended) > 20:
             promise = self._random.choice(ended[:-20])
-            promise.retried = self.service.change("retry", [promise.id]) > 0
+            promise.retried = self.service.bulk_action("retry", [promise.id]) > 0

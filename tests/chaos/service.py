@@ -63,9 +63,9 @@ class Service:
         """Create tasks; returning means that they are acknowledged."""
         self.patiently(lambda: operations.create(self.transport, inputs, "id"), patience_s)
 
-    def change(self, verb: str, ids: Sequence[str]) -> int:
+    def bulk_action(self, verb: str, ids: Sequence[str]) -> int:
         """Cancel, retry or delete tasks; how many changed."""
-        return self.patiently(lambda: operations.change(self.transport, verb, list(ids), None)[1])
+        return self.patiently(lambda: operations.bulk_action(self.transport, verb, list(ids), None)[1])
 
     def tasks(self, ids: Sequence[str], fields: str) -> list[dict[str, Any]]:
         """Some tasks."""

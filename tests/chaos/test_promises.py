@@ -156,7 +156,7 @@ def test_promise_06_a_cancelled_task_never_starts_even_on_a_worker_that_joins_la
     waiting = field.submit_traced(count=10, queue="later")
     wait_for(lambda: field.service.transport.execute("{ statistics { outboxLength } }")["statistics"][
         "outboxLength"] == 0, "the tasks are with the broker")  # fmt: skip
-    assert field.service.change("cancel", waiting) == 10
+    assert field.service.bulk_action("cancel", waiting) == 10
     late = Worker("worker-late", field.arena.home / "run")
     field.fleet.start_worker(late, TASKQ_QUEUES='["later"]', TASKQ_SLOTS="1")
     try:
@@ -174,7 +174,7 @@ def test_promise_06_a_cancelled_running_task_stops_within_five_seconds(field: Ba
     [task_id] = field.submit(script, arguments=arguments)
     trace = field.arena.effects / "spinning"
     pid = int(wait_for(lambda: trace.exists() and trace.read_text(), "the task runs", 20))
-    field.service.change("cancel", [task_id])
+    field.service.bulk_action("cancel", [task_id])
     wait_for(lambda: not psutil.pid_exists(pid) or idle(pid), "it does not compute any more", 5.0)
     trace.unlink()
     assert statuses(field.tasks([task_id])) == ["CANCELLED"]

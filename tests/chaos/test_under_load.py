@@ -134,7 +134,7 @@ def test_a_client_faster_than_the_broker_is_answered_and_memory_stays_bounded(fi
         assert outbox_length(field) >= len(ids)
         field.fleet.repair()
         wait_for(lambda: outbox_length(field) == 0, "the broker has them all", 40)
-    changed = sum(field.service.change("cancel", ids[n : n + 5000]) for n in range(0, len(ids), 5000))
+    changed = sum(field.service.bulk_action("cancel", ids[n : n + 5000]) for n in range(0, len(ids), 5000))
     assert changed == len(ids)
 
 
@@ -148,7 +148,7 @@ def test_subscribers_that_do_not_read_cost_the_service_little(field: Battlefield
         deaf = [subscribe_and_read_no_more(field, connections) for _ in range(2)]
         text = "#" + "x" * 7_000
         for _ in range(10):
-            field.service.change("cancel", field.submit(f"1 {text}", 1000, queue="nobody"))
+            field.service.bulk_action("cancel", field.submit(f"1 {text}", 1000, queue="nobody"))
         assert statuses_of(field) == {"FINISHED"}, "the others are served meanwhile"
         assert {one.state for one in deaf} == {State.OPEN}, "they were there all the time"
 

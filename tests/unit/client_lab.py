@@ -275,7 +275,7 @@ class FakeTransport:
         info = {"hasNextPage": end < len(nodes), "endCursor": str(end)}
         return {"tasks": {"nodes": nodes[start:end], "pageInfo": info}}
 
-    def _change(self, query: str, variables: dict[str, Any]) -> dict[str, Any]:
+    def _bulkaction(self, query: str, variables: dict[str, Any]) -> dict[str, Any]:
         verb = re.search(r"(cancel|retry|delete)Tasks", query).group(0)  # type: ignore[union-attr]
         ids = variables.get("ids") or list(self._service.tasks)
         tasks = [self._find(task_id) for task_id in ids]

@@ -8,7 +8,7 @@ from taskq_widgets.form import read_arguments
 from taskq_kernel.argument_names import check_argument_names
 from taskq_kernel.client.options import parse_arguments, task_input
 from taskq_kernel.errors import InvalidTask, TaskqError
-from taskq_kernel.store.new_tasks import check
+from taskq_kernel.store.submission import check
 
 GOOD = ["n", "_x", "x1", "x!", "µ", "größe", "ψ₀", "x′", "∂t", "α̂", "Δ", "include", "eval", "😀", "in", "module_"]
 BAD = {

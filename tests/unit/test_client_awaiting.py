@@ -112,6 +112,6 @@ def test_cancelling_what_asyncio_made_ends_the_waiting_and_not_the_task(service:
         return await other
 
     assert asyncio.run(main()) == 2
-    assert "Change" not in service.calls
+    assert "BulkAction" not in service.calls
     task.close()
     assert task.result(timeout=5) == 2

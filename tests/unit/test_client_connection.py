@@ -189,7 +189,7 @@ HEAVY = ("pandas", "numpy", "pydantic", "sqlalchemy", "graphene", "uvicorn", "ur
         ("import taskq_kernel.cli", ()),
         ("from taskq_kernel.transport.graphql import GraphQLTransport", ("urllib3",)),
         ("from taskq_kernel import connect, Client, Task, Batch, TaskFailed", ("urllib3",)),
-        ("import taskq_kernel.cli.submit, taskq_kernel.cli.look, taskq_kernel.cli.change", ("urllib3",)),
+        ("import taskq_kernel.cli.submit, taskq_kernel.cli.look, taskq_kernel.cli.bulk_actions", ("urllib3",)),
     ],
 )
 def test_nothing_heavy_is_imported_before_it_is_needed(statement: str, allowed: tuple[str, ...]) -> None:

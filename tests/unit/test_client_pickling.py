@@ -18,7 +18,7 @@ from taskq_kernel.client import pickling
 from taskq_kernel.client.client import Client
 from taskq_kernel.errors import (
     ClientMissing,
-    IllegalMove,
+    IllegalTransition,
     MessageError,
     NotFound,
     ServiceError,
@@ -166,7 +166,7 @@ def test_every_error_survives_the_way_to_another_process(kind: type[TaskqError])
 @pytest.mark.parametrize(
     "error",
     [
-        TaskFailed("1 (a)", "DomainError", "with -1.0", "[1] sqrt"), IllegalMove("FINISHED", "RUNNING"),
+        TaskFailed("1 (a)", "DomainError", "with -1.0", "[1] sqrt"), IllegalTransition("FINISHED", "RUNNING"),
         MessageError("no JSON"), ServiceError("refused", "BAD_INPUT", {"fields": ["name"]}),
         ServiceUnreachable("away"), StoreUnavailable(OSError("no")), TooManyFailures(2),
     ],

@@ -228,7 +228,7 @@ def test_a_task_that_ends_before_the_answer_with_it_is_here_is_not_waited_for(
     monkeypatch.setattr(service.transport, "_task", overtaken)
     assert q.submit("1").result(timeout=1) == "quick"
     assert q.task(service.add()["number"]).result(timeout=1) == "quick"
-    assert q.cache._told == {}
+    assert q.cache._meanwhile == {}
 
 
 def test_a_task_that_is_deleted_before_the_answer_with_it_is_here_is_deleted(

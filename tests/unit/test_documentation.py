@@ -5,18 +5,18 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from taskq_kernel.domain import LEGAL_MOVES, Role
+from taskq_kernel.domain import LEGAL_TRANSITIONS, Role
 from taskq_kernel.service.security.access import ALLOWED, PATHS
 from taskq_kernel.settings import declared
 
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_architecture_page_lists_exactly_the_legal_moves() -> None:
+def test_the_architecture_page_lists_exactly_the_legal_transitions() -> None:
     page = (ROOT / "docs" / "architecture.md").read_text()
     _, _, rest = page.partition("| from | to | when |\n|---|---|---|\n")
     rows = rest.partition("\n\n")[0].splitlines()
-    assert rows == [f"| {before} | {after} | {why} |" for (before, after), why in LEGAL_MOVES.items()]
+    assert rows == [f"| {before} | {after} | {why} |" for (before, after), why in LEGAL_TRANSITIONS.items()]
 
 
 def test_the_security_page_has_the_table_of_roles_as_it_is() -> None:

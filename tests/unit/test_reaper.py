@@ -86,7 +86,7 @@ def test_a_worker_that_reports_keeps_its_tasks_whatever_the_clock_does(watch: Wa
     watch.passes(2)
     watch.set_clock(by_s)
     watch.passes(INTERVAL_S)  # its next heartbeat comes after the reaper has looked
-    watch.passes(3 * patience(watch.lab), lambda: watch.lab.beat(worker, claims.Held(task.id, 1)))
+    watch.passes(3 * patience(watch.lab), lambda: watch.lab.beat(worker, claims.ClaimReport(task.id, 1)))
     assert watch.lab.task(task).status == "RUNNING"
 
 

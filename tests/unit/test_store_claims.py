@@ -12,15 +12,15 @@ from taskq_worker.claims.claim import Claim as WorkersClaim
 from taskq_worker.slots.output import TaskOutput
 
 from taskq_kernel.errors import ServiceError
-from taskq_kernel.store.claims import Held, Log, claim_tasks
+from taskq_kernel.store.claims import ClaimReport, Log, claim_tasks
 from taskq_kernel.store.policy import Policy
 from taskq_kernel.store.records import logs_after
 
 pytest_plugins = ["store_fixtures"]
 
 
-def held(task: Any, attempt: int = 1, **given: Any) -> Held:
-    return Held(task.id, attempt, **given)
+def held(task: Any, attempt: int = 1, **given: Any) -> ClaimReport:
+    return ClaimReport(task.id, attempt, **given)
 
 
 def log(task: Any, seq: int, text: str, attempt: int = 1) -> Log:
@@ -41,8 +41,8 @@ def test_of_many_claims_those_that_can_be_are_granted(lab: Lab) -> None:
     worker, other = lab.join("w1"), lab.join("w2")
     lab.claim(other, running, finished)
     lab.finish(finished, other)
-    lab.change("cancel", cancelled)
-    lab.change("delete", deleted)
+    lab.bulk_action("cancel", cancelled)
+    lab.bulk_action("delete", deleted)
 
     ids = [task.id for task in (waiting, running, cancelled, finished, deleted)]
     granted = lab.store.write(claim_tasks, worker, [*ids, str(uuid4()), "no uuid", waiting.id, "1"])
@@ -129,12 +129,12 @@ def test_a_worker_is_told_to_stop_what_it_no_longer_holds(lab: Lab) -> None:
     worker, other = lab.join("w1"), lab.join("w2")
     lab.claim(worker, kept, cancelled, deleted, older)
     lab.claim(other, others)
-    lab.change("cancel", cancelled)
-    lab.change("delete", deleted)
+    lab.bulk_action("cancel", cancelled)
+    lab.bulk_action("delete", deleted)
 
     reply = lab.beat(
         worker, held(kept), held(cancelled), held(deleted), held(older, attempt=7), held(others),
-        Held(str(uuid4()), 1),
+        ClaimReport(str(uuid4()), 1),
     )
 
     assert set(reply.stop) >= {cancelled.id, deleted.id, older.id, others.id}
@@ -148,7 +148,7 @@ def test_a_worker_is_told_which_of_its_outcomes_have_arrived(lab: Lab) -> None:
     worker = lab.join()
     lab.claim(worker, arrived, under_way, cancelled)
     lab.finish(arrived, worker)
-    lab.change("cancel", cancelled)
+    lab.bulk_action("cancel", cancelled)
 
     reply = lab.beat(worker, *(held(task, done=True) for task in (arrived, under_way, cancelled)))
 
@@ -255,7 +255,7 @@ def test_each_attempt_has_output_of_its_own(lab: Lab) -> None:
     lab.claim(worker, task)
     lab.beat(worker, held(task), logs=[log(task, 1, "first")])
     lab.fail(task, worker)
-    lab.change("retry", task)
+    lab.bulk_action("retry", task)
     lab.claim(worker, task)
     lab.beat(worker, held(task, attempt=2), logs=[log(task, 1, "second", attempt=2)])
     assert [item.text for item in lab.store.read(logs_after, task.number, None)] == ["second"]

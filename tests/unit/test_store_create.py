@@ -11,7 +11,7 @@ from store_lab import Lab
 
 from taskq_kernel.errors import InvalidTask
 from taskq_kernel.store.create import create_tasks
-from taskq_kernel.store.new_tasks import MAX_CODE_BYTES, MAX_TASKS, check_all
+from taskq_kernel.store.submission import MAX_CODE_BYTES, MAX_TASKS, check_all
 
 pytest_plugins = ["store_fixtures"]
 
@@ -57,7 +57,7 @@ def test_the_id_of_another_owners_task_is_refused(lab: Lab) -> None:
 
 def test_the_id_of_a_deleted_task_is_refused(lab: Lab) -> None:
     [task] = lab.submit("1", id=str(uuid4()))
-    lab.change("delete", task)
+    lab.bulk_action("delete", task)
     with pytest.raises(InvalidTask, match="was deleted"):
         lab.submit("1", id=task.id)
 

@@ -17,8 +17,8 @@ from taskq_kernel.errors import InvalidTask, NotFound, TaskqError
 from taskq_kernel.store import Store, StoreUnavailable, Write, tokens, upgrade
 from taskq_kernel.store.database import current_version, normal_url
 from taskq_kernel.store.migrate import configuration, latest_revision
-from taskq_kernel.store.moves import Move, move
 from taskq_kernel.store.tables import AnyText, Cause, metadata
+from taskq_kernel.store.transitions import Transition, transition
 
 pytest_plugins = ["store_fixtures"]
 
@@ -75,7 +75,7 @@ def test_an_illegal_move_is_refused_whatever_the_caller_believes(lab: Lab) -> No
     [task] = lab.submit()
 
     def jump(write: Write) -> None:
-        move(write, TaskStatus.FINISHED, Cause.OUTCOME, [Move(task.number, "ann", 0, None, "a jump")])
+        transition(write, TaskStatus.FINISHED, Cause.OUTCOME, [Transition(task.number, "ann", 0, None, "a jump")])
 
     with pytest.raises(TaskqError, match="1 of 1 tasks could not go to FINISHED"):
         lab.store.write(jump)

@@ -17,7 +17,7 @@ from taskq_kernel.store.create import create_tasks
 from taskq_kernel.store.database import current_version, database_id
 from taskq_kernel.store.feed import MAX_CHANGES, Changes, check_database, read_changes
 from taskq_kernel.store.filters import TaskFilter
-from taskq_kernel.store.new_tasks import check_all
+from taskq_kernel.store.submission import check_all
 
 pytest_plugins = ["store_fixtures"]
 
@@ -61,7 +61,7 @@ def test_a_task_that_changed_often_comes_once_as_it_is_now(lab: Lab) -> None:
 
 def test_deleted_tasks_are_named(lab: Lab) -> None:
     kept, gone = lab.submit("1", "2")
-    lab.change("delete", gone)
+    lab.bulk_action("delete", gone)
     news = changes(lab, 0)
     assert ([row.number for row in news.tasks], news.deleted) == ([kept.number], [gone.id])
 
@@ -101,7 +101,7 @@ def test_an_event_ends_early_when_its_texts_are_long_and_nothing_is_left_out(
 
 def test_a_filter_applies_to_tasks_and_not_to_deleted_ones(lab: Lab) -> None:
     mine, theirs, gone = lab.submit("1")[0], lab.submit("2", owner="bob")[0], lab.submit("3", owner="bob")[0]
-    lab.change("delete", gone, admin=True)
+    lab.bulk_action("delete", gone, admin=True)
     news = changes(lab, 0, TaskFilter(owner="ann"))
     assert ([row.id for row in news.tasks], news.deleted) == ([mine.id], [gone.id])
     assert news.version == lab.store.read(current_version)
@@ -122,8 +122,8 @@ def test_every_change_has_a_version_of_its_own(lab: Lab) -> None:
     versions = {task.version for task in tasks}
     for step in (
         lambda: lab.claim(worker, *tasks), lambda: lab.fail(tasks[0], worker),
-        lambda: lab.finish(tasks[1], worker), lambda: lab.change("cancel", *tasks),
-        lambda: lab.change("retry", *tasks), lambda: lab.change("delete", *tasks),
+        lambda: lab.finish(tasks[1], worker), lambda: lab.bulk_action("cancel", *tasks),
+        lambda: lab.bulk_action("retry", *tasks), lambda: lab.bulk_action("delete", *tasks),
     ):
         before = lab.store.read(current_version)
         step()

@@ -28,12 +28,12 @@ from hypothesis.stateful import (
 from store_lab import EVERYTHING, Clock, Lab, empty
 from store_model import Model, ModelTask, ModelWorker
 
-from taskq_kernel.domain import LEGAL_MOVES, TaskStatus
+from taskq_kernel.domain import LEGAL_TRANSITIONS, TaskStatus
 from taskq_kernel.errors import Forbidden, InvalidTask, NotFound, ServiceError
-from taskq_kernel.store import change, claims, create, feed, leases, outbox, workers
+from taskq_kernel.store import bulk_actions, claims, create, feed, leases, outbox, workers
 from taskq_kernel.store.counts import read_counts
-from taskq_kernel.store.new_tasks import check_all
 from taskq_kernel.store.outcomes import Outcome
+from taskq_kernel.store.submission import check_all
 from taskq_kernel.store.tables import Cause, refused_outcomes, task_events, tasks
 from taskq_kernel.store.tables import outbox as outbox_rows
 
@@ -101,9 +101,9 @@ class StoreMachine(RuleBasedStateMachine):
         chosen = data.draw(st.lists(
             st.sampled_from(self.model.living()), min_size=1, max_size=3, unique_by=lambda task: task.number
         ))  # fmt: skip
-        actor = change.Actor(who, own_only=who != "root")
-        selection = change.Selection(ids=[task.id for task in chosen])
-        operation = getattr(change, f"{verb}_tasks")
+        actor = bulk_actions.Actor(who, own_only=who != "root")
+        selection = bulk_actions.Selection(ids=[task.id for task in chosen])
+        operation = getattr(bulk_actions, f"{verb}_tasks")
         if who != "root" and any(task.owner != who for task in chosen):
             with pytest.raises(Forbidden):
                 self.lab.store.write(operation, selection, actor, EVERYTHING)
@@ -122,7 +122,7 @@ class StoreMachine(RuleBasedStateMachine):
     def change_what_is_gone(self, data: st.DataObject, verb: str) -> None:
         task = self.some(data, [task for task in self.model.tasks.values() if task.deleted])
         with pytest.raises(NotFound):
-            self.lab.change(verb, task, admin=True)
+            self.lab.bulk_action(verb, task, admin=True)
 
     # -- workers -------------------------------------------------------------------------
 
@@ -181,7 +181,7 @@ class StoreMachine(RuleBasedStateMachine):
     def heartbeat(self, data: st.DataObject, progress: float | None, done: bool) -> None:
         worker = self.worker(data)
         held = [
-            claims.Held(self.model.tasks[number].id, attempt, progress, None, done)
+            claims.ClaimReport(self.model.tasks[number].id, attempt, progress, None, done)
             for number, attempt in worker.believes.items()
         ]
         if not worker.present:
@@ -203,9 +203,9 @@ class StoreMachine(RuleBasedStateMachine):
         if not worker.present:
             self.refused(worker, workers.release_tasks, worker.id, pairs)
             return
-        back = [task for task, attempt in given if task in self.model.held_by(worker) and task.attempt == attempt]
+        back = [task for task, attempt in given if task in self.model.claimed_by(worker) and task.attempt == attempt]
         assert self.lab.store.write(workers.release_tasks, worker.id, pairs) == len(back)
-        self.model.give_back(worker, back)
+        self.model.release(worker, back)
 
     @precondition(lambda self: self.model.workers)
     @rule(data=ANY)
@@ -215,9 +215,9 @@ class StoreMachine(RuleBasedStateMachine):
         if not worker.present:
             self.refused(worker, workers.leave_worker, worker.id)
             return
-        held = self.model.held_by(worker)
+        held = self.model.claimed_by(worker)
         assert self.lab.store.write(workers.leave_worker, worker.id) == len(held)
-        self.model.give_back(worker, held)
+        self.model.release(worker, held)
         worker.state = "LEFT"
 
     @precondition(lambda self: self.model.workers)
@@ -365,8 +365,8 @@ class StoreMachine(RuleBasedStateMachine):
         for number, task in self.model.tasks.items():
             history = found[number]
             assert [(event.status, event.attempt, event.worker) for event in history] == task.history
-            moves = itertools.pairwise(history)
-            assert all((TaskStatus(a.status), TaskStatus(b.status)) in LEGAL_MOVES for a, b in moves)
+            transitions = itertools.pairwise(history)
+            assert all((TaskStatus(a.status), TaskStatus(b.status)) in LEGAL_TRANSITIONS for a, b in transitions)
             outcomes = [event.attempt for event in history if event.cause == Cause.OUTCOME]
             assert sorted(outcomes) == sorted(task.settled)
             assert [event.attempt for event in history] == sorted(event.attempt for event in history)

@@ -77,8 +77,8 @@ def test_what_is_not_confirmed_is_handed_over_again(lab: Lab) -> None:
 
 def test_a_task_that_no_longer_waits_is_taken_out_and_not_handed_over(lab: Lab) -> None:
     cancelled, deleted, waiting = lab.submit("1", "2", "3")
-    lab.change("cancel", cancelled)
-    lab.change("delete", deleted)
+    lab.bulk_action("cancel", cancelled)
+    lab.bulk_action("delete", deleted)
     due = lab.store.read(outbox.read_due, lab.clock.now)
     assert (due.numbers, len(due.entries)) == ([waiting.number], 3)
     lab.store.write(outbox.mark_published, due)
@@ -88,8 +88,8 @@ def test_a_task_that_no_longer_waits_is_taken_out_and_not_handed_over(lab: Lab) 
 def test_what_comes_in_while_a_batch_is_under_way_stays(lab: Lab) -> None:
     [task] = lab.submit()
     due = lab.store.read(outbox.read_due, lab.clock.now)
-    lab.change("cancel", task)
-    lab.change("retry", task)
+    lab.bulk_action("cancel", task)
+    lab.bulk_action("retry", task)
     lab.store.write(outbox.mark_published, due)
     assert lab.waiting() == [task.number]
 
@@ -142,8 +142,8 @@ def test_after_a_wipe_a_task_does_not_wait_for_a_retry_that_was_overtaken(lab: L
     # Given: a task that failed, and that its owner retried before its next run was due.
     task = failed_once(lab, max_attempts=9)
     assert lab.store.write(outbox.publish_again, "default") == 0
-    lab.change("cancel", task)
-    lab.change("retry", task)
+    lab.bulk_action("cancel", task)
+    lab.bulk_action("retry", task)
     assert lab.publish() == [task.number]
     # When: the broker loses its message.
     assert lab.store.write(outbox.publish_again, "default") == 1

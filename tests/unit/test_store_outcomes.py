@@ -117,7 +117,7 @@ def test_an_outcome_after_the_task_was_taken_away_is_refused(lab: Lab, verb: str
     [task] = lab.submit()
     worker = lab.join()
     lab.claim(worker, task)
-    lab.change(verb, task)
+    lab.bulk_action(verb, task)
     assert lab.finish(task, worker) is REFUSED
     [(_number, _attempt, reason)] = refused_rows(lab)
     assert reason == {"cancel": "the task is CANCELLED", "delete": "the task was deleted"}[verb]

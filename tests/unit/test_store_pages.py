@@ -42,7 +42,7 @@ def mixed(lab: Lab) -> Lab:
     for index, task in enumerate(tasks[:6]):
         lab.clock.advance(index % 3)
         lab.record(lab.outcome(task, worker, seconds=float(index % 2)))
-    lab.change("cancel", tasks[12], admin=True)
+    lab.bulk_action("cancel", tasks[12], admin=True)
     return lab
 
 
@@ -102,7 +102,7 @@ def test_a_cursor_stays_in_its_place_while_tasks_come_and_go(lab: Lab) -> None:
     newest = Order("NUMBER", descending=True)
     first = page(lab, newest, first=2)
     lab.submit("7")
-    lab.change("delete", tasks[4], tasks[3])
+    lab.bulk_action("delete", tasks[4], tasks[3])
     second = page(lab, newest, first=2, after=first.cursor(first.rows[-1]))
     assert (numbers(first), numbers(second)) == ([6, 5], [3, 2])
 

@@ -20,7 +20,7 @@ _FLEET = "0b6f0c57-1c5e-4d53-8d3c-9a1f4f6f0d11"
 
 #: What is asked often, each with a database that has one running task of the worker `_FLEET`.
 HOT: dict[str, Callable[[Connection], Any]] = {
-    "tasks that a worker holds": lambda conn: workers.held_by(conn, _FLEET),
+    "tasks that a worker holds": lambda conn: workers.claimed_by(conn, _FLEET),
     "the overview": lambda conn: statistics.read_statistics(conn, 0.0),
     "the overview of one owner": lambda conn: statistics.read_statistics(conn, 0.0, "ann"),
     "the fleet": workers.list_workers,
@@ -64,7 +64,7 @@ def test_a_claim_a_heartbeat_and_an_outcome_never_read_all_tasks(busy: Lab) -> N
     (task,) = busy.submit()
     with executed(busy.store.writer) as statements:
         busy.claim(_FLEET, task)
-        busy.beat(_FLEET, claims.Held(task.id, 1, progress=0.5), logs=[claims.Log(task.id, 1, 0, "stdout", "a")])
+        busy.beat(_FLEET, claims.ClaimReport(task.id, 1, progress=0.5), logs=[claims.Log(task.id, 1, 0, "stdout", "a")])
         assert busy.record(busy.outcome(task, _FLEET)) == [Verdict.ACCEPTED]
         busy.clock.advance(100)
         assert busy.reap()[1] == 1

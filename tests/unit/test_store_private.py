@@ -9,7 +9,7 @@ from store_lab import Lab
 
 from taskq_kernel.domain import Role, TaskStatus
 from taskq_kernel.errors import InvalidTask, NotFound
-from taskq_kernel.store import change, tokens
+from taskq_kernel.store import bulk_actions, tokens
 from taskq_kernel.store.blob_refs import has_value
 from taskq_kernel.store.feed import read_changes
 from taskq_kernel.store.filters import TaskFilter
@@ -33,7 +33,7 @@ def scene(lab: Lab) -> dict[str, Any]:
     lab.claim(worker, done, failed, runs, other)
     lab.record(lab.outcome(done, worker, value=Value("JSON", "Vector", "v", None, REF, 9, "")))
     lab.fail(failed, worker)
-    lab.change("delete", gone, actor="bob")
+    lab.bulk_action("delete", gone, actor="bob")
     return {"done": done, "waits": waits, "other": other, "gone": gone}
 
 
@@ -57,10 +57,10 @@ def test_tasks_of_others_are_not_listed_found_or_told_of(lab: Lab, scene: dict[s
 
 @pytest.mark.parametrize("verb", ["cancel", "retry", "delete"])
 def test_changing_the_task_of_another_is_as_changing_none(lab: Lab, scene: dict[str, Any], verb: str) -> None:
-    operation = getattr(change, f"{verb}_tasks")
-    selection = change.Selection(ids=[scene["other"].id, scene["waits"].id])
+    operation = getattr(bulk_actions, f"{verb}_tasks")
+    selection = bulk_actions.Selection(ids=[scene["other"].id, scene["waits"].id])
     with pytest.raises(NotFound, match=f"no task has the id {scene['other'].id}$"):
-        lab.store.write(operation, selection, change.Actor("ann", visible_to="ann"), EVERYTHING)
+        lab.store.write(operation, selection, bulk_actions.Actor("ann", visible_to="ann"), EVERYTHING)
     assert lab.task(scene["waits"]).status == TaskStatus.QUEUEING
 
 
@@ -78,7 +78,7 @@ def test_statistics_of_one_owner_count_own_tasks_and_the_whole_fleet(lab: Lab, s
 
 def test_a_value_is_of_those_who_have_a_task_with_it(lab: Lab, scene: dict[str, Any]) -> None:
     assert [lab.store.read(has_value, owner, REF) for owner in ("ann", "bob")] == [True, False]
-    lab.change("delete", scene["done"])
+    lab.bulk_action("delete", scene["done"])
     assert not lab.store.read(has_value, "ann", REF)
 
 

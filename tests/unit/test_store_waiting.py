@@ -28,8 +28,8 @@ def test_a_queue_without_a_worker_counts_as_soon_as_a_task_waits_in_it(lab: Lab)
 
 def test_tasks_that_are_done_or_gone_wait_for_nobody(lab: Lab) -> None:
     cancelled, deleted = lab.submit(queue="gpu")[0], lab.submit(queue="big")[0]
-    lab.change("cancel", cancelled)
-    lab.change("delete", deleted)
+    lab.bulk_action("cancel", cancelled)
+    lab.bulk_action("delete", deleted)
     assert unserved(lab) == []
 
 

@@ -9,7 +9,7 @@ from store_lab import Lab
 
 from taskq_kernel.errors import InvalidTask, NotFound, ServiceError
 from taskq_kernel.store import leases, workers
-from taskq_kernel.store.claims import Held
+from taskq_kernel.store.claims import ClaimReport
 from taskq_kernel.store.policy import Policy
 
 pytest_plugins = ["store_fixtures"]
@@ -39,7 +39,7 @@ def test_a_silent_worker_is_lost_and_its_tasks_go_back_at_once(lab: Lab) -> None
     lab.claim(silent, mine)
     lab.claim(present, others)
     lab.clock.advance(lab.policy.lease_s + 0.1)
-    lab.beat(present, Held(others.id, 1))
+    lab.beat(present, ClaimReport(others.id, 1))
 
     assert lab.store.read(leases.expired_workers, lab.clock.now) == [silent]
     assert lab.reap() == (["silent"], 1)
@@ -80,7 +80,7 @@ def test_after_a_retry_the_losses_are_counted_anew(lab: Lab) -> None:
         now = lab.task(task)
         assert (now.status, now.lost) == ("FAILED", 1)
         assert f"lost once while running it ({name})" in now.error_message
-        lab.change("retry", task)
+        lab.bulk_action("retry", task)
         assert lab.task(task).lost == 0
 
 
@@ -92,7 +92,7 @@ def test_when_the_service_comes_back_every_lease_starts_afresh(lab: Lab) -> None
     lab.store.write(leases.renew_all_leases, lab.policy)
     lab.clock.advance(lab.policy.lease_s + lab.policy.return_s - 0.1)
     assert lab.reap() == ([], 0)
-    lab.beat(worker, Held(task.id, 1))
+    lab.beat(worker, ClaimReport(task.id, 1))
     assert lab.task(task).status == "RUNNING"
 
 

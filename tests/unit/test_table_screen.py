@@ -7,12 +7,12 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from held_tasks import HeldTasks
-from taskq_widgets.table import picking
-from taskq_widgets.table.picking import all_that_match, chosen_for, count_hidden, pick, rows_of
+from memory_tasks import MemoryTasks
+from taskq_widgets.table import selection_actions
 from taskq_widgets.table.query import SORTABLE, Query
 from taskq_widgets.table.screen import Screen
 from taskq_widgets.table.selection import Selection
+from taskq_widgets.table.selection_actions import all_that_match, chosen_for, count_hidden, rows_of, select
 
 from taskq_kernel.errors import InvalidTask
 
@@ -36,7 +36,7 @@ class Looked:
     """A screen on tasks, with a selection, as a table keeps it up."""
 
     def __init__(self, *tasks: dict[str, Any], query: Query | None = None, count: int = 10) -> None:
-        self.source = HeldTasks()
+        self.source = MemoryTasks()
         self.source.upsert(tasks)
         self.selection = Selection()
         self.screen = Screen("v", query or Query(descending=False))
@@ -56,9 +56,9 @@ class Looked:
         count_hidden(self.screen, self.selection, self.source, anew=False)
         return self.screen.patch(self.selection)
 
-    def pick(self, op: str, *numbers: int, keep: bool = False) -> None:
+    def select(self, op: str, *numbers: int, keep: bool = False) -> None:
         ids = [made(number)["id"] for number in numbers]
-        pick(self.selection, self.screen, self.source, {"op": op, "ids": ids, "keep": keep})
+        select(self.selection, self.screen, self.source, {"op": op, "ids": ids, "keep": keep})
 
     @property
     def selected(self) -> list[int]:
@@ -215,14 +215,14 @@ def test_a_screen_learns_what_is_selected_in_sight_and_beyond() -> None:
     tasks = [made(n, status="FAILED" if n > 20 else "QUEUEING") for n in range(1, 31)]
     looked = Looked(*tasks, query=Query(statuses=frozenset({"QUEUEING"}), descending=False))
     looked.read()
-    looked.pick("add", 1, 15, 25)
+    looked.select("add", 1, 15, 25)
     assert looked.patch() == {"head": {"selection": [3, 2, 0, 1, 0], "selected": [made(1)["id"]]}}
 
 
-def test_a_screen_is_told_which_of_its_picks_is_answered_even_if_nothing_else_changed() -> None:
+def test_a_screen_is_told_which_of_its_selections_is_answered_even_if_nothing_else_changed() -> None:
     looked = thirty()
     looked.read()
-    looked.screen.picked = 3
+    looked.screen.selection_count = 3
     assert looked.patch() == {"head": {"picked": 3}}
     assert looked.patch() is None
 
@@ -230,21 +230,21 @@ def test_a_screen_is_told_which_of_its_picks_is_answered_even_if_nothing_else_ch
 def test_a_range_reaches_beyond_what_is_here() -> None:
     looked = thirty()
     looked.read()
-    looked.pick("only", 3)
+    looked.select("only", 3)
     looked.screen.look_at(18, 10)
     looked.read()
-    looked.pick("range", 3, 22)
+    looked.select("range", 3, 22)
     assert looked.selected == list(range(3, 23))
-    looked.pick("range", 22, 20)
+    looked.select("range", 22, 20)
     assert looked.selected == [20, 21, 22]
 
 
-def test_a_range_that_is_too_long_is_refused_and_picks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(picking, "MOST", 20)
+def test_a_range_that_is_too_long_is_refused_and_selects_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(selection_actions, "MOST", 20)
     looked = Looked(*map(made, range(1, 31)), count=30)
     looked.read()
     with pytest.raises(InvalidTask, match="a range of 25 tasks is too long"):
-        looked.pick("range", 1, 25, keep=True)
+        looked.select("range", 1, 25, keep=True)
     assert looked.selected == []
 
 
@@ -266,19 +266,19 @@ def test_some_can_be_taken_out_of_all_that_match_and_put_back() -> None:
     looked = thirty(status="FAILED")
     looked.read()
     looked.selection.choose(*all_that_match(looked.source, Query()))
-    looked.pick("remove", 1, 2)
+    looked.select("remove", 1, 2)
     looked.read()
     assert looked.selected == list(range(3, 31))
     assert looked.selection.figures(0) == [28, 0, 0, 0, 0]
     assert len(chosen_for(looked.selection, looked.source, "delete").ids) == 28
-    looked.pick("add", 2)
+    looked.select("add", 2)
     assert looked.selected == list(range(2, 31))
 
 
 def test_a_selection_counts_what_can_be_done_with_it_as_tasks_change_and_go() -> None:
     looked = Looked(made(1), made(2, status="RUNNING"), made(3, status="FINISHED"), made(4, status="FAILED"))
     looked.read()
-    looked.pick("add", 1, 2, 3, 4)
+    looked.select("add", 1, 2, 3, 4)
     assert looked.selection.figures(0) == [4, 2, 1, 0, 1]
     looked.selection.update([made(1, status="FAILED", version=50)])
     assert looked.selection.figures(0) == [4, 1, 1, 0, 1]

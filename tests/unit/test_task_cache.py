@@ -31,8 +31,8 @@ def test_whoever_looks_at_a_task_holds_the_same_entry_which_goes_with_the_last(
     service: FakeService, cache: TaskCache
 ) -> None:
     row = service.add()
-    entry = cache.hold(row)
-    assert cache.hold(dict(row)) is entry
+    entry = cache.track(row)
+    assert cache.track(dict(row)) is entry
     cache.put([row | {"status": "RUNNING", "version": row["version"] + 1}])
     assert entry.row["status"] == "RUNNING"
     del entry
@@ -51,7 +51,7 @@ def test_its_cursor_names_the_version_and_the_database_where_the_feed_started(
 
 
 def test_once_it_is_closed_nobody_waits_and_nothing_opens_it_again(service: FakeService, cache: TaskCache) -> None:
-    entry, woken = cache.hold(service.add()), list[Entry]()
+    entry, woken = cache.track(service.add()), list[Entry]()
     cache.wait_for([entry], woken.append)
     assert woken == []
     cache.close()
@@ -68,4 +68,4 @@ def test_a_task_that_is_told_to_be_deleted_while_it_is_read_is_deleted(
     service.connect_feed()
     with cache.reading():
         service.delete(rows[0]["id"])
-        assert [cache.hold(row).deleted for row in rows] == [True, False]
+        assert [cache.track(row).deleted for row in rows] == [True, False]

@@ -107,7 +107,7 @@ def test_a_task_that_cannot_be_read_does_not_gather_what_changes_elsewhere(
     detail._refresh()
     for version in range(10, 110):
         tell(detail, Changes(version, [{"id": f"id-{version}", "status": "RUNNING", "version": version}]))
-    assert detail._live.client.cache._told == {}
+    assert detail._live.client.cache._meanwhile == {}
 
 
 def show(detail: TaskDetail, **content: Any) -> None:

@@ -7,7 +7,7 @@ import threading
 from typing import Any
 
 import pytest
-from held_tasks import HeldView
+from memory_tasks import MemoryTable
 from taskq_widgets.detail import TaskDetail
 from taskq_widgets.editor.editor import JuliaEditor
 from taskq_widgets.form import FIELDS, SubmitForm
@@ -23,7 +23,7 @@ def make(kind: str) -> Any:
     client: Any = ScriptedService([])
     made = {
         "form": lambda: SubmitForm(client), "detail": lambda: TaskDetail(client), "overview": lambda: Overview(client),
-        "table": HeldView, "editor": JuliaEditor,
+        "table": MemoryTable, "editor": JuliaEditor,
     }[kind]()  # fmt: skip
     assert isinstance(made, GuardedWidget)
     return made

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import traitlets
-from held_tasks import HeldView
+from memory_tasks import MemoryTable
 from taskq_widgets.panels import panel as module
 from taskq_widgets.panels.panel import Panel
 
@@ -108,7 +108,7 @@ def test_each_heartbeat_is_answered_and_nothing_is_said_without_one() -> None:
 
 
 def test_a_table_answers_each_heartbeat_of_a_view_that_it_does_not_know_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    table = HeldView()
+    table = MemoryTable()
     said: list[dict[str, Any]] = []
     monkeypatch.setattr(table, "send", said.append)
     table._on_message(table, {"type": "alive", "view": "v"}, [])

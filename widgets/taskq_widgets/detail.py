@@ -233,7 +233,7 @@ class TaskDetail(Panel):
         try:
             with client.cache.reading():
                 row = operations.get(client.transport, task_id, operations.ALL)
-                entry = client.cache.hold(row)
+                entry = client.cache.track(row)
         except NotFound:
             with self._guard:
                 if self._id != task_id:

@@ -74,7 +74,7 @@ class Overview(Panel):
 
     def __init__(self, client: Client | None = None, *, table: TaskTable | None = None, **traits: Any) -> None:
         self._live = live_tasks(client)
-        self._asked = self._counted = float("-inf")
+        self._queried = self._counted = float("-inf")
         self._changed = True
         self._table = table
         super().__init__(filters=table is not None, counts=dict.fromkeys(STATUSES, 0), **traits)
@@ -104,7 +104,7 @@ class Overview(Panel):
         self._wake.set()
 
     def _show_state(self) -> None:
-        self._asked = self._counted = float("-inf")
+        self._queried = self._counted = float("-inf")
         self._changed = True
         self._refresh_soon()
 
@@ -113,9 +113,9 @@ class Overview(Panel):
         with self._together():
             state: LiveState = self._live.state
             self.state, self.reason = state.name, state.reason
-            if time.monotonic() - self._asked >= ASK_S - 0.1 and state.name != "refused":
-                self._asked = time.monotonic()
-                self._ask(now)
+            if time.monotonic() - self._queried >= ASK_S - 0.1 and state.name != "refused":
+                self._queried = time.monotonic()
+                self._query(now)
         if self._changed and time.monotonic() - self._counted >= COUNT_S - 0.05 and state.name != "refused":
             self._count()
 
@@ -127,7 +127,7 @@ class Overview(Panel):
             self._changed = True
         self._counted = time.monotonic()
 
-    def _ask(self, now: float) -> None:
+    def _query(self, now: float) -> None:
         try:
             figures = _figures(self._live.statistics())
         except TaskqError:

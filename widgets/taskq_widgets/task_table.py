@@ -93,17 +93,17 @@ class TaskTable(TableView):
         if action == "reload":
             in_background(self._reload)
         else:
-            in_background(self._change, action, chosen)
+            in_background(self._bulk_action, action, chosen)
 
     def _reload(self) -> None:
         self.state = "loading"
         self._live.reload()
 
-    def _change(self, action: str, chosen: Chosen) -> None:
+    def _bulk_action(self, action: str, chosen: Chosen) -> None:
         try:
             changed = getattr(self._live.client, action)(*chosen.ids) if chosen.ids else 0
             if chosen.query is not None:
-                changed += operations.change_matching(
+                changed += operations.bulk_action_matching(
                     self._live.transport, action, self._tasks.filter(chosen.query)
                 )
         except TaskqError as error:

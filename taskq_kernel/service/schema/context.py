@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from taskq_kernel.domain import Role
 from taskq_kernel.service.security.access import visible_to
 from taskq_kernel.store import records
-from taskq_kernel.store.change import Actor
+from taskq_kernel.store.bulk_actions import Actor
 from taskq_kernel.store.tokens import Identity
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import Any
 from taskq_kernel import exact_json
 from taskq_kernel.domain import TaskStatus
 from taskq_kernel.errors import InvalidJSON, InvalidTask
-from taskq_kernel.store.change import Selection
+from taskq_kernel.store.bulk_actions import Selection
 from taskq_kernel.store.claims import Log
 from taskq_kernel.store.filters import TaskFilter
 from taskq_kernel.store.ids import canonical_uuid
@@ -40,7 +40,7 @@ def orders_of(given: Sequence[Mapping[str, Any]] | None) -> list[Order]:
 
 
 def selection_of(ids: Sequence[str] | None, given: Mapping[str, Any] | None) -> Selection:
-    """The tasks that a change is about."""
+    """The tasks that a bulk action is about."""
     return Selection(ids, None if given is None else filter_of(given))
 
 

@@ -1,4 +1,4 @@
-"""Root fields that change something."""
+"""Root fields that change something. What each does stands in its description, which the schema has."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from taskq_kernel.service.schema import inputs, types
 from taskq_kernel.service.schema.convert import name_of, outcome_of, selection_of, tasks_of
 from taskq_kernel.service.schema.inputs import required_list
 from taskq_kernel.service.schema.selection import wanted
-from taskq_kernel.store import change, claims, create, outcomes, tokens, workers
-from taskq_kernel.store.new_tasks import check, check_all
+from taskq_kernel.store import bulk_actions, claims, create, outcomes, tokens, workers
+from taskq_kernel.store.submission import check, check_all
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ MAX_ITEMS = 10_000
 
 
 def _selected(verb: str) -> Any:
-    """A field that changes selected tasks."""
+    """A bulk action: a field that changes selected tasks."""
     return Field(
         types.BulkResult, required=True,
         description=f"{verb} Give exactly one of ids and filter; if an id is unknown, nothing is changed.",
@@ -88,7 +88,7 @@ class Mutation(ObjectType):
         logs=required_list(inputs.LogInput, "What its tasks printed since the last report."),
     )
     release_tasks = Int(
-        required=True, description="Give back tasks that were claimed and never started.",
+        required=True, description="Requeue tasks that were claimed and never started.",
         worker=_worker_argument(), tasks=required_list(inputs.TaskAttempt, "The claims."),
     )
     leave_worker = Boolean(
@@ -102,42 +102,36 @@ class Mutation(ObjectType):
 
     @staticmethod
     async def resolve_create_task(_root: Any, info: GraphQLResolveInfo, input: dict[str, Any]) -> Any:
-        """Check it, then store it."""
         return (await _create(info, [check(tasks_of([input])[0], "input")]))[0]
 
     @staticmethod
     async def resolve_create_tasks(
         _root: Any, info: GraphQLResolveInfo, inputs: list[dict[str, Any]]
     ) -> list[Any]:
-        """Check them all, then store them all."""
         return await _create(info, check_all(tasks_of(inputs)))
 
     @staticmethod
     async def resolve_cancel_tasks(
         _root: Any, info: GraphQLResolveInfo, ids: Sequence[str] | None = None, filter: Any = None
-    ) -> change.Changed:
-        """Cancel."""
-        return await _change(info, change.cancel_tasks, "cancel", ids, filter)
+    ) -> bulk_actions.BulkResult:
+        return await _bulk_action(info, bulk_actions.cancel_tasks, "cancel", ids, filter)
 
     @staticmethod
     async def resolve_retry_tasks(
         _root: Any, info: GraphQLResolveInfo, ids: Sequence[str] | None = None, filter: Any = None
-    ) -> change.Changed:
-        """Retry."""
-        changed = await _change(info, change.retry_tasks, "retry", ids, filter)
-        info.context.runtime.metrics.submitted.inc(changed.created)
-        return changed
+    ) -> bulk_actions.BulkResult:
+        done = await _bulk_action(info, bulk_actions.retry_tasks, "retry", ids, filter)
+        info.context.runtime.metrics.submitted.inc(done.created)
+        return done
 
     @staticmethod
     async def resolve_delete_tasks(
         _root: Any, info: GraphQLResolveInfo, ids: Sequence[str] | None = None, filter: Any = None
-    ) -> change.Changed:
-        """Delete."""
-        return await _change(info, change.delete_tasks, "delete", ids, filter)
+    ) -> bulk_actions.BulkResult:
+        return await _bulk_action(info, bulk_actions.delete_tasks, "delete", ids, filter)
 
     @staticmethod
     async def resolve_drain_worker(_root: Any, info: GraphQLResolveInfo, id: str) -> Any:
-        """Drain."""
         worker = await info.context.runtime.store.write(workers.drain_worker, id)
         log.info("drain worker %s by %s", worker.name, info.context.identity.name)
         return worker
@@ -146,7 +140,6 @@ class Mutation(ObjectType):
     async def resolve_create_token(
         _root: Any, info: GraphQLResolveInfo, name: str, role: Any, expires_in_seconds: float | None = None
     ) -> dict[str, Any]:
-        """Make a token."""
         context = info.context
         token, secret = await context.runtime.store.write(
             tokens.issue_token, name, Role(name_of(role)), expires_in_seconds
@@ -156,7 +149,6 @@ class Mutation(ObjectType):
 
     @staticmethod
     async def resolve_revoke_token(_root: Any, info: GraphQLResolveInfo, id: str) -> Any:
-        """Make it worthless."""
         context = info.context
         context.runtime.tokens.check_revocable(id)
         token = await context.runtime.store.write(tokens.revoke_token, id)
@@ -168,7 +160,6 @@ class Mutation(ObjectType):
     async def resolve_register_worker(
         _root: Any, info: GraphQLResolveInfo, input: dict[str, Any]
     ) -> dict[str, Any]:
-        """Register."""
         runtime = info.context.runtime
         policy = runtime.policy
         worker_id = await runtime.store.write(workers.register_worker, workers.NewWorker(**input), policy)
@@ -183,7 +174,6 @@ class Mutation(ObjectType):
     async def resolve_claim_tasks(
         _root: Any, info: GraphQLResolveInfo, worker: str, ids: Sequence[str]
     ) -> list[dict[str, Any]]:
-        """Claim."""
         _few(ids, "ids")
         granted = await info.context.runtime.store.write(claims.claim_tasks, worker, ids)
         log.debug("claim %d of %d tasks by %s", len(granted), len(ids), worker)
@@ -194,12 +184,11 @@ class Mutation(ObjectType):
         _root: Any, info: GraphQLResolveInfo, worker: str, held: Sequence[dict[str, Any]],
         logs: Sequence[dict[str, Any]],
     ) -> claims.Reply:
-        """Renew and report."""
         _few(held, "held")
         _few(logs, "logs")
         runtime = info.context.runtime
         reply: claims.Reply = await runtime.store.write(
-            claims.heartbeat, worker, [claims.Held(**item) for item in held],
+            claims.heartbeat, worker, [claims.ClaimReport(**item) for item in held],
             [claims.Log(**item) for item in logs], runtime.policy,
         )
         return reply
@@ -208,7 +197,6 @@ class Mutation(ObjectType):
     async def resolve_release_tasks(
         _root: Any, info: GraphQLResolveInfo, worker: str, tasks: Sequence[dict[str, Any]]
     ) -> int:
-        """Give back."""
         _few(tasks, "tasks")
         pairs = [(item["id"], item["attempt"]) for item in tasks]
         count: int = await info.context.runtime.store.write(workers.release_tasks, worker, pairs)
@@ -217,7 +205,6 @@ class Mutation(ObjectType):
 
     @staticmethod
     async def resolve_leave_worker(_root: Any, info: GraphQLResolveInfo, worker: str) -> bool:
-        """Leave."""
         count = await info.context.runtime.store.write(workers.leave_worker, worker)
         log.info("worker %s left; %d tasks went back", worker, count)
         return True
@@ -226,7 +213,6 @@ class Mutation(ObjectType):
     async def resolve_record_outcomes(
         _root: Any, info: GraphQLResolveInfo, outcomes: Sequence[dict[str, Any]]
     ) -> list[str]:
-        """Record."""
         _few(outcomes, "outcomes")
         return await _record(info, outcomes)
 
@@ -242,16 +228,16 @@ async def _create(info: GraphQLResolveInfo, new: Sequence[Any]) -> list[Any]:
     return list(created)
 
 
-async def _change(
+async def _bulk_action(
     info: GraphQLResolveInfo, operation: Any, verb: str, ids: Sequence[str] | None, given: Any
-) -> change.Changed:
+) -> bulk_actions.BulkResult:
     context = info.context
-    changed: change.Changed = await context.runtime.store.write(
+    done: bulk_actions.BulkResult = await context.runtime.store.write(
         operation, selection_of(ids, given), context.actor, wanted(info)
     )
-    what = f"task {changed.tasks[0].number}" if len(changed.tasks) == 1 else f"{len(changed.tasks)} tasks"
-    log.info("%s %s by %s: %d changed", verb, what, context.identity.name, changed.changed)
-    return changed
+    what = f"task {done.tasks[0].number}" if len(done.tasks) == 1 else f"{len(done.tasks)} tasks"
+    log.info("%s %s by %s: %d changed", verb, what, context.identity.name, done.changed)
+    return done
 
 
 async def _record(info: GraphQLResolveInfo, given: Sequence[dict[str, Any]]) -> list[str]:

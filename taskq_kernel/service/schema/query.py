@@ -1,4 +1,4 @@
-"""Root fields that read."""
+"""Root fields that read. What each gives stands in its description, which the schema has."""
 
 from __future__ import annotations
 
@@ -55,7 +55,6 @@ class Query(ObjectType):
 
     @staticmethod
     async def resolve_task(_root: Any, info: GraphQLResolveInfo, id: str) -> Any:
-        """Read one task."""
         return await info.context.runtime.store.read(
             get_task, id, wanted(info), info.context.visible_to
         )
@@ -65,7 +64,6 @@ class Query(ObjectType):
         _root: Any, info: GraphQLResolveInfo, filter: dict[str, Any] | None = None,
         order_by: Sequence[dict[str, Any]] | None = None, **window: Any,
     ) -> Page:
-        """Read one page."""
         page: Page = await info.context.runtime.store.read(
             read_page, filter_of(filter, info.context.visible_to), orders_of(order_by), Window(**window), wanted(info)
         )
@@ -73,13 +71,11 @@ class Query(ObjectType):
 
     @staticmethod
     async def resolve_workers(_root: Any, info: GraphQLResolveInfo, all: bool = False) -> list[Any]:
-        """Read the fleet."""
         fleet: list[Any] = await info.context.runtime.store.read(list_workers, everyone=all)
         return fleet
 
     @staticmethod
     async def resolve_statistics(_root: Any, info: GraphQLResolveInfo) -> dict[str, Any]:
-        """Count."""
         runtime = info.context.runtime
         read = await runtime.statistics.get(info.context.visible_to)
         return {
@@ -102,16 +98,13 @@ class Query(ObjectType):
 
     @staticmethod
     async def resolve_tokens(_root: Any, info: GraphQLResolveInfo) -> list[Any]:
-        """Read all there is to know of them."""
         runtime = info.context.runtime
         return [*runtime.tokens.of_file, *await runtime.store.read(list_tokens)]
 
     @staticmethod
     def resolve_me(_root: Any, info: GraphQLResolveInfo) -> Any:
-        """Say who asks."""
         return info.context.identity
 
     @staticmethod
     def resolve_service_version(_root: Any, _info: GraphQLResolveInfo) -> str:
-        """Say which release this is."""
         return service_version()

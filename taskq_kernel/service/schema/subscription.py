@@ -40,7 +40,6 @@ class Subscription(ObjectType):
         _root: Any, info: GraphQLResolveInfo, since_version: int | None = None,
         of_database: str | None = None, filter: dict[str, Any] | None = None,
     ) -> AsyncIterator[Changes]:
-        """Follow the feed."""
         visible_to = info.context.visible_to
         # Those who may see everything and ask for everything share one reading.
         task_filter = None if filter is None and visible_to is None else filter_of(filter, visible_to)

@@ -174,7 +174,6 @@ class Task(ObjectType):
 
     @staticmethod
     async def resolve_logs(row: Any, info: GraphQLResolveInfo, after: int | None = None) -> Sequence[Any]:
-        """Load them."""
         chunks: Sequence[Any] = await info.context.logs_after(row.number, after)
         return chunks
 
@@ -215,12 +214,10 @@ class TaskConnection(ObjectType):
 
     @staticmethod
     def resolve_edges(page: Page, _info: GraphQLResolveInfo) -> list[dict[str, Any]]:
-        """Each row with its cursor."""
         return [{"node": row, "cursor": page.cursor(row)} for row in page.rows]
 
     @staticmethod
     def resolve_nodes(page: Page, _info: GraphQLResolveInfo) -> list[Any]:
-        """The rows."""
         return page.rows
 
     @staticmethod

@@ -32,14 +32,14 @@ RETRY_S = 2.0
 
 
 @dataclass(frozen=True)
-class Part:
+class LoadedRows:
     """Rows that were read, and where they stand in the order."""
 
     query: Query
     first: int
     rows: tuple[Row, ...]
 
-    def holds(self, first: int, count: int, total: int) -> bool:
+    def covers(self, first: int, count: int, total: int) -> bool:
         """Whether a window is all here."""
         return self.first <= first and min(first + count, total) <= self.first + len(self.rows)
 
@@ -54,15 +54,15 @@ class Screen:
         The id that the browser gave it.
     query
         Its filter and order.
-    asked
+    query_count
         The browser's own count of its queries; a patch says which one it answers.
-    picked
+    selection_count
         The browser's own count of its changes to the selection, likewise.
     window
         The rows in sight: the place of the first in the order, and how many. Replaced, never changed.
     beat
         When the browser last said that the screen is looked at, in seconds of a monotonic clock.
-    part, figures
+    loaded, figures
         What was read last.
     hidden
         How many selected tasks are not in this view; -1 where nobody can tell.
@@ -70,11 +70,11 @@ class Screen:
 
     view: str
     query: Query
-    asked: int = 0
-    picked: int = 0
+    query_count: int = 0
+    selection_count: int = 0
     window: tuple[int, int] = (0, 40)
     beat: float = float("-inf")
-    part: Part | None = None
+    loaded: LoadedRows | None = None
     figures: Figures = field(default_factory=Figures)
     hidden: int = 0
     #: From when on it is read again, seconds of a monotonic clock; None where nothing has changed.
@@ -85,7 +85,7 @@ class Screen:
     not_before: float = float("-inf")
     #: How long it took to read it, in seconds.
     took: float = 0.0
-    #: Where rows that were picked stood.
+    #: Where rows that were selected stood.
     places: dict[str, int] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
     _read: float = float("-inf")
@@ -110,8 +110,8 @@ class Screen:
         with self.lock:
             if self._meanwhile is not None:
                 self._meanwhile |= {task["id"]: task for task in changes.tasks}
-            if self.part is not None:
-                self.part = replace(self.part, rows=tuple(_updated(self.part.rows, changes.tasks)))
+            if self.loaded is not None:
+                self.loaded = replace(self.loaded, rows=tuple(_updated(self.loaded.rows, changes.tasks)))
             self.read_again()
 
     def read_again(self) -> None:
@@ -124,10 +124,10 @@ class Screen:
         return max(self._wanted(), self.not_before)
 
     def _wanted(self) -> float:
-        if self.part is None or self.part.query != self.query:
+        if self.loaded is None or self.loaded.query != self.query:
             return float("-inf")
         first, count = self._clamped(self.figures.total)
-        if not self.part.holds(first, count, self.figures.total):
+        if not self.loaded.covers(first, count, self.figures.total):
             return float("-inf")
         dues = [] if self.due is None else [self.due]
         if self.query.within_s:  # the filter moves on with the time
@@ -139,27 +139,27 @@ class Screen:
 
         A new query shows its rows first: what it takes to count them all may be long.
         """
-        query, asked = self.query, self.asked
+        query, query_count = self.query, self.query_count
         self._meanwhile, self.due = {}, None
         try:
-            fresh = self.part is None or self.part.query != query
+            fresh = self.loaded is None or self.loaded.query != query
             if fresh:
                 first, count = self.window
                 rows: Sequence[Row] = source.rows(query, first, count, None)
                 end = first + len(rows)
                 total = end + (len(rows) == count)
-                known = self.figures if self.figures.all else replace(self.figures, all=total)
-                self._put(query, asked, first, rows, replace(known, total=total))
+                before = self.figures if self.figures.all else replace(self.figures, all=total)
+                self._put(query, query_count, first, rows, replace(before, total=total))
                 if query.text.strip():
                     yield
             figures = source.figures(query)
             first, count = self._clamped(figures.total)
-            part = self.part
-            if fresh and part is not None and part.query == query and part.first == first:
-                rows = part.rows
+            loaded = self.loaded
+            if fresh and loaded is not None and loaded.query == query and loaded.first == first:
+                rows = loaded.rows
             else:
                 rows = source.rows(query, first, count, figures.total)
-            self._put(query, asked, first, rows, figures)
+            self._put(query, query_count, first, rows, figures)
         except Exception:
             self.due = time.monotonic()
             self.not_before = self.due + RETRY_S
@@ -168,12 +168,12 @@ class Screen:
             self._meanwhile = None
             self._read = time.monotonic()
 
-    def _put(self, query: Query, asked: int, first: int, rows: Sequence[Row], figures: Figures) -> None:
+    def _put(self, query: Query, query_count: int, first: int, rows: Sequence[Row], figures: Figures) -> None:
         with self.lock:
             if query != self.query:
                 return  # another one was asked for since
-            self.part = Part(query, first, tuple(_updated(rows, (self._meanwhile or {}).values())))
-            self.figures, self._answers = figures, asked
+            self.loaded = LoadedRows(query, first, tuple(_updated(rows, (self._meanwhile or {}).values())))
+            self.figures, self._answers = figures, query_count
 
     def _clamped(self, total: int) -> tuple[int, int]:
         first, count = self.window
@@ -185,8 +185,8 @@ class Screen:
         """Return the rows of those ids that are here, and note where they stand."""
         wanted = set(ids)
         found: list[Row] = []
-        if self.part is not None:
-            for place, row in enumerate(self.part.rows, self.part.first):
+        if self.loaded is not None:
+            for place, row in enumerate(self.loaded.rows, self.loaded.first):
                 if row["id"] in wanted:
                     self.places[row["id"]] = place
                     found.append(row)
@@ -201,20 +201,20 @@ class Screen:
         the rows in sight when these changed; ``rows`` the whole of rows that came into sight;
         ``cells`` of the others what changed, as pairs of place and value.
         """
-        part, figures = self.part, self.figures
-        if part is None:
+        loaded, figures = self.loaded, self.figures
+        if loaded is None:
             return None
-        ids = [row["id"] for row in part.rows]
-        patch: dict[str, Any] = self._new_rows(ids, self._cells(part.rows))
+        ids = [row["id"] for row in loaded.rows]
+        patch: dict[str, Any] = self._new_rows(ids, self._cells(loaded.rows))
         head = {
             "total": figures.total, "all": figures.all, "counts": dict(figures.counts),
             "selection": selection.figures(self.hidden),
-            "selected": [row["id"] for row in part.rows if row in selection],
-            "query": part.query.to_json(), "asked": self._answers, "picked": self.picked,
+            "selected": [row["id"] for row in loaded.rows if row in selection],
+            "query": loaded.query.to_json(), "asked": self._answers, "picked": self.selection_count,
         }  # fmt: skip
         if changed := self._changes(head):
             patch["head"] = changed
-        return (patch | self._changes({"ids": ids, "first": part.first})) or None
+        return (patch | self._changes({"ids": ids, "first": loaded.first})) or None
 
     def _cells(self, rows: Iterable[Row]) -> list[list[Any]]:
         """Return what each row says, making again only the rows that changed."""

@@ -1,4 +1,4 @@
-"""Which tasks are selected: those picked one by one, and all that fit a filter but for some.
+"""Which tasks are selected: those selected one by one, and all that fit a filter but for some.
 
 What all match is not a list of ids, however many match: it is the filter as it was when it was
 chosen, which tasks that come later do not fit.
@@ -16,8 +16,8 @@ from typing import Any
 from taskq_widgets.table.query import Query
 from taskq_widgets.table.values import UNENDED, Row
 
-#: What is kept of a task that was picked.
-PICKED = ("id", "number", "name", "code", "createdAt", "status", "version")
+#: What is kept of a task that was selected by itself.
+KEPT = ("id", "number", "name", "code", "createdAt", "status", "version")
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,8 @@ class Selection:
     ----------
     revision
         Grows with every change.
-    picked
-        Rows picked one by one, by id, in the order in which they were.
+    included
+        Rows selected one by one, by id, in the order in which they were.
     query
         All that match this are selected, where it is given.
     excluded
@@ -55,7 +55,7 @@ class Selection:
 
     def __init__(self) -> None:
         self.revision = 0
-        self.picked: dict[str, Row] = {}
+        self.included: dict[str, Row] = {}
         self.query: Query | None = None
         self.excluded: dict[str, Row] = {}
         self.counts: dict[str, int] = {}
@@ -66,7 +66,7 @@ class Selection:
     def clear(self) -> None:
         """Select nothing."""
         with self._guard:
-            self.picked, self.excluded, self.query, self.counts = {}, {}, None, {}
+            self.included, self.excluded, self.query, self.counts = {}, {}, None, {}
             self.revision += 1
 
     def add(self, rows: Iterable[Row]) -> None:
@@ -74,29 +74,29 @@ class Selection:
         with self._guard:
             for row in rows:
                 if self.excluded.pop(row["id"], None) is None and not self._fits(row):
-                    self.picked[row["id"]] = {name: row[name] for name in PICKED}
+                    self.included[row["id"]] = {name: row[name] for name in KEPT}
             self.revision += 1
 
     def remove(self, rows: Iterable[Row]) -> None:
         """Select rows no more."""
         with self._guard:
             for row in rows:
-                self.picked.pop(row["id"], None)
+                self.included.pop(row["id"], None)
                 if self._fits(row):
                     self.excluded[row["id"]] = row
             self.revision += 1
 
     def choose(self, query: Query, counts: dict[str, int]) -> None:
-        """Select all that match, and nothing else but what was picked and does not."""
+        """Select all that match, and nothing else but what was selected one by one and does not."""
         with self._guard:
             self.query, self.counts, self.excluded = query, counts, {}
-            self.picked = {key: row for key, row in self.picked.items() if not self._fits(row)}
+            self.included = {key: row for key, row in self.included.items() if not self._fits(row)}
             self.revision += 1
 
     def update(self, tasks: Iterable[Row]) -> None:
         """Take in changed tasks."""
         with self._guard:
-            for kept in (self.picked, self.excluded):
+            for kept in (self.included, self.excluded):
                 for task in tasks:
                     row = kept.get(task["id"])
                     if row is not None and int(task["version"]) >= int(row["version"]):
@@ -107,7 +107,7 @@ class Selection:
         """Drop tasks that are gone."""
         with self._guard:
             for key in ids:
-                gone = [self.picked.pop(key, None), self.excluded.pop(key, None)]
+                gone = [self.included.pop(key, None), self.excluded.pop(key, None)]
                 self.revision += any(gone)
 
     # ---- questions
@@ -117,13 +117,13 @@ class Selection:
 
     def __contains__(self, row: Row) -> bool:
         with self._guard:
-            return row["id"] in self.picked or (row["id"] not in self.excluded and self._fits(row))
+            return row["id"] in self.included or (row["id"] not in self.excluded and self._fits(row))
 
     def statuses(self) -> Counter[str]:
         """Return how many tasks of each status are selected."""
         with self._guard:
             found = Counter(self.counts if self.query is not None else {})
-            found.update(row["status"] for row in self.picked.values())
+            found.update(row["status"] for row in self.included.values())
             found.subtract(row["status"] for row in self.excluded.values())
             return found
 

@@ -124,8 +124,8 @@ class ServiceTasks:
     def among(self, ids: Sequence[str], query: Query) -> int:
         """Count a thousand at a time."""
         chunks = operations.chunks(ids, operations.ID_CHUNK)
-        asked = (self.filter(query) | {"ids": list(chunk)} for chunk in chunks)
-        return sum(operations.counts(self._live.transport, one, {})[0] for one in asked)
+        filters = (self.filter(query) | {"ids": list(chunk)} for chunk in chunks)
+        return sum(operations.counts(self._live.transport, one, {})[0] for one in filters)
 
     def newest(self) -> str | None:
         """Ask for the one with the highest number."""

@@ -38,10 +38,10 @@ from taskq_widgets.assets import stylesheet
 from taskq_widgets.guarded import GuardedWidget
 from taskq_widgets.heartbeat import CellClock, is_fresh
 from taskq_widgets.panels.assets import linked_script
-from taskq_widgets.table.picking import all_that_match, chosen_for, count_hidden, pick, rows_of
 from taskq_widgets.table.query import Query
 from taskq_widgets.table.screen import Screen
 from taskq_widgets.table.selection import Chosen, Selection
+from taskq_widgets.table.selection_actions import all_that_match, chosen_for, count_hidden, rows_of, select
 from taskq_widgets.table.source import WHOLE, Source
 
 if TYPE_CHECKING:
@@ -193,8 +193,8 @@ class TableView(GuardedWidget):
     def window(self) -> pd.DataFrame:
         """Return the rows that the first screen has, as a DataFrame; what a row does not show is not there."""
         with self._guard:
-            parts = [screen.part.rows for screen in self._screens.values() if screen.part is not None]
-        return self._frame(parts[0] if parts else ())
+            loaded = [screen.loaded.rows for screen in self._screens.values() if screen.loaded is not None]
+        return self._frame(loaded[0] if loaded else ())
 
     def frame(self) -> pd.DataFrame:
         """Return all tasks that match the query, as a DataFrame, arguments as columns."""
@@ -237,8 +237,8 @@ class TableView(GuardedWidget):
         view = str(content["view"])
         with self._guard:
             query = Query.from_json(content["query"]) if content.get("query") else self._query
-            screen = self._screens[view] = Screen(view, query, asked=int(content.get("asked", 0)))
-            screen.picked = int(content.get("picked", 0))
+            screen = self._screens[view] = Screen(view, query, query_count=int(content.get("asked", 0)))
+            screen.selection_count = int(content.get("picked", 0))
             screen.look_at(int(content["first"]), int(content["count"]))
             screen.beat = time.monotonic()
         self._push_soon()
@@ -263,7 +263,7 @@ class TableView(GuardedWidget):
         self.send({"type": "here", "view": str(content["view"])})
         if screen := self._screen(content):
             with self._guard:
-                screen.picked = int(content.get("picked", screen.picked))
+                screen.selection_count = int(content.get("picked", screen.selection_count))
             self._push_soon()
 
     def _on_window(self, content: dict[str, Any]) -> None:
@@ -273,11 +273,11 @@ class TableView(GuardedWidget):
             self._push_soon()
 
     def _on_query(self, content: dict[str, Any]) -> None:
-        query, asked, count = Query.from_json(content["query"]), int(content["asked"]), int(content["count"])
+        query, query_count, count = Query.from_json(content["query"]), int(content["asked"]), int(content["count"])
         if screen := self._screen(content):
             with self._guard:
                 screen.query = self._query = query
-                screen.asked = asked
+                screen.query_count = query_count
                 screen.look_at(0, count)
             self._push_soon()
             self._tell(self._query_handlers, screen.query)
@@ -291,10 +291,10 @@ class TableView(GuardedWidget):
             if content["op"] == "all":
                 self._selection.choose(*all_that_match(self.source, screen.query))
             else:
-                pick(self._selection, screen, self.source, content)
+                select(self._selection, screen, self.source, content)
         finally:  # whatever came of it: the browser waits to hear what is selected
             with self._guard:
-                screen.picked = int(content.get("picked", screen.picked))
+                screen.selection_count = int(content.get("picked", screen.selection_count))
 
     def _on_open_task(self, content: dict[str, Any]) -> None:
         self._tell(self._open_handlers, str(content["id"]), str(content.get("part", "task")))

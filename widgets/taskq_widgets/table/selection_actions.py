@@ -15,13 +15,13 @@ from taskq_widgets.table.values import STATUSES, Row, seconds_of
 
 #: Rows that are read at once.
 _STEP = 1000
-#: A range of more tasks than this is not picked one by one.
+#: A range of more tasks than this is not selected one by one.
 MOST = 20_000
 #: The service keeps microseconds: what was created later than something was so by one at least.
 _TICK_S = 1e-6
 
 
-def pick(selection: Selection, screen: Screen, source: Source, content: dict[str, Any]) -> None:
+def select(selection: Selection, screen: Screen, source: Source, content: dict[str, Any]) -> None:
     """Do what a message says: select some rows, only these, a range, or none."""
     op, ids = content["op"], [str(one) for one in content.get("ids", ())]
     if op in ("only", "none") or (op == "range" and not content.get("keep")):
@@ -42,10 +42,10 @@ def _between(screen: Screen, source: Source, ends: list[str]) -> list[Row]:
         return []
     low, high = min(places), max(places)
     if high - low >= MOST:
-        raise InvalidTask(f"a range of {high - low + 1:,} tasks is too long to pick: filter them, and select all")
-    part = screen.part
-    if part is not None and part.query == screen.query and part.holds(low, high + 1 - low, high + 1):
-        return list(part.rows[low - part.first : high + 1 - part.first])
+        raise InvalidTask(f"a range of {high - low + 1:,} tasks is too long to select: filter them, and select all")
+    loaded = screen.loaded
+    if loaded is not None and loaded.query == screen.query and loaded.covers(low, high + 1 - low, high + 1):
+        return list(loaded.rows[low - loaded.first : high + 1 - loaded.first])
     rows: list[Row] = []
     while len(rows) <= high - low:
         more = source.rows(screen.query, low + len(rows), min(_STEP, high + 1 - low - len(rows)), screen.figures.total)
@@ -73,8 +73,8 @@ def count_hidden(screen: Screen, selection: Selection, source: Source, *, anew: 
     if screen.counted == state and not anew:
         return
     screen.counted = state
-    here = {row["id"] for row in screen.part.rows} if screen.part is not None else set()
-    others = [one for one in list(selection.picked) if one not in here]
+    here = {row["id"] for row in screen.loaded.rows} if screen.loaded is not None else set()
+    others = [one for one in list(selection.included) if one not in here]
     hidden = len(others) - source.among(others, screen.query) if others else 0
     chosen = selection.query
     if chosen is not None:
@@ -89,19 +89,19 @@ def count_hidden(screen: Screen, selection: Selection, source: Source, *, anew: 
 
 
 def rows_of(selection: Selection, source: Source, query: Query, fields: str) -> Iterator[Row]:
-    """Return the selected tasks: all that match in the order of a query, then those that were picked."""
+    """Return the selected tasks: all that match in the order of a query, then those selected one by one."""
     if selection.query is not None:
         chosen = query.ordering(selection.query)
         needed = fields if fields.startswith("id") else f"id {fields}"
         yield from (row for row in source.every(chosen, needed) if row["id"] not in selection.excluded)
-    if selection.picked:
-        yield from source.these(list(selection.picked), query, fields)
+    if selection.included:
+        yield from source.these(list(selection.included), query, fields)
 
 
 def chosen_for(selection: Selection, source: Source, action: str) -> Chosen:
     """Return what of the selection an action applies to: what has not ended can be cancelled, the rest retried."""
     applies = selection.for_action(action)
-    ids = [row["id"] for row in selection.picked.values() if applies(row)]
+    ids = [row["id"] for row in selection.included.values() if applies(row)]
     query = selection.query
     if query is None:
         return Chosen(ids)

@@ -1,4 +1,4 @@
-"""What users do to tasks that are there: cancel, retry, delete."""
+"""Bulk actions, what users do to tasks that are there: cancel, retry, delete."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from taskq_kernel.store.create import repeat_tasks
 from taskq_kernel.store.database import Write
 from taskq_kernel.store.filters import TaskFilter
 from taskq_kernel.store.ids import chunks, find
-from taskq_kernel.store.moves import Move, move, requeue
 from taskq_kernel.store.records import LONG_FIELDS, columns_for, select_tasks
 from taskq_kernel.store.tables import Cause, sources, task_events, task_logs, tasks
+from taskq_kernel.store.transitions import Transition, requeue, transition
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The tasks that a change is about: exactly one of ``ids`` and ``filter`` is given."""
+    """The tasks that a bulk action is about: exactly one of ``ids`` and ``filter`` is given."""
 
     ids: Sequence[str] | None = None
     filter: TaskFilter | None = None
@@ -51,8 +51,8 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
-    """What became of a change: the tasks, and how many it applied to and did not apply to.
+class BulkResult:
+    """What became of a bulk action: the tasks, and how many it applied to and did not apply to.
 
     Attributes
     ----------
@@ -78,17 +78,17 @@ _AFRESH: dict[str, Any] = {
 }
 
 
-def cancel_tasks(write: Write, selection: Selection, actor: Actor, wants: frozenset[str]) -> Changed:
+def cancel_tasks(write: Write, selection: Selection, actor: Actor, wants: frozenset[str]) -> BulkResult:
     """Cancel tasks that wait or run; others stay as they are."""
     def cancel(rows: list[Any]) -> list[Any]:
         applicable = [row for row in rows if row.status not in FINAL]
         _cancel(write, applicable, f"cancelled by {actor.name}")
         return applicable
 
-    return _change(write, selection, actor, wants, cancel)
+    return _apply(write, selection, actor, wants, cancel)
 
 
-def retry_tasks(write: Write, selection: Selection, actor: Actor, wants: frozenset[str]) -> Changed:
+def retry_tasks(write: Write, selection: Selection, actor: Actor, wants: frozenset[str]) -> BulkResult:
     """Run tasks that ended once more; others stay as they are.
 
     What failed or was cancelled gets a new attempt; its number goes on, because it is the
@@ -97,39 +97,39 @@ def retry_tasks(write: Write, selection: Selection, actor: Actor, wants: frozens
     rows = _selected(write, selection, actor, frozenset())
     again = [row for row in rows if row.status in RETRIABLE]
     requeue(write, Cause.RETRIED, [
-        Move(row.number, row.owner, row.attempt, None, f"retried by {actor.name}", row.status, dict(_AFRESH))
+        Transition(row.number, row.owner, row.attempt, None, f"retried by {actor.name}", row.status, dict(_AFRESH))
         for row in again
     ])
     finished = [row.number for row in rows if row.status == TaskStatus.FINISHED]
     made = repeat_tasks(write, finished, actor.name)
     changed = len(again) + len(made)
     after = rows if "tasks" not in wants else _read(write, [made.get(row.number, row.number) for row in rows], wants)
-    return Changed(after, changed, len(rows) - changed, len(made))
+    return BulkResult(after, changed, len(rows) - changed, len(made))
 
 
-def delete_tasks(write: Write, selection: Selection, actor: Actor, wants: frozenset[str]) -> Changed:
+def delete_tasks(write: Write, selection: Selection, actor: Actor, wants: frozenset[str]) -> BulkResult:
     """Delete tasks; those that wait or run are cancelled first.
 
-    What they held is cleared. Their rows stay, so that the feed can say they are gone.
+    What they had is cleared. A row stays as its tombstone, so that the feed can say it is gone.
     """
     def delete(rows: list[Any]) -> list[Any]:
         _cancel(write, [row for row in rows if row.status not in FINAL], f"deleted by {actor.name}")
         for row in rows:
             write.count(row.owner, row.status if row.status in FINAL else TaskStatus.CANCELLED, -1)
-        _bury(write, [row.number for row in rows])
+        _leave_tombstones(write, [row.number for row in rows])
         return rows
 
-    return _change(write, selection, actor, wants, delete, as_they_were=True)
+    return _apply(write, selection, actor, wants, delete, as_they_were=True)
 
 
-def _change(
+def _apply(
     write: Write, selection: Selection, actor: Actor, wants: frozenset[str],
     apply: Callable[[list[Any]], list[Any]], *, as_they_were: bool = False,
-) -> Changed:
+) -> BulkResult:
     rows = _selected(write, selection, actor, wants)
     applicable = apply(rows)
     after = rows if as_they_were or "tasks" not in wants else _again(write, rows, wants)
-    return Changed(after, len(applicable), len(rows) - len(applicable))
+    return BulkResult(after, len(applicable), len(rows) - len(applicable))
 
 
 def _selected(write: Write, selection: Selection, actor: Actor, wants: frozenset[str]) -> list[Any]:
@@ -162,13 +162,13 @@ def _read(write: Write, numbers: Sequence[int], wants: frozenset[str]) -> list[A
 
 
 def _cancel(write: Write, rows: Sequence[Any], reason: str) -> None:
-    move(write, TaskStatus.CANCELLED, Cause.CANCELLED, [
-        Move(row.number, row.owner, row.attempt, row.worker, reason, row.status, {"finished_at": write.now})
+    transition(write, TaskStatus.CANCELLED, Cause.CANCELLED, [
+        Transition(row.number, row.owner, row.attempt, row.worker, reason, row.status, {"finished_at": write.now})
         for row in rows
     ])
 
 
-_BURY = (
+_TOMBSTONE = (
     sa.update(tasks)
     .where(tasks.c.number == sa.bindparam("b_number"))
     .values(
@@ -179,19 +179,19 @@ _BURY = (
 )
 
 
-def _bury(write: Write, numbers: Sequence[int]) -> None:
+def _leave_tombstones(write: Write, numbers: Sequence[int]) -> None:
     if not numbers:
         return
-    held: set[str] = set()
+    used: set[str] = set()
     for chunk in chunks(numbers):
         query = sa.select(tasks.c.source).distinct().where(tasks.c.number.in_(chunk))
-        held.update(write.conn.execute(query).scalars())
+        used.update(write.conn.execute(query).scalars())
         write.conn.execute(sa.delete(task_logs).where(task_logs.c.task.in_(chunk)))
         # Reasons quote error messages.
         write.conn.execute(sa.update(task_events).where(task_events.c.task.in_(chunk)).values(reason=""))
-    write.conn.execute(_BURY, [
+    write.conn.execute(_TOMBSTONE, [
         {"b_number": number, "version": write.next_version(), "deleted_at": write.now} for number in numbers
     ])
     still_used = sa.select(tasks.c.number).where(tasks.c.source == sources.c.sha256).exists()
-    for chunk in chunks(sorted(held)):
+    for chunk in chunks(sorted(used)):
         write.conn.execute(sa.delete(sources).where(sources.c.sha256.in_(chunk), ~still_used))

@@ -9,11 +9,11 @@ from uuid import uuid4
 import pytest
 from store_lab import EVERYTHING, Lab
 
-from taskq_kernel.domain import LEGAL_MOVES, TaskStatus
+from taskq_kernel.domain import LEGAL_TRANSITIONS, TaskStatus
 from taskq_kernel.errors import Forbidden, InvalidTask, NotFound
-from taskq_kernel.store import change
-from taskq_kernel.store.change import Actor, Selection
-from taskq_kernel.store.claims import Held, Log
+from taskq_kernel.store import bulk_actions
+from taskq_kernel.store.bulk_actions import Actor, Selection
+from taskq_kernel.store.claims import ClaimReport, Log
 from taskq_kernel.store.filters import TaskFilter
 from taskq_kernel.store.records import logs_after
 
@@ -22,7 +22,7 @@ pytest_plugins = ["store_fixtures"]
 
 def test_a_waiting_task_is_cancelled_and_never_starts(lab: Lab) -> None:
     [task] = lab.submit()
-    done = lab.change("cancel", task)
+    done = lab.bulk_action("cancel", task)
     assert (done.changed, done.unchanged, done.tasks[0].status) == (1, 0, "CANCELLED")
     assert done.tasks[0].finished_at == lab.clock.now
     assert lab.waiting() == []
@@ -33,20 +33,20 @@ def test_a_running_task_is_cancelled_at_once(lab: Lab) -> None:
     [task] = lab.submit()
     worker = lab.join("w1")
     lab.claim(worker, task)
-    lab.change("cancel", task)
+    lab.bulk_action("cancel", task)
     now = lab.task(task)
     assert (now.status, now.worker) == ("CANCELLED", "w1")
-    assert lab.beat(worker, Held(task.id, 1)).stop == [task.id]
+    assert lab.beat(worker, ClaimReport(task.id, 1)).stop == [task.id]
 
 
 def test_what_does_not_apply_is_counted_and_left_alone(lab: Lab) -> None:
     waiting, ended = lab.submit("1", "2")
-    lab.change("cancel", ended)
+    lab.bulk_action("cancel", ended)
     before = lab.task(ended)
-    done = lab.change("cancel", waiting, ended)
+    done = lab.bulk_action("cancel", waiting, ended)
     assert (done.changed, done.unchanged) == (1, 1)
     assert lab.task(ended) == before
-    done = lab.change("retry", waiting, lab.submit()[0])
+    done = lab.bulk_action("retry", waiting, lab.submit()[0])
     assert (done.changed, done.unchanged) == (1, 1)
 
 
@@ -57,11 +57,11 @@ def test_a_retry_runs_a_task_without_a_value_once_more_and_keeps_the_fence(lab: 
     worker = lab.join()
     lab.claim(worker, task)
     if end == "cancel":
-        lab.change("cancel", task)
+        lab.bulk_action("cancel", task)
     else:
         getattr(lab, end)(task, worker)
 
-    done = lab.change("retry", task)
+    done = lab.bulk_action("retry", task)
 
     assert (done.changed, done.unchanged) == (1, 0)
     now = done.tasks[0]
@@ -93,7 +93,7 @@ def test_a_retry_of_a_finished_task_keeps_its_value_and_is_a_new_task_that_names
     [task] = finished(lab, worker, "sum(1:n)", **fields)
     before, told = lab.task(task), lab.history(task)
 
-    done = lab.change("retry", task, actor="ann")
+    done = lab.bulk_action("retry", task, actor="ann")
 
     assert (done.changed, done.unchanged, done.created) == (1, 0, 1)
     assert (lab.task(task), lab.history(task)) == (before, told)
@@ -116,9 +116,9 @@ def test_a_retry_of_all_kinds_gives_each_what_it_needs_in_the_order_given(lab: L
     failed, cancelled, waiting = lab.submit("3", "4", "5", max_attempts=1)
     lab.claim(worker, failed)
     lab.fail(failed, worker)
-    lab.change("cancel", cancelled)
+    lab.bulk_action("cancel", cancelled)
 
-    done = lab.change("retry", done1, failed, waiting, cancelled, done2)
+    done = lab.bulk_action("retry", done1, failed, waiting, cancelled, done2)
 
     assert (done.changed, done.unchanged, done.created) == (4, 1, 2)
     assert [row.repeats for row in done.tasks] == [done1.number, None, None, None, done2.number]
@@ -131,8 +131,8 @@ def test_a_retry_of_all_kinds_gives_each_what_it_needs_in_the_order_given(lab: L
 def test_what_was_run_again_can_be_deleted_and_its_repetition_stays(lab: Lab) -> None:
     worker = lab.join()
     [task] = finished(lab, worker, "unique()")
-    [new] = lab.change("retry", task).tasks
-    lab.change("delete", task)
+    [new] = lab.bulk_action("retry", task).tasks
+    lab.bulk_action("delete", task)
     assert (lab.task(new).code, lab.task(new).repeats) == ("unique()", task.number)
 
 
@@ -141,10 +141,10 @@ def test_a_deleted_task_leaves_nothing_but_its_tombstone(lab: Lab) -> None:
     [own] = lab.submit("other()")
     worker = lab.join()
     lab.claim(worker, task)
-    lab.beat(worker, Held(task.id, 1), logs=[Log(task.id, 1, 1, "stdout", "secret")])
+    lab.beat(worker, ClaimReport(task.id, 1), logs=[Log(task.id, 1, 1, "stdout", "secret")])
     lab.fail(task, worker)
 
-    done = lab.change("delete", task, own)
+    done = lab.bulk_action("delete", task, own)
 
     assert (done.changed, done.unchanged) == (2, 0)
     assert done.tasks[0].code == "secret()"
@@ -166,18 +166,18 @@ def test_a_running_task_is_cancelled_before_it_is_deleted(lab: Lab) -> None:
     [task] = lab.submit()
     worker = lab.join()
     lab.claim(worker, task)
-    done = lab.change("delete", task)
+    done = lab.bulk_action("delete", task)
     assert done.tasks[0].status == "RUNNING"  # as it was
     assert [event.status for event in lab.history(task)] == ["QUEUEING", "RUNNING", "CANCELLED"]
-    assert lab.beat(worker, Held(task.id, 1)).stop == [task.id]
+    assert lab.beat(worker, ClaimReport(task.id, 1)).stop == [task.id]
 
 
 @pytest.mark.parametrize("verb", ["cancel", "retry", "delete"])
 def test_if_an_id_is_unknown_it_is_named_and_nothing_is_changed(lab: Lab, verb: str) -> None:
     task, gone = lab.submit("1", "2")
-    lab.change("delete", gone)
+    lab.bulk_action("delete", gone)
     before = lab.task(task)
-    operation = getattr(change, f"{verb}_tasks")
+    operation = getattr(bulk_actions, f"{verb}_tasks")
     for unknown in (str(uuid4()), gone.id, "77"):
         with pytest.raises(NotFound) as refused:
             lab.store.write(operation, Selection(ids=[task.id, unknown]), Actor("ann"), EVERYTHING)
@@ -190,7 +190,7 @@ def test_if_an_id_is_unknown_it_is_named_and_nothing_is_changed(lab: Lab, verb: 
 @pytest.mark.parametrize("wrong", ["no id", "", "1e3", "٣"])
 def test_if_an_id_is_none_it_is_refused_and_nothing_is_changed(lab: Lab, verb: str, wrong: str) -> None:
     [task] = lab.submit("1")
-    operation = getattr(change, f"{verb}_tasks")
+    operation = getattr(bulk_actions, f"{verb}_tasks")
     with pytest.raises(InvalidTask, match=f"'{wrong}': neither the number of a task nor its UUID"):
         lab.store.write(operation, Selection(ids=[task.id, wrong]), Actor("ann"), EVERYTHING)
     assert lab.task(task) == task
@@ -199,7 +199,7 @@ def test_if_an_id_is_none_it_is_refused_and_nothing_is_changed(lab: Lab, verb: s
 def test_a_task_is_named_by_its_number_as_well_and_changed_once(lab: Lab) -> None:
     [task] = lab.submit()
     ids = ["1", task.id, task.id.upper(), "01"]
-    done = lab.store.write(change.cancel_tasks, Selection(ids=ids), Actor("ann"), EVERYTHING)
+    done = lab.store.write(bulk_actions.cancel_tasks, Selection(ids=ids), Actor("ann"), EVERYTHING)
     assert (done.changed, len(done.tasks)) == (1, 1)
 
 
@@ -207,9 +207,9 @@ def test_a_task_is_named_by_its_number_as_well_and_changed_once(lab: Lab) -> Non
 def test_a_user_changes_own_tasks_only_and_an_administrator_all(lab: Lab, verb: str) -> None:
     mine, theirs = lab.submit("1")[0], lab.submit("2", owner="bob")[0]
     with pytest.raises(Forbidden, match="belong to others"):
-        lab.change(verb, mine, theirs)
+        lab.bulk_action(verb, mine, theirs)
     assert lab.task(mine).status == "QUEUEING"
-    lab.change(verb, mine, theirs, admin=True)
+    lab.bulk_action(verb, mine, theirs, admin=True)
 
 
 def test_a_filter_selects_what_may_be_changed(lab: Lab) -> None:
@@ -218,9 +218,9 @@ def test_a_filter_selects_what_may_be_changed(lab: Lab) -> None:
     lab.submit("3", batch=batch, owner="bob")
     [other] = lab.submit("4")
     selection = Selection(filter=TaskFilter(batch=batch))
-    done = lab.store.write(change.cancel_tasks, selection, Actor("ann"), EVERYTHING)
+    done = lab.store.write(bulk_actions.cancel_tasks, selection, Actor("ann"), EVERYTHING)
     assert [task.code for task in done.tasks] == ["1", "2"]
-    done = lab.store.write(change.cancel_tasks, selection, Actor("root", own_only=False), EVERYTHING)
+    done = lab.store.write(bulk_actions.cancel_tasks, selection, Actor("root", own_only=False), EVERYTHING)
     assert (done.changed, done.unchanged) == (1, 2)
     assert lab.task(other).status == "QUEUEING"
 
@@ -232,18 +232,18 @@ def test_ids_and_filter_together_or_neither_are_refused() -> None:
         Selection(ids=[], filter=TaskFilter())
 
 
-def test_every_recorded_move_is_in_the_table_of_legal_moves(lab: Lab) -> None:
+def test_every_recorded_transition_is_in_the_table_of_legal_ones(lab: Lab) -> None:
     tasks = lab.submit("1", "2", "3", "4", max_attempts=2)
     worker = lab.join()
     lab.claim(worker, *tasks)
     lab.finish(tasks[0], worker)
     lab.fail(tasks[1], worker)
-    lab.change("cancel", tasks[2])
+    lab.bulk_action("cancel", tasks[2])
     lab.clock.advance(lab.policy.lease_s + 1)
     lab.reap()
-    lab.change("retry", *tasks)
+    lab.bulk_action("retry", *tasks)
     for task in tasks:
         statuses = [TaskStatus(event.status) for event in lab.history(task)]
         assert statuses[0] is TaskStatus.QUEUEING
-        assert all(move in LEGAL_MOVES for move in itertools.pairwise(statuses))
+        assert all(pair in LEGAL_TRANSITIONS for pair in itertools.pairwise(statuses))
         assert statuses[-1] == lab.task(task).status

@@ -1,4 +1,4 @@
-"""Changes of status: the only place that writes one."""
+"""Transitions, the changes of a task's status: the only place that writes one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from taskq_kernel.store.tables import Cause, outbox, task_events, tasks
 
 
 @dataclass(slots=True)
-class Move:
+class Transition:
     """One task's change of status.
 
     Attributes
@@ -34,7 +34,7 @@ class Move:
     before : str or None
         The status that it had; None for a new one.
     columns : dict
-        What else changes with it; the same columns in every move of one call.
+        What else changes with it; the same columns in every transition of one call.
     """
 
     number: int
@@ -53,7 +53,7 @@ WAITING: dict[str, Any] = {
 }
 
 
-def move(write: Write, after: TaskStatus, cause: Cause, moves: Sequence[Move]) -> None:
+def transition(write: Write, after: TaskStatus, cause: Cause, transitions: Sequence[Transition]) -> None:
     """Move tasks to ``after``, each with a new version and a line in its history.
 
     The caller has read the tasks in the same transaction, so each of them can move; the
@@ -64,23 +64,23 @@ def move(write: Write, after: TaskStatus, cause: Cause, moves: Sequence[Move]) -
     TaskqError
         If a task was not in a status from which ``after`` can be reached.
     """
-    if not moves:
+    if not transitions:
         return
     rows = [
         {**item.columns, "status": after, "version": write.next_version(), "b_number": item.number}
-        for item in moves
+        for item in transitions
     ]
-    done = write.conn.execute(_update(after, tuple(moves[0].columns)), rows)
-    if done.rowcount != len(moves):
-        raise TaskqError(f"{len(moves) - done.rowcount} of {len(moves)} tasks could not go to {after}")
-    for item in moves:
+    done = write.conn.execute(_update(after, tuple(transitions[0].columns)), rows)
+    if done.rowcount != len(transitions):
+        raise TaskqError(f"{len(transitions) - done.rowcount} of {len(transitions)} tasks could not go to {after}")
+    for item in transitions:
         if item.before is not None:
             write.count(item.owner, item.before, -1)
         write.count(item.owner, after, 1)
-    record(write, after, cause, moves)
+    record(write, after, cause, transitions)
 
 
-def record(write: Write, status: TaskStatus, cause: Cause, moves: Iterable[Move]) -> None:
+def record(write: Write, status: TaskStatus, cause: Cause, transitions: Iterable[Transition]) -> None:
     """Write the history's lines."""
     write.conn.execute(
         sa.insert(task_events),
@@ -89,7 +89,7 @@ def record(write: Write, status: TaskStatus, cause: Cause, moves: Iterable[Move]
                 "task": item.number, "status": status, "attempt": item.attempt, "worker": item.worker,
                 "at": write.now, "cause": cause, "reason": item.reason,
             }
-            for item in moves
+            for item in transitions
         ],
     )
 
@@ -103,12 +103,12 @@ def enqueue(write: Write, numbers: Iterable[int], available_at: float | None = N
         write.published = True
 
 
-def requeue(write: Write, cause: Cause, moves: Sequence[Move]) -> None:
+def requeue(write: Write, cause: Cause, transitions: Sequence[Transition]) -> None:
     """Move tasks back to QUEUEING and hand them to the broker again, now."""
-    for item in moves:
+    for item in transitions:
         item.columns = {**WAITING, "available_at": write.now, **item.columns}
-    move(write, TaskStatus.QUEUEING, cause, moves)
-    enqueue(write, [item.number for item in moves])
+    transition(write, TaskStatus.QUEUEING, cause, transitions)
+    enqueue(write, [item.number for item in transitions])
 
 
 @lru_cache(maxsize=64)

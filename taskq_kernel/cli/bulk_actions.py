@@ -1,4 +1,4 @@
-"""``taskq cancel``, ``retry`` and ``delete``: commands that change tasks."""
+"""``taskq cancel``, ``retry`` and ``delete``: the bulk actions."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _WORDS = {
 @as_json_option
 def cancel(ids: Sequence[str], as_json: bool) -> int:
     """Cancel tasks. One that runs stops within seconds; one that is done stays as it is."""
-    return _change("cancel", ids, as_json)
+    return _act("cancel", ids, as_json)
 
 
 @click.command(epilog=examples("taskq retry 1"))
@@ -41,7 +41,7 @@ def retry(ids: Sequence[str], as_json: bool) -> int:
     What failed or was cancelled runs in a new attempt of the same task. What finished keeps
     its value: a new task repeats it.
     """
-    return _change("retry", ids, as_json)
+    return _act("retry", ids, as_json)
 
 
 @click.command(epilog=examples("taskq delete 1"))
@@ -49,13 +49,13 @@ def retry(ids: Sequence[str], as_json: bool) -> int:
 @as_json_option
 def delete(ids: Sequence[str], as_json: bool) -> int:
     """Delete tasks with their values and logs. One that runs is cancelled first."""
-    return _change("delete", ids, as_json)
+    return _act("delete", ids, as_json)
 
 
-def _change(verb: str, ids: Sequence[str], as_json: bool) -> int:
+def _act(verb: str, ids: Sequence[str], as_json: bool) -> int:
     transport = existing().transport()
     fields = operations.TASK if as_json else "id number repeats"
-    tasks, changed = operations.change(transport, verb, list(dict.fromkeys(ids)), fields=fields)
+    tasks, changed = operations.bulk_action(transport, verb, list(dict.fromkeys(ids)), fields=fields)
     if as_json:
         output.json_document(tasks)
         return DONE

@@ -14,7 +14,7 @@ from taskq_widgets.table.source import Figures
 from taskq_kernel.client.feed import Changes
 
 
-class HeldTasks:
+class MemoryTasks:
     """A source of tasks that the kernel holds itself."""
 
     def __init__(self) -> None:
@@ -96,11 +96,11 @@ class HeldTasks:
         return self._sorted[1]
 
 
-class HeldView(TableView):
+class MemoryTable(TableView):
     """A table of tasks that the kernel holds."""
 
     def __init__(self, **traits: Any) -> None:
-        self.model = HeldTasks()
+        self.model = MemoryTasks()
         super().__init__(self.model, **traits)
 
     def upsert(self, tasks: Iterable[dict[str, Any]]) -> None:
