@@ -7,8 +7,7 @@ from typing import Any
 
 from browser import Pages
 from playwright.sync_api import Page
-from taskq_widgets.assets import stylesheet
-from taskq_widgets.panels.assets import panel_script
+from taskq_widgets.assets import bundle, stylesheet
 
 #: What a panel asks of its model: `window.traits`, and `window.sent` for what it says.
 _PAGE = """<!doctype html><html lang="en"><title>Panel</title>
@@ -41,7 +40,7 @@ def show_result(pages: Pages, result: dict[str, Any], **options: Any) -> Page:
     """Open a page with the result of a finished task."""
     page = pages("about:blank", **options)
     ground = "#17191c" if options.get("dark") else "#fff"
-    script = json.dumps(panel_script("pictures.js", "detail.js")).replace("</", "<\\/")
+    script = json.dumps(bundle("detail")).replace("</", "<\\/")
     page.set_content(_PAGE.format(css=stylesheet("board.css"), ground=ground, script=script))
     traits = {
         "theme": "auto", "state": "ready", "tab": "result", "height": "", "editable": False, "head": HEAD, "facts": [],

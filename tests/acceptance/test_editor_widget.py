@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-import taskq_widgets
 from boards import violations
 from browser import Pages, Site, Sites, pages_in, run_all_cells
 from playwright.sync_api import Browser, Page, expect
+from taskq_widgets.assets import bundle
 
 CODE = """using LinearAlgebra, Statistics
 
@@ -295,9 +294,7 @@ TYPE_WHILE_AN_ANSWER_IS_UNDER_WAY = """async (bundle) => {
 
 
 def test_what_is_typed_while_python_answers_stays(editor: Editor) -> None:
-    bundle = (Path(taskq_widgets.__file__).parent / "editor" / "editor.bundle.js").read_text()
-
-    seen = editor.page.evaluate(TYPE_WHILE_AN_ANSWER_IS_UNDER_WAY, bundle)
+    seen = editor.page.evaluate(TYPE_WHILE_AN_ANSWER_IS_UNDER_WAY, bundle("editor"))
 
     assert seen == [True, "ab", "ab", "ab", "from Python"]
 

@@ -1,11 +1,11 @@
 /**
- * Build the editor's bundle: one ES module with all it needs, checked in beside the widget.
+ * Build the bundles: one ES module a widget with all it needs, checked in beside the Python.
  *
  *     npm ci && npm run build
  *
- * `node build.mjs PATH` writes it elsewhere; the test of the bundle compares the two. The
- * first line holds a hash of the sources, for machines without node. The licences of what
- * is bundled stand at the end.
+ * `node build.mjs FOLDER` writes them elsewhere; the test of the bundles compares the two.
+ * `bundled.sha256` has the hashes of the sources that they were built from, for machines without
+ * node. The licences of what is bundled stand at the end of each.
  */
 
 import { createHash } from "node:crypto";
@@ -15,17 +15,20 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
-const TARGET = join(HERE, "..", "taskq_widgets", "editor", "editor.bundle.js");
+const TARGET = join(HERE, "..", "taskq_widgets", "bundles");
+const WIDGETS = ["detail", "editor", "form", "overview", "table"];
+const JULIA = "The table of Unicode names is that of Julia's REPL, MIT licence, https://julialang.org/license";
 
-/** Hash of every file that the bundle is made from, by name and content. */
-function sourceHash() {
-  const own = readdirSync(join(HERE, "editor")).filter((name) => /\.(js|json)$/.test(name)).map((name) => `editor/${name}`);
-  const shared = ["../taskq_widgets/panels/saving.js"];
-  const hash = createHash("sha256");
-  for (const name of [...own, ...shared, "build.mjs", "package.json", "package-lock.json"].sort()) {
-    hash.update(`${name}\0`).update(readFileSync(join(HERE, name))).update("\0");
-  }
-  return hash.digest("hex");
+/** @param {string} folder of sources */
+function sourcesIn(folder) {
+  return readdirSync(join(HERE, folder)).filter((name) => /\.(js|json)$/.test(name)).map((name) => `${folder}/${name}`);
+}
+
+/** A line for each source, as `sha256sum` writes them. */
+function hashes() {
+  const sources = [...["shared", ...WIDGETS].flatMap(sourcesIn), "build.mjs", "package.json", "package-lock.json"];
+  const hash = (/** @type {string} */ name) => createHash("sha256").update(readFileSync(join(HERE, name))).digest("hex");
+  return sources.sort().map((name) => `${hash(name)}  ${name}\n`).join("");
 }
 
 /** @param {Record<string, unknown>} inputs as esbuild lists them */
@@ -43,23 +46,26 @@ function licence(name) {
   return `${name} ${version}, licence ${license}\n\n${text}`;
 }
 
-const result = await build({
-  absWorkingDir: HERE,
-  entryPoints: ["editor/index.js"],
-  bundle: true,
-  format: "esm",
-  target: "es2022",
-  minify: true,
-  charset: "utf8",
-  legalComments: "none",
-  metafile: true,
-  write: false,
-});
-const licences = bundledPackages(result.metafile.inputs).map(licence).join(`\n\n${"-".repeat(60)}\n\n`);
-const table = "The table of Unicode names is that of Julia's REPL, MIT licence, https://julialang.org/license";
-const text = [
-  `// Built by "npm run build" in widgets/js; do not edit. Sources: sha256 ${sourceHash()}`,
-  result.outputFiles[0].text.trimEnd(),
-  `/*\n${table}\n\n${"-".repeat(60)}\n\n${licences}\n*/\n`,
-].join("\n");
-writeFileSync(process.argv[2] ?? TARGET, text);
+/** @param {string} widget */
+async function bundle(widget) {
+  const result = await build({
+    absWorkingDir: HERE,
+    entryPoints: [`${widget}/index.js`],
+    bundle: true,
+    format: "esm",
+    target: "es2022",
+    minify: true,
+    charset: "utf8",
+    legalComments: "none",
+    metafile: true,
+    write: false,
+  });
+  const { inputs } = result.metafile;
+  const notices = [...("editor/unicode.json" in inputs ? [JULIA] : []), ...bundledPackages(inputs).map(licence)];
+  const end = notices.length ? `/*\n${notices.join(`\n\n${"-".repeat(60)}\n\n`)}\n*/\n` : "";
+  return `// Built by "npm run build" in widgets/js; do not edit.\n${result.outputFiles[0].text.trimEnd()}\n${end}`;
+}
+
+const target = process.argv[2] ?? TARGET;
+for (const widget of WIDGETS) writeFileSync(join(target, `${widget}.js`), await bundle(widget));
+if (target === TARGET) writeFileSync(join(HERE, "bundled.sha256"), hashes());

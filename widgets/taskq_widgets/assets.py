@@ -7,9 +7,9 @@ from pathlib import Path
 _HERE = Path(__file__).parent
 
 
-def script(path: str) -> str:
-    """Return the ECMAScript module at ``path``, relative to this package."""
-    return (_HERE / path).read_text(encoding="utf-8")
+def bundle(widget: str) -> str:
+    """Return the script of a widget, one ECMAScript module, built from ``widgets/js``."""
+    return (_HERE / "bundles" / f"{widget}.js").read_text(encoding="utf-8")
 
 
 def stylesheet(path: str) -> str:

@@ -11,9 +11,8 @@ import traitlets
 from taskq_kernel.client import operations
 from taskq_kernel.errors import NotFound, TaskqError
 from taskq_kernel.exact_json import decode_kept
-from taskq_widgets.assets import stylesheet
+from taskq_widgets.assets import bundle, stylesheet
 from taskq_widgets.live import in_background, live_tasks
-from taskq_widgets.panels.assets import panel_script
 from taskq_widgets.panels.highlight import pieces
 from taskq_widgets.panels.panel import Panel
 from taskq_widgets.panels.results import Shown, cell, present, trace_sections
@@ -56,7 +55,7 @@ class TaskDetail(Panel):
         The height of the whole, a CSS length; empty for what the content takes.
     """
 
-    _esm = panel_script("pictures.js", "detail.js")
+    _esm = bundle("detail")
     _css = stylesheet("board.css")
     _handlers: ClassVar[dict[str, str]] = {
         "act": "_on_act", "tab": "_on_tab", "log": "_on_log", "whole": "_on_whole", "slice": "_on_slice",

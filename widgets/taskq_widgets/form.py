@@ -12,12 +12,11 @@ from ipywidgets import widget_serialization
 from taskq_kernel.arguments import encode_arguments
 from taskq_kernel.errors import InvalidDeclaration, TaskqError
 from taskq_kernel.parameters import Parameter, declared, typed_default
-from taskq_widgets.assets import stylesheet
+from taskq_widgets.assets import bundle, stylesheet
 from taskq_widgets.editor.editor import JuliaEditor
 from taskq_widgets.examples import EXAMPLES, Example
 from taskq_widgets.live import in_background, live_tasks
 from taskq_widgets.panels.arguments import FieldProblem, described, read_arguments, readable, reading, rows_of
-from taskq_widgets.panels.assets import panel_script
 from taskq_widgets.panels.panel import Panel
 
 if TYPE_CHECKING:
@@ -78,7 +77,7 @@ class SubmitForm(Panel):
         What was wrong with the last submission, by field; ``form`` for what belongs to none.
     """
 
-    _esm = panel_script("form.js")
+    _esm = bundle("form")
     _css = stylesheet("board.css")
     _handlers: ClassVar[dict[str, str]] = {"example": "_on_example", "fields": "_on_fields", "submit": "_on_submit"}
 

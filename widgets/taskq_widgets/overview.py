@@ -10,9 +10,8 @@ import traitlets
 
 from taskq_kernel.client import operations
 from taskq_kernel.errors import TaskqError
-from taskq_widgets.assets import stylesheet
+from taskq_widgets.assets import bundle, stylesheet
 from taskq_widgets.live import LiveState, live_tasks
-from taskq_widgets.panels.assets import panel_script
 from taskq_widgets.panels.panel import Panel
 from taskq_widgets.table.values import STATUSES
 
@@ -54,7 +53,7 @@ class Overview(Panel):
         When the service was last heard of, in seconds since 1970.
     """
 
-    _esm = panel_script("snapshot.js", "overview.js")
+    _esm = bundle("overview")
     _css = stylesheet("board.css")
     _handlers: ClassVar[dict[str, str]] = {"filter": "_on_filter"}
 

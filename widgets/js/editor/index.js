@@ -10,7 +10,7 @@
 import { forEachDiagnostic, setDiagnostics } from "@codemirror/lint";
 import { Annotation, Compartment, EditorState } from "@codemirror/state";
 import { EditorView, placeholder, tooltips } from "@codemirror/view";
-import { letSaveThrough } from "../../taskq_widgets/panels/saving.js";
+import { letSaveThrough } from "../shared/saving.js";
 import { handle } from "./handle.js";
 import { reading, writing } from "./setup.js";
 import { syntaxError } from "./syntax.js";

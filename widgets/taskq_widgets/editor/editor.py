@@ -1,7 +1,4 @@
-"""A Julia editor as a widget.
-
-The browser's side is ``editor.bundle.js``, built from ``widgets/js/editor``; do not edit it by hand.
-"""
+"""A Julia editor as a widget; its browser's side is in ``widgets/js/editor``."""
 
 from __future__ import annotations
 
@@ -10,7 +7,7 @@ from typing import Any
 
 import traitlets
 
-from taskq_widgets.assets import script, stylesheet
+from taskq_widgets.assets import bundle, stylesheet
 from taskq_widgets.guarded import GuardedWidget
 
 
@@ -50,7 +47,7 @@ class JuliaEditor(GuardedWidget):
         CSS lengths between which the editor grows with its code; its lower edge can be dragged further.
     """
 
-    _esm = script("editor/editor.bundle.js")
+    _esm = bundle("editor")
     _css = stylesheet("editor/editor.css")
 
     value = traitlets.Unicode().tag(sync=True)

@@ -1,3 +1,3 @@
-"""What the widgets of the board share in Python; their scripts and style sheet."""
+"""What the widgets of the board share in Python."""
 
 from __future__ import annotations

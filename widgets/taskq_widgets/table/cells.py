@@ -13,7 +13,7 @@ from typing import Any
 
 from taskq_widgets.table.values import Row, error_text, seconds_of
 
-#: What a row holds, in this order. `table.js` has the same list.
+#: What a row holds, in this order. `widgets/js/table` has the same list.
 CELLS = (
     "number", "name", "code", "value", "whole", "kind", "status", "progress", "note", "seconds", "worker",
     "attempt", "attempts", "created", "started", "owner", "queue", "batch", "arguments",

@@ -34,10 +34,9 @@ import traitlets
 
 from taskq_kernel.client.feed import Changes
 from taskq_kernel.errors import TaskqError
-from taskq_widgets.assets import stylesheet
+from taskq_widgets.assets import bundle, stylesheet
 from taskq_widgets.guarded import GuardedWidget
 from taskq_widgets.heartbeat import CellClock, is_fresh
-from taskq_widgets.panels.assets import linked_script
 from taskq_widgets.table.query import Query
 from taskq_widgets.table.screen import Screen
 from taskq_widgets.table.selection import Chosen, Selection
@@ -104,7 +103,7 @@ class TableView(GuardedWidget):
         Whether statuses and their counts are shown as chips that filter.
     """
 
-    _esm = linked_script("table/table.js")
+    _esm = bundle("table")
     _css = stylesheet("table/table.css")
 
     columns = traitlets.List(traitlets.Unicode()).tag(sync=True)

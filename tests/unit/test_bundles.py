@@ -1,4 +1,4 @@
-"""The editor's bundle: it is that of its sources, whole, and free of the network."""
+"""The widgets' bundles: they are those of their sources, whole, and free of the network."""
 
 from __future__ import annotations
 
@@ -7,44 +7,51 @@ import json
 import re
 from pathlib import Path
 
+import pytest
 from javascript import JS, node
 
-BUNDLE = JS.parent / "taskq_widgets" / "editor" / "editor.bundle.js"
+BUNDLES = JS.parent / "taskq_widgets" / "bundles"
+WIDGETS = sorted(path.stem for path in BUNDLES.glob("*.js"))
 
 
-def source_hash() -> str:
-    """Hash the sources as ``build.mjs`` does."""
-    own = [f"editor/{path.name}" for path in (JS / "editor").iterdir() if path.suffix in (".js", ".json")]
-    digest = hashlib.sha256()
-    for name in sorted([*own, "../taskq_widgets/panels/saving.js", "build.mjs", "package.json", "package-lock.json"]):
-        digest.update(f"{name}\0".encode() + (JS / name).read_bytes() + b"\0")
-    return digest.hexdigest()
+def sources() -> list[str]:
+    """Return what bundles are made from, relative to the folder of the sources."""
+    folders = ["shared", *WIDGETS]
+    files = [path for folder in folders for path in (JS / folder).iterdir() if path.suffix in (".js", ".json")]
+    own = [f"{path.parent.name}/{path.name}" for path in files]
+    return sorted([*own, "build.mjs", "package.json", "package-lock.json"])
 
 
-def test_the_bundle_was_built_from_these_sources() -> None:
-    first_line = BUNDLE.read_text(encoding="utf-8").split("\n", 1)[0]
-    assert first_line.endswith(source_hash()), "run `npm ci && npm run build` in widgets/js"
+def test_the_bundles_were_built_from_these_sources() -> None:
+    now = [f"{hashlib.sha256((JS / name).read_bytes()).hexdigest()}  {name}" for name in sources()]
+    assert (JS / "bundled.sha256").read_text().splitlines() == now, "run `npm ci && npm run build` in widgets/js"
 
 
 def test_building_again_gives_the_same_bytes(tmp_path: Path) -> None:
-    node("build.mjs", str(tmp_path / "again.js"))
-    assert (tmp_path / "again.js").read_bytes() == BUNDLE.read_bytes()
+    node("build.mjs", str(tmp_path))
+    for widget in WIDGETS:
+        assert (tmp_path / f"{widget}.js").read_bytes() == (BUNDLES / f"{widget}.js").read_bytes(), widget
 
 
-def test_syntax_errors_are_told_from_code_that_parses() -> None:
+def test_the_types_of_the_sources_fit_together() -> None:
+    node("node_modules/typescript/bin/tsc", "-p", ".")
+
+
+def test_the_modules_do_what_their_own_tests_say() -> None:
     node("--test")
 
 
-def test_the_bundle_is_one_module_that_loads_nothing_else() -> None:
-    code = BUNDLE.read_text(encoding="utf-8")
+@pytest.mark.parametrize("widget", WIDGETS)
+def test_a_bundle_is_one_module_that_loads_nothing_else(widget: str) -> None:
+    code = (BUNDLES / f"{widget}.js").read_text(encoding="utf-8")
     assert re.search(r"^import\b", code, re.MULTILINE) is None
     assert "import(" not in code
     assert "sourceMappingURL" not in code
     assert re.search(r"export\{\w+ as default", code) is not None
 
 
-def test_the_bundle_carries_the_licence_of_every_package_in_it() -> None:
-    code = BUNDLE.read_text(encoding="utf-8")
+def test_the_bundle_of_the_editor_carries_the_licence_of_every_package_in_it() -> None:
+    code = (BUNDLES / "editor.js").read_text(encoding="utf-8")
     for package in (
         "@codemirror/view",
         "@codemirror/state",

@@ -1,4 +1,16 @@
+// @ts-check
 /** One task in full, in tabs. */
+
+import { copyText } from "../shared/clipboard.js";
+import { button, statusChip } from "../shared/controls.js";
+import { Display } from "../shared/display.js";
+import { h, setAttr, setText } from "../shared/dom.js";
+import { amount, clockTime, duration, localTime } from "../shared/format.js";
+import { icon } from "../shared/icons.js";
+import { Keep, browserStorage } from "../shared/keep.js";
+import { picture } from "./pictures.js";
+
+/** @typedef {import("../shared/display.js").Model} Model */
 
 const TABS = [
   ["result", "Result"],

@@ -1,3 +1,4 @@
+// @ts-check
 /**
  * A plain picture of the board in the notebook's file, for whoever opens it without a kernel.
  *
@@ -5,6 +6,8 @@
  * JupyterLab saves the notebook, an output of plain HTML is put behind the board's, made of what the page shows at
  * that moment. As long as the board is there, a rule of `design.css` hides it.
  */
+
+import { h } from "../shared/dom.js";
 
 const WIDGET_VIEW = "application/vnd.jupyter.widget-view+json";
 const SNAPSHOT_CLASS = "taskq-snapshot";
@@ -17,7 +20,7 @@ const SNAPSHOT_CHARACTERS = 2000;
  * @param {string} board the id of the board's model
  * @param {() => string | null} draw
  */
-function keepSnapshot(context, board, draw) {
+export function keepSnapshot(context, board, draw) {
   if (!context?.saveState || !context.model?.cells) return () => {};
   const listener = (/** @type {any} */ _context, /** @type {string} */ state) => {
     const html = state === "started" ? draw() : null; // before the notebook is written
@@ -42,7 +45,7 @@ function putSnapshot(cells, board, html) {
 }
 
 /** What a board shows, as HTML of text alone. @param {Element} board @returns {string} */
-function drawSnapshot(board) {
+export function drawSnapshot(board) {
   const text = (/** @type {string} */ part) => /** @type {HTMLElement | null} */ (board.querySelector(part))?.textContent?.trim() ?? "";
   const line = (/** @type {string} */ tag, /** @type {string} */ content) => (content ? h(tag, {}, content) : null);
   const counts = [...board.querySelectorAll(".tqp-chip")].map((chip) => `${chip.querySelector(".tqp-chip-label")?.textContent} ${chip.lastElementChild?.textContent}`);

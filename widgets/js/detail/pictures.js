@@ -1,3 +1,4 @@
+// @ts-check
 /**
  * Numbers as pictures: a line with its axes, a matrix as a heat map with its colour bar.
  *
@@ -5,6 +6,9 @@
  * stretched over the place there is; ticks and their labels are elements set in per cent of
  * it. So a picture fits every width, and its text keeps its size, without being drawn again.
  */
+
+import { h, setText, svg } from "../shared/dom.js";
+import { amount } from "../shared/format.js";
 
 /** @typedef {{ at: number, text: string }} Tick where from 0 to 1, and its label */
 /** @typedef {{ kind: "line", count: number, points: [number, number | null][], low: number, high: number, text: string }} LineData */
@@ -79,7 +83,7 @@ function pointed(event, area) {
 }
 
 /** Draw what Python has prepared. @param {LineData | HeatData} data */
-function picture(data) {
+export function picture(data) {
   return data.kind === "heat" ? heatMap(data) : lineChart(data);
 }
 

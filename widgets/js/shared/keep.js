@@ -1,3 +1,4 @@
+// @ts-check
 /**
  * What a page keeps in the browser for a notebook, so that a reload or another kernel finds it again.
  *
@@ -8,7 +9,7 @@
 /** Longer drafts are not kept: browsers give a site some megabytes for everything. */
 const KEPT_CHARACTERS = 300_000;
 
-class Keep {
+export class Keep {
   /**
    * @param {Storage | null} store @param {string} kind
    * @param {{ widget_manager?: any }} model of a widget of the notebook
@@ -41,7 +42,7 @@ class Keep {
 }
 
 /** A storage of the browser, null where the page may not use it. @param {"localStorage" | "sessionStorage"} name */
-function browserStorage(name) {
+export function browserStorage(name) {
   try {
     return window[name];
   } catch {

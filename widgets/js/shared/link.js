@@ -9,8 +9,6 @@
  *
  * A kernel that runs a cell answers when the cell is done. What it does, and whether the
  * connection stands, the front end tells; one that tells neither is covered only when sending fails.
- *
- * Python puts this before the scripts of the panels and of the table.
  */
 
 /**
@@ -20,7 +18,7 @@
  */
 
 /** A display asks so often while somebody looks. */
-const BEAT_MS = 5000;
+export const BEAT_MS = 5000;
 const TICK_MS = 1000;
 /**
  * So many seconds an answer may take. With the time between two questions that is 11 s at most. Ticks
@@ -32,7 +30,7 @@ const ENDED = new Set(["restarting", "autorestarting", "terminating", "dead"]);
 /** The displays without a kernel below one cover; scripts of several widgets share it. */
 const LOST = Symbol.for("taskq.lost");
 
-class KernelLink {
+export class KernelLink {
   /**
    * @param {Linked} model @param {HTMLElement} root of the display
    * @param {() => void} changed called when the kernel was lost, or is there again

@@ -9,6 +9,8 @@
  * Every text is set with `textContent`: nothing that a task says is ever read as HTML.
  */
 
+import { BEAT_MS, KernelLink } from "../shared/link.js";
+
 /**
  * @typedef {{ get(name: string): any, set(name: string, value: any): void, save_changes(): void,
  *   send(content: object): void, on(event: string, call: Function): void,

@@ -1,4 +1,14 @@
+// @ts-check
 /** The overview: chips that count and filter, slots, the pace of the last hour, and the parts' states. */
+
+import { STATUSES } from "../shared/controls.js";
+import { Display } from "../shared/display.js";
+import { h, setAttr, setText, svg } from "../shared/dom.js";
+import { amount, clockTime } from "../shared/format.js";
+import { icon } from "../shared/icons.js";
+import { drawSnapshot, keepSnapshot } from "./snapshot.js";
+
+/** @typedef {import("../shared/display.js").Model} Model */
 
 const CHART = { width: 120, height: 28 };
 

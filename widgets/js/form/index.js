@@ -1,4 +1,13 @@
+// @ts-check
 /** The form that submits a task. What is typed goes to Python at once, and with each submission once more. */
+
+import { button } from "../shared/controls.js";
+import { Display } from "../shared/display.js";
+import { h, setAttr, setText } from "../shared/dom.js";
+import { icon } from "../shared/icons.js";
+import { Keep, browserStorage } from "../shared/keep.js";
+
+/** @typedef {import("../shared/display.js").Model} Model */
 
 /**
  * @typedef {{ name: string, label: string, unit: string, kind: string, step: number | null, minimum: number | null,
@@ -34,6 +43,8 @@ class FormDisplay extends Display {
     super(model, place, "form", "New task");
     /** @type {Record<string, HTMLInputElement | HTMLSelectElement>} */
     this.fields = {};
+    /** The parameters that the fields were made for, as JSON. @type {string | undefined} */
+    this.declared = undefined;
     /** @type {Record<string, HTMLElement>} */
     this.remarks = {};
     /** @type {ArgumentRow[]} */
@@ -193,6 +204,7 @@ class FormDisplay extends Display {
 
   showArguments() {
     const given = this.model.get("arguments");
+    /** @type {string} */
     const declared = JSON.stringify(this.model.get("parameters"));
     if (declared === this.declared && JSON.stringify(given) === JSON.stringify(this.typedArguments())) return;
     this.declared = declared;
@@ -331,7 +343,7 @@ class FormDisplay extends Display {
     if (this.link.lost) event.stopPropagation(); // the editor would send its code to nobody
   }
 
-  /** What stands in the fields. */
+  /** What stands in the fields. @returns {Record<string, any>} */
   typed() {
     const form = Object.fromEntries(Object.entries(this.fields).map(([name, input]) => [name, input.value]));
     return { ...form, arguments: this.typedArguments() };

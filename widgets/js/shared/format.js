@@ -1,0 +1,26 @@
+// @ts-check
+/** Numbers and times as people read them. */
+
+/** @param {number} count */
+export const amount = (count) => count.toLocaleString("en");
+
+/** Seconds as people say them: 0.42 s, 12.3 s, 4 min 5 s, 3 h 20 min. @param {number} s */
+export function duration(s) {
+  if (s < 0.0995) return `${Math.max(0, Math.round(s * 1000))} ms`;
+  if (s < 9.95) return `${s.toFixed(2).replace(/0$/, "")} s`;
+  if (s < 59.95) return `${s.toFixed(1)} s`;
+  const whole = Math.round(s);
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  if (whole < 172800) return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+  return `${Math.floor(whole / 86400)} d ${Math.floor((whole % 86400) / 3600)} h`;
+}
+
+/** @param {number} instant seconds since 1970 */
+export function localTime(instant) {
+  return new Date(instant * 1000).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
+}
+
+/** hh:mm:ss. @param {number} instant seconds since 1970 */
+export function clockTime(instant) {
+  return new Date(instant * 1000).toLocaleTimeString("en-GB");
+}
