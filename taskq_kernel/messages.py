@@ -51,6 +51,8 @@ class TaskMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     entry: str | None = None
     timeout_s: float | None = None
     memory_limit_bytes: Size | None = None
+    #: What its random numbers start from; absent from what an earlier release published.
+    seed: Size | None = None
 
 
 class ErrorInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -100,6 +102,8 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     peak_memory_bytes: Size
     #: Of the manifest of taskq's own Julia project: its packages. None where it has none.
     manifest_sha256: str | None = None
+    #: What the task's random numbers started from.
+    seed: Size | None = None
 
 
 class OutcomeMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -60,6 +60,7 @@ results = sa.Table(
     sa.Column("manifest_sha256", sa.String(64), comment="of the manifest of the Julia project; NULL: none"),
     sa.Column("received_at", sa.Float, nullable=False),
     sa.Column("verdict", sa.String(16), comment="what the service made of it; NULL: not told yet"),
+    sa.Column("seed", sa.BigInteger, comment="what its random numbers started from; NULL: of an earlier release"),
     sa.Column("message", sa.LargeBinary, comment="the outcome as it came, until the service has it"),
     sa.UniqueConstraint("task_id", "attempt"),
     sa.Index("results_untold", "id", sqlite_where=sa.text("verdict IS NULL"),
@@ -107,6 +108,16 @@ class ResultsDatabase:
             sa.event.listen(self._engine, "connect", _configure_sqlite)
         self._insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
         metadata.create_all(self._engine)
+        self._add_missing_columns()
+
+    def _add_missing_columns(self) -> None:
+        """Give a table of an earlier release the columns that came later, which may all be NULL."""
+        there = {column["name"] for column in sa.inspect(self._engine).get_columns(results.name)}
+        with self._engine.begin() as connection:
+            for column in results.columns:
+                if column.name not in there:
+                    kind = column.type.compile(self._engine.dialect)
+                    connection.execute(sa.text(f"ALTER TABLE {results.name} ADD COLUMN {column.name} {kind}"))
 
     def commit(self, outcomes: Sequence[OutcomeMessage]) -> None:
         """Keep outcomes, in one transaction. One that is there already changes nothing."""
@@ -242,6 +253,7 @@ def _row(outcome: OutcomeMessage, now: float) -> dict[str, object]:
         "worker": origin.worker,
         "peak_memory_bytes": origin.peak_memory_bytes,
         "manifest_sha256": origin.manifest_sha256,
+        "seed": origin.seed,
         "received_at": now,
         "message": encode(outcome),
     }

@@ -88,6 +88,7 @@ def _described(task: dict[str, Any]) -> str:
         "owner": task["owner"],
         "batch": task["batch"],
         "repeats": task["repeats"],
+        "seed": task["seed"],
         "id": task["id"],
         "arguments": arguments_text(task["arguments"] or {}),
     }

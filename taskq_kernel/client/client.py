@@ -76,6 +76,7 @@ class Client(Session):
         timeout: float | None = None,
         memory_limit: int | str | None = None,
         max_attempts: int = 1,
+        seed: int | None = None,
     ) -> Task:
         """Submit Julia code. Returns at once, the task is on its way then and cannot be lost.
 
@@ -100,6 +101,10 @@ class Client(Session):
         max_attempts : int
             How many of its runs may fail before it is FAILED. Runs that a lost worker cut
             short do not count.
+        seed : int, optional
+            What its random numbers start from, 0 to 2**53 - 1: Julia's default generator is
+            seeded with it before the code starts, in each of its attempts. Default: one that
+            is drawn, and kept as `Task.seed`.
 
         Raises
         ------
@@ -117,6 +122,7 @@ class Client(Session):
             timeout=timeout,
             memory_limit=memory_limit,
             max_attempts=max_attempts,
+            seed=seed,
         )
         return self.create([given])[0]
 
@@ -220,13 +226,13 @@ class Client(Session):
         pandas.DataFrame
             Index ``number``; columns ``name``, ``status`` (ordered category), ``progress``
             (0 to 1), ``value`` (Python objects, None where too large), ``value_text``,
-            ``error``, ``seconds``, ``worker``, ``attempt``, ``lost``, ``queue``,
+            ``error``, ``seconds``, ``seed``, ``worker``, ``attempt``, ``lost``, ``queue``,
             ``priority``, ``owner``, ``batch``, ``created_at``, ``started_at``,
             ``finished_at`` (UTC), ``id``.
         """
         from taskq_kernel.client.frame import make_frame
 
-        fields = f"{operations.ROW} value valueRef" if values else operations.ROW
+        fields = f"{operations.ROW} seed value valueRef" if values else f"{operations.ROW} seed"
         return make_frame(self._select(fields, limit, newest_first, selection), values=values)
 
     def workers(self, *, everyone: bool = False) -> list[WorkerInfo]:
@@ -304,7 +310,7 @@ def client_at(address: Address, timeout_s: float = 30.0) -> Client:
 
 
 #: What a new task's answer has that its input has not.
-_CREATED = "id number name owner status attempt version createdAt"
+_CREATED = "id number name seed owner status attempt version createdAt"
 
 
 def _as_options(one: str | Mapping[str, Any]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "value_text": ("valueText", "string"),
     "error": ("error", "error"),
     "seconds": ("seconds", "float64"),
+    "seed": ("seed", "Int64"),
     "worker": ("worker", "string"),
     "attempt": ("attempt", "int64"),
     "lost": ("lost", "int64"),
@@ -50,7 +51,7 @@ def make_frame(rows: Iterable[Mapping[str, Any]], *, values: bool = True) -> pd.
     pandas.DataFrame
         Index ``number`` (int64) and `COLUMNS`: ``status`` is an ordered category, times are
         ``datetime64[us, UTC]``, ``seconds`` and ``progress`` are float64 with NaN where there
-        is none, texts are pandas strings with NA where there is none, ``value`` holds Python
+        is none, ``seed`` is Int64, texts are pandas strings, with NA where there is none, ``value`` holds Python
         objects.
     """
     # late: pandas takes longer to load than a whole command

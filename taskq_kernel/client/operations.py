@@ -25,7 +25,7 @@ PAGE = 1_000
 
 #: What never changes in a task's life.
 FIXED = (
-    "id number name kind entry queue priority timeoutSeconds memoryLimit maxAttempts owner batch repeats createdAt"
+    "id number name kind entry queue priority timeoutSeconds memoryLimit maxAttempts owner batch repeats seed createdAt"
 )
 #: What changes, small enough to be sent with every change.
 LIVE = (

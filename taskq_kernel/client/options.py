@@ -13,6 +13,7 @@ from typing import Any
 from taskq_kernel.errors import InvalidJSON, InvalidTask
 from taskq_kernel.literals import read_value
 from taskq_kernel.parameters import with_defaults
+from taskq_kernel.seeds import check_seed
 
 PRIORITY_NAMES = {"low": 0, "normal": 1, "high": 2}
 
@@ -105,6 +106,7 @@ def task_input(
     timeout: float | None = None,
     memory_limit: int | str | None = None,
     max_attempts: int = 1,
+    seed: int | None = None,
 ) -> dict[str, Any]:
     """A new task as GraphQL's ``TaskInput``, without its id.
 
@@ -137,6 +139,8 @@ def task_input(
         given["timeoutSeconds"] = _positive(timeout, "timeout")
     if memory_limit is not None:
         given["memoryLimit"] = parse_size(memory_limit)
+    if seed is not None:
+        given["seed"] = check_seed(seed)
     return given
 
 

@@ -146,6 +146,11 @@ class Task(Awaited[Any]):
         return _optional(int, self.field("repeats"))
 
     @property
+    def seed(self) -> int | None:
+        """What its random numbers start from, in each attempt; None where it finished before seeds were kept."""
+        return _optional(int, self.field("seed"))
+
+    @property
     def owner(self) -> str:
         """Who submitted it."""
         return str(self.field("owner"))

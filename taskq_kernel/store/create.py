@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 
 from taskq_kernel.domain import TaskStatus
 from taskq_kernel.errors import InvalidTask
+from taskq_kernel.seeds import draw_seed
 from taskq_kernel.store.database import Write
 from taskq_kernel.store.dialects import insert_new
 from taskq_kernel.store.ids import chunks
@@ -80,11 +81,14 @@ _OWN = (
     "number", "id", "version", "status", "attempt", "failures", "lost", "owner", "batch", "created_at",
     "available_at", "log_bytes", "repeats",
 )
+# The same seed; a new one where the first run, long ago, had none.
+_SEED = sa.func.coalesce(tasks.c.seed, sa.bindparam("new_seed", type_=tasks.c.seed.type))
 # Within the database: arguments may be long, and nobody has to see them.
 _REPEAT = sa.insert(tasks).from_select(
-    [*_OWN, *_ALIKE],
+    [*_OWN, *_ALIKE, "seed"],
     sa.select(
-        *(sa.bindparam(f"new_{name}", type_=tasks.c[name].type) for name in _OWN), *(tasks.c[name] for name in _ALIKE)
+        *(sa.bindparam(f"new_{name}", type_=tasks.c[name].type) for name in _OWN), *(tasks.c[name] for name in _ALIKE),
+        _SEED,
     ).where(tasks.c.number == sa.bindparam("new_repeats", type_=tasks.c.repeats.type)),
 )
 
@@ -115,7 +119,7 @@ def repeat_tasks(write: Write, numbers: Sequence[int], owner: str) -> dict[int, 
             "new_number": new, "new_id": str(uuid4()), "new_version": write.next_version(),
             "new_status": TaskStatus.QUEUEING, "new_attempt": 0, "new_failures": 0, "new_lost": 0,
             "new_owner": owner, "new_batch": batch, "new_created_at": write.now, "new_available_at": write.now,
-            "new_log_bytes": 0, "new_repeats": number,
+            "new_log_bytes": 0, "new_repeats": number, "new_seed": draw_seed(),
         }
         for number, new in made.items()
     ])
@@ -149,7 +153,7 @@ def _row(write: Write, task: NewTask, number: int, owner: str) -> dict[str, Any]
         "priority": task.priority, "timeout_s": task.timeout_s, "memory_limit": task.memory_limit,
         "owner": owner, "batch": task.batch, "created_at": write.now, "available_at": write.now,
         "log_bytes": 0, "source": task.source, "entry": task.entry, "name": task.name,
-        "arguments": task.arguments,
+        "arguments": task.arguments, "seed": task.seed,
     }
 
 

@@ -57,7 +57,7 @@ _DUE = (
     sa.select(
         outbox.c.id.label("outbox_id"), tasks.c.number, tasks.c.id, tasks.c.name, tasks.c.kind, tasks.c.entry,
         tasks.c.queue, tasks.c.priority, tasks.c.timeout_s, tasks.c.memory_limit, tasks.c.status,
-        tasks.c.deleted_at, tasks.c.lost, tasks.c.arguments, sources.c.code,
+        tasks.c.deleted_at, tasks.c.lost, tasks.c.arguments, tasks.c.seed, sources.c.code,
     )
     .select_from(
         outbox.join(tasks, tasks.c.number == outbox.c.task)
@@ -107,7 +107,7 @@ def _message(row: Any) -> TaskMessage:
         schema=SCHEMA, id=row.id, number=row.number, name=row.name, kind=row.kind, code=row.code,
         # Passed on as it was stored: every digit of a number, and no time spent on it.
         arguments=msgspec.Raw(row.arguments.encode()),
-        entry=row.entry, timeout_s=row.timeout_s, memory_limit_bytes=row.memory_limit,
+        entry=row.entry, timeout_s=row.timeout_s, memory_limit_bytes=row.memory_limit, seed=row.seed,
     )
 
 

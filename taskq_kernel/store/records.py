@@ -22,13 +22,16 @@ _LONG: dict[str, tuple[sa.ColumnElement[Any], ...]] = {
 }
 
 #: Short columns that stand behind the long ones, likewise.
-_BEHIND: dict[str, tuple[sa.ColumnElement[Any], ...]] = {"repeats": (tasks.c.repeats,)}
+_BEHIND: dict[str, tuple[sa.ColumnElement[Any], ...]] = {
+    "repeats": (tasks.c.repeats,),
+    "seed": (tasks.c.seed,),
+}
 
 _SHORT: tuple[sa.ColumnElement[Any], ...] = tuple(
     column for column in tasks.c
     if column.name not in {
         "arguments", "value_json", "error_stacktrace", "failures", "source", "published_at", "available_at",
-        "log_bytes", "repeats",
+        "log_bytes", "repeats", "seed",
     }
 )
 

@@ -15,6 +15,7 @@ from taskq_kernel.argument_names import check_argument_names
 from taskq_kernel.broker.names import check_queue
 from taskq_kernel.domain import DEFAULT_PRIORITY, PRIORITIES, TaskKind
 from taskq_kernel.errors import InvalidJSON, InvalidTask
+from taskq_kernel.seeds import check_seed, draw_seed
 from taskq_kernel.store.ids import canonical_uuid
 
 MAX_TASKS = 10_000
@@ -48,6 +49,7 @@ class NewTask:
     memory_limit: int | None
     max_attempts: int
     batch: str | None
+    seed: int
 
 
 def check_all(inputs: list[dict[str, Any]], field: str = "inputs") -> list[NewTask]:
@@ -95,6 +97,7 @@ def check(given: Mapping[str, Any], where: str) -> NewTask:
         memory_limit=_memory(get("memory_limit"), f"{where}.memoryLimit"),
         max_attempts=1 if attempts is None else _attempts(attempts, f"{where}.maxAttempts"),
         batch=_uuid(get("batch"), f"{where}.batch"),
+        seed=draw_seed() if get("seed") is None else check_seed(get("seed"), f"{where}.seed"),
     )
 
 

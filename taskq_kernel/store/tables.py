@@ -137,6 +137,8 @@ tasks = sa.Table(
     # The number of the finished task that this one runs again. It came later, and a column can be
     # added at the end only; so it is read where it is asked for, as what is long.
     sa.Column("repeats", sa.BigInteger),
+    # What its random numbers start from. NULL: it finished before seeds were kept.
+    sa.Column("seed", sa.BigInteger),
 )
 _present = tasks.c.deleted_at.is_(None)
 sa.Index(None, tasks.c.version, unique=True)

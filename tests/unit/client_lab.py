@@ -181,8 +181,8 @@ class FakeService:
             "id": f"00000000-0000-0000-0000-{number:012d}", "number": number, "name": f"task {number}",
             "kind": "SCRIPT", "code": "1", "entry": None, "arguments": {}, "queue": "default", "priority": 1,
             "timeoutSeconds": None, "memoryLimit": None, "maxAttempts": 1, "attempt": 0, "status": "QUEUEING",
-            "repeats": None, "progress": None, "progressMessage": None, "owner": "ann", "batch": None, "lost": 0,
-            "createdAt": datetime.now(UTC).isoformat(),
+            "repeats": None, "seed": 7, "progress": None, "progressMessage": None, "owner": "ann", "batch": None,
+            "lost": 0, "createdAt": datetime.now(UTC).isoformat(),
         } | NOTHING_YET | fields  # fmt: skip
         self.version += 1
         task["version"] = self.version

@@ -30,7 +30,7 @@ TASK = {
     "id": "u-1", "number": 7, "name": "sum", "status": "FINISHED", "attempt": 1, "version": 9, "progress": 1.0,
     "progressMessage": None, "value": 55, "valueKind": "JSON", "valueType": "Int64", "valueText": "55",
     "valueNote": "", "valueRef": None, "error": None, "worker": "w1", "seconds": 0.25, "lost": 0,
-    "waitsFor": None, "repeats": None,
+    "waitsFor": None, "repeats": None, "seed": 9007199254740991,
     "owner": "ann", "arguments": {"n": 3},
     "createdAt": (datetime.now(UTC) - timedelta(days=2, hours=1)).isoformat(),
 }  # fmt: skip

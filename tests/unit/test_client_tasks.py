@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from client_lab import FakeService, soon
@@ -98,6 +99,16 @@ def test_a_task_deleted_by_somebody_else_wakes_whoever_waits(service: FakeServic
     later(lambda: service.delete(task.id))
     with pytest.raises(TaskDeleted):
         task.result(timeout=5)
+
+
+def test_a_seed_is_sent_as_it_is_and_kept_with_the_task(service: FakeService, q: Client) -> None:
+    task = q.submit("rand()", seed=np.int64(2**53 - 1))
+    assert task.seed == 2**53 - 1
+    assert q.submit("rand()").seed is not None
+    assert list(q.frame().seed) == [2**53 - 1, 7]
+    for seed in (-1, 2**53, 1.0, "1", True):
+        with pytest.raises(InvalidTask, match=r"the seed is .*: give a whole number from 0 to"):
+            q.submit("rand()", seed=seed)  # type: ignore[arg-type]  # what people may try
 
 
 def test_waiting_ends_in_time_and_says_where_the_task_stands(service: FakeService, q: Client) -> None:
@@ -577,8 +588,8 @@ def test_a_frame_has_the_documented_columns_and_types(service: FakeService, q: C
     assert list(frame.index) == [1, 2, 3]
     assert frame.dtypes.astype(str).to_dict() == {
         "name": "string", "status": "category", "progress": "float64", "value": "object", "value_text": "string",
-        "error": "string", "seconds": "float64", "worker": "string", "attempt": "int64", "lost": "int64",
-        "queue": "string", "priority": "int64", "owner": "string", "batch": "string",
+        "error": "string", "seconds": "float64", "seed": "Int64", "worker": "string", "attempt": "int64",
+        "lost": "int64", "queue": "string", "priority": "int64", "owner": "string", "batch": "string",
         "created_at": "datetime64[us, UTC]", "started_at": "datetime64[us, UTC]",
         "finished_at": "datetime64[us, UTC]", "id": "string",
     }  # fmt: skip

@@ -59,7 +59,7 @@ def test_the_page_lists_the_fields_that_python_reads(name: str) -> None:
 
 
 def test_the_page_lists_the_fields_that_python_writes() -> None:
-    sent = run_frame(1, "CALL", "f(; n) = n", "abc", "f", {"n": 1}, 100)
+    sent = run_frame(1, "CALL", "f(; n) = n", "abc", "f", 7, {"n": 1}, 100)
 
     assert fields_on_page("RUN") == list(json.loads(sent[HEADER.size :]))
 
@@ -220,7 +220,7 @@ def test_a_frame_of_an_unknown_type_is_refused() -> None:
 
 @pytest.mark.parametrize("text", ["é😀", "\ud800", "\0", "\x7f\x1b[31m", '"\\\n'], ids=ascii)
 def test_every_string_that_python_holds_can_be_sent(text: str) -> None:
-    sent = run_frame(1, "SCRIPT", text, "", None, {text: [text, 10**30, float("nan")]}, 100)
+    sent = run_frame(1, "SCRIPT", text, "", None, 0, {text: [text, 10**30, float("nan")]}, 100)
 
     kind, payload = next(FrameReader(1000).feed(sent))
     assert kind == frames.RUN

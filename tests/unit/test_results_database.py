@@ -102,3 +102,17 @@ def test_what_is_told_at_once_is_bounded_by_its_size_and_every_outcome_gets_its_
 
     database.commit([outcome(6)])
     assert database.unreported(9, 1) == [outcome(6)], "one that is longer than all may be comes alone"
+
+
+def test_a_table_of_an_earlier_release_gets_the_columns_that_came_later(database: ResultsDatabase) -> None:
+    database.commit([outcome(1)])
+    with database._engine.begin() as connection:
+        connection.execute(sa.text("ALTER TABLE results DROP COLUMN seed"))
+    database._add_missing_columns()
+    seeded = msgspec.structs.replace(
+        outcome(2), provenance=msgspec.structs.replace(OUTCOME.provenance, seed=2**53 - 1)
+    )
+    database.commit([seeded])
+    with database._engine.connect() as connection:
+        kept = connection.execute(sa.select(results.c.attempt, results.c.seed).order_by(results.c.id)).all()
+    assert kept == [(1, None), (2, 2**53 - 1)]

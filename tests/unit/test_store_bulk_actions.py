@@ -101,7 +101,7 @@ def test_a_retry_of_a_finished_task_keeps_its_value_and_is_a_new_task_that_names
     assert new.repeats == task.number
     assert (new.number, new.status, new.attempt, new.owner, new.batch) == (task.number + 1, "QUEUEING", 0, "ann", None)
     assert (new.value_json, new.value_text, new.started_at, new.finished_at, new.worker) == (None,) * 5
-    for name in (*fields.keys() - {"timeout_seconds", "batch"}, "code", "entry", "kind", "timeout_s"):
+    for name in (*fields.keys() - {"timeout_seconds", "batch"}, "seed", "code", "entry", "kind", "timeout_s"):
         assert getattr(new, name) == getattr(before, name), name
     assert new.version > before.version
     assert [event.reason for event in lab.history(new)] == [f"submitted by ann, to run {task.number} again"]

@@ -10,6 +10,7 @@ import pytest
 from store_lab import Lab
 
 from taskq_kernel.errors import InvalidTask
+from taskq_kernel.seeds import MAX_SEED
 from taskq_kernel.store.create import create_tasks
 from taskq_kernel.store.submission import MAX_CODE_BYTES, MAX_TASKS, check_all
 
@@ -150,3 +151,22 @@ def test_a_committed_task_is_on_disk_at_once(lab: Lab) -> None:
     other = sqlite3.connect(path)
     assert other.execute("SELECT count(*) FROM tasks").fetchone() == (1,)
     other.close()
+
+
+def test_every_task_has_a_seed_that_is_given_or_drawn_once(lab: Lab) -> None:
+    drawn = lab.submit(*["rand()"] * 20)
+    [given] = lab.submit("rand()", seed=MAX_SEED)
+    task_id = str(uuid4())
+    [first] = lab.submit("rand()", id=task_id)
+    [again] = lab.submit("rand()", id=task_id)
+
+    assert given.seed == MAX_SEED == 9007199254740991
+    assert len({task.seed for task in drawn}) == 20
+    assert all(0 <= task.seed <= MAX_SEED for task in drawn)
+    assert again.seed == first.seed
+
+
+@pytest.mark.parametrize("seed", [-1, MAX_SEED + 1, True])
+def test_a_seed_that_some_reader_could_not_hold_is_refused(seed: int) -> None:
+    with pytest.raises(InvalidTask, match=r"inputs\[0\]\.seed is .*: give a whole number from 0 to 9007199254740991"):
+        check_all([{"code": "1", "seed": seed}])

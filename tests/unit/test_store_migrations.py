@@ -12,6 +12,7 @@ from stacks import missing
 from store_seed import seed
 
 from taskq_kernel.domain import TaskStatus
+from taskq_kernel.seeds import MAX_SEED
 from taskq_kernel.store import Store, upgrade
 from taskq_kernel.store.migrate import configuration
 from taskq_kernel.store.statistics import read_statistics
@@ -55,4 +56,20 @@ def test_tasks_of_an_earlier_release_are_counted_once_and_for_all(url: str) -> N
     assert {status: count for status, count in statistics.counts.items() if count} == there
     assert there[TaskStatus.FINISHED] > 200
     assert sum(finished + failed for _at, finished, failed in statistics.last_hour) == ended > 0
+    store.close()
+
+
+def test_tasks_of_an_earlier_release_get_a_seed_unless_they_have_finished(url: str) -> None:
+    store = Store(url)
+    at_revision(store, "0001")
+    seed(store, 300)
+    upgrade(url)
+    with store.reader.begin() as conn:
+        found = conn.execute(sa.select(tasks.c.status, tasks.c.seed)).all()
+    finished = {row.seed for row in found if row.status == TaskStatus.FINISHED}
+    others = [row.seed for row in found if row.status != TaskStatus.FINISHED]
+    assert finished == {None}
+    assert all(0 <= one <= MAX_SEED for one in others)
+    assert len(set(others)) == len(others) > 20
+    assert max(others) > MAX_SEED / 2
     store.close()

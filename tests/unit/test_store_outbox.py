@@ -22,12 +22,33 @@ def messages(lab: Lab) -> dict[tuple[str, int], list[TaskMessage]]:
 def test_a_message_has_all_that_is_needed_to_run_the_task(lab: Lab) -> None:
     [task] = lab.submit(
         "f(x) = x\0", kind="CALL", entry="f", arguments={"x": [1, 2.5, None, "é"]}, timeout_seconds=3.5,
-        memory_limit=1 << 30, name="n", queue="gpu", priority=0,
+        memory_limit=1 << 30, name="n", queue="gpu", priority=0, seed=2**53 - 1,
     )
     assert messages(lab) == {("gpu", 0): [TaskMessage(
         schema=1, id=task.id, number=1, name="n", kind="CALL", code="f(x) = x\0", entry="f",
         arguments=msgspec.Raw('{"x":[1,2.5,null,"é"]}'.encode()), timeout_s=3.5, memory_limit_bytes=1 << 30,
+        seed=2**53 - 1,
     )]}
+
+
+def test_every_attempt_of_a_task_has_its_seed(lab: Lab) -> None:
+    [task] = lab.submit(max_attempts=2)
+    worker = lab.join()
+    seeds = []
+    for attempt in (1, 2, 3):
+        [[message]] = messages(lab).values()
+        seeds.append(message.seed)
+        lab.publish()
+        lab.claim(worker, task)
+        if attempt == 1:  # its code fails, and it is tried again
+            lab.fail(task, worker, attempt)
+            lab.clock.advance(3600)
+            worker = lab.join("w2")
+        elif attempt == 2:  # its worker is lost
+            lab.clock.advance(lab.policy.lease_s + 1)
+            lab.reap()
+            worker = lab.join("w3")
+    assert seeds == [task.seed] * 3
 
 
 def test_numbers_keep_every_digit(lab: Lab) -> None:

@@ -51,5 +51,6 @@ def make_outcome(claim: Claim, report: Report, *, worker: str, runner: str, home
             runner=runner,
             peak_memory_bytes=report.peak_memory_bytes,
             manifest_sha256=manifest_sha256(home),
+            seed=task.seed,
         ),
     )

@@ -130,4 +130,5 @@ def _job(claim: Claim) -> Job:
         timeout_s=task.timeout_s,
         memory_limit_bytes=task.memory_limit_bytes,
         refused=claim.refused,
+        **({} if task.seed is None else {"seed": task.seed}),
     )

@@ -35,7 +35,7 @@ TASK: Mapping[str, Getter] = {
         "id", "number", "name", "kind", "code", "entry", "queue", "priority", "memory_limit", "max_attempts",
         "attempt", "status", "progress", "progress_message", "value_kind", "value_type", "value_text",
         "value_note", "value_ref", "value_size", "worker", "owner", "batch", "seconds", "lost", "version",
-        "repeats",
+        "repeats", "seed",
     ),
     "timeout_seconds": lambda row: row.timeout_s,
     "arguments": lambda row: _raw(row.arguments or "{}"),

@@ -33,6 +33,7 @@ class TaskInput(graphene.InputObjectType):
     memory_limit = BigInt(description="How much resident memory it may use, in bytes; 64 MiB or more.")
     max_attempts = Int(default_value=1, description="How many runs may fail before it is FAILED, 1 to 100.")
     batch = graphene.ID(description="A UUID for all tasks of one submission.")
+    seed = BigInt(description="What its random numbers start from, 0 to 2^53 - 1; by default one that is drawn.")
 
 
 class TaskFilter(graphene.InputObjectType):

@@ -145,6 +145,9 @@ class Task(ObjectType):
     owner = String(required=True, description="Who submitted it.")
     batch = graphene.ID(description="The batch it was submitted with.")
     repeats = Int(description="The number of the finished task that it runs again.")
+    seed = BigInt(description=(
+        "What its random numbers start from, in each of its attempts; null where it finished before seeds were kept."
+    ))
     seconds = Float(description="How long its code ran, in seconds.")
     lost = Int(required=True, description="How many workers it lost.")
     created_at = DateTime(required=True, description="When it was submitted.")

@@ -17,7 +17,7 @@ from taskq_kernel.exact_json import check_arguments
 from taskq_kernel.messages import ErrorInfo
 
 #: Grows with every change that an older runner or supervisor would misread.
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 
 MAGIC = b"TQ"
 #: Magic, type, a zero byte, length of the payload; little-endian.
@@ -106,6 +106,7 @@ def run_frame(
     code: str,
     sha256: str,
     entry: str | None,
+    seed: int,
     arguments: Mapping[str, Any] | msgspec.Raw,
     max_value_bytes: int,
 ) -> bytes:
@@ -129,6 +130,7 @@ def run_frame(
         "code": code,
         "sha256": sha256,
         "entry": entry,
+        "seed": seed,
     }
     payload = b'%s,"arguments":%s,"max_value_bytes":%d}' % (_json(fields)[:-1], given, max_value_bytes)
     return HEADER.pack(MAGIC, RUN, 0, len(payload)) + payload

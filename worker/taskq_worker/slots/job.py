@@ -12,6 +12,7 @@ import msgspec
 
 from taskq_kernel.domain import TaskKind, TaskStatus
 from taskq_kernel.messages import ErrorInfo, ValueInfo
+from taskq_kernel.seeds import draw_seed
 from taskq_worker import task_errors
 
 
@@ -28,6 +29,8 @@ class Job:
     arguments: Mapping[str, Any] | msgspec.Raw = field(default_factory=dict)
     #: The function to call (``CALL`` only); None: the last that the definition defines.
     entry: str | None = None
+    #: What Julia's generator of random numbers is seeded with.
+    seed: int = field(default_factory=draw_seed)
     timeout_s: float | None = None
     #: Limit on resident memory, all processes of the task together; None: the slot's own.
     memory_limit_bytes: int | None = None

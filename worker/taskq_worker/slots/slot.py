@@ -206,7 +206,7 @@ class Slot:
         number = next(self._numbers)
         try:
             frame = run_frame(
-                number, job.kind, job.code, job.code_sha256, job.entry, job.arguments, self._max_value_bytes
+                number, job.kind, job.code, job.code_sha256, job.entry, job.seed, job.arguments, self._max_value_bytes
             )
         except (TypeError, ValueError, RecursionError) as error:
             return self._failed_at_once(task_errors.invalid_arguments(error), retryable=False)

@@ -62,7 +62,7 @@ end
 end
 
 "Evaluate a task's code in a module of its own."
-function run_script(code::String, arguments::Dict{String,Any}, folder::String)
+function run_script(code::String, arguments::Dict{String,Any}, seed::Int, folder::String)
     source = Source("task", code, folder)
     home = fresh_module(:task, arguments)
     line = Ref(0)
@@ -74,6 +74,8 @@ function run_script(code::String, arguments::Dict{String,Any}, folder::String)
         bind!(home, arguments)
         occursin("@__FILE__", code) && name_file!(statements, program_file(folder))
         scan_all!(RUNNING.suspects, statements)
+        # As late as can be: whatever draws before would change what the task draws.
+        seed_default!(RANDOM, seed)
         started = time_ns()
         value = evaluate(home, statements, line)
         is_program(home) && (value = evaluate(value_of(home, :main)))
@@ -130,6 +132,7 @@ function definition(code::String, sha256::String, folder::String)
         any(uses_distributed, statements) && (home = program_module())
         occursin("@__FILE__", code) && name_file!(statements, joinpath(folder, "definition"))
         scan_all!(RUNNING.suspects, statements)
+        seed_default!(RANDOM, own_seed(sha256))
         evaluate(home, statements, line)
         made = Definition(home, source, functions_in(statements))
         isempty(sha256) || (DEFINITIONS[sha256] = made)
@@ -138,6 +141,9 @@ function definition(code::String, sha256::String, folder::String)
         throw(Refusal(failure_of(exception_stack(), source, home, line[])))
     end
 end
+
+"What a definition itself may draw has to be the same in every process, whichever task comes first."
+own_seed(sha256::String) = something(tryparse(Int, first(sha256, 13); base = 16), 0)
 
 "The names of the functions that statements define at top level, in order."
 function functions_in(statements::Vector{Any})
@@ -167,7 +173,7 @@ function function_name(@nospecialize(ex))
 end
 
 "Call a definition's entry function with the task's arguments as keywords."
-function run_call(code::String, sha256::String, entry, arguments::Dict{String,Any}, folder::String)
+function run_call(code::String, sha256::String, entry, arguments::Dict{String,Any}, seed::Int, folder::String)
     started = time_ns()
     value, failure, home, seconds = nothing, nothing, Main, 0.0
     source = Source("definition", code, folder)
@@ -175,6 +181,7 @@ function run_call(code::String, sha256::String, entry, arguments::Dict{String,An
         made = definition(code, sha256, folder)
         home, source = made.home, made.source
         f = entry_function(made, entry)
+        seed_default!(RANDOM, seed)
         started = time_ns()
         value = evaluate(f, arguments)
         seconds = (time_ns() - started) / 1e9

@@ -1,8 +1,7 @@
 # What a task finds, and what is put back after it.
 #
 # A task gets a fresh module and an empty folder. What it may change on the way and can be
-# put back is put back: the folder, ENV, load paths, the random numbers, and the settings of
-# settings.jl. What cannot be put back (a Julia task that still runs, a standard stream sent
+# put back is put back: the folder, ENV, load paths, and the settings of settings.jl. What cannot be put back (a Julia task that still runs, a standard stream sent
 # elsewhere, an exit hook) is noticed, and the supervisor replaces the process.
 
 "How the process was before its first task."
@@ -48,8 +47,6 @@ function enter(b::Baseline)
     end
     empty!(task_local_storage())
     isempty(ARGS) || empty!(ARGS)
-    RANDOM === nothing || RANDOM.seed!()
-    Libc.srand(time_ns() % UInt32)
     return nothing
 end
 

@@ -129,8 +129,9 @@ end
 const CHANGED = Ref("")
 
 @noinline function run_task(wire::Wire, baseline::Baseline, request::Dict{String,Any}, script::Bool)
-    done = script ? run_script(request["code"], arguments_of(request), baseline.folder) :
-        run_call(request["code"], request["sha256"], request["entry"], arguments_of(request), baseline.folder)
+    seed = request["seed"]::Int
+    done = script ? run_script(request["code"], arguments_of(request), seed, baseline.folder) :
+        run_call(request["code"], request["sha256"], request["entry"], arguments_of(request), seed, baseline.folder)
     shown = nothing
     failure = done.failure
     if failure === nothing
@@ -260,7 +261,7 @@ function warm_up_until_asked(wire::Wire, folder::String)
 end
 
 warm_request(kind, code, arguments) = string("{\"job\":1,\"kind\":\"", kind, "\",\"code\":\"", code,
-    "\",\"sha256\":\"warm\",\"entry\":null,\"arguments\":", arguments, ",\"max_value_bytes\":100000}")
+    "\",\"sha256\":\"warm\",\"entry\":null,\"seed\":1,\"arguments\":", arguments, ",\"max_value_bytes\":100000}")
 
 const WARM_UP = [
     warm_request("SCRIPT", "println(stderr)\\nsum(1:10)", "{}"),

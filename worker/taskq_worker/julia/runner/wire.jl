@@ -1,7 +1,7 @@
 # Frames: how this process and its supervisor talk. docs/protocol.md describes them; a
 # test compares that page, frames.py and the constants below.
 
-const PROTOCOL_VERSION = 1
+const PROTOCOL_VERSION = 2
 const MAGIC = "TQ"
 const HEADER_BYTES = 8
 
