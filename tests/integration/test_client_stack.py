@@ -172,7 +172,8 @@ def test_a_batch_comes_in_the_order_of_completion(q: Client) -> None:
     ends = list(batch.as_completed(timeout=60, progress=False))
     assert {task.number for task in ends} == {task.number for task in batch}
     times = [task.finished_at for task in ends if task.finished_at]
-    assert len(times) == 3 and times == sorted(times)
+    assert len(times) == 3
+    assert times == sorted(times)
     assert batch.counts()[TaskStatus.FAILED] == 1
     frame = batch.frame()
     assert frame.value.tolist() == ["slow", None, "quick"]

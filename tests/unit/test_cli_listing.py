@@ -24,7 +24,7 @@ NOW = datetime.now(UTC)
 def row(number: int = 1, **fields: Any) -> dict[str, Any]:
     return {
         "number": number, "name": f"task {number}", "status": "QUEUEING", "progress": None, "progressMessage": None,
-        "valueText": None, "error": None, "seconds": None, "worker": None, "owner": "ann", "arguments": {},
+        "valueText": None, "error": None, "seconds": None, "worker": None, "owner": "ann", "arguments": {}, "seed": 7,
         "createdAt": (datetime.now(UTC) - timedelta(minutes=5)).isoformat(),
     } | fields  # fmt: skip
 

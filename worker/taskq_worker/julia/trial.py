@@ -66,8 +66,8 @@ def try_start(
                     julia = stack.enter_context(subprocess.Popen(
                         [program, *options, *arguments], cwd=home, stdin=nothing, stdout=nothing,
                         env={name: value for name, value in own.items() if value is not None},
-                        stderr=subprocess.PIPE, pass_fds=(requests, nothing.fileno()), encoding="utf-8", errors="replace",
-                        start_new_session=True,
+                        stderr=subprocess.PIPE, pass_fds=(requests, nothing.fileno()),
+                        encoding="utf-8", errors="replace", start_new_session=True,
                     ))  # fmt: skip
                 except OSError as error:
                     raise SetupError(f"{program} cannot be started: {error.strerror}") from error
