@@ -45,10 +45,14 @@ def check_argument_names(names: Iterable[str]) -> None:
     for name in names:
         reason = why_no_name(name)
         if reason:
-            raise InvalidTask(f"argument {name[:80]!r}: {reason}")
+            raise _refusal(name, f"is no name that Julia takes: {reason}")
         other = seen.setdefault(normalized(name), name)
         if other != name:
-            raise InvalidTask(f"arguments {other!r} and {name!r}: they are the same name to Julia; give one of them")
+            raise _refusal(name, f"and {other!r} are the same name to Julia: give one of them")
+
+
+def _refusal(name: str, problem: str) -> InvalidTask:
+    return InvalidTask(problem, f"arguments.{name[:80]}", place=f"argument {name[:80]!r}")
 
 
 def why_no_name(name: str) -> str:

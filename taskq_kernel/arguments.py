@@ -43,14 +43,19 @@ def encode_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
     encoded = {}
     for name, value in arguments.items():
         if not isinstance(name, str):
-            raise InvalidTask(f"argument {name!r}: names of arguments are strings")
-        encoded[name] = _encode(value, name, 0)
+            raise InvalidTask("is named by no string: names of arguments are strings", "arguments",
+                              place=f"argument {name!r}")  # fmt: skip
+        try:
+            encoded[name] = _encode(value, name, 0)
+        except InvalidTask as error:
+            error.field = f"arguments.{name[:80]}"
+            raise
     return encoded
 
 
 def _encode(value: Any, where: str, depth: int) -> Any:
     if depth > _DEEPEST:
-        raise InvalidTask(f"argument {where[:80]}...: it is nested more than {MAX_DEPTH} levels deep")
+        raise InvalidTask(f"is nested more than {MAX_DEPTH} levels deep", place=f"argument {where[:80]}...")
     if value is None or value is True or value is False:
         return value
     if isinstance(value, str):
@@ -147,7 +152,7 @@ def _text(value: str, where: str) -> str:
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise InvalidTask(f"argument {where} is not text: it holds half of a surrogate pair") from None
+        raise InvalidTask("is not text: it holds half of a surrogate pair", place=f"argument {where}") from None
     return str.__str__(value)
 
 
@@ -269,7 +274,7 @@ def _blamed(value: Any, where: str) -> Iterator[None]:
 
 def _refusal(value: Any, where: str, instead: str, shown: str | None = None) -> InvalidTask:
     what = f"{type(value).__name__} {_shown(value) if shown is None else shown}".rstrip()
-    return InvalidTask(f"argument {where} is {what}: {instead}")
+    return InvalidTask(f"is {what}: {instead}", place=f"argument {where}")
 
 
 def _shown(value: Any) -> str:

@@ -7,6 +7,7 @@ it was built from stay on the exception as attributes.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from typing import Any
 
 from taskq_kernel.printable import printable
@@ -34,7 +35,54 @@ class SettingsError(TaskqError):
 
 
 class InvalidTask(TaskqError, ValueError):
-    """A task that cannot be submitted: empty code, an unknown option, a bad value."""
+    """Something that was given cannot be used: empty code, an unknown option, a bad value.
+
+    What is wrong travels as data, from the service to whoever asked, so that a form can mark a
+    field and the command line name an option. The message says the same in one sentence:
+    ``inputs[3].priority is 7: give 0 (low), 1 (normal) or 2 (high)``.
+
+    Parameters
+    ----------
+    problem, field, index
+        The attributes.
+    place : str, optional
+        What the message calls the field. Default: its name.
+
+    Attributes
+    ----------
+    problem : str
+        What is wrong, to be read after the field's name: ``is 7: give 0 (low), ...``.
+    field : str
+        GraphQL's name of the field, such as ``memoryLimit``; ``arguments.n`` for one of the
+        arguments; empty where it is about none.
+    index : int or None
+        The task's place in the list that was submitted, from 0; None where it was the only one.
+    place : str
+        What the message calls the field.
+    """
+
+    def __init__(self, problem: str, field: str = "", index: int | None = None, *, place: str | None = None) -> None:
+        self.problem = problem
+        self.field = field
+        self.index = index
+        self.place = field if place is None else place
+        super().__init__(f"{self.place} {problem}" if self.place else problem)
+
+    def at(self, place: str, index: int | None = None) -> InvalidTask:
+        """The same error; its message calls the field ``place``."""
+        moved = copy(self)
+        moved.args = (f"{place} {self.problem}",)
+        moved.index = self.index if index is None else index
+        moved.place = place
+        return moved
+
+    def within(self, where: str, index: int | None = None) -> InvalidTask:
+        """The same error; its message says that the field is one of what a request calls ``where``."""
+        if not self.field:
+            return self.at(where, index)
+        if self.place in ("", self.field):
+            return self.at(f"{where}.{self.field}", index)
+        return self.at(f"{where}.{self.field.partition('.')[0]}: {self.place}", index)
 
 
 class InvalidJSON(TaskqError, ValueError):
@@ -50,8 +98,8 @@ class InvalidParameter(InvalidTask):
         The parameter's.
     """
 
-    def __init__(self, name: str, message: str) -> None:
-        super().__init__(message)
+    def __init__(self, name: str, problem: str, title: str) -> None:
+        super().__init__(problem, f"arguments.{name}", place=title)
         self.name = name
 
 
@@ -67,7 +115,7 @@ class InvalidDeclaration(InvalidTask):
     """
 
     def __init__(self, line: int, reason: str) -> None:
-        super().__init__(f"line {line}: {reason}")
+        super().__init__(f"line {line}: {reason}", "code", place="")
         self.line = line
         self.reason = reason
 

@@ -74,16 +74,20 @@ def julia(line: str, cell: str | None = None) -> Any:
     # late: loading the extension connects to nothing
     from taskq_kernel.client.connecting import default_client
     from taskq_kernel.client.options import parse_arguments
+    from taskq_kernel.client.refusals import by_option
 
     try:
         options = vars(_parser().parse_args(_split(line)))
     except _HelpShown:
         return None
     if cell is None or not cell.strip():
-        raise InvalidTask("%%julia: the cell is empty; write Julia code below the line with %%julia")
+        raise InvalidTask("the cell is empty; write Julia code below the line with %%julia", "code", place="%%julia:")
     wait = options.pop("wait")
-    arguments = parse_arguments(options.pop("arguments"))
-    task = default_client().submit(cell, arguments=arguments, **options)
+    try:
+        arguments = parse_arguments(options.pop("arguments"))
+        task = default_client().submit(cell, arguments=arguments, **options)
+    except InvalidTask as error:
+        raise by_option(error, {"--arg", *(f"--{name.replace('_', '-')}" for name in options)}) from None
     return task.result() if wait else task
 
 

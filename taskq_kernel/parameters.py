@@ -106,7 +106,7 @@ class Parameter:
 
     def _refuse(self, text: str, instead: str) -> NoReturn:
         said = f"is “{text.strip()[:40]}”" if text.strip() else "is empty"
-        raise InvalidParameter(self.name, f"{self.title} {said}: {instead}.")
+        raise InvalidParameter(self.name, f"{said}: {instead}.", self.title)
 
     def _whole(self, text: str) -> int:
         value = self._number(text, "give a whole number")

@@ -21,15 +21,13 @@ def draw_seed() -> int:
     return secrets.randbits(SEED_BITS)
 
 
-def check_seed(seed: object, where: str = "the seed") -> int:
+def check_seed(seed: object) -> int:
     """A seed as it was given.
 
     Parameters
     ----------
     seed : int
         Whole numbers of numpy too.
-    where : str
-        What the message calls it.
 
     Raises
     ------
@@ -41,5 +39,5 @@ def check_seed(seed: object, where: str = "the seed") -> int:
     except TypeError:
         number = -1
     if not 0 <= number <= MAX_SEED:
-        raise InvalidTask(f"{where} is {str(seed)[:80]!s}: give a whole number from 0 to {MAX_SEED} (2^53 - 1)")
+        raise InvalidTask(f"is {str(seed)[:80]}: give a whole number from 0 to {MAX_SEED} (2^53 - 1)", "seed")
     return number

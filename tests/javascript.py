@@ -1,4 +1,4 @@
-"""Node and the npm packages that tests need: esbuild, which builds the editor's bundle, and axe-core."""
+"""Node and the npm packages that tests need: esbuild, which builds the editor's bundle, axe-core, graphql-http."""
 
 from __future__ import annotations
 

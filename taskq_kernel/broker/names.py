@@ -44,5 +44,5 @@ class Names:
 def check_queue(name: str) -> str:
     """Return ``name`` if it can name a queue, raise `InvalidTask` if not."""
     if not _QUEUE.fullmatch(name):
-        raise InvalidTask(f"queue {name!r}: use 1 to 64 letters, digits, '_' or '-'")
+        raise InvalidTask(f"is {name!r}: use 1 to 64 letters, digits, '_' or '-'", "queue")
     return name

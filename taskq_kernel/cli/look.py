@@ -10,7 +10,7 @@ import click
 
 from taskq_kernel.cli import DONE, INTERRUPTED, listing, output
 from taskq_kernel.cli.listing import arguments_text
-from taskq_kernel.cli.options import as_json_option, examples
+from taskq_kernel.cli.options import TaskCommand, as_json_option, examples
 from taskq_kernel.cli.times import local_time, offset
 from taskq_kernel.client import operations
 from taskq_kernel.client.connection import existing
@@ -28,7 +28,10 @@ _FOLLOW_S = 0.5
 PATIENCE_S = 60.0
 
 
-@click.command(epilog=examples("taskq ls", "taskq ls --status failed --status cancelled --limit 10", "taskq ls --json"))
+@click.command(
+    cls=TaskCommand,
+    epilog=examples("taskq ls", "taskq ls --status failed --status cancelled --limit 10", "taskq ls --json"),
+)
 @click.option("--status", multiple=True, help="Only tasks with this status; may be repeated.")
 @click.option("--name", help="Only tasks with this in their name.")
 @click.option("--search", help="Only tasks with this in their name or code.")

@@ -15,6 +15,8 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 import click
 
 from taskq_kernel.client.options import parse_size
+from taskq_kernel.client.refusals import by_option
+from taskq_kernel.errors import InvalidTask
 from taskq_kernel.settings import Secret, declared
 
 #: Settings that are numbers of bytes.
@@ -71,9 +73,23 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def size(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> int | None:
+class TaskCommand(click.Command):
+    """A command that names its option where something that was given cannot be used."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except InvalidTask as error:
+            raise by_option(error, {name for parameter in self.params for name in parameter.opts}) from error
+
+
+def size(_ctx: click.Context, parameter: click.Parameter, value: str | None) -> int | None:
     """Click's callback for an option that is a number of bytes, such as ``2 GiB``."""
-    return None if value is None else parse_size(value)
+    try:
+        return None if value is None else parse_size(value)
+    except InvalidTask as error:
+        raise error.at(parameter.opts[0]) from None
 
 
 def _url(_ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:

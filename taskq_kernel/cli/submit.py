@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from taskq_kernel.cli import DONE, FAILED, INTERRUPTED, output
-from taskq_kernel.cli.options import as_json_option, examples, ids_argument, size
+from taskq_kernel.cli.options import TaskCommand, as_json_option, examples, ids_argument, size
 from taskq_kernel.client import operations
 from taskq_kernel.client.client import client_at
 from taskq_kernel.client.connection import existing
@@ -43,6 +43,7 @@ _DOUBT_S = 3.0
 
 
 @click.command(
+    cls=TaskCommand,
     epilog=examples(
         "echo 'sum(1:10)' | taskq submit - --wait",
         "echo 'sum(rand(n)) / n' | taskq submit - --name 'mean of noise' --arg n=1000 --timeout 60",
@@ -93,7 +94,7 @@ def _read(file: Path) -> str:
     except UnicodeDecodeError as error:
         where = "standard input" if str(file) == "-" else str(file)
         byte = f"byte 0x{data[error.start]:02x} at offset {error.start}"
-        raise InvalidTask(f"{where} is not UTF-8: {byte}; nothing was submitted") from None
+        raise InvalidTask(f"is not UTF-8: {byte}; nothing was submitted", "code", place=where) from None
 
 
 def _submit_and_wait(address: Any, given: dict[str, Any], as_json: bool) -> int:

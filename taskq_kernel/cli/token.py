@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from taskq_kernel.cli import DONE, output
-from taskq_kernel.cli.options import as_json_option, examples
+from taskq_kernel.cli.options import TaskCommand, as_json_option, examples
 from taskq_kernel.cli.times import local_time
 from taskq_kernel.client import operations
 from taskq_kernel.client.connection import existing
@@ -43,6 +43,7 @@ def token() -> None:
 
 
 @token.command(
+    cls=TaskCommand,
     epilog=examples(
         "taskq token create ann --role user --expires 30d",
         "(umask 077; taskq token create lab-7 --role worker > worker.token)",

@@ -149,7 +149,7 @@ class Client(Session):
             many are on their way, and how to find or cancel them.
         """
         batch_id = operations.new_id()
-        inputs = [task_input(**(common | _as_options(one))) | {"batch": batch_id} for one in tasks]
+        inputs = [_task_input(common, one, index) | {"batch": batch_id} for index, one in enumerate(tasks)]
         return Batch(self, self.create(inputs), batch_id)
 
     def create(self, inputs: Sequence[dict[str, Any]]) -> list[Task]:
@@ -159,9 +159,10 @@ class Client(Session):
         made: list[Task] = []
         for chunk in operations.chunks(inputs, operations.CREATE_CHUNK):
             given = [one | {"id": operations.new_id()} for one in chunk]
+            before = len(made) if len(inputs) > 1 else None
             try:
                 with self.cache.reading():
-                    created = operations.create(self.transport, given, _CREATED)
+                    created = operations.create(self.transport, given, _CREATED, before)
                     rows = [new_task_data(one, answer) for one, answer in zip(given, created, strict=True)]
                     made += [task_from(self, row) for row in rows]
             except BaseException as error:  # Ctrl-C above all: what was submitted goes on
@@ -313,5 +314,9 @@ def client_at(address: Address, timeout_s: float = 30.0) -> Client:
 _CREATED = "id number name seed owner status attempt version createdAt"
 
 
-def _as_options(one: str | Mapping[str, Any]) -> dict[str, Any]:
-    return {"code": one} if isinstance(one, str) else dict(one)
+def _task_input(common: Mapping[str, Any], one: str | Mapping[str, Any], index: int) -> dict[str, Any]:
+    own = {"code": one} if isinstance(one, str) else dict(one)
+    try:
+        return task_input(**{**common, **own})
+    except InvalidTask as error:
+        raise error.at(f"tasks[{index}]: {error.place}", index) from None

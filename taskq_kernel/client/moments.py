@@ -9,20 +9,20 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time
 from typing import Any
 
-from taskq_kernel.errors import InvalidTask
+from taskq_kernel.client.refusals import refused
 
 _HINT = "give a datetime, a date, or ISO 8601 such as '2024-05-17 09:30' (local time) or '2024-05-17T09:30:00Z'"
 
 
-def moment(value: Any, what: str = "time") -> str:
+def moment(value: Any, field: str = "time") -> str:
     """A point in time in ISO 8601, in UTC.
 
     Parameters
     ----------
     value : datetime, date, str, pandas.Timestamp or numpy.datetime64
         Without an offset it is local time; a date is the local midnight that it begins with.
-    what : str
-        What to call it in an error.
+    field : str
+        What an error is about, by GraphQL's name.
 
     Raises
     ------
@@ -35,7 +35,7 @@ def moment(value: Any, what: str = "time") -> str:
             return found.astimezone(UTC).isoformat()  # a naive one is taken as local
     except (ValueError, OverflowError, OSError):
         pass
-    raise InvalidTask(f"{what} {str(value)[:80]!r}: {_HINT}")
+    raise refused(f"is {str(value)[:80]!r}: {_HINT}", field)
 
 
 def _datetime(value: Any) -> datetime | None:

@@ -7,13 +7,13 @@ these, and the command line prints them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
 
 from taskq_kernel.client.moments import moment
+from taskq_kernel.client.refusals import input_refused, refused
 from taskq_kernel.domain import TaskStatus
-from taskq_kernel.errors import InvalidTask, ServiceError
+from taskq_kernel.errors import InvalidTask
 from taskq_kernel.transport.graphql import GraphQLTransport
 
 #: Tasks in one request, below the service's limit of 10,000.
@@ -54,9 +54,12 @@ def new_id() -> str:
 
 
 def create(
-    transport: GraphQLTransport, inputs: Sequence[Mapping[str, Any]], fields: str = "id number name"
+    transport: GraphQLTransport, inputs: Sequence[Mapping[str, Any]], fields: str = "id number name",
+    before: int | None = None,
 ) -> list[dict[str, Any]]:
     """Create tasks; each input has its ``id``. All or none are created.
+
+    ``before`` is how many tasks of the same list have been created; None where there is no list.
 
     Raises
     ------
@@ -64,7 +67,7 @@ def create(
         If the service finds something wrong with one of them.
     """
     query = f"mutation Create($inputs: [TaskInput!]!) {{ createTasks(inputs: $inputs) {{ {fields} }} }}"
-    with _input_refused("inputs[0]." if len(inputs) == 1 else ""):
+    with input_refused(before):
         # The ids are ours: a repeated request returns the tasks of the first.
         data = transport.execute(query, {"inputs": list(inputs)}, repeatable=True)
     created: list[dict[str, Any]] = data["createTasks"]
@@ -82,7 +85,7 @@ def get(transport: GraphQLTransport, task_id: str, fields: str = TASK) -> dict[s
         If there is none.
     """
     query = f"query Task($id: ID!) {{ task(id: $id) {{ {fields} }} }}"
-    with _input_refused():
+    with input_refused():
         task: dict[str, Any] = transport.execute(query, {"id": task_id})["task"]
     return task
 
@@ -116,7 +119,8 @@ def page(
         "first": first,
         "after": after,
     }
-    tasks: dict[str, Any] = transport.execute(query, variables)["tasks"]
+    with input_refused():
+        tasks: dict[str, Any] = transport.execute(query, variables)["tasks"]
     return tasks
 
 
@@ -219,7 +223,7 @@ def bulk_action(
     tasks: list[dict[str, Any]] = []
     changed = 0
     for chunk in chunks(ids, ID_CHUNK):
-        with _input_refused():
+        with input_refused():
             answer = transport.execute(query, {"ids": list(chunk)}, repeatable=repeatable)[f"{verb}Tasks"]
         tasks += answer["tasks"]
         changed += answer["changed"]
@@ -234,7 +238,7 @@ def logs(
         "query Logs($id: ID!, $after: Int) { task(id: $id) "
         "{ id number name status attempt logs(after: $after) { seq attempt stream text } } }"
     )
-    with _input_refused():
+    with input_refused():
         task: dict[str, Any] = transport.execute(query, {"id": task_id, "after": after})["task"]
     return task, task.pop("logs")
 
@@ -289,7 +293,7 @@ def create_token(
         "mutation Create($name: String!, $role: Role!, $expires: Float) {"
         f" createToken(name: $name, role: $role, expiresInSeconds: $expires) {{ secret token {{ {_ABOUT} }} }} }}"
     )
-    with _input_refused():
+    with input_refused():
         data = transport.execute(query, {"name": name, "role": role, "expires": expires_in_s})
     made: dict[str, Any] = data["createToken"]
     return made
@@ -306,20 +310,9 @@ def revoke_token(transport: GraphQLTransport, token_id: str) -> dict[str, Any]:
         If there is none with this id.
     """
     query = f"mutation Revoke($id: ID!) {{ revokeToken(id: $id) {{ {_ABOUT} }} }}"
-    with _input_refused():
+    with input_refused():
         gone: dict[str, Any] = transport.execute(query, {"id": token_id}, repeatable=True)["revokeToken"]
     return gone
-
-
-@contextmanager
-def _input_refused(prefix: str = "") -> Iterator[None]:
-    """Input that the service finds wrong is an `InvalidTask`; ``prefix`` is taken off its message."""
-    try:
-        yield
-    except ServiceError as error:
-        if error.code == "BAD_INPUT":
-            raise InvalidTask(str(error).removeprefix(prefix)) from error
-        raise
 
 
 def chunks(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
@@ -364,7 +357,7 @@ def task_filter(**given: Any) -> dict[str, Any]:
         elif name == "ids":
             value = [str(one) for one in value]
         elif name.endswith(("_after", "_before")):
-            value = moment(value, name)
+            value = moment(value, FILTERS[name])
         else:
             value = str(getattr(value, "id", value))
         made[FILTERS[name]] = value
@@ -375,4 +368,4 @@ def _status(text: Any) -> str:
     try:
         return TaskStatus(str(text).upper()).value
     except ValueError:
-        raise InvalidTask(f"status {text!r}: use {', '.join(TaskStatus)}") from None
+        raise refused(f"is {text!r}: use {', '.join(TaskStatus)}", "status") from None

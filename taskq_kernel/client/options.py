@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from taskq_kernel.client.refusals import refused
 from taskq_kernel.errors import InvalidJSON, InvalidTask
 from taskq_kernel.literals import read_value
 from taskq_kernel.parameters import with_defaults
@@ -33,12 +34,12 @@ def parse_size(size: int | float | str) -> int:
         If it is not a size.
     """
     if isinstance(size, bool) or not isinstance(size, int | float | str):
-        raise InvalidTask(f"memory size {size!r}: give bytes, or a text such as '2 GiB'")
+        raise refused(f"is {size!r}: give bytes, or a text such as '2 GiB'", "memoryLimit")
     if not isinstance(size, str):
         return _whole(size, size)
     match = _SIZE.fullmatch(size)
     if match is None:
-        raise InvalidTask(f"memory size {size!r}: give bytes, or a text such as '2 GiB' or '512 MB'")
+        raise refused(f"is {size!r}: give bytes, or a text such as '2 GiB' or '512 MB'", "memoryLimit")
     number, prefix, binary, unit = match.groups()
     base = 1000 if unit and prefix and not binary else 1024
     return _whole(float(number) * base ** _POWERS[prefix.lower()], size)
@@ -48,7 +49,7 @@ def _whole(number: int | float, said: object) -> int:
     try:
         return int(number)
     except (ValueError, OverflowError):  # NaN, or more than a number can be
-        raise InvalidTask(f"memory size {str(said)[:80]!r}: give bytes, or a text such as '2 GiB'") from None
+        raise refused(f"is {str(said)[:80]!r}: give bytes, or a text such as '2 GiB'", "memoryLimit") from None
 
 
 def parse_priority(priority: int | str) -> int:
@@ -63,7 +64,7 @@ def parse_priority(priority: int | str) -> int:
     try:
         return known[str(priority).lower()]
     except KeyError:
-        raise InvalidTask(f"priority {priority!r}: give 0 (low), 1 (normal) or 2 (high)") from None
+        raise refused(f"is {priority!r}: give 0 (low), 1 (normal) or 2 (high)", "priority") from None
 
 
 def priority_name(priority: int) -> str:
@@ -86,13 +87,13 @@ def parse_arguments(pairs: Iterable[str]) -> dict[str, Any]:
     for pair in pairs:
         name, equals, text = pair.partition("=")
         if not equals or not name.strip():
-            raise InvalidTask(f"argument {pair!r}: write it as name=value")
+            raise InvalidTask(f"is {pair!r}: write it as name=value", "arguments", place="an argument")
         if name in arguments:
-            raise InvalidTask(f"argument {name!r} is given twice")
+            raise refused("is given twice", f"arguments.{name}")
         try:
             arguments[name] = read_value(text)
         except InvalidJSON as error:
-            raise InvalidTask(f"argument {name!r}: {error}") from None
+            raise refused(f"cannot be read: {error}", f"arguments.{name}") from None
     return arguments
 
 
@@ -118,16 +119,16 @@ def task_input(
         If one of them cannot be used.
     """
     if not isinstance(code, str):
-        raise InvalidTask(f"the code is {type(code).__name__}: give Julia code as a string")
+        raise refused(f"is {type(code).__name__}: give Julia code as a string", "code")
     given: dict[str, Any] = {
-        "code": _text(code, "the code"),
+        "code": _text(code, "code"),
         "kind": "SCRIPT",
-        "queue": queue,
+        "queue": _text(queue, "queue"),
         "priority": parse_priority(priority),
         "maxAttempts": max_attempts,
     }
     if name is not None:
-        given["name"] = _text(str(name), "the name")
+        given["name"] = _text(str(name), "name")
     if arguments := with_defaults(code, arguments):
         # late: every command comes by here, and few tasks have arguments
         from taskq_kernel.argument_names import check_argument_names
@@ -136,7 +137,7 @@ def task_input(
         given["arguments"] = encode_arguments(arguments)
         check_argument_names(given["arguments"])
     if timeout is not None:
-        given["timeoutSeconds"] = _positive(timeout, "timeout")
+        given["timeoutSeconds"] = _positive(timeout)
     if memory_limit is not None:
         given["memoryLimit"] = parse_size(memory_limit)
     if seed is not None:
@@ -144,19 +145,21 @@ def task_input(
     return given
 
 
-def _text(text: str, what: str) -> str:
+def _text(text: str, field: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise InvalidTask(f"{what} is not text: half of a surrogate pair at character {error.start}") from None
+        raise refused(f"is not text: half of a surrogate pair at character {error.start}", field) from None
+    except AttributeError:
+        raise refused(f"is {type(text).__name__}: give a string", field) from None
     return text
 
 
-def _positive(seconds: float, what: str) -> float:
+def _positive(seconds: float) -> float:
     try:
         value = float(seconds)
     except (TypeError, ValueError):
         value = 0.0
     if not 0 < value < float("inf"):
-        raise InvalidTask(f"{what} {seconds!r}: give a number of seconds above 0")
+        raise refused(f"is {seconds!r}: give a number of seconds above 0", "timeoutSeconds")
     return value

@@ -48,8 +48,7 @@ def create_tasks(
     InvalidTask
         If an id belongs to another owner's task, or to a deleted one.
     """
-    ids = [task.id for task in new if task.id]
-    existing = _existing(write.conn, ids, owner) if ids else {}
+    existing = _existing(write.conn, [task.id for task in new], owner)
     numbers: list[int] = []
     rows: list[dict[str, Any]] = []
     for task in new:
@@ -131,18 +130,23 @@ def repeat_tasks(write: Write, numbers: Sequence[int], owner: str) -> dict[int, 
     return made
 
 
-def _existing(conn: Connection, ids: Sequence[str], owner: str) -> dict[str, int]:
+def _existing(conn: Connection, ids: Sequence[str | None], owner: str) -> dict[str, int]:
     existing = {}
-    for chunk in chunks(ids):
+    for chunk in chunks([given for given in ids if given is not None]):
         query = sa.select(tasks.c.id, tasks.c.number, tasks.c.owner, tasks.c.deleted_at)
         for row in conn.execute(query.where(tasks.c.id.in_(chunk))).all():
             if row.owner != owner:
                 # Not whose it is, nor what: whoever asks need not be allowed to see it.
-                raise InvalidTask(f"the id {row.id} cannot be had for a new task: give another id")
+                raise _id_refused(ids, row.id, "which cannot be had for a new task")
             if row.deleted_at is not None:
-                raise InvalidTask(f"the task {row.id} was deleted: give another id")
+                raise _id_refused(ids, row.id, "a task that was deleted")
             existing[row.id] = row.number
     return existing
+
+
+def _id_refused(ids: Sequence[str | None], task_id: str, why: str) -> InvalidTask:
+    index = ids.index(task_id)
+    return InvalidTask(f"is {task_id}, {why}: give another id", "id", index, place=f"inputs[{index}].id")
 
 
 def _row(write: Write, task: NewTask, number: int, owner: str) -> dict[str, Any]:

@@ -86,8 +86,10 @@ class TaskFilter:
             lookup = Lookup.INDEX if len(set(self.status)) == 1 else Lookup.RANGE
             made.append(Condition(tasks.c.status.in_([str(status) for status in self.status]), lookup))
         if self.name:
+            _check_length(self.name, "name")
             made.append(Condition(contains(tasks.c.name, self.name, dialect), Lookup.TEXT))
         if self.search:
+            _check_length(self.search, "search")
             in_code = sa.select(sources.c.sha256).where(contains(sources.c.code, self.search, dialect))
             either: tuple[sa.ColumnElement[bool], ...] = (
                 contains(tasks.c.name, self.search, dialect), tasks.c.source.in_(in_code)
@@ -116,16 +118,13 @@ class TaskFilter:
         return made
 
 
-def contains(column: sa.Column[Any], text: str, dialect: str) -> sa.ColumnElement[bool]:
-    """The condition that a text column contains ``text``, whatever the case.
-
-    Raises
-    ------
-    InvalidTask
-        If the text is too long to be looked for.
-    """
+def _check_length(text: str, field: str) -> None:
     if len(text) > MAX_SEARCH:
-        raise InvalidTask(f"the text to look for has {len(text)} characters: give at most {MAX_SEARCH}")
+        raise InvalidTask(f"has {len(text)} characters: give at most {MAX_SEARCH}", field, place="the text to look for")
+
+
+def contains(column: sa.Column[Any], text: str, dialect: str) -> sa.ColumnElement[bool]:
+    """The condition that a text column contains ``text``, whatever the case."""
     text = text.replace("\0", "")
     pattern = "%" + text.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_") + "%"
     if dialect != "sqlite":

@@ -20,8 +20,8 @@ _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12
 _NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
 
 
-def canonical_uuid(text: str) -> str:
-    """The UUID in its usual form, lower case and with hyphens.
+def canonical_uuid(text: str, field: str = "") -> str:
+    """The UUID in its usual form, lower case and with hyphens; ``field`` is what an error is about.
 
     Raises
     ------
@@ -33,7 +33,7 @@ def canonical_uuid(text: str) -> str:
     try:
         return str(UUID(text))
     except ValueError:
-        raise InvalidTask(f"{text[:80]!r} is not a UUID") from None
+        raise InvalidTask(f"is {text[:80]!r}, which is not a UUID", field) from None
 
 
 def parse_ids(ids: Iterable[str]) -> tuple[list[str], list[int], list[str]]:
@@ -61,7 +61,7 @@ def id_clause(ids: Sequence[str]) -> sa.ColumnElement[bool]:
         If they are too many for one statement.
     """
     if len(ids) > CHUNK:
-        raise InvalidTask(f"the filter has {len(ids)} ids: give at most {CHUNK}")
+        raise InvalidTask(f"has {len(ids)} ids: give at most {CHUNK}", "ids", place="the filter")
     uuids, numbers, _neither = parse_ids(ids)
     return sa.or_(tasks.c.id.in_(uuids), tasks.c.number.in_(numbers))
 
@@ -86,7 +86,8 @@ def find(
     visible = sa.true() if visible_to is None else tasks.c.owner == visible_to
     uuids, numbers, neither = parse_ids(ids)
     if neither:
-        raise InvalidTask(f"{listed([repr(one) for one in neither])}: neither the number of a task nor its UUID")
+        named = listed([repr(one) for one in neither])
+        raise InvalidTask(f"{named}: neither the number of a task nor its UUID", "ids", place="")
     by_id: dict[str, Any] = {}
     by_number: dict[int, Any] = {}
     for column, keys in ((tasks.c.id, uuids), (tasks.c.number, numbers)):

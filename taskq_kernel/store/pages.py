@@ -78,7 +78,7 @@ class Window:
         name, size = ("last", self.last) if self.backwards else ("first", self.first)
         size = DEFAULT_PAGE if size is None else size
         if not 0 <= size <= MAX_PAGE:
-            raise InvalidTask(f"{name} is {size}: give 0 to {MAX_PAGE}")
+            raise InvalidTask(f"is {size}: give 0 to {MAX_PAGE}", name)
         return size
 
     @property
@@ -91,7 +91,7 @@ class Window:
             If ``offset`` cannot be used.
         """
         if not 0 <= self.offset <= MAX_OFFSET:
-            raise InvalidTask(f"offset is {self.offset}: give 0 to {MAX_OFFSET}, from the nearer end")
+            raise InvalidTask(f"is {self.offset}: give 0 to {MAX_OFFSET}, from the nearer end", "offset")
         return self.offset
 
 
@@ -321,7 +321,7 @@ def _decode(terms: Sequence[Order], cursor: str, name: str) -> list[Any]:
     values = place[1:]
     fitting = place[:1] == [_signature(terms)] and len(values) == len(columns)
     if not fitting or not all(map(_fits, columns, values)):
-        raise InvalidTask(f"{name} is {cursor[:80]!r}: give a cursor of the same list in the same order")
+        raise InvalidTask(f"is {cursor[:80]!r}: give a cursor of the same list in the same order", name)
     return values
 
 

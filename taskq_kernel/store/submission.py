@@ -61,137 +61,129 @@ def check_all(inputs: list[dict[str, Any]], field: str = "inputs") -> list[NewTa
         If one cannot be a task. The message names its place, the field and the value.
     """
     if not inputs:
-        raise InvalidTask(f"{field} is empty: give at least one task")
+        raise InvalidTask("is empty: give at least one task", place=field)
     if len(inputs) > MAX_TASKS:
-        raise InvalidTask(f"{field} has {len(inputs)} tasks: give at most {MAX_TASKS} at once")
-    return [check(item, f"{field}[{index}]") for index, item in enumerate(inputs)]
+        raise InvalidTask(f"has {len(inputs)} tasks: give at most {MAX_TASKS} at once", place=field)
+    return [check(item, f"{field}[{index}]", index) for index, item in enumerate(inputs)]
 
 
-def check(given: Mapping[str, Any], where: str) -> NewTask:
-    """Check one task; ``where`` is how the message calls it."""
+def check(given: Mapping[str, Any], where: str, index: int | None = None) -> NewTask:
+    """Check one task, the ``index``-th of a list; ``where`` is how the message calls it."""
+    try:
+        return _checked(given)
+    except InvalidTask as error:
+        raise error.within(where, index) from None
+
+
+def _checked(given: Mapping[str, Any]) -> NewTask:
     get = given.get
-    code = _text(get("code") or "", f"{where}.code")
+    code = _text(get("code") or "", "code")
     if not code.strip():
-        _refuse(f"{where}.code", "is empty: give some Julia code")
+        _refuse("code", "is empty: give some Julia code")
     raw = code.encode()
     if len(raw) > MAX_CODE_BYTES:
-        _refuse(f"{where}.code", f"has {len(raw)} bytes, more than the {MAX_CODE_BYTES} allowed")
+        _refuse("code", f"has {len(raw)} bytes, more than the {MAX_CODE_BYTES} allowed")
     # Each of these takes six bytes in a message, and a message of more than 16 MiB goes nowhere.
     if 6 * len(raw) > MAX_ENCODED_BYTES and (size := len(exact_json.encode(code))) > MAX_ENCODED_BYTES:
-        _refuse(f"{where}.code", f"has {size} bytes as JSON, more than the {MAX_ENCODED_BYTES} allowed: it holds "
-                                 "many control characters")  # fmt: skip
+        _refuse("code", f"has {size} bytes as JSON, more than the {MAX_ENCODED_BYTES} allowed: it holds "
+                        "many control characters")  # fmt: skip
     priority = get("priority")
     queue = get("queue")
     attempts = get("max_attempts")
     return NewTask(
-        id=_uuid(get("id"), f"{where}.id"),
-        name=_name(get("name"), code, f"{where}.name"),
+        id=_uuid(get("id"), "id"),
+        name=_name(get("name"), code),
         kind=get("kind") or TaskKind.SCRIPT,
         code=code,
         source=sha256(raw).hexdigest(),
-        entry=_entry(get("entry"), get("kind"), f"{where}.entry"),
-        arguments=_arguments(get("arguments"), f"{where}.arguments"),
-        queue="default" if queue is None else _queue(queue, f"{where}.queue"),
-        priority=DEFAULT_PRIORITY if priority is None else _priority(priority, f"{where}.priority"),
-        timeout_s=_timeout(get("timeout_seconds"), f"{where}.timeoutSeconds"),
-        memory_limit=_memory(get("memory_limit"), f"{where}.memoryLimit"),
-        max_attempts=1 if attempts is None else _attempts(attempts, f"{where}.maxAttempts"),
-        batch=_uuid(get("batch"), f"{where}.batch"),
-        seed=draw_seed() if get("seed") is None else check_seed(get("seed"), f"{where}.seed"),
+        entry=_entry(get("entry"), get("kind")),
+        arguments=_arguments(get("arguments")),
+        queue="default" if queue is None else check_queue(queue),
+        priority=DEFAULT_PRIORITY if priority is None else _priority(priority),
+        timeout_s=_timeout(get("timeout_seconds")),
+        memory_limit=_memory(get("memory_limit")),
+        max_attempts=1 if attempts is None else _attempts(attempts),
+        batch=_uuid(get("batch"), "batch"),
+        seed=draw_seed() if get("seed") is None else check_seed(get("seed")),
     )
 
 
-def _refuse(where: str, problem: str) -> NoReturn:
-    raise InvalidTask(f"{where} {problem}")
+def _refuse(field: str, problem: str) -> NoReturn:
+    raise InvalidTask(problem, field)
 
 
-def _text(text: str, where: str) -> str:
+def _text(text: str, field: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        _refuse(where, "is not text: it holds half of a surrogate pair")
+        _refuse(field, "is not text: it holds half of a surrogate pair")
     return text
 
 
-def _name(name: str | None, code: str, where: str) -> str:
+def _name(name: str | None, code: str) -> str:
     if name is None or not name.strip():
         line = next(line for line in code.splitlines() if line.strip()).strip()
         return line.replace("\0", "")[:NAME_FROM_CODE] or "task"
-    _text(name, where)
+    _text(name, "name")
     if "\0" in name:
-        _refuse(where, f"{name[:80]!r} holds a NUL character")
+        _refuse("name", f"{name[:80]!r} holds a NUL character")
     if len(name) > MAX_NAME:
-        _refuse(where, f"has {len(name)} characters, more than the {MAX_NAME} allowed")
+        _refuse("name", f"has {len(name)} characters, more than the {MAX_NAME} allowed")
     return name
 
 
-def _entry(entry: str | None, kind: Any, where: str) -> str | None:
+def _entry(entry: str | None, kind: Any) -> str | None:
     if entry is None:
         return None
-    _text(entry, where)
+    _text(entry, "entry")
     if kind != TaskKind.CALL:
-        _refuse(where, f"is {entry[:80]!r}: only a task of kind CALL has an entry")
+        _refuse("entry", f"is {entry[:80]!r}: only a task of kind CALL has an entry")
     if not entry.strip() or "\0" in entry or len(entry) > MAX_ENTRY:
-        _refuse(where, f"is {entry[:80]!r}: give the name of a function")
+        _refuse("entry", f"is {entry[:80]!r}: give the name of a function")
     return entry
 
 
-def _arguments(arguments: Any, where: str) -> str:
+def _arguments(arguments: Any) -> str:
     if arguments is None:
         return "{}"
     if not isinstance(arguments, dict):
-        _refuse(where, f"is {type(arguments).__name__} {str(arguments)[:80]!r}: give an object")
-    try:
-        check_argument_names(arguments)
-    except InvalidTask as error:
-        raise InvalidTask(f"{where}: {error}") from None
+        _refuse("arguments", f"is {type(arguments).__name__} {str(arguments)[:80]!r}: give an object")
+    check_argument_names(arguments)
     try:
         text = exact_json.encode(arguments)
         exact_json.check_depth(arguments, text)
     except (InvalidJSON, msgspec.MsgspecError, UnicodeEncodeError, RecursionError) as error:
-        _refuse(where, f"cannot be written as JSON: {error}")
+        _refuse("arguments", f"cannot be written as JSON: {error}")
     if len(text) > MAX_ARGUMENTS_BYTES:
-        _refuse(where, f"has {len(text)} bytes as JSON, more than the {MAX_ARGUMENTS_BYTES} allowed")
+        _refuse("arguments", f"has {len(text)} bytes as JSON, more than the {MAX_ARGUMENTS_BYTES} allowed")
     return text.decode()
 
 
-def _queue(queue: str, where: str) -> str:
-    try:
-        return check_queue(queue)
-    except InvalidTask as error:
-        raise InvalidTask(f"{where}: {error}") from None
-
-
-def _priority(priority: int, where: str) -> int:
+def _priority(priority: int) -> int:
     if priority not in PRIORITIES:
-        _refuse(where, f"is {priority}: give 0 (low), 1 (normal) or 2 (high)")
+        _refuse("priority", f"is {priority}: give 0 (low), 1 (normal) or 2 (high)")
     return priority
 
 
-def _timeout(seconds: float | None, where: str) -> float | None:
+def _timeout(seconds: float | None) -> float | None:
     if seconds is None:
         return None
     if not math.isfinite(seconds) or not 0 < seconds <= MAX_TIMEOUT_S:
-        _refuse(where, f"is {seconds}: give more than 0 and at most {MAX_TIMEOUT_S:.0f} seconds")
+        _refuse("timeoutSeconds", f"is {seconds}: give more than 0 and at most {MAX_TIMEOUT_S:.0f} seconds")
     return float(seconds)
 
 
-def _memory(limit: int | None, where: str) -> int | None:
+def _memory(limit: int | None) -> int | None:
     if limit is not None and not MIN_MEMORY_BYTES <= limit <= MAX_MEMORY_BYTES:
-        _refuse(where, f"is {limit}: give a number of bytes from {MIN_MEMORY_BYTES} (64 MiB) on")
+        _refuse("memoryLimit", f"is {limit}: give a number of bytes from {MIN_MEMORY_BYTES} (64 MiB) on")
     return limit
 
 
-def _attempts(attempts: int, where: str) -> int:
+def _attempts(attempts: int) -> int:
     if not 1 <= attempts <= MAX_ATTEMPTS:
-        _refuse(where, f"is {attempts}: give 1 to {MAX_ATTEMPTS}")
+        _refuse("maxAttempts", f"is {attempts}: give 1 to {MAX_ATTEMPTS}")
     return attempts
 
 
-def _uuid(text: str | None, where: str) -> str | None:
-    if text is None:
-        return None
-    try:
-        return canonical_uuid(text)
-    except InvalidTask as error:
-        raise InvalidTask(f"{where}: {error}") from None
+def _uuid(text: str | None, field: str) -> str | None:
+    return None if text is None else canonical_uuid(text, field)

@@ -59,7 +59,7 @@ def create_token(write: Write, name: str, role: Role, expires_at: float | None =
         If the name cannot be used. It stands in logs and tables, so it is one line of text.
     """
     if not name.strip() or len(name) > 200 or not name.isprintable():
-        raise InvalidTask(f"the name {name[:80]!r} cannot be used: give 1 to 200 printable characters")
+        raise InvalidTask(f"is {name[:80]!r}: give 1 to 200 printable characters", "name", place="the name")
     token, token_id = new_token(), str(uuid4())
     write.conn.execute(sa.insert(tokens).values(
         id=token_id, name=name, role=role, sha256=hash_token(token), created_at=write.now,
@@ -82,7 +82,7 @@ def issue_token(write: Write, name: str, role: Role, expires_in_s: float | None)
         If the name or the time cannot be used.
     """
     if expires_in_s is not None and not 0 < expires_in_s <= MAX_EXPIRY_S:
-        raise InvalidTask(f"expiresInSeconds is {expires_in_s:g}: give more than 0 and at most {MAX_EXPIRY_S:.0f}")
+        raise InvalidTask(f"is {expires_in_s:g}: give more than 0 and at most {MAX_EXPIRY_S:.0f}", "expiresInSeconds")
     expires_at = None if expires_in_s is None else write.now + expires_in_s
     token_id, secret = create_token(write, name, role, expires_at)
     return _get(write.conn, token_id), secret

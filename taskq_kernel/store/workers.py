@@ -53,10 +53,10 @@ def register_worker(write: Write, new: NewWorker, policy: Policy) -> str:
         Its id.
     """
     if not 1 <= new.slots <= 4096:
-        raise InvalidTask(f"input.slots is {new.slots}: give 1 to 4096")
+        raise InvalidTask(f"is {new.slots}: give 1 to 4096", "slots", place="input.slots")
     for queue in new.queues:
         check_queue(queue)
-    worker_id = canonical_uuid(new.id) if new.id else str(uuid4())
+    worker_id = canonical_uuid(new.id, "id") if new.id else str(uuid4())
     earlier = write.conn.execute(sa.select(workers).where(workers.c.id == worker_id)).one_or_none()
     columns: dict[str, Any] = {
         "name": new.name, "host": new.host, "pid": new.pid, "runner": new.runner,

@@ -135,21 +135,37 @@ def test_submit_says_why_it_cannot_work(board: Board, name: str) -> None:
     expect(board.submit).to_be_enabled()
 
 
-def test_what_was_typed_survives_an_error_that_stands_beside_its_field(board: Board, name: str) -> None:
+@pytest.mark.parametrize(("field", "typed", "said"), [
+    ("Timeout in seconds", "-3", "The timeout is '-3': give a number of seconds above 0."),  # the client refuses it
+    ("Attempts", "101", "The number of attempts is 101: give 1 to 100."),  # and this the service
+    ("Value of argument end", "1", "Argument 'end' is no name that Julia takes: end is a keyword of Julia"),
+])
+def test_what_was_typed_survives_an_error_that_stands_beside_its_field(
+    pages: Pages, board: Board, name: str, field: str, typed: str, said: str
+) -> None:
     board.write("1 + 1", name)
     if board.form.locator(".tqp-more:not([open])").count():
         board.form.get_by_text("More options").click()
-    board.form.get_by_label("Timeout in seconds").fill("-3")
+    if "argument" in field:
+        board.form.get_by_role("button", name="Add an argument").click()
+        board.page.keyboard.type("end")
+        field = "Value of argument 1"
+    wrong = board.form.get_by_label(field, exact=True)
+    wrong.fill(typed)
     board.submit.click()
-    expect(
-        board.form.locator(".tqp-field", has=board.page.get_by_label("Timeout in seconds")).locator(".tqp-remark")
-    ).to_contain_text("above 0")
-    expect(board.form.get_by_label("Timeout in seconds")).to_have_value("-3")
+    expect(wrong).to_have_attribute("aria-invalid", "true")
+    expect(wrong).to_have_accessible_description(re.compile(re.escape(said)))
+    expect(board.form.locator(".tqp-reason")).to_have_text("Not submitted: see above.")
+    assert violations(board.page, ".tqp-form") == []
+    pages.shot(board.page, f"refused-{typed}")
+    expect(wrong).to_have_value(typed)
     expect(board.form.get_by_label("Name", exact=True)).to_have_value(name)
     expect(board.form.locator(".cm-content")).to_contain_text("1 + 1")
-    board.form.get_by_label("Timeout in seconds").fill("")
+    wrong.fill("")
+    board.clear_arguments()
     board.submit.click()
     expect(board.chip(name)).to_have_text("Finished")
+    expect(board.form.locator("[aria-invalid=true]")).to_have_count(0)
 
 
 def test_arguments_are_values_where_they_can_be_and_strings_otherwise(board: Board, name: str) -> None:

@@ -10,7 +10,8 @@ from urllib.parse import urlencode
 
 import pytest
 import urllib3
-from service_process import JSON, STRICT, ServiceProcess, service_process
+from javascript import node
+from service_process import JSON, STRICT, ServiceProcess, service_process, token
 
 TYPENAME = "{ __typename }"
 BOTH = pytest.mark.parametrize("accept", [JSON, STRICT])
@@ -20,6 +21,10 @@ BOTH = pytest.mark.parametrize("accept", [JSON, STRICT])
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
     with service_process(tmp_path_factory.mktemp("http") / "home") as running:
         yield running
+
+
+def test_every_audit_of_the_reference_implementation_passes(service: ServiceProcess) -> None:
+    node("audit/graphql_over_http.mjs", f"{service.url}/graphql", token("ann"))
 
 
 def post(service: ServiceProcess, body: Any, accept: str = STRICT, **headers: str) -> urllib3.BaseHTTPResponse:

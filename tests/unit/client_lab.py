@@ -17,13 +17,16 @@ from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from graphql import GraphQLError
 from websockets.sync.server import ServerConnection, serve
 from websockets.typing import Subprotocol
 
 from taskq_kernel.client.client import Client
 from taskq_kernel.client.feed import Changes, FeedState, Listener, StateListener
 from taskq_kernel.client.session import Session
-from taskq_kernel.errors import NotFound, ServiceError, ServiceUnreachable
+from taskq_kernel.errors import InvalidTask, NotFound, ServiceError, ServiceUnreachable
+from taskq_kernel.service.graphql.errors import format_error
+from taskq_kernel.transport.graphql import service_error
 
 TOKEN = "a-token-that-nobody-may-see"
 
@@ -165,7 +168,7 @@ class FakeService:
         self.version = 0
         self.calls: list[str] = []
         self.down = False
-        self.refuse_input = ""
+        self.refuse_input: InvalidTask | None = None
         self.transport = FakeTransport(self)
         self.feed = FakeFeed(self)
 
@@ -248,7 +251,8 @@ class FakeTransport:
 
     def _create(self, _query: str, variables: dict[str, Any]) -> dict[str, Any]:
         if self._service.refuse_input:
-            raise ServiceError(self._service.refuse_input, "BAD_INPUT")
+            refused = GraphQLError("", original_error=self._service.refuse_input)
+            raise service_error([format_error(refused)])
         created = [self._service.add(**given) for given in variables["inputs"]]
         fields = ("id", "number", "name", "owner", "status", "attempt", "version", "createdAt")
         return {"createTasks": [{name: task[name] for name in fields} for task in created]}

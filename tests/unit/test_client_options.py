@@ -72,7 +72,7 @@ def test_a_task_says_only_what_was_given_and_what_has_a_default() -> None:
 
 @pytest.mark.parametrize("size", ["9" * 400, float("nan"), float("inf"), "9" * 400 + " TiB"])
 def test_a_memory_size_that_is_no_number_is_refused(size: object) -> None:
-    with pytest.raises(InvalidTask, match="memory size"):
+    with pytest.raises(InvalidTask, match="memory_limit is"):
         parse_size(size)  # type: ignore[arg-type]  # what is tested
 
 

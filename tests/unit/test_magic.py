@@ -73,6 +73,8 @@ def test_with_wait_the_value_comes_back_or_julias_error(service: FakeService, mo
         ("--name 'x", "1", "No closing quotation"),
         ("--arg n", "1", "write it as name=value"),
         ("--timeout soon", "1", "invalid float value"),
+        ("--memory-limit lots", "1", "^--memory-limit is 'lots': give bytes"),
+        ("--arg end=1", "1", "^--arg end is no name that Julia takes"),
     ],
 )
 def test_what_cannot_be_used_is_an_error_and_not_the_end_of_the_kernel(

@@ -147,7 +147,7 @@ def test_an_unknown_worker_cannot_be_drained(lab: Lab, worker: str) -> None:
 def test_a_worker_must_say_what_it_can_do(lab: Lab) -> None:
     with pytest.raises(InvalidTask, match="slots is 0"):
         lab.join(slots=0)
-    with pytest.raises(InvalidTask, match="queue 'a b'"):
+    with pytest.raises(InvalidTask, match="queue is 'a b'"):
         lab.join(queues=["a b"])
     with pytest.raises(InvalidTask, match="not a UUID"):
         lab.join(id="me")

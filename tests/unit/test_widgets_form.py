@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
+from client_lab import FakeService
 from effort import scaled
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from taskq_widgets.examples import EXAMPLES, Example
-from taskq_widgets.form import FIELDS, SubmitForm, field_of
+from taskq_widgets.form import FIELDS, SubmitForm, remarks_on
 from taskq_widgets.live import LiveState
-from taskq_widgets.panels.arguments import read_arguments, readable, reading, rows_of, typed
+from taskq_widgets.panels.arguments import read_arguments, reading, rows_of, typed
 from test_widgets_live import ScriptedService
 
 from taskq_kernel.arguments import encode_arguments
 from taskq_kernel.client.options import task_input
-from taskq_kernel.errors import TaskqError
+from taskq_kernel.errors import InvalidTask, ServiceUnreachable, TaskqError
 from taskq_kernel.literals import kind_of, read_value
 from taskq_kernel.parameters import declared
+from taskq_kernel.store.submission import check_all
 
 
 @pytest.mark.parametrize(
@@ -66,26 +69,55 @@ def test_an_argument_that_cannot_be_used_is_named(rows: list[list[str]], said: s
 
 
 @pytest.mark.parametrize(
-    ("message", "field"),
+    ("options", "field", "said"),
     [
-        ("timeout '-3': give a number of seconds above 0", "timeout"),
-        ("inputs[0].timeoutSeconds is 1e9: give more than 0", "timeout"),
-        ("memory size 'much': give bytes, or a text such as '2 GiB'", "memory"),
-        ("inputs[0].memoryLimit is 3: give a number of bytes", "memory"),
-        ("inputs[0].queue: a queue's name has letters", "queue"),
-        ("inputs[0].maxAttempts is 0: give at least 1", "attempts"),
-        ("inputs[0].arguments has 9999999 bytes", "arguments"),
-        ("inputs[0].name has 900 characters", "name"),
-        ("inputs[0].code has 2000000 bytes", "code"),
-        ("no taskq service at http://127.0.0.1:1/graphql: Connection refused", "form"),
+        ({"timeout": "-3"}, "timeout", "The timeout is '-3': give a number of seconds above 0."),
+        ({"memory_limit": "much"}, "memory", "The memory limit is 'much': give bytes, or a text such as '2 GiB' "),
+        ({"priority": "urgent"}, "priority", "The priority is 'urgent': give 0 (low)"),
+        ({"name": "\ud800"}, "name", "The name is not text"),
+        ({"queue": "\ud800"}, "queue", "The queue is not text"),
+        ({"code": "\ud800"}, "code", "The code is not text"),
+        ({"arguments": {"n": {1}, "b": b"x"}}, "arguments.b", "Argument b is bytes \"b'x'\": give text"),
+        ({"arguments": {"end": 1}}, "arguments.end", "Argument 'end' is no name that Julia takes: end is a keyword"),
     ],
 )
-def test_an_error_is_shown_beside_the_field_that_it_is_about(message: str, field: str) -> None:
-    assert field_of(message) == field
+def test_what_the_client_refuses_stands_beside_its_field(options: dict[str, Any], field: str, said: str) -> None:
+    with pytest.raises(InvalidTask) as caught:
+        task_input(**{"code": "1", **options})
+    [(place, remark)] = remarks_on(caught.value).items()
+    assert place == field
+    assert remark.startswith(said)
 
 
-def test_an_error_of_the_service_is_shown_without_its_place_in_the_request() -> None:
-    assert readable("inputs[0].timeoutSeconds is 0: give more") == "Timeout seconds is 0: give more."
+@pytest.mark.parametrize(
+    ("given", "field", "said"),
+    [
+        ({"code": " "}, "code", "The code is empty: give some Julia code."),
+        ({"timeout_seconds": 1e9}, "timeout", "The timeout is 1000000000.0: give more than 0 and at most"),
+        ({"memory_limit": 3}, "memory", "The memory limit is 3: give a number of bytes from"),
+        ({"queue": "a b"}, "queue", "The queue is 'a b': use 1 to 64 letters"),
+        ({"max_attempts": 0}, "attempts", "The number of attempts is 0: give 1 to 100."),
+        ({"name": "n" * 900}, "name", "The name has 900 characters"),
+        ({"arguments": {"x": "y" * (1 << 20)}}, "arguments", "What is given as arguments has 1048584 bytes as JSON"),
+        ({"arguments": {"end": 1}}, "arguments.end", "Argument 'end' is no name that Julia takes"),
+    ],
+)
+def test_what_the_service_refuses_stands_beside_its_field(given: dict[str, Any], field: str, said: str) -> None:
+    service = FakeService()
+    with pytest.raises(InvalidTask) as refused:
+        check_all([{"code": "1", **given}])
+    service.refuse_input = refused.value
+    form = SubmitForm(service.client(), code="1")
+    form._deliver("1")
+    [(place, remark)] = form.problems.items()
+    assert place == field
+    assert remark.startswith(said)
+    form.close()
+
+
+def test_an_error_about_no_field_stands_below_the_form() -> None:
+    error = ServiceUnreachable("no taskq service at http://127.0.0.1:1/graphql: Connection refused")
+    assert remarks_on(error) == {"form": "No taskq service at http://127.0.0.1:1/graphql: Connection refused."}
 
 
 def test_examples_have_titles_notes_and_arguments_that_their_code_uses() -> None:

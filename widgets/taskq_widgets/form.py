@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -10,13 +9,14 @@ import traitlets
 from ipywidgets import widget_serialization
 
 from taskq_kernel.arguments import encode_arguments
-from taskq_kernel.errors import InvalidDeclaration, TaskqError
+from taskq_kernel.client.refusals import keyword
+from taskq_kernel.errors import InvalidDeclaration, InvalidTask, TaskqError
 from taskq_kernel.parameters import Parameter, declared, typed_default
 from taskq_widgets.assets import bundle, stylesheet
 from taskq_widgets.editor.editor import JuliaEditor
 from taskq_widgets.examples import EXAMPLES, Example
 from taskq_widgets.live import in_background, live_tasks
-from taskq_widgets.panels.arguments import FieldProblem, described, read_arguments, readable, reading, rows_of
+from taskq_widgets.panels.arguments import described, read_arguments, reading, rows_of, sentence
 from taskq_widgets.panels.panel import Panel
 
 if TYPE_CHECKING:
@@ -26,20 +26,17 @@ if TYPE_CHECKING:
 #: The fields that a submission consists of besides the code, and what they are when left alone.
 FIELDS: dict[str, str] = {"name": "", "queue": "", "priority": "normal", "timeout": "", "memory": "", "attempts": ""}
 
-#: How a message of the client or the service tells which field it is about.
-_ABOUT = (
-    ("timeout", r"\btimeout|timeoutSeconds"),
-    ("memory", r"\bmemory|memoryLimit"),
-    ("attempts", r"attempts|maxAttempts"),
-    ("priority", r"\bpriority"),
-    ("queue", r"\bqueue"),
-    ("arguments", r"\bargument"),
-    ("name", r"\.name\b|\bthe name\b"),
-    ("code", r"\.code\b|\bthe code\b"),
-)
-
-#: How a remark on the declaration of parameters begins.
-_DECLARATION = "parameters: "
+#: What stands where, by GraphQL's name of a task's field: the form's field, and what it is called beside it.
+_PLACES = {
+    "name": ("name", "The name"),
+    "code": ("code", "The code"),
+    "queue": ("queue", "The queue"),
+    "priority": ("priority", "The priority"),
+    "timeoutSeconds": ("timeout", "The timeout"),
+    "memoryLimit": ("memory", "The memory limit"),
+    "maxAttempts": ("attempts", "The number of attempts"),
+    "arguments": ("arguments", "What is given as arguments"),
+}
 
 SubmitHandler = Callable[["Task"], None]
 
@@ -74,7 +71,8 @@ class SubmitForm(Panel):
     blocked : str
         Why nothing can be submitted now; empty when it can.
     problems : dict of str to str
-        What was wrong with the last submission, by field; ``form`` for what belongs to none.
+        What was wrong with the last submission, by field: ``arguments.n`` for one of the arguments, ``form`` for
+        what belongs to none.
     """
 
     _esm = bundle("form")
@@ -128,6 +126,8 @@ class SubmitForm(Panel):
         offered = [{"title": one.title, "note": one.note} for one in self._examples]
         super().__init__(editor=editor, name=name, offered=offered, initial=initial, **traits)
         self._declared: tuple[Parameter, ...] = ()
+        #: What the editor remarks on a declaration that cannot be read.
+        self._undeclared: list[dict[str, Any]] = []
         editor.observe(lambda _: self._declare(), "value")
         editor.observe(lambda _: self._judge(), ["value", "syntax_error"])
         editor.on_submit(lambda code: self._submit(code, editor.syntax_error))
@@ -202,10 +202,12 @@ class SubmitForm(Panel):
         try:
             parameters = declared(self.editor.value)
         except InvalidDeclaration as problem:  # it may be in the middle of being written: what was there stays
-            self.editor.diagnostics = [{"line": problem.line, "message": f"{_DECLARATION}{problem.reason}"}]
+            self._undeclared = [{"line": problem.line, "message": f"parameters: {problem.reason}"}]
+            self.editor.diagnostics = self._undeclared
             return
-        if any(one["message"].startswith(_DECLARATION) for one in self.editor.diagnostics):
+        if self._undeclared and self.editor.diagnostics == self._undeclared:
             self.editor.diagnostics = []
+        self._undeclared = []
         if parameters == self._declared:
             return
         gone = {one.name for one in self._declared} - {one.name for one in parameters}
@@ -256,10 +258,8 @@ class SubmitForm(Panel):
         try:
             task = self._live.client.submit(code, **self._options())
             said = f"Submitted as number {task.number}."
-        except FieldProblem as problem:
-            problems = {problem.field: str(problem)}
         except TaskqError as error:
-            problems = {field_of(str(error)): readable(str(error))}
+            problems = remarks_on(error)
         finally:
             with self._together():
                 self.busy, self.problems, self.said = False, problems, said
@@ -279,22 +279,32 @@ class SubmitForm(Panel):
         if self.memory.strip():
             options["memory_limit"] = self.memory.strip()
         if self.attempts.strip():
-            options["max_attempts"] = _whole(self.attempts, "attempts")
+            options["max_attempts"] = _whole(self.attempts, "maxAttempts")
         if arguments := read_arguments(self.arguments, self._declared):
             options["arguments"] = arguments
         return options
 
 
-def field_of(message: str) -> str:
-    """Return the field that an error is about, ``form`` when it is about none."""
-    return next((field for field, pattern in _ABOUT if re.search(pattern, message)), "form")
+def remarks_on(error: TaskqError) -> dict[str, str]:
+    """Return the sentence that says what was wrong, by the field that it stands beside.
+
+    That is ``arguments.n`` for one of the arguments, and ``form`` where it is about no field.
+    """
+    field = error.field if isinstance(error, InvalidTask) else ""
+    top, _, argument = field.partition(".")
+    if not isinstance(error, InvalidTask) or top not in _PLACES:
+        return {"form": sentence(str(error))}
+    place, called = _PLACES[top]
+    # An argument, and a line of the code, have a name of their own already.
+    named = error if argument or error.place not in (top, keyword(top)) else error.at(called)
+    return {f"{place}.{argument}" if argument else place: sentence(str(named))}
 
 
 def _whole(text: str, field: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise FieldProblem(field, f"{text.strip()!r} is no whole number.") from None
+        raise InvalidTask(f"is {text.strip()!r}: give a whole number", field) from None
 
 
 def _short(number: float | None) -> str:

@@ -26,6 +26,11 @@ def coded(message: str, code: str) -> dict[str, Any]:
     return {"message": message, "extensions": {"code": code}}
 
 
+def extensions_of(error: InvalidTask) -> dict[str, Any]:
+    """The extensions that tell a client what cannot be used, and why."""
+    return {"code": BAD_INPUT, "field": error.field or None, "index": error.index, "problem": error.problem}
+
+
 def format_error(error: GraphQLError) -> dict[str, Any]:
     """An error as it is sent, with a code in its extensions."""
     cause = _cause(error)
@@ -38,7 +43,7 @@ def format_error(error: GraphQLError) -> dict[str, Any]:
         extensions = {"code": cause.code, **cause.extensions}
     elif isinstance(cause, InvalidTask):
         formatted["message"] = str(cause)
-        extensions = {"code": BAD_INPUT}
+        extensions = extensions_of(cause)
     else:
         reference = uuid4().hex[:12]
         log.error("internal error %s at %s", reference, error.path, exc_info=cause)

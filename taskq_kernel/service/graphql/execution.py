@@ -24,6 +24,7 @@ from graphql.pyutils import Path
 
 from taskq_kernel.service.graphql.documents import Prepared
 from taskq_kernel.service.graphql.rows import RowWriters
+from taskq_kernel.service.graphql.variables import say_where
 
 
 class RowExecution(ExecutionContext):
@@ -98,6 +99,8 @@ async def run(
         operation_name=prepared.operation.name.value if prepared.operation.name else None,
         execution_context_class=RowExecution,
     )
+    if isinstance(result, ExecutionResult) and result.errors:
+        say_where(result.errors, schema, prepared.operation, variables or {})
     return await result if isawaitable(result) else result
 
 

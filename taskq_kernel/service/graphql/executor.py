@@ -37,7 +37,7 @@ class OperationRequest:
             raise InvalidTask('the request is not a JSON object: send one operation, {"query": ...}')
         for name in ("variables", "extensions"):
             if not isinstance(payload.get(name), dict | None):
-                raise InvalidTask(f"{name} is not a JSON object")
+                raise InvalidTask("is not a JSON object", name)
         return cls(payload.get("query"), payload.get("variables") or {}, payload.get("operationName"))
 
 

@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 from taskq_kernel.errors import InvalidTask, ServiceError, Unauthorized
 from taskq_kernel.service.graphql import codec
 from taskq_kernel.service.graphql.documents import InvalidDocument
-from taskq_kernel.service.graphql.errors import BAD_INPUT, coded, format_error, format_errors
+from taskq_kernel.service.graphql.errors import BAD_INPUT, coded, extensions_of, format_error, format_errors
 from taskq_kernel.service.graphql.executor import Executor, OperationRequest, answer_of, was_executed
 from taskq_kernel.service.graphql.graphiql import PAGE_HEADERS, graphiql_page
 from taskq_kernel.service.graphql.negotiation import JSON_TYPE, STRICT_TYPE, is_json, response_type, wants_page
@@ -65,7 +65,7 @@ class GraphQLOverHTTP:
             headers = {"allow": "GET, POST"} if refusal.status == 405 else {}
             return _refuse(refusal.status, [coded(str(refusal), BAD_INPUT)], accept, headers)
         except InvalidTask as error:
-            return _refuse(400, [coded(str(error), BAD_INPUT)], accept)
+            return _refuse(400, [{"message": str(error), "extensions": extensions_of(error)}], accept)
         except (ClientDisconnect, ServiceError):
             raise  # the application's own handlers have a status for each
         except Exception as error:  # a mistake of ours: logged, and masked

@@ -30,7 +30,7 @@ def filter_of(given: Mapping[str, Any] | None, visible_to: str | None = None) ->
     if values.get("status") is not None:
         values["status"] = [TaskStatus(name_of(status)) for status in values["status"]]
     if values.get("batch") is not None:
-        values["batch"] = canonical_uuid(values["batch"])
+        values["batch"] = canonical_uuid(values["batch"], "batch")
     return TaskFilter(**values, visible_to=visible_to)
 
 
@@ -57,40 +57,46 @@ def outcome_of(given: Mapping[str, Any], place: int) -> Outcome:
     InvalidTask
         If it is not one: a status that is not final, a FAILED one without its error.
     """
-    where = f"outcomes[{place}]"
+    try:
+        return _outcome(given)
+    except InvalidTask as error:
+        raise error.within(f"outcomes[{place}]", place) from None
+
+
+def _outcome(given: Mapping[str, Any]) -> Outcome:
     status = TaskStatus(name_of(given["status"]))
     if status not in (TaskStatus.FINISHED, TaskStatus.FAILED):
-        raise InvalidTask(f"{where}.status is {status}: an outcome is FINISHED or FAILED")
+        raise InvalidTask(f"is {status}: an outcome is FINISHED or FAILED", "status")
     error = given.get("error")
     if status is TaskStatus.FAILED and error is None:
-        raise InvalidTask(f"{where}.error is missing: a FAILED outcome has one")
+        raise InvalidTask("is missing: a FAILED outcome has one", "error")
     return Outcome(
         id=given["id"], attempt=given["attempt"], worker=given["worker"], status=status,
         started_at=given["started_at"], finished_at=given["finished_at"], seconds=given["seconds"],
-        value=_value(given.get("value"), where) if status is TaskStatus.FINISHED else None,
+        value=_value(given.get("value")) if status is TaskStatus.FINISHED else None,
         error=None if error is None or status is TaskStatus.FINISHED else Error(**error),
         retryable=given.get("retryable") is not False,
         logs=[Log(given["id"], given["attempt"], **chunk) for chunk in given.get("logs") or ()],
     )
 
 
-def _value(given: Mapping[str, Any] | None, where: str) -> Value | None:
+def _value(given: Mapping[str, Any] | None) -> Value | None:
     if given is None:
         return None
     ref = given.get("ref")
     if ref is not None and not _SHA256.fullmatch(ref):
-        raise InvalidTask(f"{where}.value.ref is {ref[:80]!r}: give a SHA-256 in lower-case hexadecimal digits")
-    json = None if ref is not None else _json(given.get("data"), f"{where}.value.data")
+        raise InvalidTask(f"is {ref[:80]!r}: give a SHA-256 in lower-case hexadecimal digits", "value.ref")
+    json = None if ref is not None else _json(given.get("data"))
     return Value(
         kind=name_of(given["kind"]), type=given["type"], text=given["text"], json=json, ref=ref,
         size=given.get("size") or (len(json) if json else 0), note=given.get("note") or "",
     )
 
 
-def _json(data: Any, where: str) -> str:
+def _json(data: Any) -> str:
     try:
         text = exact_json.encode(data)
         exact_json.check_depth(data, text)
     except (InvalidJSON, RecursionError) as error:
-        raise InvalidTask(f"{where}: {error}") from None
+        raise InvalidTask(f"cannot be written as JSON: {error}", "value.data") from None
     return text.decode()

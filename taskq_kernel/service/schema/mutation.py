@@ -258,4 +258,4 @@ async def _record(info: GraphQLResolveInfo, given: Sequence[dict[str, Any]]) -> 
 
 def _few(items: Sequence[Any], name: str) -> None:
     if len(items) > MAX_ITEMS:
-        raise InvalidTask(f"{name} has {len(items)} items: give at most {MAX_ITEMS} at once")
+        raise InvalidTask(f"has {len(items)} items: give at most {MAX_ITEMS} at once", name)

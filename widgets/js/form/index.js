@@ -49,6 +49,7 @@ class FormDisplay extends Display {
     this.remarks = {};
     /** @type {ArgumentRow[]} */
     this.rows = [];
+    this.rowsMade = 0;
     this.editorPlace = h("div", { class: "tqp-editor-place" });
     this.fold = /** @type {HTMLButtonElement} */ (h("button", { type: "button", class: "tqp-fold", "aria-controls": `${this.view}-code`, onclick: () => this.set("folded", !model.get("folded")) },
       icon("open"), h("span", {}, "Julia code")));
@@ -65,7 +66,7 @@ class FormDisplay extends Display {
         this.note,
         this.field("name", "Name", "text", "The first line of the code"),
         this.parametersPlace,
-        h("div", { class: "tqp-field" }, this.fold, h("div", { id: `${this.view}-code` }, this.editorPlace), this.remark("code")),
+        h("div", { class: "tqp-field" }, this.fold, h("div", { id: `${this.view}-code` }, this.editorPlace), this.remark("code", `${this.view}-code-remark`)),
         this.argumentsGroup(),
         this.more),
       h("footer", { class: "tqp-footer" }, this.submit, h("span", { class: "tqp-outcome" }, this.reason, this.insist, this.remark("form"))),
@@ -74,7 +75,7 @@ class FormDisplay extends Display {
     this.root.addEventListener("keydown", (event) => this.beforeEditor(event), { capture: true });
     for (const field of ["name", ...OPTIONS.map(([name]) => name)]) this.on([field], () => this.showField(field));
     this.on(["arguments", "parameters"], () => this.showArguments());
-    this.on(["readings"], () => this.showReadings());
+    this.on(["readings", "problems"], () => this.showReadings());
     this.on(["folded", "parameters", "problems"], () => this.showFold());
     this.on(["note"], () => this.showNote());
     this.on(["more"], () => this.more.toggleAttribute("open", model.get("more")));
@@ -93,6 +94,7 @@ class FormDisplay extends Display {
     this.editorPlace.append(view.el);
     // Without it checkers, and some assistive technology, take the scrolling editor for out of a keyboard's reach.
     view.el.querySelector(".cm-content")?.setAttribute("tabindex", "0");
+    view.el.querySelector(".cm-content")?.setAttribute("aria-describedby", `${this.view}-code-remark`);
     this.ends.push(() => view.remove());
     const judged = () => {
       this.showReason();
@@ -273,8 +275,9 @@ class FormDisplay extends Display {
   /** @param {ArgumentRow} row */
   showReading(row) {
     const read = this.model.get("readings").find((/** @type {string[]} */ [name, text]) => name === row.name.value && text === row.value.value);
-    const [, , kind, problem] = read ?? ["", "", row.declared ? "" : "…", ""];
-    setText(row.kind, kind);
+    const [, , kind, wrong] = read ?? ["", "", row.declared ? "" : "…", ""];
+    const problem = wrong || (this.model.get("problems")[`arguments.${row.name.value.trim()}`] ?? "");
+    setText(row.kind, problem ? "" : kind);
     setText(row.problem, problem);
     setAttr(row.value, "aria-invalid", problem ? "true" : null);
   }
@@ -288,12 +291,15 @@ class FormDisplay extends Display {
   /** @param {string} name @param {string} value */
   addRow(name, value) {
     const place = this.rows.filter((row) => !row.declared).length + 1;
+    this.rowsMade += 1;
+    const remark = `${this.view}-argument-${this.rowsMade}-remark`;
     const input = (/** @type {string} */ label, /** @type {string} */ text) => /** @type {HTMLInputElement} */ (
       h("input", { class: "tqp-input", type: "text", autocomplete: "off", spellcheck: "false", placeholder: label.split(" ")[0].toLowerCase(), "aria-label": label, value: text }));
     const [nameInput, valueInput] = [input(`Name of argument ${place}`, name), input(`Value of argument ${place}`, value)];
     /** @type {ArgumentRow} */
     const made = { row: h("div", { class: "tqp-row" }), name: nameInput, value: valueInput, declared: false,
-      kind: h("span", { class: "tqp-kind" }), problem: h("span", { class: "tqp-remark", role: "alert" }) };
+      kind: h("span", { class: "tqp-kind" }), problem: h("span", { class: "tqp-remark", role: "alert", id: remark }) };
+    setAttr(valueInput, "aria-describedby", remark);
     const remove = button("close", `Remove argument ${name || place}`, { class: "tqp-bare tqp-quiet", onclick: () => this.removeRow(made) });
     made.row.append(nameInput, h("span", { "aria-hidden": "true" }, "="), valueInput, made.kind, remove, made.problem);
     made.row.addEventListener("input", () => this.onArgument(made));
@@ -394,7 +400,8 @@ class FormDisplay extends Display {
     this.insist.hidden = this.link.lost || !(blocked && model.get("may_insist"));
     for (const [name, remark] of Object.entries(this.remarks)) {
       setText(remark, problems[name] ?? "");
-      if (this.fields[name]) setAttr(this.fields[name], "aria-invalid", problems[name] ? "true" : null);
+      const field = name === "code" ? this.editorPlace.querySelector(".cm-content") : this.fields[name];
+      if (field) setAttr(field, "aria-invalid", problems[name] ? "true" : null);
     }
   }
 }

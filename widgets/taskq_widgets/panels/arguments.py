@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from taskq_kernel import exact_json
-from taskq_kernel.argument_names import normalized, why_no_name
+from taskq_kernel.argument_names import check_argument_names, normalized
 from taskq_kernel.arguments import encode_arguments
-from taskq_kernel.errors import InvalidDeclaration, TaskqError
+from taskq_kernel.errors import InvalidDeclaration, InvalidJSON, InvalidTask, TaskqError
 from taskq_kernel.literals import kind_of, read_value
 from taskq_kernel.parameters import Parameter, declared, shown, with_defaults
 from taskq_kernel.value_text import written
-
-
-class FieldProblem(TaskqError):
-    """Something typed into a field cannot be used."""
-
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(message)
-        self.field = field
 
 
 def described(parameter: Parameter) -> dict[str, Any]:
@@ -47,7 +38,7 @@ def reading(name: str, text: str, parameters: Sequence[Parameter] = ()) -> tuple
             return kind_of(read_value(text)), ""
         value = parameter.read(text)
     except TaskqError as problem:
-        return "", readable(str(problem))
+        return "", sentence(str(problem))
     plain = text.strip()
     return "" if isinstance(value, str) or plain in (shown(value), str(value)) else f"= {shown(value)}", ""
 
@@ -57,7 +48,7 @@ def read_arguments(rows: Sequence[Sequence[str]], parameters: Sequence[Parameter
 
     Raises
     ------
-    TaskqError
+    InvalidTask
         A value has no name, a name is no Julia name, two are the same, or a parameter does not take its value.
     """
     arguments: dict[str, Any] = {}
@@ -66,15 +57,14 @@ def read_arguments(rows: Sequence[Sequence[str]], parameters: Sequence[Parameter
         if not name and not value.strip():
             continue
         if not name:
-            raise FieldProblem("arguments", f"The value {value!r} has no name.")
-        if reason := why_no_name(name):
-            raise FieldProblem("arguments", f"{name!r} is no name that Julia takes: {reason}.")
+            raise InvalidTask("has no name", "arguments", place=f"the value {value!r}")
         if normalized(name) in {normalized(other) for other in arguments}:
-            raise FieldProblem("arguments", f"There are two arguments named {name!r}.")
+            raise InvalidTask("is given in two rows", f"arguments.{name}", place=f"argument {name!r}")
+        check_argument_names([name])
         try:
             arguments[name] = takes.get(name, read_value)(value)
-        except TaskqError as problem:
-            raise FieldProblem("arguments", readable(str(problem))) from None
+        except InvalidJSON as problem:
+            raise InvalidTask(f"cannot be read: {problem}", f"arguments.{name}", place=f"argument {name!r}") from None
     return arguments
 
 
@@ -113,11 +103,6 @@ def same_json(text: str, value: Any) -> bool:
     return exact_json.encode(read) == exact_json.encode(value)
 
 
-def readable(message: str) -> str:
-    """Return an error of the service without the place in the request that it names."""
-    text = re.sub(r"\binputs\[\d+\]\.(\w+)", lambda match: _spaced(match[1]), message)
-    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
-
-
-def _spaced(name: str) -> str:
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
+def sentence(message: str) -> str:
+    """Return an error's message as a sentence of its own."""
+    return message[:1].upper() + message[1:] + ("" if message.endswith((".", "!", "?")) else ".")
