@@ -19,6 +19,7 @@ from taskq_worker.julia.compiled import compile_ahead
 from taskq_worker.julia.juliacall_command import JuliacallCommand
 from taskq_worker.julia.sources import JULIA_SOURCES
 from taskq_worker.slots import descendants
+from taskq_worker.slots.frames import END, HELLO, FrameReader, run_frame
 
 from taskq_kernel.local.julia_project import Juliacall
 
@@ -183,3 +184,32 @@ def test_juliacall_takes_the_runner_that_its_own_julia_has_compiled(
         bench.close()
     assert modules == ["TaskqRunner"]
     assert package_files(command) == written, "it was compiled again"
+
+
+def processor_seconds(command: JuliaCommand, request: bytes, answers: set[int]) -> float:
+    """What a process uses that is asked this at its start, and let go when these frames have come."""
+    requests, ask = os.pipe()
+    reading, frames = os.pipe()
+    os.write(ask, request)
+    process = subprocess.Popen(
+        command.argv(requests, frames), env=os.environ | command.environment(), stdin=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL, pass_fds=(requests, frames),
+    )  # fmt: skip
+    os.close(requests)
+    os.close(frames)
+    reader = FrameReader(1 << 20)
+    while answers and (data := os.read(reading, 1 << 16)):
+        answers = answers - {kind for kind, _ in reader.feed(data)}
+    os.close(ask)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    os.close(reading)
+    assert not answers
+    return usage.ru_utime + usage.ru_stime
+
+
+def test_a_task_that_waits_at_the_start_is_run_before_all_of_the_warm_up(command: JuliaCommand) -> None:
+    """Where many slots start at once the processor is scarce, and what a task needs comes first."""
+    request = run_frame(1, "SCRIPT", "1 + 1", "", None, 0, {}, 1000)
+    used = processor_seconds(command, request, {HELLO, END})
+    assert used < 0.85 * processor_seconds(command, b"", {HELLO})
