@@ -48,14 +48,13 @@ def restyled(style: Style, parameters: str) -> Style:
         elif number in _FACES:
             style = style._replace(**_FACES[number])
         elif number in (38, 48):
-            where = "foreground" if number == 38 else "background"
             found, colour = _extended(numbers)
-            style = style._replace(**{where: colour}) if found else style
-        elif (colour := _basic(number % 10)) is not None and number // 10 in (3, 4, 9, 10):
-            where = "foreground" if number // 10 in (3, 9) else "background"
-            style = style._replace(**{where: colour + (8 if number >= 90 else 0)})
+            style = _painted(style, colour, background=number == 48) if found else style
         elif number in (39, 49):
-            style = style._replace(**{"foreground" if number == 39 else "background": None})
+            style = _painted(style, None, background=number == 49)
+        elif number // 10 in (3, 4, 9, 10) and number % 10 < 8:
+            bright = 8 if number >= 90 else 0
+            style = _painted(style, number % 10 + bright, background=number // 10 in (4, 10))
     return style
 
 
@@ -83,8 +82,8 @@ def _extended(numbers: Iterator[int]) -> tuple[bool, Colour]:
     return True, parts[0] if kind == 5 else (parts[0], parts[1], parts[2])
 
 
-def _basic(number: int) -> int | None:
-    return number if number < 8 else None
+def _painted(style: Style, colour: Colour, *, background: bool) -> Style:
+    return style._replace(background=colour) if background else style._replace(foreground=colour)
 
 
 @lru_cache(maxsize=4096)
