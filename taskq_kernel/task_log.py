@@ -5,10 +5,14 @@ The worker keeps to it while a task prints, and the service for whatever a worke
 
 from __future__ import annotations
 
+import re
+
 #: Of the whole, this part is kept for the end.
 _TAIL_SHARE = 8
 #: Room for the line between, and for the characters at both cuts.
 _NOTE_BYTES = 100
+#: The line between, without its ends.
+LEFT_OUT = re.compile(r"\[taskq: [\d,]+ bytes of output are left out here\]")
 
 
 def shares(limit_bytes: int) -> tuple[int, int]:

@@ -10,6 +10,7 @@ import click
 
 from taskq_kernel.cli import DONE, INTERRUPTED, listing, output
 from taskq_kernel.cli.listing import arguments_text
+from taskq_kernel.cli.log_output import JsonPieces, LogOutput, Pieces, log_output
 from taskq_kernel.cli.options import TaskCommand, as_json_option, examples
 from taskq_kernel.cli.times import local_time, offset
 from taskq_kernel.client import operations
@@ -18,7 +19,9 @@ from taskq_kernel.client.display import seconds_text, size_text
 from taskq_kernel.client.operations import logs as read_logs
 from taskq_kernel.client.options import priority_name
 from taskq_kernel.errors import ServiceUnreachable
-from taskq_kernel.printable import ColouredLog, one_line, printable
+from taskq_kernel.printable import one_line, printable
+from taskq_kernel.terminal.levels import NAMES, least
+from taskq_kernel.terminal.log import coloured, folded, plain
 from taskq_kernel.transport.graphql import GraphQLTransport
 from taskq_kernel.value_text import written
 
@@ -69,7 +72,7 @@ def show(task_id: str, as_json: bool) -> int:
     if as_json:
         output.json_document(task)
     else:
-        output.write(_described(task))
+        output.write_coloured(_described(task))
     return DONE
 
 
@@ -101,15 +104,15 @@ def _described(task: dict[str, Any]) -> str:
     lines += ["", f"history, by this machine's clock ({zone})"]
     for event in task["history"]:
         lines.append(f"  {local_time(event['at'])}  {event['status']:<9}  {one_line(event['reason'])}")
-    lines += ["", "code", _indented(task["code"])]
+    lines += ["", "code", _indented(printable(task["code"]))]
     if task["valueKind"] is not None:
         note = f" ({task['valueNote']})" if task["valueNote"] else ""
-        lines += ["", one_line(f"value: {task['valueType']}{note}"), _indented(_value_text(task))]
+        lines += ["", one_line(f"value: {task['valueType']}{note}"), _indented(_as_shown(_value_text(task)))]
     if task["error"] is not None:
         error = task["error"]
-        lines += ["", one_line(f"error: {error['name']}"), _indented(error["message"])]
+        lines += ["", one_line(f"error: {error['name']}"), _indented(_as_shown(error["message"]))]
         if error["stacktrace"]:
-            lines += ["", "stack trace", _indented(error["stacktrace"])]
+            lines += ["", "stack trace", _indented(_as_shown(error["stacktrace"]))]
     return "\n".join(lines) + "\n"
 
 
@@ -121,27 +124,40 @@ def _value_text(task: dict[str, Any]) -> str:
     return str(task["valueText"])
 
 
+def _as_shown(text: str) -> str:
+    """Return text as a terminal shows it, with its colours where standard output has them."""
+    return (coloured if output.has_colours() else plain)(folded(text))
+
+
 def _indented(text: str) -> str:
-    # Before it is cut into lines: Python takes more for a line's end than a terminal does.
-    return "\n".join(f"  {line}".rstrip() for line in printable(text.rstrip("\n")).splitlines())
+    return "\n".join(f"  {line}".rstrip() for line in text.rstrip("\n").split("\n"))
 
 
-@click.command(epilog=examples("taskq logs -f $(echo 'println(\"hello\")' | taskq submit -)", "taskq logs 1"))
+@click.command(
+    epilog=examples("taskq logs -f $(echo 'println(\"hello\")' | taskq submit -)", "taskq logs 1 --level warn")
+)
 @click.argument("task_id", metavar="ID")
 @click.option("-f", "--follow", is_flag=True, help="Go on until the task is done.")
+@click.option(
+    "--level", type=click.Choice(list(NAMES), case_sensitive=False),
+    help="Only records of Julia's loggers (@info, @warn, ...) from this level on.",
+)
+@click.option("--raw", is_flag=True, help="Every character that was printed, as it was printed.")
 @as_json_option
-def logs(task_id: str, follow: bool, as_json: bool) -> int:
-    """Write what a task printed in its latest attempt.
+def logs(task_id: str, follow: bool, level: str | None, raw: bool, as_json: bool) -> int:
+    """Write what a task printed in its latest attempt, as a terminal shows it.
 
-    A terminal gets its colours, and sees every other control character instead of obeying
-    it; a file or a pipe gets what was printed. With --json, each piece as an object on a
-    line of its own.
+    A progress meter that writes over its own line is one line. A terminal gets colours; it
+    obeys nothing else of what was printed, and with --raw sees it. With --json, each piece
+    as an object on a line of its own, as it was printed.
     """
+    if level and (raw or as_json):
+        raise click.UsageError("--level chooses among lines: leave out --raw and --json, which write pieces")
     transport = _transport()
     after: int | None = None
     attempt = None
     away_since = None
-    log = ColouredLog() if output.for_people() else None
+    log = _log_output(level, raw, as_json)
     try:
         while True:
             try:
@@ -155,12 +171,14 @@ def logs(task_id: str, follow: bool, as_json: bool) -> int:
             away_since = None
             if attempt not in (None, task["attempt"]):
                 attempt, after = task["attempt"], None
+                log.finish()
+                log = _log_output(level, raw, as_json)
                 output.note(f"taskq: attempt {attempt}")
                 continue
             attempt = task["attempt"]
-            for chunk in chunks:
-                output.write(_piece(chunk, as_json, log))
-                after = chunk["seq"]
+            if chunks:
+                log.feed(chunks)
+                after = chunks[-1]["seq"]
             if not follow or task["status"] in ("FINISHED", "FAILED", "CANCELLED"):
                 return DONE
             time.sleep(_FOLLOW_S)
@@ -168,16 +186,13 @@ def logs(task_id: str, follow: bool, as_json: bool) -> int:
         output.note(f"\ntaskq: task {task_id} goes on")
         return INTERRUPTED
     finally:
-        if log is not None:
-            output.write(log.finish().encode())
+        log.finish()
 
 
-def _piece(chunk: dict[str, Any], as_json: bool, log: ColouredLog | None) -> bytes:
-    """Return what is written of a piece of a log."""
+def _log_output(level: str | None, raw: bool, as_json: bool) -> LogOutput:
     if as_json:
-        return output.as_json(chunk) + b"\n"
-    text: str = chunk["text"]
-    return (text if log is None else log.feed(text)).encode(errors="replace")
+        return JsonPieces()
+    return Pieces() if raw else log_output(least(level))
 
 
 def _transport() -> GraphQLTransport:

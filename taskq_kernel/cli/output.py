@@ -17,7 +17,7 @@ import msgspec
 from taskq_kernel import exact_json
 from taskq_kernel.cli import PIPE_CLOSED
 from taskq_kernel.client.display import cut, said_by, seconds_text, status_of
-from taskq_kernel.printable import one_line, printable, printable_json
+from taskq_kernel.printable import one_line, printable, printable_but_colours, printable_json
 
 #: rich's styles for each status.
 STYLES = {
@@ -41,6 +41,16 @@ def write(text: str | bytes) -> None:
         sys.stdout.buffer.flush()
     except BrokenPipeError:
         pipe_closed()
+
+
+def write_coloured(text: str, before: str = "") -> None:
+    """Write text with its colours to a terminal that has them; ``before`` moves its cursor, and is ours."""
+    write((before + printable_but_colours(text)).encode(errors="replace"))
+
+
+def has_colours() -> bool:
+    """Whether standard output is a terminal that shows colours, and nobody has asked for none."""
+    return for_people() and os.environ.get("TERM") != "dumb" and not os.environ.get("NO_COLOR")
 
 
 def pipe_closed() -> NoReturn:

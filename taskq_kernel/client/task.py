@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from taskq_kernel.client import operations
 from taskq_kernel.client.awaiting import Awaited
@@ -17,6 +17,9 @@ from taskq_kernel.client.session import Session
 from taskq_kernel.client.task_cache import Entry, Row
 from taskq_kernel.domain import FINAL, TaskKind, TaskStatus, ValueKind
 from taskq_kernel.errors import ClientClosed, InvalidJSON, TaskCancelled, TaskDeleted, TaskFailed, TaskqError
+
+if TYPE_CHECKING:
+    from taskq_kernel.client.log_text import LogText
 
 T = TypeVar("T")
 
@@ -379,9 +382,27 @@ class Task(Awaited[Any]):
             raise TaskDeleted(f"task {self} was deleted")
         return self
 
-    def logs(self) -> str:
-        """What its latest attempt printed, standard output and standard error in order."""
-        return "".join(chunk.text for chunk in self.log_chunks())
+    def logs(self, level: str | None = None) -> LogText:
+        """What its latest attempt printed, standard output and standard error in order, as a terminal shows it.
+
+        A progress meter that writes over its own line is one line. The text is without
+        colours; a notebook shows it with them, and ``print(task.logs().coloured)`` a
+        terminal. What was printed, character by character, is in `log_chunks`.
+
+        Parameters
+        ----------
+        level : {"debug", "info", "warn", "error"}, optional
+            Only the records of Julia's loggers (``@info``, ``@warn``, ...) from this level on.
+
+        Raises
+        ------
+        InvalidTask
+            If there is no such level.
+        """
+        from taskq_kernel.client.log_text import log_text
+
+        _task, chunks = operations.logs(self._client.transport, self.id)
+        return log_text(chunks, level)
 
     def log_chunks(self, after: int | None = None) -> list[LogChunk]:
         """What its latest attempt printed, piece by piece.

@@ -242,7 +242,7 @@ def test_numbers_are_written_with_all_their_digits(taskq: Any) -> None:
     assert "1" + "0" * 30 in out
 
 
-def test_logs_are_written_as_they_were_printed(taskq: Any) -> None:
+def test_logs_are_written_line_by_line_and_piece_by_piece(taskq: Any) -> None:
     chunks = [
         {"seq": 1, "attempt": 1, "stream": "stdout", "text": "a\nb"},
         {"seq": 2, "attempt": 1, "stream": "stderr", "text": "c\n"},
@@ -270,7 +270,7 @@ HOSTILE = TASK | {
     "arguments",
     [
         ["ls"], ["show", "7"], ["wait", "7"], ["logs", "7"], ["ls", "--json"], ["show", "7", "--json"],
-        ["wait", "7", "--json"], ["logs", "7", "--json"],
+        ["wait", "7", "--json"], ["logs", "7", "--json"], ["logs", "7", "--raw"],
     ],
 )  # fmt: skip
 def test_what_others_have_written_gives_a_terminal_no_orders(
@@ -282,7 +282,7 @@ def test_what_others_have_written_gives_a_terminal_no_orders(
         code, out, err = taskq(*arguments, url=stub.url)
     assert code == (arguments[:1] == ["wait"]), err
     assert "evil" in out
-    if arguments == ["logs", "7"] and not on_a_terminal:
+    if arguments == ["logs", "7", "--raw"] and not on_a_terminal:
         assert out == EVIL  # a file gets what was printed
     else:
         assert obeyed(out + err) == ""

@@ -439,6 +439,16 @@ def test_logs_are_text_and_pieces(service: FakeService, q: Client) -> None:
     assert [chunk.text for chunk in task.log_chunks(after=1)] == ["two\n"]
 
 
+def test_logs_are_as_a_terminal_shows_them_and_chosen_by_level(service: FakeService, q: Client) -> None:
+    task = q.submit("1")
+    printed = "10 %\r100 %\n\x1b[33m┌ Warning: \x1b[0mrough\n└ @ Main model.jl:3\n"
+    service.tasks[task.id]["logs"] = [{"seq": 1, "attempt": 1, "stream": "stderr", "text": printed}]
+    assert task.logs() == "100 %\n┌ Warning: rough\n└ @ Main model.jl:3\n"
+    assert task.logs(level="warn") == "┌ Warning: rough\n└ @ Main model.jl:3\n"
+    assert task.logs(level="error") == ""
+    assert task.logs().coloured.splitlines()[1].startswith("\x1b[0;33m┌ Warning: ")
+
+
 # -- what cannot be submitted ----------------------------------------------------------------
 
 

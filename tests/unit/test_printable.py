@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import unicodedata
 
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from taskq_kernel import logs
 from taskq_kernel.errors import TaskFailed
-from taskq_kernel.printable import ColouredLog, one_line, printable, printable_json
+from taskq_kernel.printable import one_line, printable, printable_but_colours, printable_json
 from taskq_kernel.values import RichValue
 
 CLEAR, TITLE, EIGHT_BIT, TURNED = "\x1b[2J", "\x1b]0;title\x07", "\x9b2J", "\u202eabc"
@@ -58,27 +59,13 @@ def test_a_value_that_shows_itself_is_printable_in_a_terminal() -> None:
     assert repr(RichValue({"text/plain": CLEAR})) == r"\x1b[2J"
 
 
-def sent(*pieces: str) -> str:
-    log = ColouredLog()
-    return "".join(map(log.feed, pieces)) + log.finish()
+def test_colours_alone_are_left_where_they_are_asked_for() -> None:
+    assert printable_but_colours(f"\x1b[0;1;31mred\x1b[0m{CLEAR}\n") == "\x1b[0;1;31mred\x1b[0m\\x1b[2J\n"
 
 
-@pytest.mark.parametrize("cut", range(1, 20))
-def test_a_log_keeps_its_colours_and_gives_the_terminal_back_its_own(cut: int) -> None:
-    text = "\x1b[1;31mred\x1b[38:5:7m and\r\nmore"
-    assert sent(text[:cut], text[cut:]) == "\x1b[1;31mred\x1b[38:5:7m and\nmore\x1b[0m"
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("10 %\r20 %\n", "10 %\n20 %\n"), (CLEAR, r"\x1b[2J"), ("\x1b[1A\x1b[2K", r"\x1b[1A\x1b[2K"),
-        (TITLE, r"\x1b]0;title\x07"), ("\x1b]8;;http://x\x1b\\", r"\x1b]8;;http://x\x1b" + "\\"),
-        ("\x1b", r"\x1b"), ("\x1b[3", r"\x1b[3"), ("plain", "plain"),
-    ],
-)  # fmt: skip
-def test_nothing_else_of_a_log_is_obeyed(text: str, shown: str) -> None:
-    assert sent(text) == sent(*text) == shown
+@given(st.text(st.sampled_from("\x1b[0;m12JA\x9b\n\ra")))
+def test_with_the_colours_taken_out_nothing_is_left_that_is_obeyed(text: str) -> None:
+    assert obeyed(re.sub(r"\x1b\[[0-9;]*m", "", printable_but_colours(text))) == ""
 
 
 def test_the_text_of_a_failure_is_printable_and_its_message_is_as_it_was() -> None:
