@@ -46,6 +46,8 @@ class Given:
     description: str
     default: Any = None
     required: bool = False
+    #: Whether a task that repeats another has one of its own.
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +145,7 @@ ERROR_FIELDS = (
 TASK_FIELDS = (
     TaskField(
         "id", "ID!", _FIXED, "Its UUID.", _ANSWER, dtype="string",
-        given=Given("A UUID of the client's own; sending it again returns the same task."),
+        given=Given("A UUID of the client's own; sending it again returns the same task.", own=True),
     ),
     TaskField("number", "Int!", _FIXED, "Its short number, for people.", _ANSWER, label="Number", sortable=True),
     TaskField(
@@ -196,7 +198,7 @@ TASK_FIELDS = (
         "seed", "BigInt", _FIXED,
         "What its random numbers start from, in each of its attempts; null where it finished before seeds were kept.",
         Of.ANSWER, late=True, dtype="Int64",
-        given=Given("What its random numbers start from, 0 to 2^53 - 1; by default one that is drawn."),
+        given=Given("What its random numbers start from, 0 to 2^53 - 1; by default one that is drawn.", own=True),
     ),
     TaskField(
         "worker", "String", _LIVE, "The name of the worker that runs or ran it.", _COLUMN, dtype="string",
@@ -233,7 +235,7 @@ TASK_FIELDS = (
     ),
     TaskField(
         "batch", "ID", _FIXED, "The batch it was submitted with.", _EVENT | Of.COLUMN, dtype="string", label="Batch",
-        given=Given("A UUID for all tasks of one submission."),
+        given=Given("A UUID for all tasks of one submission.", own=True),
     ),
     TaskField("repeats", "Int", _FIXED, "The number of the finished task that it runs again.", late=True),
     TaskField(

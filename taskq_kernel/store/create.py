@@ -76,7 +76,7 @@ def create_tasks(
 #: What a submission says of a task, and what one that repeats another has from it.
 _ALIKE = (
     "source",
-    *(field.stored_as[0] for field in TASK_FIELDS if field.given and field.name not in ("id", "batch", "code", "seed")),
+    *(one.stored_as[0] for one in TASK_FIELDS if one.given and not one.given.own and one.name != "code"),
 )
 _alike = attrgetter(*_ALIKE)
 #: What it has of its own.
