@@ -162,7 +162,7 @@ class Client(Session):
             before = len(made) if len(inputs) > 1 else None
             try:
                 with self.cache.reading():
-                    created = operations.create(self.transport, given, _CREATED, before)
+                    created = operations.create(self.transport, given, operations.CREATED, before)
                     rows = [new_task_data(one, answer) for one, answer in zip(given, created, strict=True)]
                     made += [task_from(self, row) for row in rows]
             except BaseException as error:  # Ctrl-C above all: what was submitted goes on
@@ -233,7 +233,7 @@ class Client(Session):
         """
         from taskq_kernel.client.frame import make_frame
 
-        fields = f"{operations.ROW} seed value valueRef" if values else f"{operations.ROW} seed"
+        fields = operations.FRAME if values else operations.FRAME_WITHOUT_VALUES
         return make_frame(self._select(fields, limit, newest_first, selection), values=values)
 
     def workers(self, *, everyone: bool = False) -> list[WorkerInfo]:
@@ -308,10 +308,6 @@ class Client(Session):
 def client_at(address: Address, timeout_s: float = 30.0) -> Client:
     """A client of a service; nothing is asked of it yet."""
     return Client(address.url, address.token, timeout_s=timeout_s, ca_file=address.ca_file)
-
-
-#: What a new task's answer has that its input has not.
-_CREATED = "id number name seed owner status attempt version createdAt"
 
 
 def _task_input(common: Mapping[str, Any], one: str | Mapping[str, Any], index: int) -> dict[str, Any]:

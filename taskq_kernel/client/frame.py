@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from taskq_kernel.domain import TaskStatus
+from taskq_kernel.task_fields import TASK_FIELDS
 from taskq_kernel.values import decode
 
 if TYPE_CHECKING:
@@ -13,25 +14,9 @@ if TYPE_CHECKING:
 
 #: The columns, in their order: where each comes from, and its dtype.
 COLUMNS: dict[str, tuple[str, str]] = {
-    "name": ("name", "string"),
-    "status": ("status", "status"),
-    "progress": ("progress", "float64"),
-    "value": ("value", "value"),
-    "value_text": ("valueText", "string"),
-    "error": ("error", "error"),
-    "seconds": ("seconds", "float64"),
-    "seed": ("seed", "Int64"),
-    "worker": ("worker", "string"),
-    "attempt": ("attempt", "int64"),
-    "lost": ("lost", "int64"),
-    "queue": ("queue", "string"),
-    "priority": ("priority", "int64"),
-    "owner": ("owner", "string"),
-    "batch": ("batch", "string"),
-    "created_at": ("createdAt", "time"),
-    "started_at": ("startedAt", "time"),
-    "finished_at": ("finishedAt", "time"),
-    "id": ("id", "string"),
+    field.name: (field.graphql, field.dtype)
+    for field in sorted(TASK_FIELDS, key=lambda field: field.name == "id")  # the index is what people go by
+    if field.dtype
 }
 
 

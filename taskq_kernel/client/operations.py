@@ -14,6 +14,7 @@ from taskq_kernel.client.moments import moment
 from taskq_kernel.client.refusals import input_refused, refused
 from taskq_kernel.domain import TaskStatus
 from taskq_kernel.errors import InvalidTask
+from taskq_kernel.task_fields import TASK_FIELDS, Lifetime, Of, fields_of, select
 from taskq_kernel.transport.graphql import GraphQLTransport
 
 #: Tasks in one request, below the service's limit of 10,000.
@@ -24,26 +25,25 @@ ID_CHUNK = 1_000
 PAGE = 1_000
 
 #: What never changes in a task's life.
-FIXED = (
-    "id number name kind entry queue priority timeoutSeconds memoryLimit maxAttempts owner batch repeats seed createdAt"
-)
+FIXED = tuple(field for field in TASK_FIELDS if field.lifetime is Lifetime.FIXED)
 #: What changes, small enough to be sent with every change.
-LIVE = (
-    "status attempt version progress progressMessage value valueKind valueType valueText valueNote valueRef "
-    "valueSize error { name message stacktrace line } worker seconds lost startedAt finishedAt"
-)
+LIVE = tuple(field for field in TASK_FIELDS if field.lifetime is not Lifetime.FIXED)
+
 #: A task as a client keeps it.
-TASK = f"{FIXED} code arguments {LIVE}"
+TASK = select(TASK_FIELDS)
 #: A row of a table: a task without what may be long.
-ROW = (
-    "id number name kind queue priority maxAttempts owner batch createdAt status attempt version progress "
-    "progressMessage valueKind valueType valueText valueNote valueSize error { name message line } worker "
-    "seconds lost startedAt finishedAt"
+ROW = select(fields_of(Of.ROW), long=False)
+#: What a DataFrame without the values is made of, and what one with them is.
+FRAME_WITHOUT_VALUES = select(
+    (field for field in TASK_FIELDS if (field.dtype or Of.ROW in field.of) and field.name != "value"), long=False
 )
+FRAME = f"{FRAME_WITHOUT_VALUES} value valueRef"
 #: Everything there is to know.
 ALL = f"{TASK} waitsFor history {{ status attempt worker at reason }}"
 #: What the live feed brings for each changed task.
-FEED = f"id number name owner batch {LIVE}"
+FEED = select((*(field for field in FIXED if Of.EVENT in field.of), *LIVE))
+#: What the answer to a submission has that the input has not.
+CREATED = select(fields_of(Of.ANSWER))
 
 Order = Sequence[tuple[str, str]]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -24,7 +23,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 #: What a task has before anything happened to it.
-_UNTOUCHED: dict[str, Any] = dict.fromkeys(re.sub("{.*?}", "", operations.LIVE).split()) | {"lost": 0}
+_UNTOUCHED: dict[str, Any] = {field.graphql: field.empty for field in operations.LIVE}
+#: What it has where its input does not say.
+_UNSAID: dict[str, Any] = {
+    field.graphql: field.empty for field in operations.FIXED if field.empty is not None or not field.type.endswith("!")
+}
 #: What a pickled task takes along: enough to name it, and to know how old that is.
 _TRAVELS = ("id", "number", "name", "status", "version")
 
@@ -526,15 +529,7 @@ def new_task_data(given: dict[str, Any], created: dict[str, Any]) -> dict[str, A
     created : dict
         What the service answered.
     """
-    fixed: dict[str, Any] = {
-        "entry": None,
-        "arguments": {},
-        "timeoutSeconds": None,
-        "memoryLimit": None,
-        "batch": None,
-        "repeats": None,
-    }
-    data = fixed | given | created
+    data = _UNSAID | given | created
     # A request that was repeated finds tasks that have gone on: their other fields are read.
     return _UNTOUCHED | data if created["status"] == TaskStatus.QUEUEING and not created["attempt"] else data
 

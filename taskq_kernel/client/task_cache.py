@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 #: A task as GraphQL gives it, or a part of it; ``id`` is always there, and ``version`` and ``status``.
 Row = dict[str, Any]
 
-_FIXED = frozenset([*operations.FIXED.split(), "code", "arguments"])
+_FIXED = frozenset(field.graphql for field in operations.FIXED)
 
 
 @dataclass(frozen=True)

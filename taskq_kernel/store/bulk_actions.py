@@ -17,6 +17,7 @@ from taskq_kernel.store.ids import chunks, find
 from taskq_kernel.store.records import LONG_FIELDS, columns_for, select_tasks
 from taskq_kernel.store.tables import Cause, sources, task_events, task_logs, tasks
 from taskq_kernel.store.transitions import Transition, requeue, transition
+from taskq_kernel.task_fields import TASK_FIELDS, Lifetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +71,12 @@ class BulkResult:
     created: int = 0
 
 
+#: What a task has had of an outcome, gone.
+_NO_OUTCOME = dict.fromkeys(
+    name for field in TASK_FIELDS if field.lifetime is Lifetime.OUTCOME for name in field.stored_as
+)
 #: What a task loses when it is to be run once more.
-_AFRESH: dict[str, Any] = {
-    "failures": 0, "lost": 0, "seconds": None, "value_kind": None, "value_type": None, "value_text": None,
-    "value_note": None, "value_ref": None, "value_size": None, "value_json": None, "error_name": None,
-    "error_line": None, "error_message": None, "error_stacktrace": None,
-}
+_AFRESH: dict[str, Any] = {"failures": 0, "lost": 0, **_NO_OUTCOME}
 
 
 def cancel_tasks(write: Write, selection: Selection, actor: Actor, wants: frozenset[str]) -> BulkResult:
@@ -174,7 +175,7 @@ _TOMBSTONE = (
     .values(
         version=sa.bindparam("version"), deleted_at=sa.bindparam("deleted_at"), name="", source=None,
         entry=None, arguments=None, progress_message=None, log_bytes=0,
-        **{name: None for name in _AFRESH if name not in {"failures", "lost"}},
+        **_NO_OUTCOME,
     )
 )
 

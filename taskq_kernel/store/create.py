@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from typing import Any
 from uuid import uuid4
 
@@ -19,6 +20,7 @@ from taskq_kernel.store.records import select_tasks
 from taskq_kernel.store.submission import NewTask
 from taskq_kernel.store.tables import Cause, sources, tasks
 from taskq_kernel.store.transitions import Transition, enqueue, record
+from taskq_kernel.task_fields import TASK_FIELDS
 
 
 def create_tasks(
@@ -71,10 +73,12 @@ def create_tasks(
     return [found[number] for number in numbers], len(rows)
 
 
-#: What a task that repeats another has from it.
+#: What a submission says of a task, and what one that repeats another has from it.
 _ALIKE = (
-    "kind", "queue", "priority", "timeout_s", "memory_limit", "max_attempts", "source", "entry", "name", "arguments",
+    "source",
+    *(one.stored_as[0] for one in TASK_FIELDS if one.given and not one.given.own and one.name != "code"),
 )
+_alike = attrgetter(*_ALIKE)
 #: What it has of its own.
 _OWN = (
     "number", "id", "version", "status", "attempt", "failures", "lost", "owner", "batch", "created_at",
@@ -153,11 +157,8 @@ def _row(write: Write, task: NewTask, number: int, owner: str) -> dict[str, Any]
     return {
         "number": number, "id": task.id or str(uuid4()), "version": write.next_version(),
         "status": TaskStatus.QUEUEING, "attempt": 0, "failures": 0, "lost": 0,
-        "max_attempts": task.max_attempts, "kind": task.kind, "queue": task.queue,
-        "priority": task.priority, "timeout_s": task.timeout_s, "memory_limit": task.memory_limit,
         "owner": owner, "batch": task.batch, "created_at": write.now, "available_at": write.now,
-        "log_bytes": 0, "source": task.source, "entry": task.entry, "name": task.name,
-        "arguments": task.arguments, "seed": task.seed,
+        "log_bytes": 0, "seed": task.seed, **dict(zip(_ALIKE, _alike(task), strict=True)),
     }
 
 

@@ -22,7 +22,8 @@ from taskq_kernel.store.access_path import narrowed
 from taskq_kernel.store.counts import read_counts
 from taskq_kernel.store.filters import TaskFilter
 from taskq_kernel.store.records import tasks_by_number
-from taskq_kernel.store.tables import AnyText, tasks
+from taskq_kernel.store.tables import AnyText, stored_columns, tasks
+from taskq_kernel.task_fields import TASK_FIELDS
 
 DEFAULT_PAGE = 50
 MAX_PAGE = 1000
@@ -31,10 +32,7 @@ MAX_OFFSET = 1_000_000
 
 #: Order fields by their GraphQL names.
 ORDER_COLUMNS: dict[str, sa.Column[Any]] = {
-    "NUMBER": tasks.c.number, "NAME": tasks.c.name, "STATUS": tasks.c.status,
-    "CREATED_AT": tasks.c.created_at, "STARTED_AT": tasks.c.started_at,
-    "FINISHED_AT": tasks.c.finished_at, "SECONDS": tasks.c.seconds, "PRIORITY": tasks.c.priority,
-    "OWNER": tasks.c.owner, "QUEUE": tasks.c.queue, "VERSION": tasks.c.version,
+    field.name.upper(): stored_columns(field)[0] for field in TASK_FIELDS if field.sortable
 }
 
 #: No two tasks have the same one.

@@ -11,47 +11,41 @@ from sqlalchemy.engine import Connection
 
 from taskq_kernel.domain import TaskStatus
 from taskq_kernel.store.ids import find
-from taskq_kernel.store.tables import sources, task_events, task_logs, tasks
+from taskq_kernel.store.tables import sources, stored_columns, task_events, task_logs, tasks
+from taskq_kernel.task_fields import TASK_FIELDS
 
 #: Columns that may be long, by the GraphQL fields that need them.
-_LONG: dict[str, tuple[sa.ColumnElement[Any], ...]] = {
-    "code": (sources.c.code,),
-    "arguments": (tasks.c.arguments,),
-    "value": (tasks.c.value_json,),
-    "stacktrace": (tasks.c.error_stacktrace,),
+_LONG = {
+    one.graphql: tuple(stored_columns(one))
+    for field in TASK_FIELDS for one in (field.parts or (field,)) if one.long
 }
 
 #: Short columns that stand behind the long ones, likewise.
-_BEHIND: dict[str, tuple[sa.ColumnElement[Any], ...]] = {
-    "repeats": (tasks.c.repeats,),
-    "seed": (tasks.c.seed,),
-}
+_LATE = {field.graphql: tuple(stored_columns(field)) for field in TASK_FIELDS if field.late}
 
-_SHORT: tuple[sa.ColumnElement[Any], ...] = tuple(
-    column for column in tasks.c
-    if column.name not in {
-        "arguments", "value_json", "error_stacktrace", "failures", "source", "published_at", "available_at",
-        "log_bytes", "repeats", "seed",
-    }
-)
+#: Every GraphQL field that has columns of its own, read only where it is asked for.
+LONG_FIELDS = frozenset(_LONG | _LATE)
+
+#: What is the store's own business.
+_INTERNAL = frozenset({"failures", "source", "published_at", "available_at", "log_bytes"})
+_ON_REQUEST = frozenset(column.name for columns in (_LONG | _LATE).values() for column in columns)
+
+_SHORT = tuple(column for column in tasks.c if column.name not in _INTERNAL | _ON_REQUEST)
 
 #: Tasks that run now. Only in this form do both databases take the index by status: it holds no
 #: deleted tasks, and a condition on the status alone would read the whole table.
 RUNNING_NOW = sa.and_(tasks.c.status == TaskStatus.RUNNING, tasks.c.deleted_at.is_(None))
 
-#: Every GraphQL field that has columns of its own, read only where it is asked for.
-LONG_FIELDS = frozenset(_LONG | _BEHIND)
-
 
 @lru_cache(maxsize=64)
-def columns_for(long_fields: frozenset[str]) -> tuple[sa.ColumnElement[Any], ...]:
+def columns_for(long_fields: frozenset[str]) -> tuple[sa.Column[Any], ...]:
     """The columns for a question that asks for these of the `LONG_FIELDS`."""
-    return (*_SHORT, *(column for field in sorted(long_fields) for column in (_LONG | _BEHIND)[field]))
+    return (*_SHORT, *(column for field in sorted(long_fields) for column in (_LONG | _LATE)[field]))
 
 
 def long_columns(wants: frozenset[str]) -> list[str]:
     """The names of the columns that may be long and that the GraphQL fields ``wants`` need."""
-    return [column.key for field in sorted(wants & _LONG.keys()) for column in _LONG[field] if column.key]
+    return [column.key for field in sorted(wants & _LONG.keys()) for column in _LONG[field]]
 
 
 @lru_cache(maxsize=64)

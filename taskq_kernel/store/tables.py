@@ -12,9 +12,12 @@ does not rewrite it.
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
+
+from taskq_kernel.task_fields import TaskField
 
 
 class AnyText(sa.TypeDecorator[str]):
@@ -140,6 +143,13 @@ tasks = sa.Table(
     # What its random numbers start from. NULL: it finished before seeds were kept.
     sa.Column("seed", sa.BigInteger),
 )
+
+
+def stored_columns(field: TaskField) -> list[sa.Column[Any]]:
+    """The columns that have a task's field."""
+    return [sources.c.code if name == "code" else tasks.c[name] for name in field.stored_as]
+
+
 _present = tasks.c.deleted_at.is_(None)
 sa.Index(None, tasks.c.version, unique=True)
 # Lists can be ordered by any of these; a page is read from its index, however many tasks there are.

@@ -7,51 +7,52 @@ write whole lists at once.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from operator import attrgetter
 from typing import Any
 
 import msgspec
 
 from taskq_kernel.service.schema.scalars import iso
 from taskq_kernel.service.security.auth import FileToken
+from taskq_kernel.task_fields import ERROR_FIELDS, TASK_FIELDS, TaskField
 
 Getter = Callable[[Any], Any]
 
 
 def _same(*names: str) -> dict[str, Getter]:
     """Fields that are written as they are stored."""
-    def getter(name: str) -> Getter:
-        return lambda row: getattr(row, name)
-
-    return {name: getter(name) for name in names}
+    return {name: attrgetter(name) for name in names}
 
 
-def _raw(text: str | None) -> msgspec.Raw | None:
-    """JSON that is passed on as it was stored, every digit of it."""
-    return None if text is None else msgspec.Raw(text.encode())
+def _getter(field: TaskField) -> Getter:
+    """How a task's field is written: as its type wants it, or as it is stored."""
+    stored = attrgetter(field.stored_as[0])
+    if field.parts:  # the row itself has them; the first is there where there is anything
+        return lambda row: None if stored(row) is None else row
+    kind = field.type.removesuffix("!")
+    if kind == "JSON":
+        return _raw_json(stored, field.empty)
+    if kind == "DateTime":
+        return lambda row: iso(stored(row))
+    if kind == "String" and field.empty is not None:
+        return lambda row: stored(row) or field.empty
+    return stored
 
 
-TASK: Mapping[str, Getter] = {
-    **_same(
-        "id", "number", "name", "kind", "code", "entry", "queue", "priority", "memory_limit", "max_attempts",
-        "attempt", "status", "progress", "progress_message", "value_kind", "value_type", "value_text",
-        "value_note", "value_ref", "value_size", "worker", "owner", "batch", "seconds", "lost", "version",
-        "repeats", "seed",
-    ),
-    "timeout_seconds": lambda row: row.timeout_s,
-    "arguments": lambda row: _raw(row.arguments or "{}"),
-    "value": lambda row: _raw(row.value_json),
-    "error": lambda row: None if row.error_name is None else row,
-    "created_at": lambda row: iso(row.created_at),
-    "started_at": lambda row: iso(row.started_at),
-    "finished_at": lambda row: iso(row.finished_at),
-}
+def _raw_json(stored: Getter, empty: Any) -> Getter:
+    """JSON is passed on as it was stored, every digit of it."""
+    nothing = None if empty is None else msgspec.Raw(msgspec.json.encode(empty))
 
-TASK_ERROR: Mapping[str, Getter] = {
-    "name": lambda row: row.error_name,
-    "message": lambda row: row.error_message or "",
-    "stacktrace": lambda row: row.error_stacktrace or "",
-    "line": lambda row: row.error_line,
-}
+    def getter(row: Any) -> msgspec.Raw | None:
+        text = stored(row)
+        return msgspec.Raw(text.encode()) if text else nothing
+
+    return getter
+
+
+TASK: Mapping[str, Getter] = {field.name: _getter(field) for field in TASK_FIELDS}
+
+TASK_ERROR: Mapping[str, Getter] = {field.name: _getter(field) for field in ERROR_FIELDS}
 
 TASK_EVENT: Mapping[str, Getter] = {
     **_same("status", "attempt", "worker", "reason"),

@@ -12,28 +12,29 @@ import graphene
 from graphene import Boolean, Float, InputField, Int, List, NonNull, String
 
 from taskq_kernel.service.schema.scalars import JSON, BigInt, DateTime
-from taskq_kernel.service.schema.types import Direction, TaskKind, TaskOrderField, TaskStatus, ValueKind
+from taskq_kernel.service.schema.types import Direction, TaskOrderField, TaskStatus, ValueKind, field_type
+from taskq_kernel.task_fields import TASK_FIELDS
 
 
-class TaskInput(graphene.InputObjectType):
+def _declared() -> Any:
+    """A base class with what a submission gives of a task."""
+    return type("Declared", (), {
+        field.name: InputField(
+            field_type(field), required=field.given.required, description=field.given.description,
+            **({} if field.given.default is None else {"default_value": field.given.default}),
+        )
+        for field in TASK_FIELDS if field.given is not None
+    })
+
+
+_GivenFields: Any = _declared()
+
+
+class TaskInput(_GivenFields, graphene.InputObjectType):
     """A task to be submitted."""
 
     class Meta:
         container = dict
-
-    id = graphene.ID(description="A UUID of the client's own; sending it again returns the same task.")
-    name = String(description="Its name; by default the first line of its code.")
-    kind = InputField(TaskKind, default_value="SCRIPT", description="How its code is run.")
-    code = String(required=True, description="Its Julia code, up to 4 MiB.")
-    entry = String(description="The function to call (kind CALL).")
-    arguments = JSON(description="Its arguments: an object of up to 1 MiB; by default {}.")
-    queue = String(default_value="default", description="Letters, digits, '_' and '-'.")
-    priority = Int(default_value=1, description="0 low, 1 normal, 2 high.")
-    timeout_seconds = Float(description="How long it may run, in seconds.")
-    memory_limit = BigInt(description="How much resident memory it may use, in bytes; 64 MiB or more.")
-    max_attempts = Int(default_value=1, description="How many runs may fail before it is FAILED, 1 to 100.")
-    batch = graphene.ID(description="A UUID for all tasks of one submission.")
-    seed = BigInt(description="What its random numbers start from, 0 to 2^53 - 1; by default one that is drawn.")
 
 
 class TaskFilter(graphene.InputObjectType):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import graphene
@@ -13,6 +13,7 @@ from taskq_kernel import domain
 from taskq_kernel.service.schema.fields import resolver_of
 from taskq_kernel.service.schema.scalars import JSON, BigInt, DateTime
 from taskq_kernel.store.pages import ORDER_COLUMNS, Page
+from taskq_kernel.task_fields import ERROR_FIELDS, TASK_FIELDS, TaskField
 
 
 def _enum(name: str, description: str, values: dict[str, str]) -> Any:
@@ -74,16 +75,38 @@ TokenOrigin = _enum("TokenOrigin", "Where the service has a token from.", {
 })
 
 
-class TaskError(ObjectType):
+#: The types of a task's fields, by their names in `taskq_kernel.task_fields`.
+_FIELD_TYPES: dict[str, Any] = {
+    "ID": graphene.ID, "Int": Int, "Float": Float, "String": String, "BigInt": BigInt, "DateTime": DateTime,
+    "JSON": JSON, "TaskStatus": TaskStatus, "TaskKind": TaskKind, "ValueKind": ValueKind,
+}
+
+
+def field_type(field: TaskField) -> Any:
+    """The type of a task's field, null or not."""
+    return _FIELD_TYPES[field.type.removesuffix("!")]
+
+
+def _declared(fields: Iterable[TaskField]) -> Any:
+    """A base class with these fields of a task."""
+    return type("Declared", (), {
+        field.name: Field(field_type(field), required=field.type.endswith("!"), description=field.description)
+        for field in fields
+    })
+
+
+_ErrorFields: Any = _declared(ERROR_FIELDS)
+
+
+class TaskError(_ErrorFields, ObjectType):
     """Why a task failed: Julia's exception, or taskq's own reason."""
 
     class Meta:
         default_resolver = resolver_of("TaskError")
 
-    name = String(required=True, description="The exception's name, such as DomainError.")
-    message = String(required=True, description="The exception's message.")
-    stacktrace = String(required=True, description="Julia's stack trace; empty where there is none.")
-    line = Int(description="The line of the task's code at fault, from 1, where it is known.")
+
+_FIELD_TYPES["TaskError"] = TaskError
+_TaskFields: Any = _declared(TASK_FIELDS)
 
 
 class TaskEvent(ObjectType):
@@ -111,49 +134,12 @@ class LogChunk(ObjectType):
     text = String(required=True, description="The text.")
 
 
-class Task(ObjectType):
+class Task(_TaskFields, ObjectType):
     """A piece of Julia work."""
 
     class Meta:
         default_resolver = resolver_of("Task")
 
-    id = graphene.ID(required=True, description="Its UUID.")
-    number = Int(required=True, description="Its short number, for people.")
-    name = String(required=True, description="What its owner calls it.")
-    kind = Field(TaskKind, required=True, description="How its code is run.")
-    code = String(required=True, description="Its Julia code.")
-    entry = String(description="The function to call (kind CALL).")
-    arguments = JSON(required=True, description="Its arguments, an object.")
-    queue = String(required=True, description="The queue it waits in.")
-    priority = Int(required=True, description="0 low, 1 normal, 2 high.")
-    timeout_seconds = Float(description="How long it may run, in seconds.")
-    memory_limit = BigInt(description="How much resident memory it may use, in bytes.")
-    max_attempts = Int(required=True, description="How many of its runs may fail before it is FAILED.")
-    attempt = Int(required=True, description="Its latest attempt; 0 until a worker has claimed it.")
-    status = Field(TaskStatus, required=True, description="Where it stands.")
-    progress = Float(description="How far it is, from 0 to 1, as its code says.")
-    progress_message = String(description="What its code says about its progress.")
-    value = JSON(description="Its value; null where it is too large to stand here (see valueRef).")
-    value_kind = Field(ValueKind, description="What its value is made of.")
-    value_type = String(description="Julia's type of its value.")
-    value_text = String(description="Its value as a short text.")
-    value_note = String(description="What was left out of its value or converted.")
-    value_ref = String(description="Where its value is: GET /blobs/<valueRef>.")
-    value_size = BigInt(description="The length of its value as JSON, in bytes.")
-    error = Field(TaskError, description="Why it failed, or why its last attempt did.")
-    worker = String(description="The name of the worker that runs or ran it.")
-    owner = String(required=True, description="Who submitted it.")
-    batch = graphene.ID(description="The batch it was submitted with.")
-    repeats = Int(description="The number of the finished task that it runs again.")
-    seed = BigInt(description=(
-        "What its random numbers start from, in each of its attempts; null where it finished before seeds were kept."
-    ))
-    seconds = Float(description="How long its code ran, in seconds.")
-    lost = Int(required=True, description="How many workers it lost.")
-    created_at = DateTime(required=True, description="When it was submitted.")
-    started_at = DateTime(description="When its latest attempt started.")
-    finished_at = DateTime(description="When it ended.")
-    version = BigInt(required=True, description="The version of its latest change.")
     waits_for = String(
         description="What keeps it from starting besides its turn, and what to do; null where nothing does."
     )
