@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Protocol
+from typing import Protocol
 
 from taskq_kernel.broker.alarms import explain_block
 from taskq_kernel.domain import TaskStatus
 from taskq_kernel.service.async_store import AsyncStore
+from taskq_kernel.store.rows import TaskRow
 from taskq_kernel.store.waiting import served_queues, unserved_queues
 
 #: How long what was found is passed on to others, in seconds.
@@ -35,7 +36,7 @@ class Waiting:
         self._served: tuple[float, frozenset[str]] = (float("-inf"), frozenset())
         self._unserved: dict[str | None, tuple[float, list[str]]] = {}
 
-    async def why(self, task: Any) -> str | None:
+    async def why(self, task: TaskRow) -> str | None:
         """What a waiting task waits for besides its turn; None where it waits for nothing else."""
         if task.status != TaskStatus.QUEUEING:
             return None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -15,6 +14,7 @@ from taskq_kernel.store.database import Write
 from taskq_kernel.store.filters import TaskFilter
 from taskq_kernel.store.ids import chunks, find
 from taskq_kernel.store.records import LONG_FIELDS, columns_for, select_tasks
+from taskq_kernel.store.rows import Columns, TaskRow, rows_of
 from taskq_kernel.store.tables import Cause, sources, task_events, task_logs, tasks
 from taskq_kernel.store.transitions import Transition, requeue, transition
 from taskq_kernel.task_fields import TASK_FIELDS, Lifetime
@@ -65,7 +65,7 @@ class BulkResult:
         How many new tasks it made.
     """
 
-    tasks: list[Any]
+    tasks: list[TaskRow]
     changed: int
     unchanged: int
     created: int = 0
@@ -76,12 +76,12 @@ _NO_OUTCOME = dict.fromkeys(
     name for field in TASK_FIELDS if field.lifetime is Lifetime.OUTCOME for name in field.stored_as
 )
 #: What a task loses when it is to be run once more.
-_AFRESH: dict[str, Any] = {"failures": 0, "lost": 0, **_NO_OUTCOME}
+_AFRESH: Columns = {"failures": 0, "lost": 0, **_NO_OUTCOME}
 
 
 def cancel_tasks(write: Write, selection: Selection, actor: Actor, wants: frozenset[str]) -> BulkResult:
     """Cancel tasks that wait or run; others stay as they are."""
-    def cancel(rows: list[Any]) -> list[Any]:
+    def cancel(rows: list[TaskRow]) -> list[TaskRow]:
         applicable = [row for row in rows if row.status not in FINAL]
         _cancel(write, applicable, f"cancelled by {actor.name}")
         return applicable
@@ -113,7 +113,7 @@ def delete_tasks(write: Write, selection: Selection, actor: Actor, wants: frozen
 
     What they had is cleared. A row stays as its tombstone, so that the feed can say it is gone.
     """
-    def delete(rows: list[Any]) -> list[Any]:
+    def delete(rows: list[TaskRow]) -> list[TaskRow]:
         _cancel(write, [row for row in rows if row.status not in FINAL], f"deleted by {actor.name}")
         for row in rows:
             write.count(row.owner, row.status if row.status in FINAL else TaskStatus.CANCELLED, -1)
@@ -125,7 +125,7 @@ def delete_tasks(write: Write, selection: Selection, actor: Actor, wants: frozen
 
 def _apply(
     write: Write, selection: Selection, actor: Actor, wants: frozenset[str],
-    apply: Callable[[list[Any]], list[Any]], *, as_they_were: bool = False,
+    apply: Callable[[list[TaskRow]], list[TaskRow]], *, as_they_were: bool = False,
 ) -> BulkResult:
     rows = _selected(write, selection, actor, wants)
     applicable = apply(rows)
@@ -133,7 +133,7 @@ def _apply(
     return BulkResult(after, len(applicable), len(rows) - len(applicable))
 
 
-def _selected(write: Write, selection: Selection, actor: Actor, wants: frozenset[str]) -> list[Any]:
+def _selected(write: Write, selection: Selection, actor: Actor, wants: frozenset[str]) -> list[TaskRow]:
     if selection.ids is not None:
         columns = columns_for(frozenset())
         rows = find(write.conn, selection.ids, columns, actor.visible_to)
@@ -147,22 +147,22 @@ def _selected(write: Write, selection: Selection, actor: Actor, wants: frozenset
     if actor.own_only:
         clauses.append(tasks.c.owner == actor.name)
     query = select_tasks(wants).where(tasks.c.deleted_at.is_(None), *clauses).order_by(tasks.c.number)
-    return list(write.conn.execute(query).all())
+    return rows_of(TaskRow, write.conn.execute(query))
 
 
-def _again(write: Write, rows: Sequence[Any], wants: frozenset[str]) -> list[Any]:
+def _again(write: Write, rows: Sequence[TaskRow], wants: frozenset[str]) -> list[TaskRow]:
     return _read(write, [row.number for row in rows], wants)
 
 
-def _read(write: Write, numbers: Sequence[int], wants: frozenset[str]) -> list[Any]:
-    found: dict[int, Any] = {}
+def _read(write: Write, numbers: Sequence[int], wants: frozenset[str]) -> list[TaskRow]:
+    found: dict[int, TaskRow] = {}
     for chunk in chunks(numbers):
-        for row in write.conn.execute(select_tasks(wants).where(tasks.c.number.in_(chunk))).all():
+        for row in rows_of(TaskRow, write.conn.execute(select_tasks(wants).where(tasks.c.number.in_(chunk)))):
             found[row.number] = row
     return [found[number] for number in numbers]
 
 
-def _cancel(write: Write, rows: Sequence[Any], reason: str) -> None:
+def _cancel(write: Write, rows: Sequence[TaskRow], reason: str) -> None:
     transition(write, TaskStatus.CANCELLED, Cause.CANCELLED, [
         Transition(row.number, row.owner, row.attempt, row.worker, reason, row.status, {"finished_at": write.now})
         for row in rows
@@ -194,5 +194,5 @@ def _leave_tombstones(write: Write, numbers: Sequence[int]) -> None:
         {"b_number": number, "version": write.next_version(), "deleted_at": write.now} for number in numbers
     ])
     still_used = sa.select(tasks.c.number).where(tasks.c.source == sources.c.sha256).exists()
-    for chunk in chunks(sorted(used)):
-        write.conn.execute(sa.delete(sources).where(sources.c.sha256.in_(chunk), ~still_used))
+    for digests in chunks(sorted(used)):
+        write.conn.execute(sa.delete(sources).where(sources.c.sha256.in_(digests), ~still_used))

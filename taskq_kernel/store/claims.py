@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -15,6 +14,7 @@ from taskq_kernel.store.dialects import insert_new
 from taskq_kernel.store.ids import chunks, parse_ids
 from taskq_kernel.store.long_logs import keep_both_ends
 from taskq_kernel.store.policy import Policy
+from taskq_kernel.store.rows import Columns, TaskRow, rows_of
 from taskq_kernel.store.tables import Cause, task_logs, tasks, workers
 from taskq_kernel.store.transitions import Transition, transition
 from taskq_kernel.store.workers import claimed_by, present_worker, release
@@ -63,12 +63,12 @@ def claim_tasks(write: Write, worker_id: str, ids: Sequence[str]) -> list[tuple[
     """
     worker = present_worker(write, worker_id)
     uuids, _numbers, _neither = parse_ids(dict.fromkeys(ids))
-    waiting: list[Any] = []
+    waiting: list[TaskRow] = []
     for chunk in chunks(uuids):
         query = sa.select(tasks.c.number, tasks.c.id, tasks.c.owner, tasks.c.status, tasks.c.attempt).where(
             tasks.c.id.in_(chunk), tasks.c.status == TaskStatus.QUEUEING, tasks.c.deleted_at.is_(None)
         )
-        waiting.extend(write.conn.execute(query).all())
+        waiting += rows_of(TaskRow, write.conn.execute(query))
     reason = f"claimed by worker {worker.name}"
     transition(write, TaskStatus.RUNNING, Cause.CLAIMED, [
         Transition(row.number, row.owner, row.attempt + 1, worker.name, reason, row.status, {
@@ -116,7 +116,7 @@ def heartbeat(
     )
 
 
-def _store_progress(write: Write, reports: Iterable[ClaimReport], current: dict[str, Any]) -> None:
+def _store_progress(write: Write, reports: Iterable[ClaimReport], current: dict[str, TaskRow]) -> None:
     rows = []
     for item in reports:
         task = current.get(item.id)
@@ -133,7 +133,7 @@ def _store_progress(write: Write, reports: Iterable[ClaimReport], current: dict[
         write.conn.execute(_PROGRESS, rows)
 
 
-def store_logs(write: Write, logs: Sequence[Log], current: dict[str, Any], limit: int) -> None:
+def store_logs(write: Write, logs: Sequence[Log], current: dict[str, TaskRow], limit: int) -> None:
     """Keep output, each chunk once, and of each attempt no more than ``limit`` bytes: the beginning and the end.
 
     Parameters
@@ -156,7 +156,7 @@ def store_logs(write: Write, logs: Sequence[Log], current: dict[str, Any], limit
             ),
         )
     )}
-    rows: dict[int, list[dict[str, Any]]] = {}
+    rows: dict[int, list[Columns]] = {}
     for log in fresh:
         number = current[log.id].number
         if (number, log.seq) in stored:

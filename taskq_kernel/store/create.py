@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from operator import attrgetter
-from typing import Any
 from uuid import uuid4
 
 import sqlalchemy as sa
@@ -17,6 +16,7 @@ from taskq_kernel.store.database import Write
 from taskq_kernel.store.dialects import insert_new
 from taskq_kernel.store.ids import chunks
 from taskq_kernel.store.records import select_tasks
+from taskq_kernel.store.rows import Columns, TaskRow, rows_of
 from taskq_kernel.store.submission import NewTask
 from taskq_kernel.store.tables import Cause, sources, tasks
 from taskq_kernel.store.transitions import Transition, enqueue, record
@@ -25,7 +25,7 @@ from taskq_kernel.task_fields import TASK_FIELDS
 
 def create_tasks(
     write: Write, new: Sequence[NewTask], owner: str, wants: frozenset[str]
-) -> tuple[list[Any], int]:
+) -> tuple[list[TaskRow], int]:
     """Store new tasks and put them into the outbox.
 
     A task whose id is already there is not stored again, so a client may repeat a request
@@ -52,11 +52,13 @@ def create_tasks(
     """
     existing = _existing(write.conn, [task.id for task in new], owner)
     numbers: list[int] = []
-    rows: list[dict[str, Any]] = []
+    fresh: list[int] = []
+    rows: list[Columns] = []
     for task in new:
         number = existing.get(task.id) if task.id else None
         if number is None:
             number = write.next_number()
+            fresh.append(number)
             rows.append(_row(write, task, number, owner))
             if task.id:
                 existing[task.id] = number
@@ -65,10 +67,10 @@ def create_tasks(
         stored = {row["source"] for row in rows}
         _store_sources(write.conn, {task.source: task.code for task in new if task.source in stored})
         write.conn.execute(sa.insert(tasks), rows)
-        made = [Transition(row["number"], owner, 0, None, f"submitted by {owner}") for row in rows]
+        made = [Transition(number, owner, 0, None, f"submitted by {owner}") for number in fresh]
         record(write, TaskStatus.QUEUEING, Cause.SUBMITTED, made)
         write.count(owner, TaskStatus.QUEUEING, len(rows))
-        enqueue(write, [row["number"] for row in rows])
+        enqueue(write, fresh)
     found = {row.number: row for row in _stored(write.conn, numbers, wants)}
     return [found[number] for number in numbers], len(rows)
 
@@ -153,7 +155,7 @@ def _id_refused(ids: Sequence[str | None], task_id: str, why: str) -> InvalidTas
     return InvalidTask(f"is {task_id}, {why}: give another id", "id", index, place=f"inputs[{index}].id")
 
 
-def _row(write: Write, task: NewTask, number: int, owner: str) -> dict[str, Any]:
+def _row(write: Write, task: NewTask, number: int, owner: str) -> Columns:
     return {
         "number": number, "id": task.id or str(uuid4()), "version": write.next_version(),
         "status": TaskStatus.QUEUEING, "attempt": 0, "failures": 0, "lost": 0,
@@ -167,6 +169,6 @@ def _store_sources(conn: Connection, codes: dict[str, str]) -> None:
     conn.execute(insert_new(conn, sources), rows)
 
 
-def _stored(conn: Connection, numbers: Sequence[int], wants: frozenset[str]) -> Iterable[Any]:
+def _stored(conn: Connection, numbers: Sequence[int], wants: frozenset[str]) -> Iterable[TaskRow]:
     for chunk in chunks(numbers):
-        yield from conn.execute(select_tasks(wants).where(tasks.c.number.in_(chunk))).all()
+        yield from rows_of(TaskRow, conn.execute(select_tasks(wants).where(tasks.c.number.in_(chunk))))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -12,6 +11,7 @@ from taskq_kernel.errors import ServiceError
 from taskq_kernel.store.database import database_id
 from taskq_kernel.store.filters import TaskFilter
 from taskq_kernel.store.records import LONG_FIELDS, long_columns, select_tasks
+from taskq_kernel.store.rows import TaskRow, each_of
 from taskq_kernel.store.tables import counters, tasks
 
 #: How many tasks one event carries at most, and how long their texts may be, in characters: the
@@ -25,7 +25,7 @@ class Changes:
     """Changes up to ``version``, which is the cursor to go on from."""
 
     version: int
-    tasks: list[Any]
+    tasks: list[TaskRow]
     deleted: list[str]
     #: Whether there are more changes already.
     more: bool
@@ -66,12 +66,12 @@ def read_changes(
         query = query.where(sa.or_(tasks.c.deleted_at.isnot(None), sa.and_(sa.true(), *clauses)))
         if task_filter.visible_to is not None:  # a deleted task keeps its owner
             query = query.where(tasks.c.owner == task_filter.visible_to)
-    rows: list[Any] = []
+    rows: list[TaskRow] = []
     size, more = 0, False
     long = long_columns(wants)
     # A few at a time: all of them may be many times as long as one event.
     with conn.execute(query, execution_options={"yield_per": 50}) as found:
-        for row in found:
+        for row in each_of(TaskRow, found):
             if len(rows) == MAX_CHANGES or size > MAX_CHARACTERS:
                 more = True
                 break

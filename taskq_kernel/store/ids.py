@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from taskq_kernel.errors import InvalidTask, NotFound, listed
+from taskq_kernel.store.rows import TaskRow, rows_of
 from taskq_kernel.store.tables import tasks
+
+T = TypeVar("T")
 
 #: How many ids go into one statement.
 CHUNK = 5000
@@ -67,8 +70,8 @@ def id_clause(ids: Sequence[str]) -> sa.ColumnElement[bool]:
 
 
 def find(
-    conn: Connection, ids: Sequence[str], columns: Sequence[Any], visible_to: str | None = None
-) -> list[Any]:
+    conn: Connection, ids: Sequence[str], columns: Sequence[sa.ColumnElement[Any]], visible_to: str | None = None
+) -> list[TaskRow]:
     """Rows of the named tasks, each once.
 
     Parameters
@@ -88,12 +91,12 @@ def find(
     if neither:
         named = listed([repr(one) for one in neither])
         raise InvalidTask(f"{named}: neither the number of a task nor its UUID", "ids", place="")
-    by_id: dict[str, Any] = {}
-    by_number: dict[int, Any] = {}
+    by_id: dict[str, TaskRow] = {}
+    by_number: dict[int, TaskRow] = {}
     for column, keys in ((tasks.c.id, uuids), (tasks.c.number, numbers)):
         for chunk in chunks(keys):
             query = sa.select(*columns).where(column.in_(chunk), tasks.c.deleted_at.is_(None), visible)
-            for row in conn.execute(query).all():
+            for row in rows_of(TaskRow, conn.execute(query)):
                 by_id[row.id] = row
                 by_number[row.number] = row
     missing = [key for key in uuids if key not in by_id]
@@ -111,7 +114,7 @@ def not_found(missing: Sequence[str]) -> NotFound:
     return NotFound(message, "NOT_FOUND", {"ids": list(missing[:100])})
 
 
-def chunks(keys: Sequence[Any]) -> Iterable[Sequence[Any]]:
+def chunks(keys: Sequence[T]) -> Iterable[Sequence[T]]:
     """The keys in parts that fit into one statement."""
     for start in range(0, len(keys), CHUNK):
         yield keys[start : start + CHUNK]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -11,6 +10,7 @@ from taskq_kernel.domain import TaskStatus
 from taskq_kernel.errors import listed
 from taskq_kernel.store.database import Write
 from taskq_kernel.store.policy import Policy
+from taskq_kernel.store.rows import TaskRow, WorkerRow, rows_of
 from taskq_kernel.store.tables import Cause, task_events, workers
 from taskq_kernel.store.transitions import Transition, enqueue, requeue, transition
 from taskq_kernel.store.workers import LOST, PRESENT, claimed_by
@@ -40,9 +40,9 @@ def reap(write: Write, policy: Policy) -> tuple[list[str], int]:
     tuple
         The names of the lost workers, and how many tasks they held.
     """
-    lost = write.conn.execute(
+    lost = rows_of(WorkerRow, write.conn.execute(
         sa.select(workers).where(workers.c.state.in_(PRESENT), workers.c.lease_until < write.now)
-    ).all()
+    ))
     taken = 0
     for worker in lost:
         write.conn.execute(sa.update(workers).where(workers.c.id == worker.id).values(state=LOST))
@@ -52,7 +52,7 @@ def reap(write: Write, policy: Policy) -> tuple[list[str], int]:
     return [worker.name for worker in lost], taken
 
 
-def _take(write: Write, claims: Sequence[Any], worker: Any, policy: Policy) -> None:
+def _take(write: Write, claims: Sequence[TaskRow], worker: WorkerRow, policy: Policy) -> None:
     silent = write.now - worker.seen_at
     reason = f"worker {worker.name} was lost: it was silent for {silent:.1f} s"
     again = [task for task in claims if task.lost + 1 < policy.max_lost]
@@ -75,7 +75,7 @@ def _take(write: Write, claims: Sequence[Any], worker: Any, policy: Policy) -> N
     ])
 
 
-def _sentence(write: Write, task: Any) -> str:
+def _sentence(write: Write, task: TaskRow) -> str:
     """Why a task that lost too many workers is not tried again, for its owner."""
     earlier = write.conn.execute(
         sa.select(task_events.c.worker)

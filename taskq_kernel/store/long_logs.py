@@ -9,16 +9,16 @@ comes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from taskq_kernel import task_log
+from taskq_kernel.store.rows import Columns
 from taskq_kernel.store.tables import task_logs
 
 
-def keep_both_ends(conn: Connection, new: Sequence[dict[str, Any]], printed: int, limit: int) -> None:
+def keep_both_ends(conn: Connection, new: Sequence[Columns], printed: int, limit: int) -> None:
     """Store chunks of one attempt, and of all its chunks the beginning and the end alone.
 
     Parameters

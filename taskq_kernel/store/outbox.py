@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from taskq_kernel.domain import PRIORITIES, TaskStatus
+from taskq_kernel.domain import PRIORITIES, TaskKind, TaskStatus
 from taskq_kernel.messages import SCHEMA, TaskMessage, encode
 from taskq_kernel.store.database import Write
 from taskq_kernel.store.ids import chunks
+from taskq_kernel.store.rows import DueRow, each_of
 from taskq_kernel.store.tables import outbox, sources, tasks
 from taskq_kernel.store.transitions import enqueue
 
@@ -78,7 +78,7 @@ def read_due(conn: Connection, now: float) -> Due:
     seen: set[int] = set()
     # A few at a time: all that are due may be many times as large as a batch.
     with conn.execute(_DUE, {"now": now}, execution_options={"yield_per": 20}) as rows:
-        for row in rows:
+        for row in each_of(DueRow, rows):
             entries.append(row.outbox_id)
             if row.status != TaskStatus.QUEUEING or row.deleted_at is not None or row.number in seen:
                 continue
@@ -97,16 +97,16 @@ def read_due(conn: Connection, now: float) -> Due:
     return Due(entries, messages, numbers, more, next_at)
 
 
-def _urgency(row: Any) -> int:
+def _urgency(row: DueRow) -> int:
     """The priority that a task is handed over with: one that lost its worker has had its turn."""
     return PRIORITIES[0] if row.lost else int(row.priority)
 
 
-def _message(row: Any) -> TaskMessage:
+def _message(row: DueRow) -> TaskMessage:
     return TaskMessage(
-        schema=SCHEMA, id=row.id, number=row.number, name=row.name, kind=row.kind, code=row.code,
+        schema=SCHEMA, id=row.id, number=row.number, name=row.name, kind=TaskKind(row.kind), code=row.code or "",
         # Passed on as it was stored: every digit of a number, and no time spent on it.
-        arguments=msgspec.Raw(row.arguments.encode()),
+        arguments=msgspec.Raw((row.arguments or "{}").encode()),
         entry=row.entry, timeout_s=row.timeout_s, memory_limit_bytes=row.memory_limit, seed=row.seed,
     )
 

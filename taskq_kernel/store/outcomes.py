@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -16,6 +15,7 @@ from taskq_kernel.store.database import Write
 from taskq_kernel.store.dialects import insert_new
 from taskq_kernel.store.ids import chunks, parse_ids
 from taskq_kernel.store.policy import Policy, retry_delay_s
+from taskq_kernel.store.rows import Columns, TaskRow, rows_of
 from taskq_kernel.store.statistics import count_minute
 from taskq_kernel.store.tables import Cause, refused_outcomes, task_events, tasks
 from taskq_kernel.store.transitions import WAITING, Transition, enqueue, transition
@@ -75,8 +75,8 @@ def record_outcomes(write: Write, outcomes: Sequence[Outcome], policy: Policy) -
     """
     found = _load(write.conn, outcomes)
     verdicts: list[Verdict] = []
-    accepted: dict[int, tuple[Any, Outcome]] = {}
-    doubtful: list[tuple[int, Any, Outcome]] = []
+    accepted: dict[int, tuple[TaskRow, Outcome]] = {}
+    doubtful: list[tuple[int, TaskRow, Outcome]] = []
     for place, outcome in enumerate(outcomes):
         row = found.get(outcome.id)
         if row is not None and _is_current(row, outcome) and row.number not in accepted:
@@ -92,7 +92,7 @@ def record_outcomes(write: Write, outcomes: Sequence[Outcome], policy: Policy) -
     return verdicts
 
 
-def _load(conn: Connection, outcomes: Sequence[Outcome]) -> dict[str, Any]:
+def _load(conn: Connection, outcomes: Sequence[Outcome]) -> dict[str, TaskRow]:
     query = sa.select(
         tasks.c.number, tasks.c.id, tasks.c.owner, tasks.c.status, tasks.c.attempt, tasks.c.failures,
         tasks.c.max_attempts, tasks.c.worker, tasks.c.worker_id, tasks.c.started_at, tasks.c.log_bytes,
@@ -101,12 +101,12 @@ def _load(conn: Connection, outcomes: Sequence[Outcome]) -> dict[str, Any]:
     found = {}
     uuids, _numbers, _neither = parse_ids(outcome.id for outcome in outcomes)
     for chunk in chunks(uuids):
-        for row in conn.execute(query.where(tasks.c.id.in_(chunk))).all():
+        for row in rows_of(TaskRow, conn.execute(query.where(tasks.c.id.in_(chunk)))):
             found[row.id] = row
     return found
 
 
-def _is_current(row: Any, outcome: Outcome) -> bool:
+def _is_current(row: TaskRow, outcome: Outcome) -> bool:
     """The fence: the task runs this attempt, at this worker."""
     return (
         row.status == TaskStatus.RUNNING
@@ -115,7 +115,7 @@ def _is_current(row: Any, outcome: Outcome) -> bool:
     )
 
 
-def _accept(write: Write, pairs: Sequence[tuple[Any, Outcome]], policy: Policy) -> None:
+def _accept(write: Write, pairs: Sequence[tuple[TaskRow, Outcome]], policy: Policy) -> None:
     finished = [pair for pair in pairs if pair[1].status is TaskStatus.FINISHED]
     failed = [pair for pair in pairs if pair[1].status is not TaskStatus.FINISHED]
     again = [(row, outcome) for row, outcome in failed if _is_tried_again(row, outcome)]
@@ -138,12 +138,13 @@ def _accept(write: Write, pairs: Sequence[tuple[Any, Outcome]], policy: Policy) 
         store_logs(write, logs, {row.id: row for row, _outcome in pairs}, policy.max_log_bytes)
 
 
-def _is_tried_again(row: Any, outcome: Outcome) -> bool:
+def _is_tried_again(row: TaskRow, outcome: Outcome) -> bool:
     return outcome.retryable and row.failures + 1 < row.max_attempts
 
 
-def _try_again(write: Write, pairs: Sequence[tuple[Any, Outcome]]) -> None:
-    transitions = []
+def _try_again(write: Write, pairs: Sequence[tuple[TaskRow, Outcome]]) -> None:
+    transitions: list[Transition] = []
+    due: list[float] = []
     for row, outcome in pairs:
         delay = retry_delay_s(row.failures + 1)
         reason = f"{_failure(outcome)}; tried again in {delay:.0f} s"
@@ -151,10 +152,11 @@ def _try_again(write: Write, pairs: Sequence[tuple[Any, Outcome]]) -> None:
             **WAITING, **_error_columns(outcome.error), "failures": row.failures + 1,
             "available_at": write.now + delay,
         }
+        due.append(write.now + delay)
         transitions.append(Transition(row.number, row.owner, row.attempt, row.worker, reason, row.status, columns))
     transition(write, TaskStatus.QUEUEING, Cause.OUTCOME, transitions)
-    for item in transitions:
-        enqueue(write, [item.number], item.columns["available_at"])
+    for item, at in zip(transitions, due, strict=True):
+        enqueue(write, [item.number], at)
 
 
 def _failure(outcome: Outcome) -> str:
@@ -165,9 +167,9 @@ def _failure(outcome: Outcome) -> str:
     return f"{error.name}: {first[0]}"[:300] if first else error.name
 
 
-def _times(write: Write, row: Any, outcome: Outcome) -> dict[str, Any]:
+def _times(write: Write, row: TaskRow, outcome: Outcome) -> Columns:
     """When it ran. The worker's clock is believed as far as it fits the service's."""
-    started = _between(row.started_at, outcome.started_at, write.now)
+    started = _between(row.started_at or 0.0, outcome.started_at, write.now)
     finished = _between(started, outcome.finished_at, write.now)
     seconds = outcome.seconds if math.isfinite(outcome.seconds) and outcome.seconds >= 0 else 0.0
     return {"started_at": started, "finished_at": finished, "seconds": seconds}
@@ -177,7 +179,7 @@ def _between(low: float, value: float, high: float) -> float:
     return min(max(low, value), high) if math.isfinite(value) else high
 
 
-def _value_columns(value: Value | None) -> dict[str, Any]:
+def _value_columns(value: Value | None) -> Columns:
     if value is None:
         value = Value("JSON", "Nothing", "nothing", "null", None, 4, "")
     return {
@@ -186,7 +188,7 @@ def _value_columns(value: Value | None) -> dict[str, Any]:
     }
 
 
-def _error_columns(error: Error | None) -> dict[str, Any]:
+def _error_columns(error: Error | None) -> Columns:
     if error is None:
         return dict.fromkeys(("error_name", "error_message", "error_stacktrace", "error_line"))
     return {
@@ -196,7 +198,7 @@ def _error_columns(error: Error | None) -> dict[str, Any]:
 
 
 def _settle_doubtful(
-    write: Write, doubtful: Sequence[tuple[int, Any, Outcome]], verdicts: list[Verdict]
+    write: Write, doubtful: Sequence[tuple[int, TaskRow, Outcome]], verdicts: list[Verdict]
 ) -> None:
     """Tell repeated outcomes from those that come too late, and keep the latter."""
     recorded = _recorded_attempts(write.conn, {row.number for _place, row, _outcome in doubtful})
@@ -223,7 +225,7 @@ def _recorded_attempts(conn: Connection, numbers: Iterable[int]) -> set[tuple[in
     return found
 
 
-def _why_refused(row: Any, outcome: Outcome) -> str:
+def _why_refused(row: TaskRow, outcome: Outcome) -> str:
     if row.deleted_at is not None:
         return "the task was deleted"
     if row.attempt != outcome.attempt:

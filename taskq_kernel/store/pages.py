@@ -22,6 +22,7 @@ from taskq_kernel.store.access_path import narrowed
 from taskq_kernel.store.counts import read_counts
 from taskq_kernel.store.filters import TaskFilter
 from taskq_kernel.store.records import tasks_by_number
+from taskq_kernel.store.rows import Cell, TaskRow
 from taskq_kernel.store.tables import AnyText, stored_columns, tasks
 from taskq_kernel.task_fields import TASK_FIELDS
 
@@ -97,7 +98,7 @@ class Window:
 class Page:
     """Some tasks of a whole, with their place in it."""
 
-    rows: list[Any]
+    rows: list[TaskRow]
     orders: tuple[Order, ...]
     has_next: bool
     has_previous: bool
@@ -105,7 +106,7 @@ class Page:
     #: How many tasks have each status, whatever statuses the filter names.
     counts: dict[str, int] | None = None
 
-    def cursor(self, row: Any) -> str:
+    def cursor(self, row: TaskRow) -> str:
         """The place of a row of this page."""
         return _encode(self.orders, row)
 
@@ -266,7 +267,7 @@ def _order(terms: Sequence[Order], backwards: bool) -> list[sa.ColumnElement[Any
 
 
 def _bound(
-    terms: Sequence[Order], values: Sequence[Any], empty: bool | None, *, backwards: bool
+    terms: Sequence[Order], values: Sequence[Cell], empty: bool | None, *, backwards: bool
 ) -> sa.ColumnElement[bool] | None:
     """The condition that a row of a partition stands after (backwards: before) a place; None if none does."""
     if empty is not None and (values[0] is None) != empty:
@@ -278,7 +279,7 @@ def _bound(
 
 
 def _beyond(
-    terms: Sequence[Order], values: Sequence[Any], *, backwards: bool, first_has_value: bool = False
+    terms: Sequence[Order], values: Sequence[Cell], *, backwards: bool, first_has_value: bool = False
 ) -> sa.ColumnElement[bool]:
     """The condition that a row stands after (backwards: before) the place ``values``."""
     columns = [ORDER_COLUMNS[term.field] for term in terms]
@@ -296,7 +297,7 @@ def _beyond(
 
 
 def _further(
-    column: sa.Column[Any], value: Any, descending: bool, backwards: bool
+    column: sa.Column[Any], value: Cell, descending: bool, backwards: bool
 ) -> sa.ColumnElement[bool]:
     if value is None:
         return column.isnot(None) if backwards else sa.false()
@@ -304,16 +305,16 @@ def _further(
     return sa.or_(beyond, column.is_(None)) if column.nullable and not backwards else beyond
 
 
-def _encode(terms: Sequence[Order], row: Any) -> str:
+def _encode(terms: Sequence[Order], row: TaskRow) -> str:
     place = [_signature(terms), *(getattr(row, ORDER_COLUMNS[term.field].name) for term in terms)]
     return base64.urlsafe_b64encode(msgspec.json.encode(place)).decode().rstrip("=")
 
 
-def _decode(terms: Sequence[Order], cursor: str, name: str) -> list[Any]:
+def _decode(terms: Sequence[Order], cursor: str, name: str) -> list[Cell]:
     columns = [ORDER_COLUMNS[term.field] for term in terms]
     try:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        place: list[Any] = list(msgspec.json.decode(raw))
+        place: list[Cell] = list(msgspec.json.decode(raw))
     except (ValueError, TypeError, binascii.Error, msgspec.MsgspecError):
         place = []
     values = place[1:]
@@ -323,7 +324,7 @@ def _decode(terms: Sequence[Order], cursor: str, name: str) -> list[Any]:
     return values
 
 
-def _fits(column: sa.Column[Any], value: Any) -> bool:
+def _fits(column: sa.Column[Any], value: Cell) -> bool:
     if value is None:
         return bool(column.nullable)
     if isinstance(column.type, sa.Text | AnyText):

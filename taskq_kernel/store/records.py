@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 
 from taskq_kernel.domain import TaskStatus
 from taskq_kernel.store.ids import find
+from taskq_kernel.store.rows import EventRow, LogRow, TaskRow, one_of, rows_of
 from taskq_kernel.store.tables import sources, stored_columns, task_events, task_logs, tasks
 from taskq_kernel.task_fields import TASK_FIELDS
 
@@ -61,7 +62,7 @@ def select_tasks(wants: frozenset[str]) -> sa.Select[Any]:
     return _select(wants & LONG_FIELDS)
 
 
-def get_task(conn: Connection, task_id: str, wants: frozenset[str], visible_to: str | None = None) -> Any:
+def get_task(conn: Connection, task_id: str, wants: frozenset[str], visible_to: str | None = None) -> TaskRow:
     """One task, by UUID or number.
 
     Raises
@@ -70,26 +71,26 @@ def get_task(conn: Connection, task_id: str, wants: frozenset[str], visible_to: 
         If there is none, it was deleted, or it belongs to another owner than ``visible_to``.
     """
     number = find(conn, [task_id], [tasks.c.id, tasks.c.number], visible_to)[0].number
-    return conn.execute(select_tasks(wants).where(tasks.c.number == number)).one()
+    return one_of(TaskRow, conn.execute(select_tasks(wants).where(tasks.c.number == number)))
 
 
-def tasks_by_number(conn: Connection, numbers: Sequence[int], wants: frozenset[str]) -> list[Any]:
+def tasks_by_number(conn: Connection, numbers: Sequence[int], wants: frozenset[str]) -> list[TaskRow]:
     """The tasks with these numbers, in this order; those that are gone are left out."""
     query = select_tasks(wants).where(tasks.c.number.in_(list(numbers)))
-    found = {row.number: row for row in conn.execute(query)}
+    found = {row.number: row for row in rows_of(TaskRow, conn.execute(query))}
     return [found[number] for number in numbers if number in found]
 
 
-def histories(conn: Connection, numbers: Sequence[int]) -> dict[int, list[Any]]:
+def histories(conn: Connection, numbers: Sequence[int]) -> dict[int, list[EventRow]]:
     """The history of each task, oldest first."""
-    found: dict[int, list[Any]] = {number: [] for number in numbers}
+    found: dict[int, list[EventRow]] = {number: [] for number in numbers}
     query = sa.select(task_events).where(task_events.c.task.in_(list(numbers))).order_by(task_events.c.id)
-    for row in conn.execute(query).all():
+    for row in rows_of(EventRow, conn.execute(query)):
         found[row.task].append(row)
     return found
 
 
-def logs_after(conn: Connection, number: int, after: int | None) -> list[Any]:
+def logs_after(conn: Connection, number: int, after: int | None) -> list[LogRow]:
     """What the latest attempt of a task printed, the chunks with a ``seq`` above ``after``."""
     attempt = sa.select(tasks.c.attempt).where(tasks.c.number == number).scalar_subquery()
     query = (
@@ -99,4 +100,4 @@ def logs_after(conn: Connection, number: int, after: int | None) -> list[Any]:
     )
     if after is not None:
         query = query.where(task_logs.c.seq > after)
-    return list(conn.execute(query).all())
+    return rows_of(LogRow, conn.execute(query))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any
 from uuid import uuid4
 
 import sqlalchemy as sa
@@ -14,6 +13,7 @@ from sqlalchemy.engine import Connection
 from taskq_kernel.domain import Role
 from taskq_kernel.errors import InvalidTask, NotFound
 from taskq_kernel.store.database import Write
+from taskq_kernel.store.rows import TokenRow, one_of, one_or_none, rows_of
 from taskq_kernel.store.tables import tokens
 
 #: For how long a token may be good, in seconds: a hundred years.
@@ -68,7 +68,7 @@ def create_token(write: Write, name: str, role: Role, expires_at: float | None =
     return token_id, token
 
 
-def issue_token(write: Write, name: str, role: Role, expires_in_s: float | None) -> tuple[Any, str]:
+def issue_token(write: Write, name: str, role: Role, expires_in_s: float | None) -> tuple[TokenRow, str]:
     """Make a token that is good for a while, or until it is revoked.
 
     Returns
@@ -88,12 +88,12 @@ def issue_token(write: Write, name: str, role: Role, expires_in_s: float | None)
     return _get(write.conn, token_id), secret
 
 
-def revoke_token(write: Write, token_id: str) -> Any:
+def revoke_token(write: Write, token_id: str) -> TokenRow:
     """Make a token worthless; one that is so already stays as it is.
 
     Returns
     -------
-    Any
+    TokenRow
         What is kept of it.
 
     Raises
@@ -111,18 +111,18 @@ def revoke_token(write: Write, token_id: str) -> Any:
     return _get(write.conn, token_id)
 
 
-def list_tokens(conn: Connection) -> list[Any]:
+def list_tokens(conn: Connection) -> list[TokenRow]:
     """Every token: all but what would let somebody in."""
-    return list(conn.execute(sa.select(*_SHOWN).order_by(tokens.c.created_at, tokens.c.id)))
+    return rows_of(TokenRow, conn.execute(sa.select(*_SHOWN).order_by(tokens.c.created_at, tokens.c.id)))
 
 
-def _get(conn: Connection, token_id: str) -> Any:
-    return conn.execute(sa.select(*_SHOWN).where(tokens.c.id == token_id)).one()
+def _get(conn: Connection, token_id: str) -> TokenRow:
+    return one_of(TokenRow, conn.execute(sa.select(*_SHOWN).where(tokens.c.id == token_id)))
 
 
 def identity_of(conn: Connection, digest: str, now: float) -> Identity | None:
     """Whom the token with this hash stands for, if it is valid now."""
-    row = conn.execute(sa.select(tokens).where(tokens.c.sha256 == digest)).one_or_none()
+    row = one_or_none(TokenRow, conn.execute(sa.select(tokens).where(tokens.c.sha256 == digest)))
     if row is None or row.revoked_at is not None:
         return None
     identity = Identity(row.name, Role(row.role), row.expires_at)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
 
 import sqlalchemy as sa
 
 from taskq_kernel.domain import TaskStatus, sources_of
 from taskq_kernel.errors import TaskqError
 from taskq_kernel.store.database import Write
+from taskq_kernel.store.rows import Columns
 from taskq_kernel.store.tables import Cause, outbox, task_events, tasks
 
 
@@ -43,11 +43,11 @@ class Transition:
     worker: str | None
     reason: str
     before: str | None = None
-    columns: dict[str, Any] = field(default_factory=dict)
+    columns: Columns = field(default_factory=dict)
 
 
 #: What a task loses when it goes back to waiting.
-WAITING: dict[str, Any] = {
+WAITING: Columns = {
     "worker": None, "worker_id": None, "started_at": None, "finished_at": None,
     "progress": None, "progress_message": None, "published_at": None,
 }

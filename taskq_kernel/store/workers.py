@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 from uuid import uuid4
 
 import msgspec
@@ -21,6 +20,7 @@ from taskq_kernel.store.database import Write
 from taskq_kernel.store.ids import canonical_uuid, chunks
 from taskq_kernel.store.policy import Policy
 from taskq_kernel.store.records import RUNNING_NOW
+from taskq_kernel.store.rows import Columns, TaskRow, WorkerRow, one_or_none, rows_of
 from taskq_kernel.store.tables import Cause, tasks, workers
 from taskq_kernel.store.transitions import Transition, requeue
 
@@ -57,8 +57,8 @@ def register_worker(write: Write, new: NewWorker, policy: Policy) -> str:
     for queue in new.queues:
         check_queue(queue)
     worker_id = canonical_uuid(new.id, "id") if new.id else str(uuid4())
-    earlier = write.conn.execute(sa.select(workers).where(workers.c.id == worker_id)).one_or_none()
-    columns: dict[str, Any] = {
+    earlier = one_or_none(WorkerRow, write.conn.execute(sa.select(workers).where(workers.c.id == worker_id)))
+    columns: Columns = {
         "name": new.name, "host": new.host, "pid": new.pid, "runner": new.runner,
         "julia_version": new.julia_version, "queues": msgspec.json.encode(list(new.queues)).decode(),
         "slots": new.slots, "seen_at": write.now, "lease_until": write.now + policy.lease_s,
@@ -73,7 +73,7 @@ def register_worker(write: Write, new: NewWorker, policy: Policy) -> str:
     return worker_id
 
 
-def present_worker(write: Write, worker_id: str) -> Any:
+def present_worker(write: Write, worker_id: str) -> WorkerRow:
     """The worker, if it holds a lease.
 
     Raises
@@ -82,7 +82,7 @@ def present_worker(write: Write, worker_id: str) -> Any:
         ``WORKER_UNKNOWN`` if it never joined or has left, ``LEASE_LOST`` if it was silent
         for too long. Either way it registers again.
     """
-    row = write.conn.execute(sa.select(workers).where(workers.c.id == worker_id)).one_or_none()
+    row = one_or_none(WorkerRow, write.conn.execute(sa.select(workers).where(workers.c.id == worker_id)))
     if row is None or row.state == LEFT:
         raise ServiceError(
             f"no worker has the id {worker_id[:80]!r}: register first", "WORKER_UNKNOWN"
@@ -94,20 +94,20 @@ def present_worker(write: Write, worker_id: str) -> Any:
     return row
 
 
-def claimed_by(conn: Connection, worker_id: str) -> list[Any]:
+def claimed_by(conn: Connection, worker_id: str) -> list[TaskRow]:
     """The tasks that a worker has claimed and that run."""
     query = sa.select(
         tasks.c.number, tasks.c.id, tasks.c.owner, tasks.c.status, tasks.c.attempt, tasks.c.worker, tasks.c.lost,
         tasks.c.started_at,
         tasks.c.progress, tasks.c.progress_message, tasks.c.log_bytes,
     ).where(RUNNING_NOW, tasks.c.worker_id == worker_id)
-    return list(conn.execute(query).all())
+    return rows_of(TaskRow, conn.execute(query))
 
 
-def drain_worker(write: Write, worker_id: str) -> Any:
+def drain_worker(write: Write, worker_id: str) -> WorkerRow:
     """Ask a worker to finish what it holds, to take nothing more, and to leave."""
     where = workers.c.id == worker_id
-    row = write.conn.execute(sa.select(workers).where(where)).one_or_none()
+    row = one_or_none(WorkerRow, write.conn.execute(sa.select(workers).where(where)))
     if row is None:
         raise NotFound(f"no worker has the id {worker_id[:80]}", "NOT_FOUND", {"ids": [worker_id[:80]]})
     state = DRAINING if row.state == ONLINE else row.state
@@ -146,24 +146,24 @@ def release_tasks(write: Write, worker_id: str, released: Sequence[tuple[str, in
     return len(claims)
 
 
-def release(write: Write, claims: Sequence[Any], reason: str) -> None:
+def release(write: Write, claims: Sequence[TaskRow], reason: str) -> None:
     """Requeue tasks without counting a loss."""
     requeue(write, Cause.RELEASED, [
         Transition(task.number, task.owner, task.attempt, task.worker, reason, task.status) for task in claims
     ])
 
 
-def get_worker(conn: Connection, worker_id: str) -> Any:
+def get_worker(conn: Connection, worker_id: str) -> WorkerRow:
     """One worker, with how many tasks it holds."""
     return next(iter(_workers(conn, workers.c.id == worker_id)))
 
 
-def list_workers(conn: Connection, *, everyone: bool = False) -> list[Any]:
+def list_workers(conn: Connection, *, everyone: bool = False) -> list[WorkerRow]:
     """The workers that hold a lease; with ``everyone`` those that are gone, too."""
     return _workers(conn, sa.true() if everyone else workers.c.state.in_(PRESENT))
 
 
-def _workers(conn: Connection, where: sa.ColumnElement[bool]) -> list[Any]:
+def _workers(conn: Connection, where: sa.ColumnElement[bool]) -> list[WorkerRow]:
     busy = (
         sa.select(tasks.c.worker_id, sa.func.count().label("busy"))
         .where(RUNNING_NOW)
@@ -177,7 +177,7 @@ def _workers(conn: Connection, where: sa.ColumnElement[bool]) -> list[Any]:
         .order_by(workers.c.joined_at.desc())
         .limit(1000)
     )
-    return list(conn.execute(query).all())
+    return rows_of(WorkerRow, conn.execute(query))
 
 
 def forget_gone_workers(write: Write, before: float) -> None:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from taskq_kernel.domain import Role
 from taskq_kernel.service.security.access import visible_to
 from taskq_kernel.store import records
 from taskq_kernel.store.bulk_actions import Actor
+from taskq_kernel.store.rows import EventRow, LogRow
 from taskq_kernel.store.tokens import Identity
 
 if TYPE_CHECKING:
     from taskq_kernel.service.runtime import Runtime
+
+V = TypeVar("V")
 
 
 @dataclass
@@ -31,10 +34,10 @@ class RequestContext:
 
     identity: Identity
     runtime: Runtime
-    histories: Loader = field(init=False)
+    histories: Loader[list[EventRow]] = field(init=False)
 
     def __post_init__(self) -> None:
-        async def load(numbers: Sequence[int]) -> dict[int, Any]:
+        async def load(numbers: Sequence[int]) -> dict[int, list[EventRow]]:
             return await self.runtime.store.read(records.histories, numbers)
 
         self.histories = Loader(load)
@@ -50,19 +53,19 @@ class RequestContext:
         """The only owner whose tasks the caller may see; None where it may see all."""
         return visible_to(self.identity, self.runtime.settings.private_tasks)
 
-    async def logs_after(self, number: int, after: int | None) -> Sequence[Any]:
+    async def logs_after(self, number: int, after: int | None) -> Sequence[LogRow]:
         """What the latest attempt of a task printed."""
         return await self.runtime.store.read(records.logs_after, number, after)
 
 
-class Loader:
+class Loader(Generic[V]):
     """Collects what is asked for in one turn of the event loop into one query."""
 
-    def __init__(self, load: Callable[[Sequence[int]], Awaitable[dict[int, Any]]]) -> None:
+    def __init__(self, load: Callable[[Sequence[int]], Awaitable[dict[int, V]]]) -> None:
         self._load = load
-        self._waiting: dict[int, asyncio.Future[Any]] = {}
+        self._waiting: dict[int, asyncio.Future[V]] = {}
 
-    def load(self, key: int) -> asyncio.Future[Any]:
+    def load(self, key: int) -> asyncio.Future[V]:
         """The value of a key, once it is there."""
         if not self._waiting:
             asyncio.get_running_loop().call_soon(self._dispatch)
@@ -74,7 +77,7 @@ class Loader:
         waiting, self._waiting = self._waiting, {}
         self._task = asyncio.ensure_future(self._answer(waiting))
 
-    async def _answer(self, waiting: dict[int, asyncio.Future[Any]]) -> None:
+    async def _answer(self, waiting: dict[int, asyncio.Future[V]]) -> None:
         try:
             found = await self._load(list(waiting))
         except Exception as error:

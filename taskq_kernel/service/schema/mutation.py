@@ -17,7 +17,8 @@ from taskq_kernel.service.schema.convert import name_of, outcome_of, selection_o
 from taskq_kernel.service.schema.inputs import required_list
 from taskq_kernel.service.schema.selection import wanted
 from taskq_kernel.store import bulk_actions, claims, create, outcomes, tokens, workers
-from taskq_kernel.store.submission import check, check_all
+from taskq_kernel.store.rows import TaskRow, TokenRow, WorkerRow
+from taskq_kernel.store.submission import NewTask, check, check_all
 
 log = logging.getLogger(__name__)
 
@@ -101,24 +102,24 @@ class Mutation(ObjectType):
     )
 
     @staticmethod
-    async def resolve_create_task(_root: Any, info: GraphQLResolveInfo, input: dict[str, Any]) -> Any:
+    async def resolve_create_task(_root: object, info: GraphQLResolveInfo, input: dict[str, Any]) -> TaskRow:
         return (await _create(info, [check(tasks_of([input])[0], "input")]))[0]
 
     @staticmethod
     async def resolve_create_tasks(
-        _root: Any, info: GraphQLResolveInfo, inputs: list[dict[str, Any]]
-    ) -> list[Any]:
+        _root: object, info: GraphQLResolveInfo, inputs: list[dict[str, Any]]
+    ) -> list[TaskRow]:
         return await _create(info, check_all(tasks_of(inputs)))
 
     @staticmethod
     async def resolve_cancel_tasks(
-        _root: Any, info: GraphQLResolveInfo, ids: Sequence[str] | None = None, filter: Any = None
+        _root: object, info: GraphQLResolveInfo, ids: Sequence[str] | None = None, filter: Any = None
     ) -> bulk_actions.BulkResult:
         return await _bulk_action(info, bulk_actions.cancel_tasks, "cancel", ids, filter)
 
     @staticmethod
     async def resolve_retry_tasks(
-        _root: Any, info: GraphQLResolveInfo, ids: Sequence[str] | None = None, filter: Any = None
+        _root: object, info: GraphQLResolveInfo, ids: Sequence[str] | None = None, filter: Any = None
     ) -> bulk_actions.BulkResult:
         done = await _bulk_action(info, bulk_actions.retry_tasks, "retry", ids, filter)
         info.context.runtime.metrics.submitted.inc(done.created)
@@ -126,19 +127,19 @@ class Mutation(ObjectType):
 
     @staticmethod
     async def resolve_delete_tasks(
-        _root: Any, info: GraphQLResolveInfo, ids: Sequence[str] | None = None, filter: Any = None
+        _root: object, info: GraphQLResolveInfo, ids: Sequence[str] | None = None, filter: Any = None
     ) -> bulk_actions.BulkResult:
         return await _bulk_action(info, bulk_actions.delete_tasks, "delete", ids, filter)
 
     @staticmethod
-    async def resolve_drain_worker(_root: Any, info: GraphQLResolveInfo, id: str) -> Any:
-        worker = await info.context.runtime.store.write(workers.drain_worker, id)
+    async def resolve_drain_worker(_root: object, info: GraphQLResolveInfo, id: str) -> WorkerRow:
+        worker: WorkerRow = await info.context.runtime.store.write(workers.drain_worker, id)
         log.info("drain worker %s by %s", worker.name, info.context.identity.name)
         return worker
 
     @staticmethod
     async def resolve_create_token(
-        _root: Any, info: GraphQLResolveInfo, name: str, role: Any, expires_in_seconds: float | None = None
+        _root: object, info: GraphQLResolveInfo, name: str, role: Any, expires_in_seconds: float | None = None
     ) -> dict[str, Any]:
         context = info.context
         token, secret = await context.runtime.store.write(
@@ -148,17 +149,17 @@ class Mutation(ObjectType):
         return {"secret": secret, "token": token}
 
     @staticmethod
-    async def resolve_revoke_token(_root: Any, info: GraphQLResolveInfo, id: str) -> Any:
+    async def resolve_revoke_token(_root: object, info: GraphQLResolveInfo, id: str) -> TokenRow:
         context = info.context
         context.runtime.tokens.check_revocable(id)
-        token = await context.runtime.store.write(tokens.revoke_token, id)
+        token: TokenRow = await context.runtime.store.write(tokens.revoke_token, id)
         context.runtime.tokens.forget()
         log.info("revoke token %s of %s by %s", token.id, token.name, context.identity.name)
         return token
 
     @staticmethod
     async def resolve_register_worker(
-        _root: Any, info: GraphQLResolveInfo, input: dict[str, Any]
+        _root: object, info: GraphQLResolveInfo, input: dict[str, Any]
     ) -> dict[str, Any]:
         runtime = info.context.runtime
         policy = runtime.policy
@@ -172,7 +173,7 @@ class Mutation(ObjectType):
 
     @staticmethod
     async def resolve_claim_tasks(
-        _root: Any, info: GraphQLResolveInfo, worker: str, ids: Sequence[str]
+        _root: object, info: GraphQLResolveInfo, worker: str, ids: Sequence[str]
     ) -> list[dict[str, Any]]:
         _few(ids, "ids")
         granted = await info.context.runtime.store.write(claims.claim_tasks, worker, ids)
@@ -181,7 +182,7 @@ class Mutation(ObjectType):
 
     @staticmethod
     async def resolve_heartbeat(
-        _root: Any, info: GraphQLResolveInfo, worker: str, held: Sequence[dict[str, Any]],
+        _root: object, info: GraphQLResolveInfo, worker: str, held: Sequence[dict[str, Any]],
         logs: Sequence[dict[str, Any]],
     ) -> claims.Reply:
         _few(held, "held")
@@ -195,7 +196,7 @@ class Mutation(ObjectType):
 
     @staticmethod
     async def resolve_release_tasks(
-        _root: Any, info: GraphQLResolveInfo, worker: str, tasks: Sequence[dict[str, Any]]
+        _root: object, info: GraphQLResolveInfo, worker: str, tasks: Sequence[dict[str, Any]]
     ) -> int:
         _few(tasks, "tasks")
         pairs = [(item["id"], item["attempt"]) for item in tasks]
@@ -204,20 +205,20 @@ class Mutation(ObjectType):
         return count
 
     @staticmethod
-    async def resolve_leave_worker(_root: Any, info: GraphQLResolveInfo, worker: str) -> bool:
+    async def resolve_leave_worker(_root: object, info: GraphQLResolveInfo, worker: str) -> bool:
         count = await info.context.runtime.store.write(workers.leave_worker, worker)
         log.info("worker %s left; %d tasks went back", worker, count)
         return True
 
     @staticmethod
     async def resolve_record_outcomes(
-        _root: Any, info: GraphQLResolveInfo, outcomes: Sequence[dict[str, Any]]
+        _root: object, info: GraphQLResolveInfo, outcomes: Sequence[dict[str, Any]]
     ) -> list[str]:
         _few(outcomes, "outcomes")
         return await _record(info, outcomes)
 
 
-async def _create(info: GraphQLResolveInfo, new: Sequence[Any]) -> list[Any]:
+async def _create(info: GraphQLResolveInfo, new: Sequence[NewTask]) -> list[TaskRow]:
     context = info.context
     created, count = await context.runtime.store.write(
         create.create_tasks, new, context.identity.name, wanted(info)

@@ -15,9 +15,11 @@ from taskq_kernel.service.schema.convert import filter_of, orders_of
 from taskq_kernel.service.schema.scalars import iso
 from taskq_kernel.service.schema.selection import wanted
 from taskq_kernel.service.schema.version import service_version
+from taskq_kernel.service.security.auth import FileToken
 from taskq_kernel.store.pages import Page, Window, read_page
 from taskq_kernel.store.records import get_task
-from taskq_kernel.store.tokens import list_tokens
+from taskq_kernel.store.rows import TaskRow, TokenRow, WorkerRow
+from taskq_kernel.store.tokens import Identity, list_tokens
 from taskq_kernel.store.workers import list_workers
 
 
@@ -54,14 +56,15 @@ class Query(ObjectType):
     service_version = String(required=True, description="The release of this service.")
 
     @staticmethod
-    async def resolve_task(_root: Any, info: GraphQLResolveInfo, id: str) -> Any:
-        return await info.context.runtime.store.read(
+    async def resolve_task(_root: object, info: GraphQLResolveInfo, id: str) -> TaskRow:
+        task: TaskRow = await info.context.runtime.store.read(
             get_task, id, wanted(info), info.context.visible_to
         )
+        return task
 
     @staticmethod
     async def resolve_tasks(
-        _root: Any, info: GraphQLResolveInfo, filter: dict[str, Any] | None = None,
+        _root: object, info: GraphQLResolveInfo, filter: dict[str, Any] | None = None,
         order_by: Sequence[dict[str, Any]] | None = None, **window: Any,
     ) -> Page:
         page: Page = await info.context.runtime.store.read(
@@ -70,12 +73,12 @@ class Query(ObjectType):
         return page
 
     @staticmethod
-    async def resolve_workers(_root: Any, info: GraphQLResolveInfo, all: bool = False) -> list[Any]:
-        fleet: list[Any] = await info.context.runtime.store.read(list_workers, everyone=all)
+    async def resolve_workers(_root: object, info: GraphQLResolveInfo, all: bool = False) -> list[WorkerRow]:
+        fleet: list[WorkerRow] = await info.context.runtime.store.read(list_workers, everyone=all)
         return fleet
 
     @staticmethod
-    async def resolve_statistics(_root: Any, info: GraphQLResolveInfo) -> dict[str, Any]:
+    async def resolve_statistics(_root: object, info: GraphQLResolveInfo) -> dict[str, Any]:
         runtime = info.context.runtime
         read = await runtime.statistics.get(info.context.visible_to)
         return {
@@ -97,14 +100,15 @@ class Query(ObjectType):
         }
 
     @staticmethod
-    async def resolve_tokens(_root: Any, info: GraphQLResolveInfo) -> list[Any]:
+    async def resolve_tokens(_root: object, info: GraphQLResolveInfo) -> list[TokenRow | FileToken]:
         runtime = info.context.runtime
         return [*runtime.tokens.of_file, *await runtime.store.read(list_tokens)]
 
     @staticmethod
-    def resolve_me(_root: Any, info: GraphQLResolveInfo) -> Any:
-        return info.context.identity
+    def resolve_me(_root: object, info: GraphQLResolveInfo) -> Identity:
+        identity: Identity = info.context.identity
+        return identity
 
     @staticmethod
-    def resolve_service_version(_root: Any, _info: GraphQLResolveInfo) -> str:
+    def resolve_service_version(_root: object, _info: GraphQLResolveInfo) -> str:
         return service_version()

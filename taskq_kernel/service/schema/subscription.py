@@ -37,7 +37,7 @@ class Subscription(ObjectType):
 
     @staticmethod
     async def subscribe_task_changes(
-        _root: Any, info: GraphQLResolveInfo, since_version: int | None = None,
+        _root: object, info: GraphQLResolveInfo, since_version: int | None = None,
         of_database: str | None = None, filter: dict[str, Any] | None = None,
     ) -> AsyncIterator[Changes]:
         visible_to = info.context.visible_to

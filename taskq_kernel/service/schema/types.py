@@ -13,6 +13,7 @@ from taskq_kernel import domain
 from taskq_kernel.service.schema.fields import resolver_of
 from taskq_kernel.service.schema.scalars import JSON, BigInt, DateTime
 from taskq_kernel.store.pages import ORDER_COLUMNS, Page
+from taskq_kernel.store.rows import EventRow, LogRow, TaskRow
 from taskq_kernel.task_fields import ERROR_FIELDS, TASK_FIELDS, TaskField
 
 
@@ -150,20 +151,20 @@ class Task(_TaskFields, ObjectType):
     )
 
     @staticmethod
-    async def resolve_waits_for(row: Any, info: GraphQLResolveInfo) -> str | None:
+    async def resolve_waits_for(row: TaskRow, info: GraphQLResolveInfo) -> str | None:
         """Ask who knows the fleet and the broker."""
         why: str | None = await info.context.runtime.waiting.why(row)
         return why
 
     @staticmethod
-    async def resolve_history(row: Any, info: GraphQLResolveInfo) -> Sequence[Any]:
+    async def resolve_history(row: TaskRow, info: GraphQLResolveInfo) -> Sequence[EventRow]:
         """Load it together with those of the other tasks of this answer."""
-        history: Sequence[Any] = await info.context.histories.load(row.number)
+        history: Sequence[EventRow] = await info.context.histories.load(row.number)
         return history
 
     @staticmethod
-    async def resolve_logs(row: Any, info: GraphQLResolveInfo, after: int | None = None) -> Sequence[Any]:
-        chunks: Sequence[Any] = await info.context.logs_after(row.number, after)
+    async def resolve_logs(row: TaskRow, info: GraphQLResolveInfo, after: int | None = None) -> Sequence[LogRow]:
+        chunks: Sequence[LogRow] = await info.context.logs_after(row.number, after)
         return chunks
 
 
@@ -206,7 +207,7 @@ class TaskConnection(ObjectType):
         return [{"node": row, "cursor": page.cursor(row)} for row in page.rows]
 
     @staticmethod
-    def resolve_nodes(page: Page, _info: GraphQLResolveInfo) -> list[Any]:
+    def resolve_nodes(page: Page, _info: GraphQLResolveInfo) -> list[TaskRow]:
         return page.rows
 
     @staticmethod
