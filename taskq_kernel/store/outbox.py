@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import msgspec
 import sqlalchemy as sa
@@ -104,7 +105,8 @@ def _urgency(row: DueRow) -> int:
 
 def _message(row: DueRow) -> TaskMessage:
     return TaskMessage(
-        schema=SCHEMA, id=row.id, number=row.number, name=row.name, kind=TaskKind(row.kind), code=row.code or "",
+        schema=SCHEMA, id=row.id, number=row.number, name=row.name,
+        kind=cast("TaskKind", row.kind), code=row.code or "",
         # Passed on as it was stored: every digit of a number, and no time spent on it.
         arguments=msgspec.Raw((row.arguments or "{}").encode()),
         entry=row.entry, timeout_s=row.timeout_s, memory_limit_bytes=row.memory_limit, seed=row.seed,
