@@ -8,22 +8,13 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
+from client_fixtures import q, service
 from client_lab import FakeService
 
 from taskq_kernel.client.client import Client
 from taskq_kernel.errors import TaskFailed
 
-
-@pytest.fixture
-def service() -> FakeService:
-    return FakeService()
-
-
-@pytest.fixture
-def q(service: FakeService) -> Client:
-    client = service.client()
-    service.connect_feed()
-    return client
+__all__ = ["q", "service"]
 
 
 async def _task_group(what: Any) -> Any:

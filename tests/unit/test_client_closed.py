@@ -8,22 +8,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from client_fixtures import q, service
 from client_lab import FakeService, SocketStub, Subscriber, soon
 
 from taskq_kernel.client.client import Client
 from taskq_kernel.errors import ClientClosed
 
-
-@pytest.fixture
-def service() -> FakeService:
-    return FakeService()
-
-
-@pytest.fixture
-def q(service: FakeService) -> Client:
-    client = service.client()
-    service.connect_feed()
-    return client
+__all__ = ["q", "service"]
 
 
 async def _awaited(what: Any) -> Any:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from client_fixtures import q, service
 from client_lab import TOKEN, FakeService
 
 import taskq_kernel
@@ -29,17 +30,7 @@ from taskq_kernel.errors import (
 from taskq_kernel.service.security.throttle import TooManyFailures
 from taskq_kernel.store.database import StoreUnavailable
 
-
-@pytest.fixture
-def service() -> FakeService:
-    return FakeService()
-
-
-@pytest.fixture
-def q(service: FakeService) -> Client:
-    client = service.client()
-    service.connect_feed()
-    return client
+__all__ = ["q", "service"]
 
 
 @pytest.fixture

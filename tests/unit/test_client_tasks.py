@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from client_fixtures import q, service
 from client_lab import FakeService, soon
 
 from taskq_kernel.client.batch import Batch
@@ -30,18 +31,7 @@ from taskq_kernel.errors import (
     Unauthorized,
 )
 
-
-@pytest.fixture
-def service() -> FakeService:
-    return FakeService()
-
-
-@pytest.fixture
-def q(service: FakeService) -> Client:
-    """A client whose feed is connected."""
-    client = service.client()
-    service.connect_feed()
-    return client
+__all__ = ["q", "service"]
 
 
 def later(action: Callable[[], Any]) -> None:

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import pytest
+from client_fixtures import q
 from client_lab import FakeService
 
 from taskq_kernel import cli
@@ -13,18 +14,13 @@ from taskq_kernel.client import operations
 from taskq_kernel.client.client import Client
 from taskq_kernel.errors import InvalidTask, ServiceError, ServiceUnreachable
 
+__all__ = ["q"]
+
 
 @pytest.fixture
 def service(monkeypatch: pytest.MonkeyPatch) -> FakeService:
     monkeypatch.setattr(operations, "CREATE_CHUNK", 10)
     return FakeService()
-
-
-@pytest.fixture
-def q(service: FakeService) -> Client:
-    client = service.client()
-    service.connect_feed()
-    return client
 
 
 def ends(service: FakeService, error: BaseException, after: int, arrives: bool = False) -> None:
