@@ -241,7 +241,7 @@ class Client(Session):
         return [worker_info(data) for data in operations.workers(self.transport, everyone=everyone)]
 
     def statistics(self) -> Statistics:
-        """Where everything stands: tasks by status, slots, pace, the broker."""
+        """Where everything stands: tasks by status, slots, throughput, the broker."""
         return statistics_of(operations.statistics(self.transport))
 
     def _select(

@@ -32,7 +32,7 @@ DaemonState = Literal["running", "stopped", "dead"]
 POLL_S = 0.02
 #: How long the kernel may take to remove killed processes, in seconds.
 KILL_TIMEOUT_S = 5.0
-#: A log longer than this is set aside when its daemon starts again.
+#: A log longer than this is rotated when its daemon starts again.
 MAX_LOG_BYTES = 8 << 20
 #: Ports are looked for between this one and those that outgoing connections use.
 LOWEST_PORT = 20_000

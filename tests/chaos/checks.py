@@ -212,7 +212,7 @@ def check_outcomes(found: Findings, tasks_db: Path, results_db: Path) -> None:
                 found.wrong.append(f"{_named(key)}: its outcome is kept as accepted, and did not move it")
 
 
-def untold(results_db: Path) -> int:
+def unreported(results_db: Path) -> int:
     """How many outcomes the sink has yet to tell."""
     with closing(_open(results_db)) as results:
         return int(results.execute("SELECT count(*) FROM results WHERE verdict IS NULL").fetchone()[0])

@@ -158,7 +158,7 @@ class _Run:
         with suppress(TimeoutError):  # what is not final is reported as lost
             wait_for(all_final, "every task is final", SETTLE_S, 0.2)
         with suppress(TimeoutError):
-            wait_for(lambda: not checks.untold(self.arena.results_database), "every outcome is told", 30, 0.2)
+            wait_for(lambda: not checks.unreported(self.arena.results_database), "every outcome is reported", 30, 0.2)
         rows = service.select({}, HISTORY)
         known = {row["id"] for row in rows}
         rows += service.tasks([one for one in promises if one not in known], HISTORY)

@@ -247,7 +247,7 @@ def test_a_worker_that_is_not_known_is_told_to_register(service: ServiceProcess)
     assert (code, "register first" in message) == ("WORKER_UNKNOWN", True)
 
 
-def test_a_claim_that_was_not_started_is_given_back(service: ServiceProcess) -> None:
+def test_a_claim_that_was_not_started_is_released(service: ServiceProcess) -> None:
     [task] = create(service)
     worker = join(service)
     claim(service, worker, task)

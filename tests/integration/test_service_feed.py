@@ -1,4 +1,4 @@
-"""The live feed over graphql-transport-ws: its protocol, its cursor, its pace."""
+"""The live feed over graphql-transport-ws: its protocol, its cursor, its rate."""
 
 from __future__ import annotations
 

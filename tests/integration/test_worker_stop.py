@@ -1,4 +1,4 @@
-"""`taskq worker` on SIGTERM: it finishes or gives back what it holds within its grace, and exits 0."""
+"""`taskq worker` on SIGTERM: it finishes or releases what it has claimed within its grace, and exits 0."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_what_ends_within_the_grace_is_finished_and_what_waits_is_left_to_others
     waiting.cancel()
 
 
-def test_what_takes_longer_than_the_grace_is_given_back_and_runs_elsewhere_with_no_attempt_lost(
+def test_what_takes_longer_than_the_grace_is_released_and_runs_elsewhere_with_no_attempt_lost(
     stack: RunningStack, q: Client, queue: str, effects: Path, tmp_path: Path
 ) -> None:
     arguments = {"folder": str(effects), "seconds": 600}

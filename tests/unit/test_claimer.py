@@ -209,7 +209,7 @@ def test_a_task_that_comes_again_while_its_attempt_runs_ends_that_attempt() -> N
     play(scene)
 
 
-def test_a_claimed_task_that_no_slot_starts_is_given_back_to_the_service(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_claimed_task_that_no_slot_starts_is_released(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scene(lab: Lab) -> None:
         await lab.submit(1)
         await until(lambda: lab.held == [1], "it is claimed")

@@ -176,7 +176,7 @@ def test_a_daemon_reads_nothing_from_the_terminal(daemon: Daemon, tmp_path: Path
     eventually(lambda: daemon.state == "dead", "cat reads the end of its input")
 
 
-def test_a_log_that_grew_long_is_set_aside(daemon: Daemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_log_that_grew_long_is_rotated(daemon: Daemon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("taskq_kernel.local.processes.MAX_LOG_BYTES", 4)
     log = tmp_path / "daemon.log"
     log.write_text("old and long")
@@ -213,7 +213,7 @@ def test_a_lock_is_held_by_one_at_a_time(tmp_path: Path) -> None:
     assert max(worst) == 1
 
 
-def test_a_lock_that_is_not_given_back_in_time_names_its_holder(tmp_path: Path) -> None:
+def test_a_lock_that_is_not_released_in_time_names_its_holder(tmp_path: Path) -> None:
     with (
         file_lock(tmp_path / "lock"),
         pytest.raises(StackError, match=rf"process {os.getpid()}\) is at work on {tmp_path}"),

@@ -1,4 +1,4 @@
-"""The results database across a change of release: what cannot be read is set aside, and holds up nothing."""
+"""The results database across a change of release: what cannot be read is quarantined, and holds up nothing."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def rewrite(database: ResultsDatabase, attempt: int, body: bytes) -> None:
         connection.execute(sa.update(results).where(results.c.attempt == attempt).values(message=body))
 
 
-def test_a_row_that_cannot_be_read_is_set_aside_with_its_reason_and_the_others_are_told(
+def test_a_row_that_cannot_be_read_is_quarantined_with_its_reason_and_the_others_are_not(
     database: ResultsDatabase,
 ) -> None:
     database.commit([outcome(attempt) for attempt in (1, 2, 3)])
@@ -49,7 +49,7 @@ def test_a_row_that_cannot_be_read_is_set_aside_with_its_reason_and_the_others_a
     assert "not a JSON object" in aside[1].reason
 
 
-def test_what_is_set_aside_is_kept_and_is_shown_until_it_was_reported(database: ResultsDatabase) -> None:
+def test_what_is_quarantined_is_kept_and_is_shown_until_it_was_dead_lettered(database: ResultsDatabase) -> None:
     database.commit([outcome(1), outcome(2)])
     rewrite(database, 1, b"{}")
     rewrite(database, 2, b"[]")

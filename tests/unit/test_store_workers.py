@@ -96,7 +96,7 @@ def test_when_the_service_comes_back_every_lease_starts_afresh(lab: Lab) -> None
     assert lab.task(task).status == "RUNNING"
 
 
-def test_a_worker_that_leaves_gives_back_what_it_holds(lab: Lab) -> None:
+def test_a_worker_that_leaves_releases_what_it_has_claimed(lab: Lab) -> None:
     [task] = lab.submit()
     lab.publish()
     worker = lab.join("w1")
@@ -110,7 +110,7 @@ def test_a_worker_that_leaves_gives_back_what_it_holds(lab: Lab) -> None:
         lab.beat(worker)
 
 
-def test_claims_that_never_started_are_given_back(lab: Lab) -> None:
+def test_claims_that_never_started_are_released(lab: Lab) -> None:
     released, kept, others = lab.submit("1", "2", "3")
     worker, other = lab.join("w1"), lab.join("w2")
     lab.claim(worker, released, kept)

@@ -219,7 +219,7 @@ def test_a_service_that_is_away_at_the_start_is_waited_for(play: Play, monkeypat
     play(scene)
 
 
-def test_a_worker_that_is_asked_to_drain_ends_what_runs_and_gives_back_the_rest(play: Play) -> None:
+def test_a_worker_that_is_asked_to_drain_ends_what_runs_and_releases_the_rest(play: Play) -> None:
     async def scene(lab: Lab) -> None:
         await lab.submit((1, '[progress(0.5), sleep(0.5)]'), (2, '[progress(0.5), sleep(0.5)]'), (3, "1"))
         await until(lambda: len(lab.service.progress) == 2, "both slots are busy")

@@ -28,7 +28,7 @@ STAMP_S = 5.0
 
 
 class Overview(Panel):
-    """Counts per status, slots, the pace of the last hour, and whether all parts are there.
+    """Counts per status, slots, the throughput of the last hour, and whether all parts are there.
 
     Parameters
     ----------
