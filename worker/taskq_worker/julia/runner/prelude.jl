@@ -25,15 +25,18 @@ function may_report(r::Running)
     return true
 end
 
-function report_progress(fraction::Float64, message::String)
-    wire = RUNNING.wire
-    (RUNNING.job == 0 || wire === nothing || !may_report(RUNNING)) && return nothing
+"Whether a report of progress may be sent now: a task runs, and there were not too many."
+can_report() = RUNNING.job != 0 && RUNNING.wire !== nothing && may_report(RUNNING)
+
+report_progress(fraction::Float64, message::String) = can_report() ? send_progress(fraction, message) : nothing
+
+function send_progress(fraction::Float64, message::String)
     io = start_frame()
     print(io, "{\"job\":", RUNNING.job, ",\"fraction\":", isnan(fraction) ? 0.0 : clamp(fraction, 0.0, 1.0))
     print(io, ",\"message\":")
-    put_string(io, message)
+    put_string(io, first(message, 200))
     print(io, "}")
-    send(wire, FRAME_PROGRESS, io)
+    send(RUNNING.wire::Wire, FRAME_PROGRESS, io)
     return nothing
 end
 
@@ -64,7 +67,7 @@ end
 ```
 """
 function progress(fraction::Real, message = "")
-    in_runner_world(report_progress, Float64(fraction), String(first(string(message), 200)))
+    in_runner_world(report_progress, Float64(fraction), String(string(message)))
 end
 
 const report_progress = parentmodule(@__MODULE__).report_progress

@@ -17,6 +17,7 @@ function main(requests_fd::Integer, frames_fd::Integer)
     take_limits()
     atexit(end_children)
     RUNNER_WORLD[] = world_counter()
+    log_as_tasks_do!()
     baseline = prepare(pwd())
     say_hello(wire)
     try
@@ -169,6 +170,7 @@ function start_running(job::Int, wire::Wire)
     RUNNING.credit = PROGRESS_BURST
     RUNNING.credited_at = time_ns()
     RUNNING.suspects = Suspects()
+    empty!(GOING)
     forget_methods!()
     RUNNING.job = job
     return nothing

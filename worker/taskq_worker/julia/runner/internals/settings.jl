@@ -7,6 +7,7 @@ logging_level() = Base.CoreLogging._min_enabled_level[]
 logging_level!(level) = (Base.CoreLogging._min_enabled_level[] = level)
 
 "How often a logger has written what has a `maxlog`, by where it stands."
+message_counts(logger::TaskLogger) = message_counts(logger.console)
 message_counts(logger) = hasfield(typeof(logger), :message_limits) ? logger.message_limits : nothing
 
 "Rounding of machine numbers, as C's fegetround(3) has it."
