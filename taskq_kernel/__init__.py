@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     from taskq_kernel.client.batch import Batch as Batch
     from taskq_kernel.client.client import Client as Client
     from taskq_kernel.client.connecting import connect as connect
+    from taskq_kernel.client.definition import Definition as Definition
     from taskq_kernel.client.task import Task as Task
     from taskq_kernel.domain import TaskStatus as TaskStatus
     from taskq_kernel.errors import BrokerUnreachable as BrokerUnreachable
     from taskq_kernel.errors import ClientClosed as ClientClosed
     from taskq_kernel.errors import ClientMissing as ClientMissing
     from taskq_kernel.errors import Forbidden as Forbidden
+    from taskq_kernel.errors import InvalidDefinition as InvalidDefinition
     from taskq_kernel.errors import InvalidTask as InvalidTask
     from taskq_kernel.errors import NotFound as NotFound
     from taskq_kernel.errors import ServiceError as ServiceError
@@ -51,6 +53,7 @@ _HOMES = {
     # tasks and their values
     "Task": "client.task",
     "Batch": "client.batch",
+    "Definition": "client.definition",
     "TaskStatus": "domain",
     "RichValue": "values",
     # what can go wrong with a task
@@ -59,6 +62,7 @@ _HOMES = {
     "TaskDeleted": "errors",
     "TaskTimeout": "errors",
     "InvalidTask": "errors",
+    "InvalidDefinition": "errors",
     # what can go wrong around it
     "TaskqError": "errors",
     "ServiceError": "errors",

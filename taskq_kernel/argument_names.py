@@ -55,6 +55,25 @@ def _refusal(name: str, problem: str) -> InvalidTask:
     return InvalidTask(problem, f"arguments.{name[:80]}", place=f"argument {name[:80]!r}")
 
 
+def named_only(names: Iterable[str]) -> list[str]:
+    """The arguments of a call that go by name: ``"1"``, ``"2"``, ... go by position.
+
+    Raises
+    ------
+    InvalidTask
+        If the positions do not run from 1 without a gap.
+    """
+    places = [name for name in names if is_place(name)]
+    if places and sorted(map(int, places)) != list(range(1, len(places) + 1)):
+        raise InvalidTask(f"have the positions {', '.join(places)}: give 1, 2, and so on, without a gap", "arguments")
+    return [name for name in names if not is_place(name)]
+
+
+def is_place(name: str) -> bool:
+    """Whether an argument of a call goes by position."""
+    return name.isascii() and name.isdigit() and not name.startswith("0") and len(name) < 6
+
+
 def why_no_name(name: str) -> str:
     """Why Julia does not take this for the name of a variable; empty if it may."""
     advice = "use letters, digits and _, not beginning with a digit"

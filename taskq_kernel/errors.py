@@ -120,6 +120,22 @@ class InvalidDeclaration(InvalidTask):
         self.reason = reason
 
 
+class InvalidDefinition(InvalidTask):
+    """A definition cannot be used, as the first task that called it found.
+
+    Attributes
+    ----------
+    definition : str
+        Its name.
+    line : int or None
+        The line at fault, from 1.
+    """
+
+    def __init__(self, definition: str, kind: str, problem: str, line: int | None) -> None:
+        super().__init__(f"the definition {definition} cannot be used: {kind}: {problem}")
+        self.definition, self.line = definition, line
+
+
 class IllegalTransition(TaskqError):
     """A status change that the table of legal transitions does not have.
 

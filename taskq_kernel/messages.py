@@ -24,6 +24,10 @@ SCHEMA = 1
 INLINE_VALUE_BYTES = 64 * 1024
 
 
+#: A definition's code that is longer than this is not in the messages of its tasks, in bytes.
+INLINE_CODE_BYTES = 4 * 1024
+
+
 #: The longest message, in bytes: what RabbitMQ 4 carries by default.
 MAX_MESSAGE_BYTES = 16 << 20
 
@@ -43,11 +47,15 @@ class TaskMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     number: Size
     name: str
     kind: TaskKind
-    code: str
+    #: Empty where `source` stands for it.
+    code: str = ""
+    #: SHA-256 of code that is too long to travel with each of its tasks (more than
+    #: `INLINE_CODE_BYTES`, ``CALL`` only): a worker asks the service for it, once.
+    source: str | None = None
     #: An object. It is passed on as it was submitted: no digit is lost on the way, and what Julia
     #: cannot be given fails its own task, where it is checked, and no other.
     arguments: msgspec.Raw = NO_ARGUMENTS
-    #: The function to call, and the SHA-256 of the definition's code (``CALL`` only).
+    #: The function to call (``CALL`` only).
     entry: str | None = None
     timeout_s: float | None = None
     memory_limit_bytes: Size | None = None

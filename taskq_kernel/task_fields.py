@@ -158,7 +158,11 @@ TASK_FIELDS = (
     ),
     TaskField(
         "code", "String!", _FIXED, "Its Julia code.", long=True, label="Code",
-        given=Given("Its Julia code, up to 4 MiB.", required=True),
+        given=Given("Its Julia code, up to 4 MiB; not beside definition."),
+    ),
+    TaskField(
+        "definition", "ID", _FIXED, "The definition that it calls.", late=True,
+        given=Given("The registered definition that it calls; its kind is CALL then."),
     ),
     TaskField(
         "entry", "String", _FIXED, "The function to call (kind CALL).",
@@ -166,7 +170,9 @@ TASK_FIELDS = (
     ),
     TaskField(
         "arguments", "JSON!", _FIXED, "Its arguments, an object.", long=True, empty={}, label="Arguments",
-        given=Given("Its arguments: an object of up to 1 MiB; by default {}."),
+        given=Given(
+            "Its arguments: an object of up to 1 MiB; by default {}. Of a call, \"1\", \"2\" and so on go by position."
+        ),
     ),
     TaskField(
         "status", "TaskStatus!", _LIVE, "Where it stands.", _ANSWER, dtype="status", label="Status", sortable=True,
@@ -237,6 +243,7 @@ TASK_FIELDS = (
         "batch", "ID", _FIXED, "The batch it was submitted with.", _EVENT | Of.COLUMN, dtype="string", label="Batch",
         given=Given("A UUID for all tasks of one submission.", own=True),
     ),
+    TaskField("point", "Int", _FIXED, "Its place among the points of its batch, from 0.", Of.EVENT, late=True),
     TaskField("repeats", "Int", _FIXED, "The number of the finished task that it runs again.", late=True),
     TaskField(
         "created_at", "DateTime!", _FIXED, "When it was submitted.", _ROW | Of.ANSWER, dtype="time", label="Created",

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 from taskq_kernel.client import operations
 from taskq_kernel.client.batch import Batch
 from taskq_kernel.client.connection import Address
+from taskq_kernel.client.creating import create
+from taskq_kernel.client.definition import Definition, define
 from taskq_kernel.client.feed import Feed
 from taskq_kernel.client.fleet import Statistics, WorkerInfo, statistics_of, worker_info
 from taskq_kernel.client.options import task_input
 from taskq_kernel.client.pickling import client_of, keep_in_mind
 from taskq_kernel.client.session import Session
-from taskq_kernel.client.task import Task, ids_of, new_task_data, read_task, task_from
-from taskq_kernel.client.unfinished import said_of_unfinished
+from taskq_kernel.client.task import Task, ids_of, read_task, task_from
 from taskq_kernel.errors import InvalidTask
 from taskq_kernel.transport.graphql import GraphQLTransport
 
@@ -152,24 +153,36 @@ class Client(Session):
         inputs = [_task_input(common, one, index) | {"batch": batch_id} for index, one in enumerate(tasks)]
         return Batch(self, self.create(inputs), batch_id)
 
+    def define(self, code: str | Path, entry: str | None = None, name: str | None = None) -> Definition:
+        """Register a Julia function that tasks call: ``f = q.define("f(n) = n^2")``, then ``f(3)``.
+
+        Its code is evaluated once in each Julia process, so that a thousand calls compile it once.
+
+        Parameters
+        ----------
+        code : str or Path
+            Julia code, or the file that holds it.
+        entry : str, optional
+            The function to call. Default: the function that the code ends with, or the last one
+            that it defines.
+        name : str, optional
+            What to call it. Default: the entry, or the last function that can be seen in the code.
+
+        Raises
+        ------
+        InvalidDefinition
+            If a task has found before that this very code does not parse: there is no Julia here
+            to find it now, so the first call tells, for all that follow, with line and column.
+        InvalidTask
+            If it cannot be used otherwise; the message says why.
+        ServiceUnreachable
+            If the service does not answer.
+        """
+        return define(self, code, entry, name)
+
     def create(self, inputs: Sequence[dict[str, Any]]) -> list[Task]:
         """Submit tasks as `taskq_kernel.client.options.task_input` makes them; errors are those of `submit_many`."""
-        # The feed starts first, so that it need not be asked what happened meanwhile.
-        self.feed.start()
-        made: list[Task] = []
-        for chunk in operations.chunks(inputs, operations.CREATE_CHUNK):
-            given = [one | {"id": operations.new_id()} for one in chunk]
-            before = len(made) if len(inputs) > 1 else None
-            try:
-                with self.cache.reading():
-                    created = operations.create(self.transport, given, operations.CREATED, before)
-                    rows = [new_task_data(one, answer) for one, answer in zip(given, created, strict=True)]
-                    made += [task_from(self, row) for row in rows]
-            except BaseException as error:  # Ctrl-C above all: what was submitted goes on
-                for note in said_of_unfinished(error, given, len(made), len(inputs)):
-                    error.add_note(note)
-                raise
-        return made
+        return create(self, inputs)
 
     # -- looking -------------------------------------------------------------------------
 

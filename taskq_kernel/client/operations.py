@@ -74,6 +74,30 @@ def create(
     return created
 
 
+_DEFINITION = "id name entry error { name message line }"
+
+
+def register_definition(transport: GraphQLTransport, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Register code with a function that tasks call.
+
+    Raises
+    ------
+    InvalidTask
+        If the service finds something wrong with it.
+    """
+    query = f"mutation Define($input: DefinitionInput!) {{ registerDefinition(input: $input) {{ {_DEFINITION} }} }}"
+    with input_refused():
+        made: dict[str, Any] = transport.execute(query, {"input": dict(given)}, repeatable=True)["registerDefinition"]
+    return made
+
+
+def definition(transport: GraphQLTransport, definition_id: str) -> dict[str, Any]:
+    """A definition with its code."""
+    query = f"query Definition($id: ID!) {{ definition(id: $id) {{ {_DEFINITION} code }} }}"
+    found: dict[str, Any] = transport.execute(query, {"id": definition_id})["definition"]
+    return found
+
+
 def get(transport: GraphQLTransport, task_id: str, fields: str = TASK) -> dict[str, Any]:
     """One task, by UUID or number.
 

@@ -120,13 +120,10 @@ def task_input(
     """
     if not isinstance(code, str):
         raise refused(f"is {type(code).__name__}: give Julia code as a string", "code")
-    given: dict[str, Any] = {
-        "code": _text(code, "code"),
-        "kind": "SCRIPT",
-        "queue": _text(queue, "queue"),
-        "priority": parse_priority(priority),
-        "maxAttempts": max_attempts,
-    }
+    given: dict[str, Any] = {"code": _text(code, "code"), "kind": "SCRIPT"} | call_options(
+        queue=queue, priority=priority, timeout=timeout, memory_limit=memory_limit,
+        max_attempts=max_attempts, seed=seed,
+    )
     if name is not None:
         given["name"] = _text(str(name), "name")
     if arguments := with_defaults(code, arguments):
@@ -136,6 +133,28 @@ def task_input(
 
         given["arguments"] = encode_arguments(arguments)
         check_argument_names(given["arguments"])
+    return given
+
+
+def call_options(
+    *,
+    queue: str = "default",
+    priority: int | str = 1,
+    timeout: float | None = None,
+    memory_limit: int | str | None = None,
+    max_attempts: int = 1,
+    seed: int | None = None,
+) -> dict[str, Any]:
+    """What a task is given besides its code and arguments, with the names of GraphQL's ``TaskInput``.
+
+    Raises
+    ------
+    InvalidTask
+        If one of them cannot be used.
+    """
+    given: dict[str, Any] = {
+        "queue": _text(queue, "queue"), "priority": parse_priority(priority), "maxAttempts": max_attempts,
+    }
     if timeout is not None:
         given["timeoutSeconds"] = _positive(timeout)
     if memory_limit is not None:

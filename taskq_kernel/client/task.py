@@ -13,7 +13,7 @@ from taskq_kernel.client import operations
 from taskq_kernel.client.awaiting import Awaited
 from taskq_kernel.client.pickling import Missing
 from taskq_kernel.client.session import Session
-from taskq_kernel.client.task_cache import Entry, Row
+from taskq_kernel.client.task_cache import FIXED, Entry, Row
 from taskq_kernel.domain import FINAL, TaskKind, TaskStatus, ValueKind
 from taskq_kernel.errors import ClientClosed, InvalidJSON, TaskCancelled, TaskDeleted, TaskFailed, TaskqError
 
@@ -165,6 +165,16 @@ class Task(Awaited[Any]):
     def batch(self) -> str | None:
         """The id of the batch it was submitted with."""
         return _optional(str, self.field("batch"))
+
+    @property
+    def definition(self) -> str | None:
+        """The id of the definition that it calls, if it does."""
+        return _optional(str, self.field("definition"))
+
+    @property
+    def point(self) -> int | None:
+        """Its place among the points of its batch, from 0, where that has points."""
+        return _optional(int, self.field("point"))
 
     @property
     def created_at(self) -> datetime:
@@ -458,7 +468,10 @@ class Task(Awaited[Any]):
     def field(self, name: str) -> Any:
         """A field by its name in GraphQL, as it was last heard of; read where nothing has said it."""
         if name not in self.entry.row and not self.entry.deleted:
-            self.refresh()
+            if name in FIXED:  # the feed does not tell it
+                self._client.cache.put([operations.get(self._client.transport, self.id)])
+            else:
+                self.refresh()
         return self.entry.row.get(name)
 
     def _now(self, name: str) -> Any:
@@ -529,7 +542,11 @@ def new_task_data(given: dict[str, Any], created: dict[str, Any]) -> dict[str, A
     created : dict
         What the service answered.
     """
-    data = _UNSAID | given | created
+    unsaid = dict(_UNSAID)
+    if given.get("definition") is not None:
+        for name in ("code", "entry"):  # the definition's: read when they are asked for
+            unsaid.pop(name, None)
+    data = unsaid | given | created
     # A request that was repeated finds tasks that have gone on: their other fields are read.
     return _UNTOUCHED | data if created["status"] == TaskStatus.QUEUEING and not created["attempt"] else data
 

@@ -36,7 +36,8 @@ log = logging.getLogger(__name__)
 #: A task as GraphQL gives it, or a part of it; ``id`` is always there, and ``version`` and ``status``.
 Row = dict[str, Any]
 
-_FIXED = frozenset(field.graphql for field in operations.FIXED)
+#: What a task has from the beginning.
+FIXED = frozenset(field.graphql for field in operations.FIXED)
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ class Entry:
             self.row = self.row | row
         elif version > self.version:
             # What the newer row does not say is unknown now, and read when it is asked for.
-            self.row = {name: self.row[name] for name in _FIXED if name in self.row} | row
+            self.row = {name: self.row[name] for name in FIXED if name in self.row} | row
 
     def doubt(self) -> None:
         """Find whatever is read next newer than this."""

@@ -16,6 +16,7 @@ from taskq_kernel.errors import BrokerUnreachable
 from taskq_kernel.service.async_store import READERS, AsyncStore
 from taskq_kernel.service.blobs import Blobs
 from taskq_kernel.service.feed import Feed
+from taskq_kernel.service.jobs.expander import Expander
 from taskq_kernel.service.jobs.publisher import Publisher, PublishingBroker
 from taskq_kernel.service.jobs.reaper import Reaper
 from taskq_kernel.service.metrics import Metrics
@@ -66,6 +67,7 @@ class Runtime:
         self.waiting = Waiting(self.store, broker)
         self.metrics = Metrics()
         self.reaper = Reaper(self.store, self.policy, self.blobs)
+        self.expander = Expander(self.store)
         self.publisher = Publisher(self.store, broker, Names(settings.broker_prefix)) if broker else None
         self._tasks: list[asyncio.Task[Any]] = []
         self._offers: set[asyncio.Task[None]] = set()
@@ -98,7 +100,7 @@ class Runtime:
 
         self.store.sync.on_commit.append(committed)
         await self.reaper.start()
-        jobs = [self.reaper.run, self.reaper.sweep, self.feed.poll]
+        jobs = [self.reaper.run, self.reaper.sweep, self.feed.poll, self.expander.run]
         if self.publisher is not None:
             jobs += [self.publisher.run, self.publisher.check_queues, self.publisher.probe]
         else:

@@ -15,7 +15,8 @@ from taskq_kernel.store.filters import TaskFilter
 from taskq_kernel.store.ids import chunks, find
 from taskq_kernel.store.records import LONG_FIELDS, columns_for, select_tasks
 from taskq_kernel.store.rows import Columns, TaskRow, rows_of
-from taskq_kernel.store.tables import Cause, sources, task_events, task_logs, tasks
+from taskq_kernel.store.stopping import stop_making
+from taskq_kernel.store.tables import Cause, definitions, sources, task_events, task_logs, tasks
 from taskq_kernel.store.transitions import Transition, requeue, transition
 from taskq_kernel.task_fields import TASK_FIELDS, Lifetime
 
@@ -84,6 +85,7 @@ def cancel_tasks(write: Write, selection: Selection, actor: Actor, wants: frozen
     def cancel(rows: list[TaskRow]) -> list[TaskRow]:
         applicable = [row for row in rows if row.status not in FINAL]
         _cancel(write, applicable, f"cancelled by {actor.name}")
+        _stop_making(write, selection, actor)
         return applicable
 
     return _apply(write, selection, actor, wants, cancel)
@@ -118,9 +120,15 @@ def delete_tasks(write: Write, selection: Selection, actor: Actor, wants: frozen
         for row in rows:
             write.count(row.owner, row.status if row.status in FINAL else TaskStatus.CANCELLED, -1)
         _leave_tombstones(write, [row.number for row in rows])
+        _stop_making(write, selection, actor)
         return rows
 
     return _apply(write, selection, actor, wants, delete, as_they_were=True)
+
+
+def _stop_making(write: Write, selection: Selection, actor: Actor) -> None:
+    if selection.filter is not None:
+        stop_making(write, selection.filter, actor.name if actor.own_only else None)
 
 
 def _apply(
@@ -174,7 +182,7 @@ _TOMBSTONE = (
     .where(tasks.c.number == sa.bindparam("b_number"))
     .values(
         version=sa.bindparam("version"), deleted_at=sa.bindparam("deleted_at"), name="", source=None,
-        entry=None, arguments=None, progress_message=None, log_bytes=0,
+        entry=None, point=None, arguments=None, progress_message=None, log_bytes=0,
         **_NO_OUTCOME,
     )
 )
@@ -193,6 +201,7 @@ def _leave_tombstones(write: Write, numbers: Sequence[int]) -> None:
     write.conn.execute(_TOMBSTONE, [
         {"b_number": number, "version": write.next_version(), "deleted_at": write.now} for number in numbers
     ])
+    defined = sa.select(definitions.c.id).where(definitions.c.source == sources.c.sha256).exists()
     still_used = sa.select(tasks.c.number).where(tasks.c.source == sources.c.sha256).exists()
     for digests in chunks(sorted(used)):
-        write.conn.execute(sa.delete(sources).where(sources.c.sha256.in_(digests), ~still_used))
+        write.conn.execute(sa.delete(sources).where(sources.c.sha256.in_(digests), ~still_used, ~defined))

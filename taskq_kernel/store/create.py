@@ -13,10 +13,11 @@ from taskq_kernel.domain import TaskStatus
 from taskq_kernel.errors import InvalidTask
 from taskq_kernel.seeds import draw_seed
 from taskq_kernel.store.database import Write
+from taskq_kernel.store.definitions import definitions_of
 from taskq_kernel.store.dialects import insert_new
 from taskq_kernel.store.ids import chunks
 from taskq_kernel.store.records import select_tasks
-from taskq_kernel.store.rows import Columns, TaskRow, rows_of
+from taskq_kernel.store.rows import Columns, DefinitionRow, TaskRow, rows_of
 from taskq_kernel.store.submission import NewTask
 from taskq_kernel.store.tables import Cause, sources, tasks
 from taskq_kernel.store.transitions import Transition, enqueue, record
@@ -49,8 +50,11 @@ def create_tasks(
     ------
     InvalidTask
         If an id belongs to another owner's task, or to a deleted one.
+    NotFound
+        If one calls a definition that is not there.
     """
     existing = _existing(write.conn, [task.id for task in new], owner)
+    called = definitions_of(write.conn, (task.definition for task in new if task.definition is not None))
     numbers: list[int] = []
     fresh: list[int] = []
     rows: list[Columns] = []
@@ -59,13 +63,15 @@ def create_tasks(
         if number is None:
             number = write.next_number()
             fresh.append(number)
-            rows.append(_row(write, task, number, owner))
+            rows.append(_row(write, task, number, owner, called.get(task.definition or "")))
             if task.id:
                 existing[task.id] = number
         numbers.append(number)
     if rows:
         stored = {row["source"] for row in rows}
-        _store_sources(write.conn, {task.source: task.code for task in new if task.source in stored})
+        given_codes = {task.source: task.code for task in new if task.source in stored}
+        if given_codes:  # a definition's code is there
+            _store_sources(write.conn, given_codes)
         write.conn.execute(sa.insert(tasks), rows)
         made = [Transition(number, owner, 0, None, f"submitted by {owner}") for number in fresh]
         record(write, TaskStatus.QUEUEING, Cause.SUBMITTED, made)
@@ -155,12 +161,15 @@ def _id_refused(ids: Sequence[str | None], task_id: str, why: str) -> InvalidTas
     return InvalidTask(f"is {task_id}, {why}: give another id", "id", index, place=f"inputs[{index}].id")
 
 
-def _row(write: Write, task: NewTask, number: int, owner: str) -> Columns:
+def _row(write: Write, task: NewTask, number: int, owner: str, definition: DefinitionRow | None) -> Columns:
+    called: Columns = {}
+    if definition is not None:
+        called = {"source": definition.source, "entry": definition.entry, "name": task.name or definition.name}
     return {
         "number": number, "id": task.id or str(uuid4()), "version": write.next_version(),
         "status": TaskStatus.QUEUEING, "attempt": 0, "failures": 0, "lost": 0,
         "owner": owner, "batch": task.batch, "created_at": write.now, "available_at": write.now,
-        "log_bytes": 0, "seed": task.seed, **dict(zip(_ALIKE, _alike(task), strict=True)),
+        "log_bytes": 0, "seed": task.seed, **dict(zip(_ALIKE, _alike(task), strict=True)), **called,
     }
 
 

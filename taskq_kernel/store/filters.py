@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from taskq_kernel.domain import TaskStatus
 from taskq_kernel.errors import InvalidTask
-from taskq_kernel.store.ids import id_clause
+from taskq_kernel.store.ids import CHUNK, id_clause
 from taskq_kernel.store.tables import sources, tasks
 
 #: How long a text that is looked for may be.
@@ -63,6 +63,10 @@ class TaskFilter:
     #: Part of the name or the code, whatever the case; or the number.
     search: str | None = None
     batch: str | None = None
+    #: Of these places in its batch.
+    points: Sequence[int] | None = None
+    #: Changed after this version.
+    changed_after: int | None = None
     owner: str | None = None
     queue: str | None = None
     worker: str | None = None
@@ -98,6 +102,12 @@ class TaskFilter:
             if digits.isascii() and digits.isdigit() and len(digits) < 19:
                 either = (*either, tasks.c.number == int(digits))
             made.append(Condition(sa.or_(*either), Lookup.TEXT, either))
+        if self.points is not None:
+            if len(self.points) > CHUNK:
+                raise InvalidTask(f"the filter has {len(self.points)} points: give at most {CHUNK}")
+            made.append(Condition(tasks.c.point.in_(self.points), Lookup.NONE))
+        if self.changed_after is not None:
+            made.append(Condition(tasks.c.version > self.changed_after, Lookup.RANGE))
         for name in ("batch", "owner", "queue"):
             value = getattr(self, name)
             if value is not None:

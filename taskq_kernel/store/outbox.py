@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from taskq_kernel.domain import PRIORITIES, TaskKind, TaskStatus
-from taskq_kernel.messages import SCHEMA, TaskMessage, encode
+from taskq_kernel.messages import INLINE_CODE_BYTES, SCHEMA, TaskMessage, encode
 from taskq_kernel.store.database import Write
 from taskq_kernel.store.ids import chunks
 from taskq_kernel.store.rows import DueRow, each_of
@@ -58,7 +58,7 @@ _DUE = (
     sa.select(
         outbox.c.id.label("outbox_id"), tasks.c.number, tasks.c.id, tasks.c.name, tasks.c.kind, tasks.c.entry,
         tasks.c.queue, tasks.c.priority, tasks.c.timeout_s, tasks.c.memory_limit, tasks.c.status,
-        tasks.c.deleted_at, tasks.c.lost, tasks.c.arguments, tasks.c.seed, sources.c.code,
+        tasks.c.deleted_at, tasks.c.lost, tasks.c.arguments, tasks.c.seed, tasks.c.source, sources.c.code,
     )
     .select_from(
         outbox.join(tasks, tasks.c.number == outbox.c.task)
@@ -104,9 +104,11 @@ def _urgency(row: DueRow) -> int:
 
 
 def _message(row: DueRow) -> TaskMessage:
+    code = row.code or ""
+    by_name = row.kind == TaskKind.CALL and len(code) > INLINE_CODE_BYTES
     return TaskMessage(
-        schema=SCHEMA, id=row.id, number=row.number, name=row.name,
-        kind=cast("TaskKind", row.kind), code=row.code or "",
+        schema=SCHEMA, id=row.id, number=row.number, name=row.name, kind=cast("TaskKind", row.kind),
+        code="" if by_name else code, source=row.source if by_name else None,
         # Passed on as it was stored: every digit of a number, and no time spent on it.
         arguments=msgspec.Raw((row.arguments or "{}").encode()),
         entry=row.entry, timeout_s=row.timeout_s, memory_limit_bytes=row.memory_limit, seed=row.seed,

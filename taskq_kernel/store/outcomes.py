@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 from taskq_kernel.domain import TaskStatus, Verdict
 from taskq_kernel.store.claims import Log, store_logs
 from taskq_kernel.store.database import Write
+from taskq_kernel.store.definitions import PARSE_ERROR, note_errors
 from taskq_kernel.store.dialects import insert_new
 from taskq_kernel.store.ids import chunks, parse_ids
 from taskq_kernel.store.policy import Policy, retry_delay_s
@@ -96,7 +97,7 @@ def _load(conn: Connection, outcomes: Sequence[Outcome]) -> dict[str, TaskRow]:
     query = sa.select(
         tasks.c.number, tasks.c.id, tasks.c.owner, tasks.c.status, tasks.c.attempt, tasks.c.failures,
         tasks.c.max_attempts, tasks.c.worker, tasks.c.worker_id, tasks.c.started_at, tasks.c.log_bytes,
-        tasks.c.deleted_at,
+        tasks.c.deleted_at, tasks.c.definition,
     )
     found = {}
     uuids, _numbers, _neither = parse_ids(outcome.id for outcome in outcomes)
@@ -132,6 +133,10 @@ def _accept(write: Write, pairs: Sequence[tuple[TaskRow, Outcome]], policy: Poli
         for row, outcome in final
     ])
     _try_again(write, again)
+    note_errors(write, {
+        row.definition: (outcome.error.name, outcome.error.message, outcome.error.line)
+        for row, outcome in final if row.definition and outcome.error and outcome.error.name == PARSE_ERROR
+    })
     count_minute(write, [row.owner for row, _ in finished], [row.owner for row, _ in final])
     logs = [log for _row, outcome in pairs for log in outcome.logs]
     if logs:

@@ -66,7 +66,22 @@ class TaskRow:
     value_json: str | None
     repeats: int | None
     seed: int | None
+    definition: str | None
+    point: int | None
     code: str | None
+
+
+class DefinitionRow:
+    """A definition; see `taskq_kernel.store.tables.definitions`."""
+
+    id: str
+    source: str
+    entry: str | None
+    name: str
+    error_name: str | None
+    error_message: str | None
+    error_line: int | None
+    code: str
 
 
 class DueRow(TaskRow):

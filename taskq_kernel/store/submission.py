@@ -7,15 +7,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, NoReturn
+from uuid import uuid4
 
 import msgspec
 
 from taskq_kernel import exact_json
-from taskq_kernel.argument_names import check_argument_names
+from taskq_kernel.argument_names import check_argument_names, named_only
 from taskq_kernel.broker.names import check_queue
 from taskq_kernel.domain import DEFAULT_PRIORITY, PRIORITIES, TaskKind
 from taskq_kernel.errors import InvalidJSON, InvalidTask
+from taskq_kernel.grid import read_design
 from taskq_kernel.seeds import check_seed, draw_seed
+from taskq_kernel.store.definitions import NewDefinition
 from taskq_kernel.store.ids import canonical_uuid
 
 MAX_TASKS = 10_000
@@ -50,6 +53,41 @@ class NewTask:
     max_attempts: int
     batch: str | None
     seed: int
+    #: The definition that it calls, which has the code and the entry.
+    definition: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewBatch:
+    """A checked batch, or more points for one.
+
+    Attributes
+    ----------
+    id : str
+        A UUID of the client's own, for a batch that is not there.
+    name : str
+        Its name, by which it is found again among those of its owner.
+    definition : str
+        What its points call.
+    design : str
+        Its points, as `grid.read_design` gives them.
+    seed : int or None
+        What the seeds of its points follow from; None: the one it has, or one that is drawn.
+    resume : bool
+        Whether what failed, was cancelled or is missing runs again.
+    """
+
+    id: str
+    name: str
+    definition: str
+    design: str
+    seed: int | None = None
+    queue: str = "default"
+    priority: int = 1
+    timeout_s: float | None = None
+    memory_limit: int | None = None
+    max_attempts: int = 1
+    resume: bool = True
 
 
 def check_all(inputs: list[dict[str, Any]], field: str = "inputs") -> list[NewTask]:
@@ -77,27 +115,20 @@ def check(given: Mapping[str, Any], where: str, index: int | None = None) -> New
 
 def _checked(given: Mapping[str, Any]) -> NewTask:
     get = given.get
-    code = _text(get("code") or "", "code")
-    if not code.strip():
-        _refuse("code", "is empty: give some Julia code")
-    raw = code.encode()
-    if len(raw) > MAX_CODE_BYTES:
-        _refuse("code", f"has {len(raw)} bytes, more than the {MAX_CODE_BYTES} allowed")
-    # Each of these takes six bytes in a message, and a message of more than 16 MiB goes nowhere.
-    if 6 * len(raw) > MAX_ENCODED_BYTES and (size := len(exact_json.encode(code))) > MAX_ENCODED_BYTES:
-        _refuse("code", f"has {size} bytes as JSON, more than the {MAX_ENCODED_BYTES} allowed: it holds "
-                        "many control characters")  # fmt: skip
+    definition = get("definition")
+    code = _code(get("code") or "") if definition is None else _no_code(given)
+    kind = TaskKind.CALL if definition is not None else get("kind") or TaskKind.SCRIPT
     priority = get("priority")
     queue = get("queue")
     attempts = get("max_attempts")
     return NewTask(
         id=_uuid(get("id"), "id"),
         name=_name(get("name"), code),
-        kind=get("kind") or TaskKind.SCRIPT,
+        kind=kind,
         code=code,
-        source=sha256(raw).hexdigest(),
-        entry=_entry(get("entry"), get("kind")),
-        arguments=_arguments(get("arguments")),
+        source=sha256(code.encode()).hexdigest() if definition is None else "",
+        entry=None if definition is not None else _entry(get("entry"), kind),
+        arguments=_arguments(get("arguments"), kind),
         queue="default" if queue is None else check_queue(queue),
         priority=DEFAULT_PRIORITY if priority is None else _priority(priority),
         timeout_s=_timeout(get("timeout_seconds")),
@@ -105,6 +136,43 @@ def _checked(given: Mapping[str, Any]) -> NewTask:
         max_attempts=1 if attempts is None else _attempts(attempts),
         batch=_uuid(get("batch"), "batch"),
         seed=draw_seed() if get("seed") is None else check_seed(get("seed")),
+        definition=definition,
+    )
+
+
+def check_definition(given: Mapping[str, Any], where: str) -> NewDefinition:
+    """Check a definition; ``where`` is how the message calls it."""
+    try:
+        code = _code(given.get("code") or "")
+        entry = _entry(given.get("entry"), TaskKind.CALL)
+        name = _name(given.get("name") or entry, code)
+    except InvalidTask as error:
+        raise error.within(where) from None
+    return NewDefinition(code=code, source=sha256(code.encode()).hexdigest(), entry=entry, name=name)
+
+
+def check_batch(given: Mapping[str, Any], where: str) -> NewBatch:
+    """Check a batch; ``where`` is how the message calls it."""
+    try:
+        return _checked_batch(given)
+    except InvalidTask as error:
+        raise error.within(where) from None
+
+
+def _checked_batch(given: Mapping[str, Any]) -> NewBatch:
+    get = given.get
+    name = get("name") or ""
+    if not name.strip():
+        _refuse("name", "is empty: give a name")
+    priority, attempts = get("priority"), get("max_attempts")
+    return NewBatch(
+        id=_uuid(get("id"), "id") or str(uuid4()), name=_name(name.strip(), ""), definition=str(get("definition")),
+        design=read_design(get("design") or ""),
+        seed=None if get("seed") is None else check_seed(get("seed")),
+        queue=check_queue(get("queue") or "default"),
+        priority=DEFAULT_PRIORITY if priority is None else _priority(priority),
+        timeout_s=_timeout(get("timeout_seconds")), memory_limit=_memory(get("memory_limit")),
+        max_attempts=1 if attempts is None else _attempts(attempts), resume=get("resume") is not False,
     )
 
 
@@ -120,9 +188,32 @@ def _text(text: str, field: str) -> str:
     return text
 
 
+def _code(code: str) -> str:
+    _text(code, "code")
+    if not code.strip():
+        _refuse("code", "is empty: give some Julia code")
+    raw = code.encode()
+    if len(raw) > MAX_CODE_BYTES:
+        _refuse("code", f"has {len(raw)} bytes, more than the {MAX_CODE_BYTES} allowed")
+    # Each of these takes six bytes in a message, and a message of more than 16 MiB goes nowhere.
+    if 6 * len(raw) > MAX_ENCODED_BYTES and (size := len(exact_json.encode(code))) > MAX_ENCODED_BYTES:
+        _refuse("code", f"has {size} bytes as JSON, more than the {MAX_ENCODED_BYTES} allowed: it holds "
+                        "many control characters")  # fmt: skip
+    return code
+
+
+def _no_code(given: Mapping[str, Any]) -> str:
+    for field in ("code", "entry"):
+        if given.get(field) is not None:
+            _refuse(field, "is given beside definition, which has one: give one of them")
+    return ""
+
+
 def _name(name: str | None, code: str) -> str:
     if name is None or not name.strip():
-        line = next(line for line in code.splitlines() if line.strip()).strip()
+        line = next((line for line in code.splitlines() if line.strip()), "").strip()
+        if not code:
+            return ""
         return line.replace("\0", "")[:NAME_FROM_CODE] or "task"
     _text(name, "name")
     if "\0" in name:
@@ -143,12 +234,12 @@ def _entry(entry: str | None, kind: Any) -> str | None:
     return entry
 
 
-def _arguments(arguments: Any) -> str:
+def _arguments(arguments: Any, kind: Any) -> str:
     if arguments is None:
         return "{}"
     if not isinstance(arguments, dict):
         _refuse("arguments", f"is {type(arguments).__name__} {str(arguments)[:80]!r}: give an object")
-    check_argument_names(arguments)
+    check_argument_names(named_only(arguments) if kind == TaskKind.CALL else arguments)
     try:
         text = exact_json.encode(arguments)
         exact_json.check_depth(arguments, text)

@@ -142,6 +142,9 @@ tasks = sa.Table(
     sa.Column("repeats", sa.BigInteger),
     # What its random numbers start from. NULL: it finished before seeds were kept.
     sa.Column("seed", sa.BigInteger),
+    # The definition that it calls, and its place among the points of its batch, from 0.
+    sa.Column("definition", sa.Text),
+    sa.Column("point", sa.BigInteger),
 )
 
 
@@ -160,9 +163,76 @@ sa.Index(
     sqlite_where=tasks.c.batch.isnot(None), postgresql_where=tasks.c.batch.isnot(None),
 )
 sa.Index(None, tasks.c.source)
+# A point of a batch has one task, whoever makes it and however often. A deleted one has given up its place.
+_is_point = tasks.c.point.isnot(None)
+sa.Index(
+    "ix_tasks_batch_point", tasks.c.batch, tasks.c.point, unique=True,
+    sqlite_where=_is_point, postgresql_where=_is_point,
+)
+# How many points of a batch have each status, and when the last ones ended, without a look at the rows.
+sa.Index(
+    "ix_tasks_batch_status", tasks.c.batch, tasks.c.status, tasks.c.finished_at,
+    sqlite_where=_is_point, postgresql_where=_is_point,
+)
 sa.Index(
     None, tasks.c.value_ref,
     sqlite_where=tasks.c.value_ref.isnot(None), postgresql_where=tasks.c.value_ref.isnot(None),
+)
+
+#: Code with a function that tasks call, by the SHA-256 of both; see `definitions.definition_id`.
+definitions = sa.Table(
+    "definitions",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("source", sa.Text, sa.ForeignKey("sources.sha256"), nullable=False, index=True),
+    sa.Column("entry", sa.Text),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("owner", AnyText, nullable=False),
+    sa.Column("created_at", _Time, nullable=False),
+    # Why it cannot be used, as the first task found that tried: it does not parse.
+    sa.Column("error_name", AnyText),
+    sa.Column("error_message", AnyText),
+    sa.Column("error_line", sa.Integer),
+)
+
+#: Sweeps: a definition and a grid of points, of which tasks are made as workers come to them.
+batches = sa.Table(
+    "batches",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("owner", AnyText, nullable=False),
+    sa.Column("definition", sa.Text, sa.ForeignKey("definitions.id"), nullable=False, index=True),
+    sa.Column("seed", sa.BigInteger, nullable=False),
+    sa.Column("queue", AnyText, nullable=False),
+    sa.Column("priority", sa.Integer, nullable=False),
+    sa.Column("timeout_s", _Time),
+    sa.Column("memory_limit", sa.BigInteger),
+    sa.Column("max_attempts", sa.Integer, nullable=False),
+    # How many points it has, and up to which of them tasks were made.
+    sa.Column("total", sa.BigInteger, nullable=False),
+    sa.Column("made", sa.BigInteger, nullable=False),
+    sa.Column("created_at", _Time, nullable=False),
+    # From then on no more tasks are made of it, until it is resumed.
+    sa.Column("cancelled_at", _Time),
+)
+sa.Index("uq_batches_owner_name", batches.c.owner, batches.c.name, unique=True)
+sa.Index("ix_batches_created_at", batches.c.created_at)
+# Those of which tasks are still to be made; few, however many there were.
+_unmade = sa.and_(batches.c.made < batches.c.total, batches.c.cancelled_at.is_(None))
+sa.Index("ix_batches_unmade", batches.c.id, sqlite_where=_unmade, postgresql_where=_unmade)
+
+#: The points of a batch, in the order in which they were submitted; see `grid.Grid`.
+grids = sa.Table(
+    "grids",
+    metadata,
+    sa.Column("batch", sa.Text, sa.ForeignKey("batches.id"), primary_key=True),
+    # The place of its first point in the batch.
+    sa.Column("first", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("count", sa.BigInteger, nullable=False),
+    # SHA-256 of what was submitted, of which the design may be the part that was new.
+    sa.Column("sha256", sa.Text, nullable=False),
+    sa.Column("design", AnyText, nullable=False),
 )
 
 #: Each task's history: one row per change of status.

@@ -436,6 +436,20 @@ def test_a_call_may_name_its_function(bench: Bench) -> None:
     assert bench.run(definition, kind=TaskKind.CALL, arguments={"y": 7}).value == 7
 
 
+def test_arguments_named_by_digits_go_by_position(bench: Bench) -> None:
+    definition = "f(a, b = 10; c = 100) = (a, b, c)"
+    given = {"2": 2, "1": "one", "c": 3}
+
+    assert bench.run(definition, kind=TaskKind.CALL, arguments=given).value == ["one", 2, 3]
+    assert bench.run(definition, kind=TaskKind.CALL, arguments={"1": 1}).value == [1, 10, 100]
+
+
+def test_the_function_that_a_definition_ends_with_is_its_entry(bench: Bench) -> None:
+    assert bench.run("helper(x) = x + 1\nx -> 2helper(x)", kind=TaskKind.CALL, arguments={"1": 4}).value == 10
+    assert bench.run("one() = 1\ntwo() = 2\none", kind=TaskKind.CALL).value == 1
+    assert bench.run("one() = 1\nconst n = 3", kind=TaskKind.CALL).value == 1
+
+
 def test_a_definition_is_evaluated_once_per_process(bench: Bench) -> None:
     definition = "const made = Ref(0)\nf() = (made[] += 1)"
 

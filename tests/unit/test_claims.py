@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 import pytest
 from sample_messages import OUTCOME
@@ -107,3 +109,32 @@ def test_what_is_held_is_bounded_by_its_size_and_room_is_made_as_it_is_settled(
     # An outcome of an attempt that is held no longer counts for nothing.
     claims.set_outcome(first, outcome("x" * 5000))
     assert not claims.full
+
+
+def held(*definitions: str) -> tuple[Claims, list[Claim]]:
+    """Claims that wait for a slot, each of a call of one of these definitions."""
+    claims, made = Claims(), []
+    for place, definition in enumerate(definitions):
+        made.append(claim(f"{place}"))
+        made[-1].task = msgspec.structs.replace(made[-1].task, kind=TaskKind.CALL, code=definition)
+        claims.add(made[-1])
+    return claims, made
+
+
+def taken(claims: Claims, compiled: str, count: int) -> list[str]:
+    """The ids of what a slot takes that has compiled a definition."""
+    async def take() -> list[str]:
+        return [(await claims.next_ready(lambda one: one.task.code == compiled)).task.id for _ in range(count)]
+
+    return asyncio.run(take())
+
+
+def test_a_slot_prefers_what_its_process_has_compiled() -> None:
+    claims, _ = held("f", "g", "f", "g")
+    assert taken(claims, "g", 3) == ["1", "3", "0"]
+
+
+def test_what_is_next_is_passed_over_for_a_moment_only() -> None:
+    claims, made = held("f", "g", "g")
+    made[0].claimed_at -= module.PASSED_OVER_S
+    assert taken(claims, "g", 3) == ["0", "1", "2"]

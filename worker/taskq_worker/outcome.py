@@ -44,7 +44,7 @@ def make_outcome(claim: Claim, report: Report, *, worker: str, runner: str, home
         retryable=report.retryable,
         logs=claim.take_output(),
         provenance=Provenance(
-            code_sha256=sha256_of(task.code),
+            code_sha256=task.source or sha256_of(task.code),
             julia_version=report.julia_version,
             host=socket.gethostname(),
             worker=worker,

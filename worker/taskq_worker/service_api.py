@@ -21,6 +21,7 @@ _HEARTBEAT = """mutation Heartbeat($worker: ID!, $held: [HeldTask!]!, $logs: [Lo
 _RELEASE = """mutation Release($worker: ID!, $tasks: [TaskAttempt!]!) {
   releaseTasks(worker: $worker, tasks: $tasks)
 }"""
+_SOURCE = "query Source($sha256: ID!) { source(sha256: $sha256) }"
 _LEAVE = "mutation Leave($worker: ID!) { leaveWorker(worker: $worker) }"
 
 
@@ -78,6 +79,10 @@ class ServiceApi:
         """Give back tasks that were claimed and never started."""
         given = [{"id": task_id, "attempt": attempt} for task_id, attempt in tasks]
         await self._ask(_RELEASE, {"worker": self._worker, "tasks": given})
+
+    async def source(self, sha256: str) -> str:
+        """Code by its SHA-256."""
+        return str((await self._ask(_SOURCE, {"sha256": sha256}))["source"])
 
     async def leave(self) -> None:
         """Leave the fleet; whatever is still held goes back to its queue."""

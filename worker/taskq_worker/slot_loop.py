@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from taskq_kernel.domain import TaskKind
 from taskq_kernel.messages import ErrorInfo, OutcomeMessage
 from taskq_worker.claims.claim import Claim
 from taskq_worker.claims.claimer import Claimer
 from taskq_worker.claims.claims import Claims
 from taskq_worker.claims.outcomes import Outcomes
+from taskq_worker.claims.sources import Sources
 from taskq_worker.slots.boundary import error_boundary
-from taskq_worker.slots.job import Job, Report
+from taskq_worker.slots.job import Job, Report, sha256_of
 from taskq_worker.slots.slot import Slot
 
 #: How long to wait before Julia is started again that did not start, in seconds.
@@ -25,7 +27,7 @@ class SlotLoop:
     ----------
     slot : Slot
         Where tasks run.
-    claims, claimer, outcomes
+    claims, claimer, outcomes, sources
         The worker's own.
     make_outcome : callable
         Makes an outcome of a claim and its report.
@@ -41,6 +43,7 @@ class SlotLoop:
         claims: Claims,
         claimer: Claimer,
         outcomes: Outcomes,
+        sources: Sources,
         *,
         make_outcome: Callable[[Claim, Report], OutcomeMessage],
         on_news: Callable[[], None],
@@ -50,10 +53,14 @@ class SlotLoop:
         self._claims = claims
         self._claimer = claimer
         self._outcomes = outcomes
+        self._sources = sources
         self._make_outcome = make_outcome
         self._on_news = on_news
         self._on_end = on_end
         self._running: Claim | None = None
+        #: The definitions that the slot's process has compiled, and which process that is.
+        self._compiled: set[str] = set()
+        self._compiled_by: int | None = None
 
     @property
     def busy(self) -> bool:
@@ -64,7 +71,7 @@ class SlotLoop:
         """Work for ever."""
         while True:
             await self._warm()
-            await self._attempt(await self._claims.next_ready())
+            await self._attempt(await self._claims.next_ready(self._has_compiled))
 
     async def stop_attempt(self, claim: Claim, error: ErrorInfo) -> None:
         """End this attempt, if it is the one that runs here."""
@@ -88,11 +95,32 @@ class SlotLoop:
         try:
             with error_boundary(self.slot.index, f"task {claim.task.id}", lambda error: self._fail(claim, error)):
                 with self._claimer.occupied_by(claim):
-                    report = await self.slot.run(_job(claim), *self._listeners(claim))
+                    code = await self._code(claim)
+                    if code is None:  # the service has taken it away meanwhile
+                        return
+                    report = await self.slot.run(_job(claim, code), *self._listeners(claim))
+                self._note_compiled(claim)
                 self._end(claim, report)
         finally:
             self._running = None
             self._on_end()
+
+    async def _code(self, claim: Claim) -> str | None:
+        """Its code, from its message or from the service."""
+        if claim.task.source is None:
+            return claim.task.code
+        return await self._sources.code(claim.task.source, lambda: self._claims.holds(claim))
+
+    def _has_compiled(self, claim: Claim) -> bool:
+        """Whether the slot's process has compiled what the task calls."""
+        return self._compiled_by == self.slot.pid and _definition(claim) in self._compiled
+
+    def _note_compiled(self, claim: Claim) -> None:
+        if self._compiled_by != self.slot.pid:
+            self._compiled_by, self._compiled = self.slot.pid, set()
+        definition = _definition(claim)
+        if definition is not None:
+            self._compiled.add(definition)
 
     def _fail(self, claim: Claim, error: Exception) -> None:
         """How the attempt ended cannot be told; that it failed, perhaps, or else the service finds out."""
@@ -117,14 +145,20 @@ class SlotLoop:
         return progress, output
 
 
-def _job(claim: Claim) -> Job:
+def _definition(claim: Claim) -> str | None:
+    """SHA-256 of the code whose function the task calls; None where it calls none."""
+    task = claim.task
+    return (task.source or sha256_of(task.code)) if task.kind is TaskKind.CALL else None
+
+
+def _job(claim: Claim, code: str) -> Job:
     task = claim.task
     return Job(
         task_id=task.id,
         attempt=claim.attempt,
         name=task.name,
         kind=task.kind,
-        code=task.code,
+        code=code,
         arguments=task.arguments,
         entry=task.entry,
         timeout_s=task.timeout_s,

@@ -27,6 +27,7 @@ from taskq_worker.claims.claim import Claim, ClaimState
 from taskq_worker.claims.claimer import Claimer
 from taskq_worker.claims.claims import Claims
 from taskq_worker.claims.outcomes import Outcomes
+from taskq_worker.claims.sources import Sources
 from taskq_worker.julia.command import RunnerCommand
 from taskq_worker.membership import Membership
 from taskq_worker.outcome import make_outcome
@@ -86,6 +87,7 @@ class Supervisor:
             slots=self._count, queues=settings.queues, stop_attempt=self._stop_attempt,
         )  # fmt: skip
         self._outcomes = Outcomes(broker, api, self._claims)
+        self._sources = Sources(api.source)
         self._membership = Membership(
             api, self._claims,
             describe=self._description, stop_attempt=self._stop_attempt, on_reply=self._on_reply,
@@ -168,7 +170,7 @@ class Supervisor:
         )
         outcome = partial(make_outcome, worker=self._name, runner=self._runner.kind, home=self._settings.home)
         return SlotLoop(
-            slot, self._claims, self._claimer, self._outcomes,
+            slot, self._claims, self._claimer, self._outcomes, self._sources,
             make_outcome=outcome, on_news=self._membership.news, on_end=self._changed.set,
         )  # fmt: skip
 

@@ -37,6 +37,7 @@ MAX_TOKENS = 10_000
 #: How long lists can be, where their arguments do not say it.
 _LENGTHS = {
     "counts": 5, "history": 10, "logs": 100, "workers": 20, "tokens": 100, "lastHour": 60, "taskChanges": MAX_CHANGES,
+    "failures": 100, "grids": 1000, "batches": DEFAULT_PAGE,
 }
 
 
@@ -137,6 +138,8 @@ class _Measure:
         sizes = [self._size(argument) for argument in node.arguments if argument.name.value in _PAGE_SIZES]
         if name == "tasks" and (sizes or _has_connection(node)):
             return max(sizes, default=DEFAULT_PAGE)
+        if name == "batches" and sizes:
+            return max(sizes)
         return _LENGTHS.get(name, 1)
 
     def _size(self, argument: ast.ArgumentNode) -> int:

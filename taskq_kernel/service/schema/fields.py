@@ -54,6 +54,33 @@ TASK: Mapping[str, Getter] = {field.name: _getter(field) for field in TASK_FIELD
 
 TASK_ERROR: Mapping[str, Getter] = {field.name: _getter(field) for field in ERROR_FIELDS}
 
+DEFINITION: Mapping[str, Getter] = {
+    **_same("id", "source", "code", "entry", "name", "owner"),
+    "created_at": lambda row: iso(row.created_at),
+    "error": lambda row: None if row.error_name is None else row,
+}
+
+DEFINITION_ERROR: Mapping[str, Getter] = {
+    "name": attrgetter("error_name"), "message": attrgetter("error_message"), "line": attrgetter("error_line"),
+}
+
+BATCH: Mapping[str, Getter] = {
+    **_same(
+        "id", "name", "owner", "definition", "definition_name", "entry", "seed", "queue", "priority", "memory_limit",
+        "max_attempts", "total",
+    ),
+    "timeout_seconds": lambda row: row.timeout_s,
+    "created_at": lambda row: iso(row.created_at),
+    "cancelled_at": lambda row: iso(row.cancelled_at),
+}
+
+GRID: Mapping[str, Getter] = {
+    "first": lambda row: row.first,
+    # A row has a method of that name.
+    "count": lambda row: row._mapping["count"],
+    "design": lambda row: row.design,
+}
+
 TASK_EVENT: Mapping[str, Getter] = {
     **_same("status", "attempt", "worker", "reason"),
     "at": lambda row: iso(row.at),
@@ -78,7 +105,7 @@ TOKEN: Mapping[str, Getter] = {
 
 #: Getters by GraphQL type name.
 TABLES: Mapping[str, Mapping[str, Getter]] = {
-    "Token": TOKEN,
+    "Token": TOKEN, "Definition": DEFINITION, "DefinitionError": DEFINITION_ERROR, "Batch": BATCH, "Grid": GRID,
     "Task": TASK, "TaskError": TASK_ERROR, "TaskEvent": TASK_EVENT, "LogChunk": LOG_CHUNK, "Worker": WORKER,
 }
 

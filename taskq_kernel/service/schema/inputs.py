@@ -37,6 +37,41 @@ class TaskInput(_GivenFields, graphene.InputObjectType):
         container = dict
 
 
+class DefinitionInput(graphene.InputObjectType):
+    """Code with a function that tasks call."""
+
+    class Meta:
+        container = dict
+
+    code = String(required=True, description="Its Julia code, up to 4 MiB.")
+    entry = String(description="The function to call; by default what the code ends with, or its last function.")
+    name = String(description="What to call it; by default the entry, or the first line of its code.")
+
+
+class BatchInput(graphene.InputObjectType):
+    """A definition and its points."""
+
+    class Meta:
+        container = dict
+
+    id = graphene.ID(description="A UUID of the client's own, for a batch whose name is new.")
+    name = String(required=True, description="Its name; one that is there gets the points that are new, and resumes.")
+    definition = graphene.ID(required=True, description="What its points call.")
+    design = String(required=True, description=(
+        "Its points, as JSON: {\"columns\": {name: [value, ...], ...}} with one point a row, or {\"axes\": ...} for "
+        "all combinations, the last axis fastest. \"1\", \"2\" and so on go by position."
+    ))
+    seed = BigInt(description="What the points' seeds follow from; by default drawn.")
+    queue = String(default_value="default", description="Letters, digits, '_' and '-'.")
+    priority = Int(default_value=1, description="0 low, 1 normal, 2 high.")
+    timeout_seconds = Float(description="How long a point may run, in seconds.")
+    memory_limit = BigInt(description="How much resident memory it may use, in bytes; 64 MiB or more.")
+    max_attempts = Int(default_value=1, description="How many runs may fail before it is FAILED, 1 to 100.")
+    resume = Boolean(default_value=True, description=(
+        "Whether points that failed, were cancelled or are missing run again, where the batch is there."
+    ))
+
+
 class TaskFilter(graphene.InputObjectType):
     """Which tasks are meant: those for which all that is given holds."""
 
@@ -48,6 +83,8 @@ class TaskFilter(graphene.InputObjectType):
     name = String(description="With this in the name, whatever the case.")
     search = String(description="With this in the name or the code, whatever the case; or with this number.")
     batch = graphene.ID(description="Of this batch.")
+    points = List(NonNull(Int), description="At one of these places among the points of its batch.")
+    changed_after = BigInt(description="Changed after this version.")
     owner = String(description="Of this owner.")
     queue = String(description="In this queue.")
     worker = String(description="At the worker of this name.")

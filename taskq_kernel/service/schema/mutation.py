@@ -13,12 +13,13 @@ from graphql import GraphQLResolveInfo
 from taskq_kernel.domain import Role
 from taskq_kernel.errors import InvalidTask
 from taskq_kernel.service.schema import inputs, types
+from taskq_kernel.service.schema.batch_fields import BatchMutation
 from taskq_kernel.service.schema.convert import name_of, outcome_of, selection_of, tasks_of
 from taskq_kernel.service.schema.inputs import required_list
 from taskq_kernel.service.schema.selection import wanted
-from taskq_kernel.store import bulk_actions, claims, create, outcomes, tokens, workers
+from taskq_kernel.store import bulk_actions, claims, create, definitions, outcomes, tokens, workers
 from taskq_kernel.store.rows import TaskRow, TokenRow, WorkerRow
-from taskq_kernel.store.submission import NewTask, check, check_all
+from taskq_kernel.store.submission import NewTask, check, check_all, check_definition
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ def _worker_argument() -> Any:
     return graphene.ID(required=True, description="The worker's id.")
 
 
-class Mutation(ObjectType):
+class Mutation(BatchMutation, ObjectType):
     """What can be changed."""
 
     create_task = Field(
@@ -51,6 +52,10 @@ class Mutation(ObjectType):
         NonNull(types.Task), required=True,
         description="Submit up to 10,000 tasks in one transaction: all of them, or none.",
         inputs=required_list(inputs.TaskInput, "The tasks."),
+    )
+    register_definition = Field(
+        types.Definition, required=True, description="Register code that tasks call; once, however often it is sent.",
+        input=inputs.DefinitionInput(required=True, description="The definition."),
     )
     cancel_tasks = _selected("Cancel tasks that wait or run.")
     retry_tasks = _selected(
@@ -110,6 +115,15 @@ class Mutation(ObjectType):
         _root: object, info: GraphQLResolveInfo, inputs: list[dict[str, Any]]
     ) -> list[TaskRow]:
         return await _create(info, check_all(tasks_of(inputs)))
+
+    @staticmethod
+    async def resolve_register_definition(_root: Any, info: GraphQLResolveInfo, input: dict[str, Any]) -> Any:
+        """Check it, then store it."""
+        context = info.context
+        new = check_definition(input, "input")
+        made = await context.runtime.store.write(definitions.register_definition, new, context.identity.name)
+        log.info("register definition %s (%s) by %s", made.id, made.name, context.identity.name)
+        return made
 
     @staticmethod
     async def resolve_cancel_tasks(

@@ -11,11 +11,13 @@ from graphql import GraphQLResolveInfo
 
 from taskq_kernel.broker.alarms import explain_block
 from taskq_kernel.service.schema import inputs, types
+from taskq_kernel.service.schema.batch_fields import BatchQuery
 from taskq_kernel.service.schema.convert import filter_of, orders_of
 from taskq_kernel.service.schema.scalars import iso
 from taskq_kernel.service.schema.selection import wanted
 from taskq_kernel.service.schema.version import service_version
 from taskq_kernel.service.security.auth import FileToken
+from taskq_kernel.store.definitions import get_definition, source_code
 from taskq_kernel.store.pages import Page, Window, read_page
 from taskq_kernel.store.records import get_task
 from taskq_kernel.store.rows import TaskRow, TokenRow, WorkerRow
@@ -23,7 +25,7 @@ from taskq_kernel.store.tokens import Identity, list_tokens
 from taskq_kernel.store.workers import list_workers
 
 
-class Query(ObjectType):
+class Query(BatchQuery, ObjectType):
     """What can be read."""
 
     task = Field(
@@ -42,6 +44,14 @@ class Query(ObjectType):
             default_value=0,
             description="How many to skip there: after the start, with last before the end; 0 to 1,000,000.",
         ),
+    )
+    definition = Field(
+        types.Definition, required=True, description="One definition.",
+        id=graphene.ID(required=True, description="Its id."),
+    )
+    source = String(
+        required=True, description="Code by its SHA-256, for a worker whose task's message does not have it.",
+        sha256=graphene.ID(required=True, description="In lower-case hexadecimal digits."),
     )
     workers = List(
         NonNull(types.Worker), required=True, description="The fleet.",
@@ -71,6 +81,17 @@ class Query(ObjectType):
             read_page, filter_of(filter, info.context.visible_to), orders_of(order_by), Window(**window), wanted(info)
         )
         return page
+
+    @staticmethod
+    async def resolve_definition(_root: Any, info: GraphQLResolveInfo, id: str) -> Any:
+        """Read one definition."""
+        return await info.context.runtime.store.read(get_definition, id)
+
+    @staticmethod
+    async def resolve_source(_root: Any, info: GraphQLResolveInfo, sha256: str) -> str:
+        """Read code."""
+        code: str = await info.context.runtime.store.read(source_code, sha256)
+        return code
 
     @staticmethod
     async def resolve_workers(_root: object, info: GraphQLResolveInfo, all: bool = False) -> list[WorkerRow]:

@@ -168,6 +168,33 @@ class Task(_TaskFields, ObjectType):
         return chunks
 
 
+class DefinitionError(ObjectType):
+    """Why a definition cannot be used."""
+
+    class Meta:
+        default_resolver = resolver_of("DefinitionError")
+
+    name = String(required=True, description="What is wrong: ParseError.")
+    message = String(required=True, description="What, with its line and column.")
+    line = Int(description="The line at fault, from 1.")
+
+
+class Definition(ObjectType):
+    """Code with a function that tasks call; evaluated once in each Julia process."""
+
+    class Meta:
+        default_resolver = resolver_of("Definition")
+
+    id = graphene.ID(required=True, description="SHA-256 of its code and its entry.")
+    source = graphene.ID(required=True, description="SHA-256 of its code.")
+    code = String(required=True, description="Its Julia code.")
+    entry = String(description="The function to call; null: what the code ends with, or its last function.")
+    name = String(required=True, description="What people call it.")
+    owner = String(required=True, description="Who registered it first.")
+    created_at = DateTime(required=True, description="When it was registered.")
+    error = Field(DefinitionError, description="Why it cannot be used, as its first task found: it does not parse.")
+
+
 class PageInfo(ObjectType):
     """Where a page lies in its whole (Relay)."""
 

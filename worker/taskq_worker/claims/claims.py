@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 
 from taskq_kernel.messages import OutcomeMessage
 from taskq_worker.claims.claim import Claim, ClaimState
 
 #: Above this, in bytes, nothing new is claimed; and with so much in outcomes, nothing is started.
 MOST_BYTES = 256 << 20
+
+#: How long the task that is next may be passed over for one that suits a slot better, in seconds,
+#: and how many are looked at for that.
+PASSED_OVER_S = 0.1
+LOOKED_AT = 64
 
 
 class Claims:
@@ -68,14 +75,28 @@ class Claims:
         self._ready.append(claim)
         self._startable.set()
 
-    async def next_ready(self) -> Claim:
-        """Wait for the next task that a slot may start; it counts as running from then on."""
+    async def next_ready(self, suits: Callable[[Claim], bool] = lambda _: True) -> Claim:
+        """Wait for the next task that a slot may start; it counts as running from then on.
+
+        Parameters
+        ----------
+        suits : callable
+            Whether the slot would run this task sooner than others would: one that suits goes first,
+            but none is passed over for longer than `PASSED_OVER_S`.
+        """
         while not self._ready or self.outcomes_full:
             self._startable.clear()
             await self._startable.wait()
-        claim = self._ready.popleft()
+        claim = self._choose(suits)
+        self._ready.remove(claim)
         claim.start()
         return claim
+
+    def _choose(self, suits: Callable[[Claim], bool]) -> Claim:
+        first = self._ready[0]
+        if time.monotonic() - first.claimed_at > PASSED_OVER_S:
+            return first
+        return next((claim for claim in islice(self._ready, LOOKED_AT) if suits(claim)), first)
 
     def set_outcome(self, claim: Claim, outcome: OutcomeMessage) -> None:
         """A task is done, or its outcome has become a shorter one."""

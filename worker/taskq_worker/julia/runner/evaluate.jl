@@ -5,6 +5,8 @@ struct Definition
     home::Module
     source::Source
     entry_names::Vector{Symbol}
+    "the function that its last expression is, if it is one"
+    last_value::Union{Function,Nothing}
 end
 
 "What came of a task: a value, or why there is none."
@@ -54,11 +56,12 @@ end
 "Call a program's `main`."
 @noinline evaluate(@nospecialize(main)) = Base.invokelatest(main, String[])
 
-@noinline function evaluate(@nospecialize(f), arguments::Dict{String,Any})
-    isempty(arguments) && return Base.invokelatest(f)
-    names = Tuple(Symbol(name) for name in keys(arguments))
-    keywords = NamedTuple{names}(Tuple(values(arguments)))
-    return call_latest(f, keywords)
+"Call a function with arguments by position and by name."
+@noinline function evaluate(@nospecialize(f), positional::Vector{Any}, named::Dict{String,Any})
+    isempty(named) && return Base.invokelatest(f, positional...)
+    names = Tuple(Symbol(name) for name in keys(named))
+    keywords = NamedTuple{names}(Tuple(values(named)))
+    return call_latest(f, positional, keywords)
 end
 
 "Evaluate a task's code in a module of its own."
@@ -133,8 +136,8 @@ function definition(code::String, sha256::String, folder::String)
         occursin("@__FILE__", code) && name_file!(statements, joinpath(folder, "definition"))
         scan_all!(RUNNING.suspects, statements)
         seed_default!(RANDOM, own_seed(sha256))
-        evaluate(home, statements, line)
-        made = Definition(home, source, functions_in(statements))
+        value = evaluate(home, statements, line)
+        made = Definition(home, source, functions_in(statements), value isa Function ? value : nothing)
         isempty(sha256) || (DEFINITIONS[sha256] = made)
         return made
     catch
@@ -172,7 +175,10 @@ function function_name(@nospecialize(ex))
     return called && head isa Symbol ? head : nothing
 end
 
-"Call a definition's entry function with the task's arguments as keywords."
+"""
+Call a definition's entry function with the task's arguments: those named `1`, `2`, ... by
+position, the others as keywords.
+"""
 function run_call(code::String, sha256::String, entry, arguments::Dict{String,Any}, seed::Int, folder::String)
     started = time_ns()
     value, failure, home, seconds = nothing, nothing, Main, 0.0
@@ -181,9 +187,10 @@ function run_call(code::String, sha256::String, entry, arguments::Dict{String,An
         made = definition(code, sha256, folder)
         home, source = made.home, made.source
         f = entry_function(made, entry)
+        positional, named = by_position(arguments)
         seed_default!(RANDOM, seed)
         started = time_ns()
-        value = evaluate(f, arguments)
+        value = evaluate(f, positional, named)
         seconds = (time_ns() - started) / 1e9
     catch
         seconds = (time_ns() - started) / 1e9
@@ -194,7 +201,20 @@ function run_call(code::String, sha256::String, entry, arguments::Dict{String,An
     return Evaluated(value, failure, home, seconds)
 end
 
+"The arguments with digits for names, in the order of these numbers; and the others."
+function by_position(arguments::Dict{String,Any})
+    numbered, named = Pair{Int,Any}[], Dict{String,Any}()
+    for (name, value) in arguments
+        place = all(isdigit, name) ? tryparse(Int, name) : nothing
+        place === nothing ? (named[name] = value) : push!(numbered, place => value)
+    end
+    sort!(numbered; by = first)
+    return Any[pair.second for pair in numbered], named
+end
+
+"A definition's entry: the function named so; else what its code ends with, if that can be called; else its last function."
 function entry_function(made::Definition, entry)
+    entry === nothing && made.last_value !== nothing && return made.last_value
     name = entry === nothing ? (isempty(made.entry_names) ? nothing : last(made.entry_names)) : Symbol(entry)
     name === nothing && throw(Refusal(Failure("InvalidDefinition",
         "the definition defines no function; end it with one, such as f(; n) = n^2"; retryable = false)))
@@ -217,17 +237,18 @@ function wrong_call(@nospecialize(problem), home::Module, entry, arguments::Dict
     end
     problem isa MethodError || return nothing
     f, positional = called_function(problem)
+    # With places given, Julia's own message names the candidates.
     (f isa Function && parentmodule(f) === home && isempty(positional)) || return nothing
-    accepted, takes_any, by_position = try
+    accepted, takes_any, places = try
         keywords_of(f)
     catch
         return nothing
     end
     takes_any && return nothing
     unknown = sort!(filter(name -> !(Symbol(name) in accepted), collect(keys(arguments))))
-    if by_position !== nothing
-        text = "$(nameof(f)) takes its arguments by position ($by_position); taskq passes them by name: " *
-            "write $(nameof(f))(; $by_position)"
+    if places !== nothing
+        text = "$(nameof(f)) takes its arguments by position ($places), and they were given by name: " *
+            "write $(nameof(f))(; $places), or give them by position"
     elseif isempty(unknown)
         return nothing
     else
@@ -247,16 +268,16 @@ function called_function(problem::MethodError)
 end
 
 function keywords_of(f::Function)
-    accepted, takes_any, by_position = Symbol[], false, nothing
+    accepted, takes_any, places = Symbol[], false, nothing
     for method in Base.invokelatest(methods, f)
         if argument_count(method) == 0
             for keyword in keyword_names(method)
                 endswith(String(keyword), "...") ? (takes_any = true) : push!(accepted, keyword)
             end
-        elseif by_position === nothing
-            by_position = join(argument_names(method), ", ")
+        elseif places === nothing
+            places = join(argument_names(method), ", ")
         end
     end
-    any(method -> argument_count(method) == 0, Base.invokelatest(methods, f)) && (by_position = nothing)
-    return unique(accepted), takes_any, by_position
+    any(method -> argument_count(method) == 0, Base.invokelatest(methods, f)) && (places = nothing)
+    return unique(accepted), takes_any, places
 end

@@ -160,7 +160,8 @@ end
 function arguments_of(request::Dict{String,Any})
     named = Dict{String,Any}()
     for (name, value) in request["arguments"]
-        named[parsed_name(name)] = value
+        # Digits name no variable: in a call they are places.
+        named[all(isdigit, name) ? name : parsed_name(name)] = value
     end
     return named
 end
@@ -279,4 +280,5 @@ const WARM_UP_AT_LEISURE = [
     warm_request("SCRIPT", "x = (1\\ny = )", "{}"),
     warm_request("CALL", "f(; n, beta = 0.5) = n * beta", "{\"n\":3}"),
     warm_request("CALL", "f(; n, beta = 0.5) = n * beta", "{\"m\":3}"),
+    warm_request("CALL", "f(n) = n", "{\"1\":3}"),
 ]

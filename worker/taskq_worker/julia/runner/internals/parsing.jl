@@ -61,9 +61,9 @@ soft_scoped(@nospecialize(statement), line::LineNumberNode) = Expr(:block, line,
 
 # Written with `;`, Julia would compile a caller for each set of argument types.
 "Call `f` with keywords, in the newest world."
-function call_latest(@nospecialize(f), @nospecialize(keywords::NamedTuple))
-    isdefined(Core, :kwcall) && return Base.invokelatest(Core.kwcall, keywords, f)  # 1.9 and later
-    return Base.invokelatest(Core.kwfunc(f), keywords, f)
+function call_latest(@nospecialize(f), positional::Vector{Any}, @nospecialize(keywords::NamedTuple))
+    isdefined(Core, :kwcall) && return Base.invokelatest(Core.kwcall, keywords, f, positional...)  # 1.9 and later
+    return Base.invokelatest(Core.kwfunc(f), keywords, f, positional...)
 end
 
 "Call `f` as it was in a world, where Julia can (1.6 and later)."

@@ -1,0 +1,167 @@
+"""A Julia function that tasks call: defined once, called many times."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from taskq_kernel import exact_json
+from taskq_kernel.call_name import call_name
+from taskq_kernel.client import operations
+from taskq_kernel.client.creating import create
+from taskq_kernel.client.options import call_options
+from taskq_kernel.errors import InvalidDefinition, InvalidTask
+
+if TYPE_CHECKING:
+    from taskq_kernel.client.session import Session
+    from taskq_kernel.client.task import Task
+
+#: What begins a definition of a function at the start of a line, for its name.
+_FUNCTION = re.compile(
+    r"^(?:\"[^\"\n]*\"\s+)?(?:(?:Base\.)?@[\w.]+\s+)*(?:function\s+(?P<long>[^\W\d]\w*!?)\s*[({]"
+    r"|(?P<short>[^\W\d]\w*!?)(?:\{[^}\n]*\})?\([^\n]*?\)(?:\s*where\s[^=\n]+)?(?:::[^=\n]+?)?\s*=(?!=))",
+    re.MULTILINE,
+)
+
+
+class Definition:
+    """A Julia function; `Client.define` makes one. Called, it submits a task.
+
+    Attributes
+    ----------
+    id : str
+        SHA-256 of its code and its entry: the same code is the same definition, whoever
+        registers it, wherever and however often.
+    name : str
+        What people call it: the first part of the names of its tasks.
+    entry : str or None
+        The function to call; None for what the code ends with, or its last function.
+    """
+
+    def __init__(self, client: Session, row: Mapping[str, Any]) -> None:
+        self._client = client
+        self.id = str(row["id"])
+        self.name = str(row["name"])
+        self.entry: str | None = row["entry"]
+        self._code: str | None = row.get("code")
+
+    @property
+    def code(self) -> str:
+        """Its Julia code."""
+        if self._code is None:
+            self._code = str(operations.definition(self._client.transport, self.id)["code"])
+        return self._code
+
+    def __call__(self, /, *places: Any, **named: Any) -> Task:
+        """Submit one task that calls it.
+
+        Parameters
+        ----------
+        *places
+            Its arguments by position.
+        **named
+            Its arguments by name. See `taskq_kernel.values` for what both may be.
+
+        Raises
+        ------
+        InvalidTask
+            If an argument cannot cross; it is named.
+        """
+        return self.submit(places, named)
+
+    def submit(
+        self, places: tuple[Any, ...] = (), named: Mapping[str, Any] | None = None, name: str | None = None,
+        **options: Any,
+    ) -> Task:
+        """Submit one task that calls it, with options of its own.
+
+        Parameters
+        ----------
+        places : tuple
+            Its arguments by position.
+        named : dict, optional
+            Its arguments by name.
+        name : str, optional
+            What to call the task. Default: the call, as ``gap(n=100)``.
+        **options
+            ``queue``, ``priority``, ``timeout``, ``memory_limit``, ``max_attempts`` and ``seed``, as in
+            `Client.submit`.
+        """
+        arguments = call_arguments(places, named or {})
+        given = call_options(**options) | {
+            "definition": self.id, "kind": "CALL", "arguments": arguments,
+            "name": name or call_name(self.name, written(arguments)),
+        }
+        return create(self._client, [given])[0]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Definition) and other.id == self.id
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Definition, (self._client, {"id": self.id, "name": self.name, "entry": self.entry})
+
+    def __repr__(self) -> str:
+        return f"<definition {self.name} ({self.id[:8]})>"
+
+
+def define(client: Session, code: str | Path, entry: str | None, name: str | None) -> Definition:
+    """Register a definition; see `Client.define`."""
+    if isinstance(code, Path):
+        name = name or entry or None
+        code = read_source(code)
+    if not isinstance(code, str):
+        raise InvalidTask(f"is {type(code).__name__}: give Julia code as a string, or its file as a Path", "code")
+    given = {"code": code, "entry": entry, "name": name or entry or guessed_name(code)}
+    row = operations.register_definition(client.transport, given)
+    if row["error"] is not None:
+        error = row["error"]
+        raise InvalidDefinition(row["name"], error["name"], error["message"], error["line"])
+    return Definition(client, row)
+
+
+def read_source(path: Path) -> str:
+    """The code in a file.
+
+    Raises
+    ------
+    InvalidTask
+        If it cannot be read, or is no text.
+    """
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidTask(f"{path} cannot be read as Julia code: {error}") from error
+
+
+def guessed_name(code: str) -> str | None:
+    """The name of the last function that begins at the start of a line, as far as can be seen without Julia."""
+    names = [match["long"] or match["short"] for match in _FUNCTION.finditer(code)]
+    return names[-1] if names else None
+
+
+def call_arguments(places: tuple[Any, ...], named: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments of a call as JSON: those by position are named by their places, ``"1"``, ``"2"``, ...
+
+    Raises
+    ------
+    InvalidTask
+        If one cannot cross, or has a name that Julia does not take.
+    """
+    # late: numpy and pandas are looked at in there, and few commands have arguments
+    from taskq_kernel.argument_names import check_argument_names
+    from taskq_kernel.arguments import encode_arguments
+
+    encoded = encode_arguments(dict(named))
+    check_argument_names(encoded)
+    return encode_arguments({str(place): value for place, value in enumerate(places, 1)}) | encoded
+
+
+def written(arguments: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Arguments with their values as JSON."""
+    for name, value in arguments.items():
+        yield name, exact_json.encode(value).decode("utf-8", "replace")
