@@ -26,6 +26,7 @@ from taskq_kernel.client.feed import Changes, FeedState, Listener, StateListener
 from taskq_kernel.client.session import Session
 from taskq_kernel.errors import InvalidTask, NotFound, ServiceError, ServiceUnreachable
 from taskq_kernel.service.graphql.errors import format_error
+from taskq_kernel.task_fields import TASK_FIELDS, Lifetime
 from taskq_kernel.transport.graphql import service_error
 
 TOKEN = "a-token-that-nobody-may-see"
@@ -180,13 +181,10 @@ class FakeService:
 
     def add(self, **fields: Any) -> dict[str, Any]:
         number = len(self.tasks) + 1
-        task = {
-            "id": f"00000000-0000-0000-0000-{number:012d}", "number": number, "name": f"task {number}",
-            "kind": "SCRIPT", "code": "1", "entry": None, "arguments": {}, "queue": "default", "priority": 1,
-            "timeoutSeconds": None, "memoryLimit": None, "maxAttempts": 1, "attempt": 0, "status": "QUEUEING",
-            "repeats": None, "seed": 7, "progress": None, "progressMessage": None, "owner": "ann", "batch": None,
-            "lost": 0, "createdAt": datetime.now(UTC).isoformat(),
-        } | NOTHING_YET | fields  # fmt: skip
+        task = NEW | {
+            "id": f"00000000-0000-0000-0000-{number:012d}", "number": number, "name": f"task {number}", "code": "1",
+            "seed": 7, "owner": "ann", "createdAt": datetime.now(UTC).isoformat(),
+        } | fields  # fmt: skip
         self.version += 1
         task["version"] = self.version
         self.tasks[task["id"]] = task
@@ -220,10 +218,14 @@ class FakeService:
             self.feed.arrive(Changes(self.version, [dict(task) for task in tasks], deleted or []))
 
 
-NOTHING_YET: dict[str, Any] = dict.fromkeys(
-    ("value", "valueKind", "valueType", "valueText", "valueNote", "valueRef", "valueSize", "error", "worker",
-     "seconds", "startedAt", "finishedAt", "waitsFor")
-)  # fmt: skip
+#: What a task has that nobody has run, and what it has on top where its submission said nothing.
+NOTHING_YET: dict[str, Any] = {
+    field.graphql: field.empty for field in TASK_FIELDS
+    if field.lifetime is not Lifetime.FIXED and field.name not in ("status", "attempt", "lost", "version")
+} | {"waitsFor": None}
+NEW: dict[str, Any] = {
+    field.graphql: field.given.default if field.given and field.empty is None else field.empty for field in TASK_FIELDS
+} | NOTHING_YET | {"status": "QUEUEING", "attempt": 0}
 
 
 class FakeTransport:
@@ -249,13 +251,12 @@ class FakeTransport:
     def close(self) -> None:
         pass
 
-    def _create(self, _query: str, variables: dict[str, Any]) -> dict[str, Any]:
+    def _create(self, query: str, variables: dict[str, Any]) -> dict[str, Any]:
         if self._service.refuse_input:
             refused = GraphQLError("", original_error=self._service.refuse_input)
             raise service_error([format_error(refused)])
         created = [self._service.add(**given) for given in variables["inputs"]]
-        fields = ("id", "number", "name", "owner", "status", "attempt", "version", "createdAt")
-        return {"createTasks": [{name: task[name] for name in fields} for task in created]}
+        return {"createTasks": [_cut(task, query) for task in created]}
 
     def _task(self, query: str, variables: dict[str, Any]) -> dict[str, Any]:
         return {"task": _cut(self._find(variables["id"]), query)}
