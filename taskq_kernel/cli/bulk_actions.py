@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 from uuid import UUID
 
 import click
@@ -12,6 +11,7 @@ from taskq_kernel.cli import DONE, output
 from taskq_kernel.cli.options import as_json_option, examples, ids_argument
 from taskq_kernel.client import operations
 from taskq_kernel.client.connection import existing
+from taskq_kernel.client.operations import Row
 from taskq_kernel.errors import listed
 
 #: What was done, in words, and why it was not done to others.
@@ -77,7 +77,7 @@ def _say(verb: str, numbers: Sequence[int], changed: int) -> None:
         output.line(f"{done}: {changed} of {listed(numbers)}; the others are {why_not}")
 
 
-def _repeated(tasks: Sequence[dict[str, Any]], ids: Sequence[str]) -> list[dict[str, Any]]:
+def _repeated(tasks: Sequence[Row], ids: Sequence[str]) -> list[Row]:
     """Return the new tasks of an answer: those that nobody has named."""
     numbers = {int(one) for one in ids if one.isdecimal()}
     uuids = {UUID(one) for one in ids if not one.isdecimal()}

@@ -259,7 +259,7 @@ class Client(Session):
 
     def _select(
         self, fields: str, limit: int | None, newest_first: bool, selection: Mapping[str, Any]
-    ) -> list[dict[str, Any]]:
+    ) -> list[operations.Row]:
         chosen = operations.task_filter(**selection)
         order = [("NUMBER", "DESC" if newest_first else "ASC")]
         return list(operations.pages(self.transport, chosen, fields, order=order, limit=limit))

@@ -46,6 +46,10 @@ FEED = select((*(field for field in FIXED if Of.EVENT in field.of), *LIVE))
 CREATED = select(fields_of(Of.ANSWER))
 
 Order = Sequence[tuple[str, str]]
+#: A task, or something else that the service has, with GraphQL's field names.
+Row = dict[str, Any]
+#: GraphQL's ``TaskFilter``.
+Filter = Mapping[str, object]
 
 
 def new_id() -> str:
@@ -56,7 +60,7 @@ def new_id() -> str:
 def create(
     transport: GraphQLTransport, inputs: Sequence[Mapping[str, Any]], fields: str = "id number name",
     before: int | None = None,
-) -> list[dict[str, Any]]:
+) -> list[Row]:
     """Create tasks; each input has its ``id``. All or none are created.
 
     ``before`` is how many tasks of the same list have been created; None where there is no list.
@@ -70,14 +74,14 @@ def create(
     with input_refused(before):
         # The ids are ours: a repeated request returns the tasks of the first.
         data = transport.execute(query, {"inputs": list(inputs)}, repeatable=True)
-    created: list[dict[str, Any]] = data["createTasks"]
+    created: list[Row] = data["createTasks"]
     return created
 
 
 _DEFINITION = "id name entry error { name message line }"
 
 
-def register_definition(transport: GraphQLTransport, given: Mapping[str, Any]) -> dict[str, Any]:
+def register_definition(transport: GraphQLTransport, given: Mapping[str, Any]) -> Row:
     """Register code with a function that tasks call.
 
     Raises
@@ -87,18 +91,18 @@ def register_definition(transport: GraphQLTransport, given: Mapping[str, Any]) -
     """
     query = f"mutation Define($input: DefinitionInput!) {{ registerDefinition(input: $input) {{ {_DEFINITION} }} }}"
     with input_refused():
-        made: dict[str, Any] = transport.execute(query, {"input": dict(given)}, repeatable=True)["registerDefinition"]
+        made: Row = transport.execute(query, {"input": dict(given)}, repeatable=True)["registerDefinition"]
     return made
 
 
-def definition(transport: GraphQLTransport, definition_id: str) -> dict[str, Any]:
+def definition(transport: GraphQLTransport, definition_id: str) -> Row:
     """A definition with its code."""
     query = f"query Definition($id: ID!) {{ definition(id: $id) {{ {_DEFINITION} code }} }}"
-    found: dict[str, Any] = transport.execute(query, {"id": definition_id})["definition"]
+    found: Row = transport.execute(query, {"id": definition_id})["definition"]
     return found
 
 
-def get(transport: GraphQLTransport, task_id: str, fields: str = TASK) -> dict[str, Any]:
+def get(transport: GraphQLTransport, task_id: str, fields: str = TASK) -> Row:
     """One task, by UUID or number.
 
     Raises
@@ -110,13 +114,13 @@ def get(transport: GraphQLTransport, task_id: str, fields: str = TASK) -> dict[s
     """
     query = f"query Task($id: ID!) {{ task(id: $id) {{ {fields} }} }}"
     with input_refused():
-        task: dict[str, Any] = transport.execute(query, {"id": task_id})["task"]
+        task: Row = transport.execute(query, {"id": task_id})["task"]
     return task
 
 
-def get_many(transport: GraphQLTransport, ids: Sequence[str], fields: str = TASK) -> list[dict[str, Any]]:
+def get_many(transport: GraphQLTransport, ids: Sequence[str], fields: str = TASK) -> list[Row]:
     """The tasks with these ids, in no particular order; those that do not exist are left out."""
-    found: list[dict[str, Any]] = []
+    found: list[Row] = []
     for chunk in chunks(ids, ID_CHUNK):
         found += page(transport, {"ids": list(chunk)}, fields, first=ID_CHUNK)["nodes"]
     return found
@@ -124,13 +128,13 @@ def get_many(transport: GraphQLTransport, ids: Sequence[str], fields: str = TASK
 
 def page(
     transport: GraphQLTransport,
-    task_filter: Mapping[str, Any],
+    task_filter: Filter,
     fields: str = ROW,
     *,
     order: Order = (),
     first: int = PAGE,
     after: str | None = None,
-) -> dict[str, Any]:
+) -> Row:
     """One page of the tasks that match: ``nodes`` and ``pageInfo``."""
     query = (
         "query Tasks($filter: TaskFilter, $order: [TaskOrder!], $first: Int, $after: String) {"
@@ -144,18 +148,18 @@ def page(
         "after": after,
     }
     with input_refused():
-        tasks: dict[str, Any] = transport.execute(query, variables)["tasks"]
+        tasks: Row = transport.execute(query, variables)["tasks"]
     return tasks
 
 
 def pages(
     transport: GraphQLTransport,
-    task_filter: Mapping[str, Any],
+    task_filter: Filter,
     fields: str = ROW,
     *,
     order: Order = (),
     limit: int | None = None,
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[Row]:
     """Every task that matches, or the first ``limit``, page by page."""
     after, left = None, limit
     while left is None or left > 0:
@@ -169,9 +173,9 @@ def pages(
 
 
 def window(
-    transport: GraphQLTransport, task_filter: Mapping[str, Any], fields: str, order: Order,
+    transport: GraphQLTransport, task_filter: Filter, fields: str, order: Order,
     *, first: int | None = None, last: int | None = None, offset: int = 0,
-) -> list[dict[str, Any]]:
+) -> list[Row]:
     """Tasks from anywhere in a list: ``first`` from its start, or ``last`` before its end, ``offset`` from there."""
     query = (
         "query Window($filter: TaskFilter, $order: [TaskOrder!], $first: Int, $last: Int, $offset: Int) {"
@@ -180,12 +184,12 @@ def window(
     )
     terms = [{"field": field, "direction": direction} for field, direction in order]
     variables = {"filter": dict(task_filter), "order": terms, "first": first, "last": last, "offset": offset}
-    found: list[dict[str, Any]] = transport.execute(query, variables)["tasks"]["nodes"]
+    found: list[Row] = transport.execute(query, variables)["tasks"]["nodes"]
     return found
 
 
 def counts(
-    transport: GraphQLTransport, task_filter: Mapping[str, Any], everything: Mapping[str, Any] | None = None
+    transport: GraphQLTransport, task_filter: Filter, everything: Filter | None = None
 ) -> tuple[int, dict[str, int], int]:
     """How many tasks match; of each status, whatever statuses the filter names; and how many match ``everything``."""
     query = (
@@ -199,7 +203,7 @@ def counts(
     return matching["totalCount"], of_each, found["everything"]["totalCount"]
 
 
-def bulk_action_matching(transport: GraphQLTransport, verb: str, task_filter: Mapping[str, Any]) -> int:
+def bulk_action_matching(transport: GraphQLTransport, verb: str, task_filter: Filter) -> int:
     """Cancel, retry or delete all tasks that match; how many changed. Of the tasks, however many, nothing is said."""
     query = f"mutation BulkAction($filter: TaskFilter) {{ {verb}Tasks(filter: $filter) {{ changed }} }}"
     # A second cancellation changes nothing; a second retry could start a second attempt, or task.
@@ -212,9 +216,9 @@ def bulk_action(
     transport: GraphQLTransport,
     verb: str,
     ids: Sequence[str] | None = None,
-    task_filter: Mapping[str, Any] | None = None,
+    task_filter: Filter | None = None,
     fields: str = "id number name status attempt version",
-) -> tuple[list[dict[str, Any]], int]:
+) -> tuple[list[Row], int]:
     """Cancel, retry or delete tasks, by ids or by a filter.
 
     Parameters
@@ -244,7 +248,7 @@ def bulk_action(
     if ids is None:
         answer = transport.execute(query, {"filter": dict(task_filter or {})}, repeatable=repeatable)
         return answer[f"{verb}Tasks"]["tasks"], answer[f"{verb}Tasks"]["changed"]
-    tasks: list[dict[str, Any]] = []
+    tasks: list[Row] = []
     changed = 0
     for chunk in chunks(ids, ID_CHUNK):
         with input_refused():
@@ -256,35 +260,35 @@ def bulk_action(
 
 def logs(
     transport: GraphQLTransport, task_id: str, after: int | None = None
-) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+) -> tuple[Row, list[Row]]:
     """What the latest attempt printed after chunk ``after``, and where the task stands."""
     query = (
         "query Logs($id: ID!, $after: Int) { task(id: $id) "
         "{ id number name status attempt logs(after: $after) { seq attempt stream text } } }"
     )
     with input_refused():
-        task: dict[str, Any] = transport.execute(query, {"id": task_id, "after": after})["task"]
+        task: Row = transport.execute(query, {"id": task_id, "after": after})["task"]
     return task, task.pop("logs")
 
 
-def workers(transport: GraphQLTransport, *, everyone: bool = False) -> list[dict[str, Any]]:
+def workers(transport: GraphQLTransport, *, everyone: bool = False) -> list[Row]:
     """The workers that are there, or every one there ever was."""
     query = (
         "query Workers($all: Boolean) { workers(all: $all) {"
         " id name host pid runner juliaVersion queues slots busy state joinedAt lastSeenAt } }"
     )
-    found: list[dict[str, Any]] = transport.execute(query, {"all": everyone})["workers"]
+    found: list[Row] = transport.execute(query, {"all": everyone})["workers"]
     return found
 
 
-def statistics(transport: GraphQLTransport) -> dict[str, Any]:
+def statistics(transport: GraphQLTransport) -> Row:
     """Where everything stands."""
     query = (
         "query Statistics { statistics { counts { status count } total slots busy workersOnline"
         " finishedPerMinute lastHour { at finished failed } brokerConnected brokerBlocked unservedQueues"
         " outboxLength version } }"
     )
-    found: dict[str, Any] = transport.execute(query)["statistics"]
+    found: Row = transport.execute(query)["statistics"]
     return found
 
 
@@ -297,15 +301,15 @@ def waits_for(transport: GraphQLTransport, task_id: str) -> str | None:
 _ABOUT = "id name role origin createdAt expiresAt revokedAt"
 
 
-def tokens(transport: GraphQLTransport) -> list[dict[str, Any]]:
+def tokens(transport: GraphQLTransport) -> list[Row]:
     """Every token that the service accepts or has accepted, without its secret."""
-    found: list[dict[str, Any]] = transport.execute(f"query Tokens {{ tokens {{ {_ABOUT} }} }}")["tokens"]
+    found: list[Row] = transport.execute(f"query Tokens {{ tokens {{ {_ABOUT} }} }}")["tokens"]
     return found
 
 
 def create_token(
     transport: GraphQLTransport, name: str, role: str, expires_in_s: float | None = None
-) -> dict[str, Any]:
+) -> Row:
     """Make a token: ``secret``, which cannot be had again, and ``token``, what is kept of it.
 
     Raises
@@ -319,11 +323,11 @@ def create_token(
     )
     with input_refused():
         data = transport.execute(query, {"name": name, "role": role, "expires": expires_in_s})
-    made: dict[str, Any] = data["createToken"]
+    made: Row = data["createToken"]
     return made
 
 
-def revoke_token(transport: GraphQLTransport, token_id: str) -> dict[str, Any]:
+def revoke_token(transport: GraphQLTransport, token_id: str) -> Row:
     """Make a token worthless; what is kept of it.
 
     Raises
@@ -335,7 +339,7 @@ def revoke_token(transport: GraphQLTransport, token_id: str) -> dict[str, Any]:
     """
     query = f"mutation Revoke($id: ID!) {{ revokeToken(id: $id) {{ {_ABOUT} }} }}"
     with input_refused():
-        gone: dict[str, Any] = transport.execute(query, {"id": token_id}, repeatable=True)["revokeToken"]
+        gone: Row = transport.execute(query, {"id": token_id}, repeatable=True)["revokeToken"]
     return gone
 
 
@@ -362,7 +366,7 @@ FILTERS = {
 }
 
 
-def task_filter(**given: Any) -> dict[str, Any]:
+def task_filter(**given: Any) -> dict[str, object]:
     """GraphQL's ``TaskFilter`` from keyword arguments; what is None is left out.
 
     Raises
@@ -370,7 +374,7 @@ def task_filter(**given: Any) -> dict[str, Any]:
     InvalidTask
         If there is no such filter, status or point in time.
     """
-    made: dict[str, Any] = {}
+    made: dict[str, object] = {}
     for name, value in given.items():
         if name not in FILTERS:
             raise InvalidTask(f"there is no filter {name!r}: use {', '.join(FILTERS)}")

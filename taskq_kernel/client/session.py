@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
 from taskq_kernel.client import operations
 from taskq_kernel.client.feed import Feed
-from taskq_kernel.client.task_cache import Entry, Row, TaskCache
+from taskq_kernel.client.operations import Filter, Row
+from taskq_kernel.client.task_cache import Entry, TaskCache
 from taskq_kernel.domain import TaskStatus
 from taskq_kernel.errors import TaskqError, TaskTimeout
 from taskq_kernel.transport.graphql import GraphQLTransport
@@ -63,7 +64,7 @@ class Session:
         self.transport.close()
 
     def bulk_action(
-        self, verb: str, ids: Sequence[str] | None, task_filter: Mapping[str, Any] | None = None
+        self, verb: str, ids: Sequence[str] | None, task_filter: Filter | None = None
     ) -> tuple[list[Row], int]:
         """Cancel, retry or delete tasks, as `operations.bulk_action`, and keep the cache current."""
         changed, count = operations.bulk_action(self.transport, verb, ids, task_filter, _AFTER_ACTION)

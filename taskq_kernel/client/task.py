@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from taskq_kernel.client import operations
 from taskq_kernel.client.awaiting import Awaited
+from taskq_kernel.client.operations import Row
 from taskq_kernel.client.pickling import Missing
 from taskq_kernel.client.session import Session
-from taskq_kernel.client.task_cache import FIXED, Entry, Row
+from taskq_kernel.client.task_cache import FIXED, Entry
 from taskq_kernel.domain import FINAL, TaskKind, TaskStatus, ValueKind
 from taskq_kernel.errors import ClientClosed, InvalidJSON, TaskCancelled, TaskDeleted, TaskFailed, TaskqError
 

@@ -22,19 +22,17 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 from weakref import WeakValueDictionary
 
 from taskq_kernel.client import operations
 from taskq_kernel.client.feed import Changes, Feed, FeedState
+from taskq_kernel.client.operations import Row
 from taskq_kernel.domain import FINAL
 from taskq_kernel.errors import TaskqError
 from taskq_kernel.transport.forks import renew_after_fork
 
 log = logging.getLogger(__name__)
-
-#: A task as GraphQL gives it, or a part of it; ``id`` is always there, and ``version`` and ``status``.
-Row = dict[str, Any]
 
 #: What a task has from the beginning.
 FIXED = frozenset(field.graphql for field in operations.FIXED)
