@@ -352,6 +352,7 @@ FILTERS = {
     "name": "name",
     "search": "search",
     "batch": "batch",
+    "is_point": "isPoint",
     "owner": "owner",
     "queue": "queue",
     "worker": "worker",
