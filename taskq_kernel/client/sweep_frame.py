@@ -76,7 +76,7 @@ def parameters(grids: Sequence[Grid]) -> dict[str, pd.Series[Any]]:
         for grid in grids:
             cells += _cells(grid, name)
         column = pd.Series(cells, dtype="object").infer_objects()
-        if column.dtype == object and cells and all(isinstance(cell, str) for cell in cells):
+        if cells and all(isinstance(cell, str) for cell in cells):
             column = column.astype("string")
         made[f"arg{name}" if is_place(name) else name] = column
     return made

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from taskq_kernel.client.progress import in_notebook
 from taskq_kernel.errors import InvalidTask, SetupError
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from taskq_kernel.client.sweep import Sweep
 
 #: Up to how many colours are lines of their own.
 _LINES = 10
@@ -21,8 +19,21 @@ _REDRAW_S = 1.0
 _FIRST_OWN, _LAST_OWN = "status", "number"
 
 
+class Plottable(Protocol):
+    """What is drawn: a `Sweep`."""
+
+    name: str
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing more happens to any point."""
+
+    def frame(self) -> pd.DataFrame:
+        """One row a point."""
+
+
 def plot(
-    sweep: Sweep, x: str | None = None, y: str | None = None, color: str | None = None, *, ax: Any = None,
+    sweep: Plottable, x: str | None = None, y: str | None = None, color: str | None = None, *, ax: Any = None,
     live: bool | None = None,
 ) -> Any:
     """Draw the points that have a value.
@@ -74,7 +85,7 @@ def _pyplot() -> Any:
     return pyplot
 
 
-def _draw_until_done(sweep: Sweep, x: str | None, y: str | None, color: str | None, ax: Any) -> None:
+def _draw_until_done(sweep: Plottable, x: str | None, y: str | None, color: str | None, ax: Any) -> None:
     # late: there is an IPython only in a notebook
     from IPython import display
 
