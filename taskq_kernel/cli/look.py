@@ -59,17 +59,16 @@ def ls(status: Sequence[str], limit: int, as_json: bool, only_batches: bool, **s
     In a terminal a batch of points is one row, above the other tasks; --batch opens it. A TIME is a
     day, or a day and a time, in ISO 8601. Without an offset it is local time.
     """
-    transport = _transport()
     if only_batches:
-        return _list_batches(transport, limit, as_json, selection)
-    everything = not status and not any(selection.values())
-    if selection["batch"]:
-        selection["batch"] = batches.id_of(transport, selection["batch"])
-    folded_up = everything and not as_json and output.for_people()
-    chosen = operations.task_filter(status=status or None, is_point=False if folded_up else None, **selection)
+        return _list_batches(_transport(), limit, as_json, selection)
+    chosen = operations.task_filter(status=status or None, **selection)
+    transport = _transport()
+    if "batch" in chosen:
+        chosen["batch"] = batches.id_of(transport, chosen["batch"])
     fields = operations.TASK if as_json else f"{operations.ROW} arguments"
-    if folded_up:
+    if not chosen and not as_json and output.for_people():
         _write_batches(transport)
+        chosen = operations.task_filter(is_point=False)
     rows = list(operations.pages(transport, chosen, fields, order=[("NUMBER", "DESC")], limit=limit))
     if as_json:
         output.json_document(rows)

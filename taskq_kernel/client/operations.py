@@ -381,6 +381,8 @@ def task_filter(**given: Any) -> dict[str, Any]:
             value = [_status(one) for one in ([value] if isinstance(value, str) else value)]
         elif name == "ids":
             value = [str(one) for one in value]
+        elif name == "is_point":
+            value = bool(value)
         elif name.endswith(("_after", "_before")):
             value = moment(value, FILTERS[name])
         else:
