@@ -26,6 +26,8 @@ from taskq_kernel.transport.graphql import GraphQLTransport
 if TYPE_CHECKING:
     import pandas as pd
 
+    from taskq_kernel.client.executor import TaskExecutor
+
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -183,6 +185,21 @@ class Client(Session):
             If the service does not answer.
         """
         return define(self, code, entry, name)
+
+    def executor(self, definition: Definition | None = None, **options: Any) -> TaskExecutor:
+        """A `concurrent.futures.Executor` whose calls are tasks, for tools that drive one.
+
+        Parameters
+        ----------
+        definition : Definition, optional
+            What is called where ``submit`` or ``map`` is given None instead of a definition.
+        **options
+            ``queue``, ``priority``, ``timeout``, ``memory_limit`` and ``max_attempts`` of its tasks.
+        """
+        # late: few need it
+        from taskq_kernel.client.executor import TaskExecutor
+
+        return TaskExecutor(self, definition, **options)
 
     def batch(self, name: str) -> Sweep:
         """The batch of this name, wherever and whenever it was submitted, or with this UUID.
