@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from taskq_kernel.client.client import Client as Client
     from taskq_kernel.client.connecting import connect as connect
     from taskq_kernel.client.definition import Definition as Definition
+    from taskq_kernel.client.sweep import Sweep as Sweep
     from taskq_kernel.client.task import Task as Task
     from taskq_kernel.domain import TaskStatus as TaskStatus
     from taskq_kernel.errors import BrokerUnreachable as BrokerUnreachable
@@ -54,6 +55,7 @@ _HOMES = {
     "Task": "client.task",
     "Batch": "client.batch",
     "Definition": "client.definition",
+    "Sweep": "client.sweep",
     "TaskStatus": "domain",
     "RichValue": "values",
     # what can go wrong with a task

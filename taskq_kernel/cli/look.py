@@ -8,12 +8,12 @@ from typing import Any
 
 import click
 
-from taskq_kernel.cli import DONE, INTERRUPTED, listing, output
+from taskq_kernel.cli import DONE, INTERRUPTED, batches, listing, output
 from taskq_kernel.cli.listing import arguments_text
 from taskq_kernel.cli.log_output import JsonPieces, LogOutput, Pieces, log_output
 from taskq_kernel.cli.options import TaskCommand, as_json_option, examples
 from taskq_kernel.cli.times import local_time, offset
-from taskq_kernel.client import operations
+from taskq_kernel.client import batch_operations, operations
 from taskq_kernel.client.connection import existing
 from taskq_kernel.client.display import seconds_text, size_text
 from taskq_kernel.client.operations import logs as read_logs
@@ -25,6 +25,8 @@ from taskq_kernel.terminal.log import coloured, folded, plain
 from taskq_kernel.transport.graphql import GraphQLTransport
 from taskq_kernel.value_text import written
 
+#: How many batches are listed above the tasks.
+BATCHES = 10
 #: How often a followed log is read: workers bring what tasks print once a second.
 _FOLLOW_S = 0.5
 #: A followed log is given up when the service was away for this long, in seconds.
@@ -33,7 +35,9 @@ PATIENCE_S = 60.0
 
 @click.command(
     cls=TaskCommand,
-    epilog=examples("taskq ls", "taskq ls --status failed --status cancelled --limit 10", "taskq ls --json"),
+    epilog=examples(
+        "taskq ls", "taskq ls --status failed --status cancelled --limit 10", "taskq ls --json", "taskq ls --batches"
+    ),
 )
 @click.option("--status", multiple=True, help="Only tasks with this status; may be repeated.")
 @click.option("--name", help="Only tasks with this in their name.")
@@ -41,21 +45,31 @@ PATIENCE_S = 60.0
 @click.option("--queue", help="Only tasks of this queue.")
 @click.option("--worker", help="Only tasks that this worker ran.")
 @click.option("--owner", help="Only tasks of this owner.")
-@click.option("--batch", help="Only tasks of this batch.")
+@click.option("--batch", help="Only tasks of this batch, by its name or UUID: a row that is opened.")
+@click.option("--batches", "only_batches", is_flag=True, help="List batches, a row each.")
 @click.option("--created-after", metavar="TIME", help="Only tasks submitted at this time or later.")
 @click.option("--created-before", metavar="TIME", help="Only tasks submitted before this time.")
 @click.option("--finished-after", metavar="TIME", help="Only tasks that ended at this time or later.")
 @click.option("--finished-before", metavar="TIME", help="Only tasks that ended before this time.")
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="At most this many.")
 @as_json_option
-def ls(status: Sequence[str], limit: int, as_json: bool, **selection: Any) -> int:
+def ls(status: Sequence[str], limit: int, as_json: bool, only_batches: bool, **selection: Any) -> int:
     """List tasks, the newest first.
 
-    A TIME is a day, or a day and a time, in ISO 8601. Without an offset it is local time.
+    In a terminal a batch of points is one row, above the other tasks; --batch opens it. A TIME is a
+    day, or a day and a time, in ISO 8601. Without an offset it is local time.
     """
+    if only_batches:
+        return _list_batches(_transport(), limit, as_json, selection)
     chosen = operations.task_filter(status=status or None, **selection)
+    transport = _transport()
+    if "batch" in chosen:
+        chosen["batch"] = batches.id_of(transport, chosen["batch"])
     fields = operations.TASK if as_json else f"{operations.ROW} arguments"
-    rows = list(operations.pages(_transport(), chosen, fields, order=[("NUMBER", "DESC")], limit=limit))
+    if not chosen and not as_json and output.for_people():
+        _write_batches(transport)
+        chosen = operations.task_filter(is_point=False)
+    rows = list(operations.pages(transport, chosen, fields, order=[("NUMBER", "DESC")], limit=limit))
     if as_json:
         output.json_document(rows)
     else:
@@ -63,12 +77,47 @@ def ls(status: Sequence[str], limit: int, as_json: bool, **selection: Any) -> in
     return DONE
 
 
-@click.command(epilog=examples("taskq show $(echo 'sum(1:10)' | taskq submit -)", "taskq show 1 --json"))
-@click.argument("task_id", metavar="ID")
+def _list_batches(transport: GraphQLTransport, limit: int, as_json: bool, selection: dict[str, Any]) -> int:
+    others = [name for name, value in selection.items() if value and name not in ("name", "owner")]
+    if others:
+        raise click.UsageError(f"--batches goes with --name, --owner and --limit, and not with {others[0]}")
+    rows, _ = batch_operations.page(
+        transport, first=min(limit, 1000), name=selection["name"], owner=selection["owner"], fields=batches.FIELDS
+    )
+    if as_json:
+        output.json_document(rows)
+    else:
+        batches.write(rows)
+    return DONE
+
+
+def _write_batches(transport: GraphQLTransport) -> None:
+    """The newest batches, above the tasks that are no points of any."""
+    rows, total = batch_operations.page(transport, first=BATCHES, fields=batches.FIELDS)
+    if rows:
+        batches.write(rows)
+        more = f"{total - len(rows)} older batches: taskq ls --batches\n" if total > len(rows) else ""
+        output.write(f"{more}\n")
+
+
+@click.command(
+    epilog=examples("taskq show $(echo 'sum(1:10)' | taskq submit -)", "taskq show 1 --json", "taskq show --batch gaps")
+)
+@click.argument("task_id", metavar="ID", required=False)
+@click.option("--batch", help="Instead of a task: a batch, by its name or UUID, with why its points failed.")
 @as_json_option
-def show(task_id: str, as_json: bool) -> int:
-    """Show all there is to know of a task."""
-    task = operations.get(_transport(), task_id, operations.ALL)
+def show(task_id: str | None, batch: str | None, as_json: bool) -> int:
+    """Show all there is to know of a task, or of a batch."""
+    if (task_id is None) == (batch is None):
+        raise click.UsageError("give either the ID of a task or --batch, and not both")
+    if batch is not None:
+        found = batches.find(_transport(), batch)
+        if as_json:
+            output.json_document(found)
+        else:
+            output.write(batches.described(found))
+        return DONE
+    task = operations.get(_transport(), str(task_id), operations.ALL)
     if as_json:
         output.json_document(task)
     else:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from taskq_kernel.client import operations
+from taskq_kernel.client import batch_operations, operations
 from taskq_kernel.client.batch import Batch
 from taskq_kernel.client.connection import Address
 from taskq_kernel.client.creating import create
@@ -17,12 +18,17 @@ from taskq_kernel.client.fleet import Statistics, WorkerInfo, statistics_of, wor
 from taskq_kernel.client.options import task_input
 from taskq_kernel.client.pickling import client_of, keep_in_mind
 from taskq_kernel.client.session import Session
+from taskq_kernel.client.sweep import Sweep
 from taskq_kernel.client.task import Task, ids_of, read_task, task_from
 from taskq_kernel.errors import InvalidTask
 from taskq_kernel.transport.graphql import GraphQLTransport
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from taskq_kernel.client.executor import TaskExecutor
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class Client(Session):
@@ -179,6 +185,49 @@ class Client(Session):
             If the service does not answer.
         """
         return define(self, code, entry, name)
+
+    def executor(self, definition: Definition | None = None, **options: Any) -> TaskExecutor:
+        """A `concurrent.futures.Executor` whose calls are tasks, for tools that drive one.
+
+        Parameters
+        ----------
+        definition : Definition, optional
+            What is called where ``submit`` or ``map`` is given None instead of a definition.
+        **options
+            ``queue``, ``priority``, ``timeout``, ``memory_limit`` and ``max_attempts`` of its tasks.
+        """
+        # late: few need it
+        from taskq_kernel.client.executor import TaskExecutor
+
+        return TaskExecutor(self, definition, **options)
+
+    def batch(self, name: str) -> Sweep:
+        """The batch of this name, wherever and whenever it was submitted, or with this UUID.
+
+        Raises
+        ------
+        NotFound
+            If there is none.
+        """
+        by_id = _UUID.fullmatch(name.lower())
+        return Sweep(self, batch_operations.get(
+            self.transport, batch_id=name.lower() if by_id else None, name=None if by_id else name
+        ))
+
+    def batches(self, *, limit: int = 50, name: str | None = None, owner: str | None = None) -> list[Sweep]:
+        """The batches that are there, the newest first.
+
+        Parameters
+        ----------
+        limit : int
+            At most this many, up to 1,000.
+        name : str, optional
+            Only those with this in their name.
+        owner : str, optional
+            Only this owner's.
+        """
+        rows, _ = batch_operations.page(self.transport, first=limit, name=name, owner=owner)
+        return [Sweep(self, row) for row in rows]
 
     def create(self, inputs: Sequence[dict[str, Any]]) -> list[Task]:
         """Submit tasks as `taskq_kernel.client.options.task_input` makes them; errors are those of `submit_many`."""

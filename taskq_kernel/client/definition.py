@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from taskq_kernel import exact_json
 from taskq_kernel.call_name import call_name
-from taskq_kernel.client import operations
+from taskq_kernel.client import batch_operations, designs, operations
 from taskq_kernel.client.creating import create
 from taskq_kernel.client.options import call_options
-from taskq_kernel.errors import InvalidDefinition, InvalidTask
+from taskq_kernel.client.sweep import Sweep, submitted
+from taskq_kernel.errors import InvalidDefinition, InvalidTask, NotFound
+from taskq_kernel.seeds import check_seed, draw_seed
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from taskq_kernel.client.session import Session
     from taskq_kernel.client.task import Task
 
@@ -95,6 +99,107 @@ class Definition:
             "name": name or call_name(self.name, written(arguments)),
         }
         return create(self._client, [given])[0]
+
+    # -- sweeps --------------------------------------------------------------------------
+
+    def map(
+        self, *lists: Iterable[Any], name: str | None = None, seed: int | None = None,
+        options: Mapping[str, Any] | None = None, **constants: Any,
+    ) -> Sweep:
+        """Call it once for each item of a list, or, as Python's ``map`` does, of several that go in step.
+
+        Parameters
+        ----------
+        *lists
+            What goes by position.
+        **constants
+            Arguments by name, the same in each call.
+        name, seed, options
+            As for `sweep`.
+        """
+        return self.submit_design(designs.mapped(lists, constants), name, seed, options)
+
+    def sweep(
+        self, axes: Mapping[str, Any] | None = None, *, where: Callable[[Any], Any] | None = None,
+        frame: pd.DataFrame | None = None, name: str | None = None, seed: int | None = None,
+        options: Mapping[str, Any] | None = None, **named: Any,
+    ) -> Sweep:
+        """Call it for all combinations of some arguments, or once for each row of a table.
+
+        What is submitted is the definition and the grid; the service makes the tasks, ahead of the
+        workers. Under a name that is there it resumes: what finished stays, what failed, was
+        cancelled or is missing runs, and points that are new are added.
+
+        Parameters
+        ----------
+        **named
+            For each argument a list, range, array or column of values, or one value for all points.
+        axes : dict, optional
+            The same, for arguments whose names this method takes itself (``{"seed": [1, 2]}``).
+        where : callable, optional
+            Takes a point, ``lambda p: p.n < p.m``; only those for which it holds are kept.
+        frame : pandas.DataFrame, optional
+            Instead of these: one point for each row.
+        name : str, optional
+            What to call the batch. Default: a name that no other has, so that it does not resume.
+        seed : int, optional
+            What the seeds of its points follow from, with their place: the same sweep gives the
+            same numbers, wherever and in whichever order it runs. Default: one that is drawn.
+        options : dict, optional
+            ``queue``, ``priority``, ``timeout``, ``memory_limit`` and ``max_attempts``, as in `Client.submit`.
+
+        Raises
+        ------
+        InvalidTask
+            If an argument cannot cross, or the batch of this name has another definition or seed.
+        """
+        given = {**(axes or {}), **named}
+        if frame is not None:
+            if given or where is not None:
+                raise InvalidTask("is given beside arguments or a condition: give one of them", "frame")
+            return self.submit_design(designs.rows(frame), name, seed, options)
+        return self.submit_design(designs.product(given, where), name, seed, options)
+
+    def sample(
+        self, count: int, ranges: Mapping[str, Any] | None = None, *, method: str = "sobol", name: str | None = None,
+        seed: int | None = None, options: Mapping[str, Any] | None = None, **named: Any,
+    ) -> Sweep:
+        """Call it at points that fill a space evenly (needs scipy).
+
+        Parameters
+        ----------
+        count : int
+            How many points.
+        **named
+            For each argument a tuple of two bounds, a list or a range to choose from, or one value.
+        ranges : dict, optional
+            The same, for arguments whose names this method takes itself.
+        method : str
+            ``sobol``, ``halton``, ``lhs`` (a Latin hypercube) or ``random``.
+        seed : int, optional
+            Draws the points, too. Default: that of the batch of this name, or one that is drawn.
+        name, options
+            As for `sweep`.
+        """
+        # late: few sample
+        from taskq_kernel.client.samples import sampled
+
+        if seed is None:
+            seed = self._seed_of(name) if name is not None else draw_seed()
+        design = sampled(count, {**(ranges or {}), **named}, method, check_seed(seed))
+        return self.submit_design(design, name, seed, options)
+
+    def _seed_of(self, name: str) -> int:
+        try:
+            return int(batch_operations.get(self._client.transport, name=name)["seed"])
+        except NotFound:
+            return draw_seed()
+
+    def submit_design(
+        self, design: str, name: str | None = None, seed: int | None = None, options: Mapping[str, Any] | None = None
+    ) -> Sweep:
+        """Submit points as `taskq_kernel.client.designs` makes them."""
+        return submitted(self._client, self.id, self.name, design, name, seed, **(options or {}))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Definition) and other.id == self.id

@@ -356,6 +356,7 @@ FILTERS = {
     "name": "name",
     "search": "search",
     "batch": "batch",
+    "is_point": "isPoint",
     "owner": "owner",
     "queue": "queue",
     "worker": "worker",
@@ -384,6 +385,8 @@ def task_filter(**given: Any) -> dict[str, object]:
             value = [_status(one) for one in ([value] if isinstance(value, str) else value)]
         elif name == "ids":
             value = [str(one) for one in value]
+        elif name == "is_point":
+            value = bool(value)
         elif name.endswith(("_after", "_before")):
             value = moment(value, FILTERS[name])
         else:

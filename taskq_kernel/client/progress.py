@@ -12,6 +12,8 @@ from taskq_kernel.client.display import progress_html
 
 #: How often the bar is drawn at most, in seconds.
 _REDRAW_S = 0.1
+#: After how long there is a pace to estimate from, in seconds.
+_ESTIMATE_S = 2.0
 
 
 class _Screen(Protocol):
@@ -115,7 +117,23 @@ class _Terminal:
 
 def _text(done: int, failed: int, total: int, seconds: float) -> str:
     unlucky = f", {failed} without a value" if failed else ""
-    return f"{done} of {total} done{unlucky}, {seconds:.1f} s"
+    return f"{done} of {total} done{unlucky}, {seconds:.1f} s{_left(done, total, seconds)}"
+
+
+def _left(done: int, total: int, seconds: float) -> str:
+    """The time that the rest takes at the pace so far."""
+    if not 0 < done < total or seconds < _ESTIMATE_S:
+        return ""
+    return f", {duration_text(seconds * (total - done) / done)} left"
+
+
+def duration_text(seconds: float) -> str:
+    """A duration as people say it: ``8 s``, ``3 min``, ``2.5 h``, ``4 d``."""
+    for limit, unit, name in ((99.5, 1, "s"), (99.5 * 60, 60, "min"), (48 * 3600, 3600, "h")):
+        if seconds < limit:
+            shown = f"{seconds / unit:.1f}" if unit == 3600 and seconds / unit < 10 else f"{seconds / unit:.0f}"
+            return f"{shown} {name}"
+    return f"{seconds / 86400:.0f} d"
 
 
 class Notice:

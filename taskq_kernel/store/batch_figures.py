@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -11,6 +10,7 @@ from sqlalchemy.engine import Connection
 from taskq_kernel.domain import TaskStatus
 from taskq_kernel.store.batches import count_unmade
 from taskq_kernel.store.database import current_version
+from taskq_kernel.store.rows import BatchRow
 from taskq_kernel.store.tables import tasks
 
 #: Of how many points that ended last the pace is taken.
@@ -41,7 +41,7 @@ class Figures:
     version: int
 
 
-def read_figures(conn: Connection, row: Any, now: float) -> Figures:
+def read_figures(conn: Connection, row: BatchRow, now: float) -> Figures:
     """Count the points of a batch."""
     query = sa.select(tasks.c.status, sa.func.count()).where(tasks.c.batch == row.id, tasks.c.point.isnot(None))
     counts = dict.fromkeys(TaskStatus, 0) | {

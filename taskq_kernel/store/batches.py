@@ -23,6 +23,7 @@ from taskq_kernel.store.bulk_actions import Actor, Selection, cancel_tasks, dele
 from taskq_kernel.store.database import Write
 from taskq_kernel.store.definitions import get_definition
 from taskq_kernel.store.filters import TaskFilter
+from taskq_kernel.store.rows import BatchRow, DefinitionRow, one_or_none, rows_of
 from taskq_kernel.store.submission import NewBatch
 from taskq_kernel.store.tables import batches, definitions, grids, tasks
 
@@ -35,7 +36,7 @@ _NOTHING: frozenset[str] = frozenset()
 class Submitted:
     """What became of a submission: the batch, how many points are new in it, and how many run again."""
 
-    batch: Any
+    batch: BatchRow
     added: int
     again: int
 
@@ -68,7 +69,7 @@ def submit_batch(write: Write, new: NewBatch, actor: Actor) -> Submitted:
     return Submitted(get_batch(write.conn, row.id), added, again)
 
 
-def _insert(write: Write, new: NewBatch, owner: str) -> Any:
+def _insert(write: Write, new: NewBatch, owner: str) -> BatchRow:
     if write.conn.execute(sa.select(batches.c.id).where(batches.c.id == new.id)).first() is not None:
         raise InvalidTask(f"the id {new.id} cannot be had for a new batch: give another id")
     write.conn.execute(sa.insert(batches).values(
@@ -80,7 +81,7 @@ def _insert(write: Write, new: NewBatch, owner: str) -> Any:
     return get_batch(write.conn, new.id)
 
 
-def _check_same(row: Any, new: NewBatch, definition: Any) -> None:
+def _check_same(row: BatchRow, new: NewBatch, definition: DefinitionRow) -> None:
     if row.definition != new.definition:
         raise InvalidTask(
             f"the batch {row.name!r} calls the definition {row.definition[:8]}, and {definition.name} is "
@@ -93,7 +94,7 @@ def _check_same(row: Any, new: NewBatch, definition: Any) -> None:
         )
 
 
-def _add_points(write: Write, row: Any, design: str) -> int:
+def _add_points(write: Write, row: BatchRow, design: str) -> int:
     """Add what is new of a design; how many points that is."""
     there = write.conn.execute(
         sa.select(grids).where(grids.c.batch == row.id).order_by(grids.c.first)
@@ -130,7 +131,7 @@ def resume_batch(write: Write, batch: str, actor: Actor) -> int:
     return retry_tasks(write, Selection(filter=unlucky), actor, _NOTHING).changed
 
 
-def first_hole(conn: Connection, row: Any) -> int:
+def first_hole(conn: Connection, row: BatchRow) -> int:
     """Up to which point every one has a task. Deleted tasks leave holes."""
     query = sa.select(tasks.c.point).where(tasks.c.batch == row.id, tasks.c.point.isnot(None)).order_by(tasks.c.point)
     place = 0
@@ -166,11 +167,11 @@ _SELECT = sa.select(batches, definitions.c.name.label("definition_name"), defini
 )
 
 
-def _by_name(conn: Connection, name: str, owner: str) -> Any:
-    return conn.execute(_SELECT.where(batches.c.name == name, batches.c.owner == owner)).one_or_none()
+def _by_name(conn: Connection, name: str, owner: str) -> BatchRow | None:
+    return one_or_none(BatchRow, conn.execute(_SELECT.where(batches.c.name == name, batches.c.owner == owner)))
 
 
-def get_batch(conn: Connection, batch: str, visible_to: str | None = None) -> Any:
+def get_batch(conn: Connection, batch: str, visible_to: str | None = None) -> BatchRow:
     """One batch, by its id.
 
     Raises
@@ -181,13 +182,13 @@ def get_batch(conn: Connection, batch: str, visible_to: str | None = None) -> An
     query = _SELECT.where(batches.c.id == batch)
     if visible_to is not None:
         query = query.where(batches.c.owner == visible_to)
-    row = conn.execute(query).one_or_none()
+    row = one_or_none(BatchRow, conn.execute(query))
     if row is None:
         raise NotFound(f"no batch has the id {batch[:80]}", "NOT_FOUND")
     return row
 
 
-def find_batch(conn: Connection, name: str, asker: str, visible_to: str | None = None) -> Any:
+def find_batch(conn: Connection, name: str, asker: str, visible_to: str | None = None) -> BatchRow:
     """A batch by its name: the asker's own, else the only one of that name.
 
     Raises
@@ -201,7 +202,7 @@ def find_batch(conn: Connection, name: str, asker: str, visible_to: str | None =
     if own is not None:
         return own
     query = _SELECT.where(batches.c.name == name)
-    found = [] if visible_to is not None else conn.execute(query.limit(2)).all()
+    found = [] if visible_to is not None else rows_of(BatchRow, conn.execute(query.limit(2)))
     if not found:
         raise NotFound(f"no batch is named {name[:80]!r}", "NOT_FOUND")
     if len(found) > 1:
@@ -209,7 +210,7 @@ def find_batch(conn: Connection, name: str, asker: str, visible_to: str | None =
     return found[0]
 
 
-def own_batch(conn: Connection, batch: str, actor: Actor) -> Any:
+def own_batch(conn: Connection, batch: str, actor: Actor) -> BatchRow:
     """A batch that somebody may change.
 
     Raises
@@ -227,7 +228,7 @@ def own_batch(conn: Connection, batch: str, actor: Actor) -> Any:
 class BatchPage:
     """Some batches, and how many there are."""
 
-    rows: list[Any] = field(default_factory=list)
+    rows: list[BatchRow] = field(default_factory=list)
     total: int = 0
 
 
@@ -249,9 +250,9 @@ def list_batches(
     if owner is not None:
         clauses.append(batches.c.owner == owner)
     query = _SELECT.where(*clauses).order_by(batches.c.created_at.desc(), batches.c.id)
-    rows = conn.execute(query.limit(first).offset(offset)).all()
+    rows = rows_of(BatchRow, conn.execute(query.limit(first).offset(offset)))
     total = conn.execute(sa.select(sa.func.count()).select_from(batches).where(*clauses)).scalar_one()
-    return BatchPage(list(rows), total)
+    return BatchPage(rows, total)
 
 
 def read_grids(conn: Connection, batch: str) -> Sequence[Any]:
@@ -259,7 +260,7 @@ def read_grids(conn: Connection, batch: str) -> Sequence[Any]:
     return conn.execute(sa.select(grids).where(grids.c.batch == batch).order_by(grids.c.first)).all()
 
 
-def count_unmade(conn: Connection, row: Any) -> int:
+def count_unmade(conn: Connection, row: BatchRow) -> int:
     """How many points of a batch have no task yet. Above the first that has none, there may be some that have."""
     if row.made >= row.total:
         return 0

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -14,6 +13,7 @@ from taskq_kernel.errors import NotFound
 from taskq_kernel.store.database import Write
 from taskq_kernel.store.dialects import insert_new
 from taskq_kernel.store.ids import chunks
+from taskq_kernel.store.rows import DefinitionRow, one_or_none, rows_of
 from taskq_kernel.store.tables import definitions, sources
 
 #: What an attempt's error is called where the code itself is at fault: every other call fails with it too.
@@ -52,7 +52,7 @@ def definition_id(source: str, entry: str | None) -> str:
     return sha256(f"{source}\n{entry or ''}".encode()).hexdigest()
 
 
-def register_definition(write: Write, new: NewDefinition, owner: str) -> Any:
+def register_definition(write: Write, new: NewDefinition, owner: str) -> DefinitionRow:
     """Store a definition, unless it is there. What comes first gives the name."""
     write.conn.execute(insert_new(write.conn, sources), [{"sha256": new.source, "code": new.code}])
     write.conn.execute(insert_new(write.conn, definitions), [{
@@ -65,7 +65,7 @@ def register_definition(write: Write, new: NewDefinition, owner: str) -> Any:
 _SELECT = sa.select(definitions, sources.c.code).join(sources, sources.c.sha256 == definitions.c.source)
 
 
-def get_definition(conn: Connection, definition: str) -> Any:
+def get_definition(conn: Connection, definition: str) -> DefinitionRow:
     """One definition with its code.
 
     Raises
@@ -73,13 +73,13 @@ def get_definition(conn: Connection, definition: str) -> Any:
     NotFound
         If there is none.
     """
-    row = conn.execute(_SELECT.where(definitions.c.id == definition)).one_or_none()
+    row = one_or_none(DefinitionRow, conn.execute(_SELECT.where(definitions.c.id == definition)))
     if row is None:
         raise NotFound(f"no definition has the id {definition[:80]}: register it first", "NOT_FOUND")
     return row
 
 
-def definitions_of(conn: Connection, ids: Iterable[str]) -> dict[str, Any]:
+def definitions_of(conn: Connection, ids: Iterable[str]) -> dict[str, DefinitionRow]:
     """Definitions, without their code, by their ids.
 
     Raises
@@ -88,9 +88,10 @@ def definitions_of(conn: Connection, ids: Iterable[str]) -> dict[str, Any]:
         If one of them is not there.
     """
     wanted = sorted(set(ids))
-    found: dict[str, Any] = {}
+    found: dict[str, DefinitionRow] = {}
     for chunk in chunks(wanted):
-        for row in conn.execute(sa.select(definitions).where(definitions.c.id.in_(chunk))).all():
+        query = sa.select(definitions).where(definitions.c.id.in_(chunk))
+        for row in rows_of(DefinitionRow, conn.execute(query)):
             found[row.id] = row
     for one in wanted:
         if one not in found:

@@ -65,6 +65,8 @@ class TaskFilter:
     batch: str | None = None
     #: Of these places in its batch.
     points: Sequence[int] | None = None
+    #: Whether it is a point of a batch.
+    is_point: bool | None = None
     #: Changed after this version.
     changed_after: int | None = None
     owner: str | None = None
@@ -106,6 +108,9 @@ class TaskFilter:
             if len(self.points) > CHUNK:
                 raise InvalidTask(f"the filter has {len(self.points)} points: give at most {CHUNK}")
             made.append(Condition(tasks.c.point.in_(self.points), Lookup.NONE))
+        if self.is_point is not None:
+            is_point = tasks.c.point.isnot(None) if self.is_point else tasks.c.point.is_(None)
+            made.append(Condition(is_point, Lookup.NONE))
         if self.changed_after is not None:
             made.append(Condition(tasks.c.version > self.changed_after, Lookup.RANGE))
         for name in ("batch", "owner", "queue"):

@@ -72,16 +72,39 @@ class TaskRow:
 
 
 class DefinitionRow:
-    """A definition; see `taskq_kernel.store.tables.definitions`."""
+    """A definition, with its code where that was joined."""
 
     id: str
     source: str
     entry: str | None
     name: str
+    owner: str
+    created_at: float
     error_name: str | None
     error_message: str | None
     error_line: int | None
     code: str
+
+
+class BatchRow:
+    """A batch, with the name and the entry of its definition."""
+
+    id: str
+    name: str
+    owner: str
+    definition: str
+    seed: int
+    queue: str
+    priority: int
+    timeout_s: float | None
+    memory_limit: int | None
+    max_attempts: int
+    total: int
+    made: int
+    created_at: float
+    cancelled_at: float | None
+    definition_name: str
+    entry: str | None
 
 
 class DueRow(TaskRow):

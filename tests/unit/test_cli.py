@@ -263,12 +263,18 @@ HOSTILE = TASK | {
     "history": [{"at": "2026-01-02T03:04:05Z", "status": "FAILED", "reason": EVIL}],
     "logs": [{"seq": 1, "attempt": 1, "stream": "stdout", "text": EVIL}],
 }  # fmt: skip
+HOSTILE_BATCH = HOSTILE | {
+    "definitionName": EVIL, "total": 4, "seed": 1, "cancelledAt": None,
+    "figures": {"counts": [{"status": "FAILED", "count": 3}], "done": 3, "secondsLeft": 90.0},
+    "failures": [{"name": EVIL, "line": 2, "count": 3, "example": 7, "point": 0, "message": f"{EVIL}\r\n{EVIL}"}],
+}
 
 
 @pytest.mark.parametrize("on_a_terminal", [True, False])
 @pytest.mark.parametrize(
     "arguments",
     [
+        ["ls", "--batches"], ["show", "--batch", "b"], ["ls", "--batches", "--json"], ["ls", "--batch", "b"],
         ["ls"], ["show", "7"], ["wait", "7"], ["logs", "7"], ["ls", "--json"], ["show", "7", "--json"],
         ["wait", "7", "--json"], ["logs", "7", "--json"], ["logs", "7", "--raw"],
     ],
@@ -278,7 +284,8 @@ def test_what_others_have_written_gives_a_terminal_no_orders(
 ) -> None:
     monkeypatch.setattr(output, "for_people", lambda: on_a_terminal)
     page = {"nodes": [HOSTILE], "pageInfo": {"hasNextPage": False, "endCursor": None}}
-    with http_stub(data(task=HOSTILE, tasks=page)) as stub:
+    batches = {"nodes": [HOSTILE_BATCH], "totalCount": 12}
+    with http_stub(data(task=HOSTILE, tasks=page, batch=HOSTILE_BATCH, batches=batches)) as stub:
         code, out, err = taskq(*arguments, url=stub.url)
     assert code == (arguments[:1] == ["wait"]), err
     assert "evil" in out
@@ -286,6 +293,26 @@ def test_what_others_have_written_gives_a_terminal_no_orders(
         assert out == EVIL  # a file gets what was printed
     else:
         assert obeyed(out + err) == ""
+
+
+def test_a_batch_is_one_row_with_its_counts_the_time_left_and_why_points_failed(
+    taskq: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = HOSTILE_BATCH | {"name": "gaps", "failures": [HOSTILE_BATCH["failures"][0] | {"name": "DomainError",
+                                                          "message": "with -1"}]}
+    batches, page = {"nodes": [batch], "totalCount": 12}, {"nodes": [], "pageInfo": {"hasNextPage": False}}
+    monkeypatch.setattr(output, "for_people", lambda: True)
+    with http_stub(data(tasks=page, batches=batches, batch=batch)) as stub:
+        listed = taskq("ls", url=stub.url)[1]
+        asked = [json.loads(body)["variables"] for *_, body in stub.requests]
+        shown = taskq("show", "--batch", "gaps", url=stub.url)[1]
+        wrong = taskq("show", url=stub.url)
+    assert re.search(r"gaps +4 +75 % +90 s +3 FAILED +3 x DomainError in line 2: with -1", listed)
+    assert "11 older batches: taskq ls --batches" in listed
+    assert asked[-1]["filter"] == {"isPoint": False}
+    assert "3 x DomainError in line 2: with -1 (such as task 7)" in shown
+    assert "time left     90 s" in shown
+    assert (wrong[0], "give either the ID of a task or --batch" in wrong[2]) == (2, True)
 
 
 def test_a_name_of_two_lines_takes_one(taskq: Any) -> None:

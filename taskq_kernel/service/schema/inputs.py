@@ -84,6 +84,7 @@ class TaskFilter(graphene.InputObjectType):
     search = String(description="With this in the name or the code, whatever the case; or with this number.")
     batch = graphene.ID(description="Of this batch.")
     points = List(NonNull(Int), description="At one of these places among the points of its batch.")
+    is_point = Boolean(description="Whether it is a point of a batch.")
     changed_after = BigInt(description="Changed after this version.")
     owner = String(description="Of this owner.")
     queue = String(description="In this queue.")

@@ -18,7 +18,7 @@ from taskq_kernel.service.schema.convert import name_of, outcome_of, selection_o
 from taskq_kernel.service.schema.inputs import required_list
 from taskq_kernel.service.schema.selection import wanted
 from taskq_kernel.store import bulk_actions, claims, create, definitions, outcomes, tokens, workers
-from taskq_kernel.store.rows import TaskRow, TokenRow, WorkerRow
+from taskq_kernel.store.rows import DefinitionRow, TaskRow, TokenRow, WorkerRow
 from taskq_kernel.store.submission import NewTask, check, check_all, check_definition
 
 log = logging.getLogger(__name__)
@@ -117,11 +117,14 @@ class Mutation(BatchMutation, ObjectType):
         return await _create(info, check_all(tasks_of(inputs)))
 
     @staticmethod
-    async def resolve_register_definition(_root: Any, info: GraphQLResolveInfo, input: dict[str, Any]) -> Any:
-        """Check it, then store it."""
+    async def resolve_register_definition(
+        _root: object, info: GraphQLResolveInfo, input: dict[str, Any]
+    ) -> DefinitionRow:
         context = info.context
         new = check_definition(input, "input")
-        made = await context.runtime.store.write(definitions.register_definition, new, context.identity.name)
+        made: DefinitionRow = await context.runtime.store.write(
+            definitions.register_definition, new, context.identity.name
+        )
         log.info("register definition %s (%s) by %s", made.id, made.name, context.identity.name)
         return made
 

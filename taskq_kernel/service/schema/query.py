@@ -20,7 +20,7 @@ from taskq_kernel.service.security.auth import FileToken
 from taskq_kernel.store.definitions import get_definition, source_code
 from taskq_kernel.store.pages import Page, Window, read_page
 from taskq_kernel.store.records import get_task
-from taskq_kernel.store.rows import TaskRow, TokenRow, WorkerRow
+from taskq_kernel.store.rows import DefinitionRow, TaskRow, TokenRow, WorkerRow
 from taskq_kernel.store.tokens import Identity, list_tokens
 from taskq_kernel.store.workers import list_workers
 
@@ -83,13 +83,12 @@ class Query(BatchQuery, ObjectType):
         return page
 
     @staticmethod
-    async def resolve_definition(_root: Any, info: GraphQLResolveInfo, id: str) -> Any:
-        """Read one definition."""
-        return await info.context.runtime.store.read(get_definition, id)
+    async def resolve_definition(_root: object, info: GraphQLResolveInfo, id: str) -> DefinitionRow:
+        found: DefinitionRow = await info.context.runtime.store.read(get_definition, id)
+        return found
 
     @staticmethod
-    async def resolve_source(_root: Any, info: GraphQLResolveInfo, sha256: str) -> str:
-        """Read code."""
+    async def resolve_source(_root: object, info: GraphQLResolveInfo, sha256: str) -> str:
         code: str = await info.context.runtime.store.read(source_code, sha256)
         return code
 

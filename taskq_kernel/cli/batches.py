@@ -1,0 +1,104 @@
+"""Batches in the terminal: a row each, or one with all that is known of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from taskq_kernel.cli import output
+from taskq_kernel.cli.times import age
+from taskq_kernel.client import batch_operations
+from taskq_kernel.client.display import cut, seconds_text
+from taskq_kernel.client.progress import duration_text
+from taskq_kernel.errors import NotFound
+from taskq_kernel.printable import one_line
+from taskq_kernel.transport.graphql import GraphQLTransport
+
+#: What a row needs.
+FIELDS = f"{batch_operations.BATCH} {batch_operations.FIGURES} {batch_operations.FAILURES}"
+#: The columns of a table of batches.
+COLUMNS = ("batch", "points", "done", "left", "counts", "first failure", "age")
+#: Characters of a name and of a cause in a row.
+_NAME, _CAUSE = 32, 40
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def find(transport: GraphQLTransport, named: str, fields: str = FIELDS) -> dict[str, Any]:
+    """A batch by its name or its UUID.
+
+    Raises
+    ------
+    NotFound
+        If there is none.
+    """
+    if _UUID.fullmatch(named.lower()):
+        return batch_operations.get(transport, batch_id=named.lower(), fields=fields)
+    return batch_operations.get(transport, name=named, fields=fields)
+
+
+def id_of(transport: GraphQLTransport, named: str) -> str:
+    """The id that the tasks of a batch have, by its name or that id; of tasks that were submitted together, too."""
+    try:
+        return str(find(transport, named, "id")["id"])
+    except NotFound:
+        if _UUID.fullmatch(named.lower()):
+            return named
+        raise
+
+
+def write(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write batches as a table to standard output."""
+    output.columns([list(COLUMNS), *(_cells(row) for row in rows)])
+
+
+def _cells(row: Mapping[str, Any]) -> list[str]:
+    figures = row["figures"]
+    share = 100 * figures["done"] / row["total"] if row["total"] else 100
+    left = figures["secondsLeft"]
+    return [
+        cut(one_line(row["name"]), _NAME),
+        str(row["total"]),
+        f"{share:.0f} %",
+        "" if left is None else duration_text(left),
+        counts_text(figures),
+        cut(cause_text(row["failures"][0]), _CAUSE) if row["failures"] else "",
+        age(row["createdAt"]),
+    ]
+
+
+def counts_text(figures: Mapping[str, Any]) -> str:
+    """How many points have each status: ``3 FINISHED, 1 FAILED``."""
+    return ", ".join(f"{one['count']} {one['status']}" for one in figures["counts"] if one["count"])
+
+
+def cause_text(group: Mapping[str, Any]) -> str:
+    """Why points failed: ``12 x DomainError in line 3: with -1.0``."""
+    where = "" if group["line"] is None else f" in line {group['line']}"
+    first = next(iter(group["message"].splitlines()), "")
+    return one_line(f"{group['count']} x {group['name']}{where}: {first}")
+
+
+def described(row: Mapping[str, Any]) -> str:
+    """All there is to know of a batch."""
+    figures = row["figures"]
+    facts = {
+        "function": row["definitionName"],
+        "points": row["total"],
+        "done": f"{figures['done']} of {row['total']}",
+        "status": counts_text(figures),
+        "time left": None if figures["secondsLeft"] is None else duration_text(figures["secondsLeft"]),
+        "cancelled": "yes; resume it, or submit it again, to go on" if row["cancelledAt"] else None,
+        "seed": row["seed"],
+        "queue": row["queue"],
+        "time limit": seconds_text(row["timeoutSeconds"]),
+        "owner": row["owner"],
+        "id": row["id"],
+    }
+    lines = [f"batch {one_line(row['name'])}", ""]
+    lines += [f"{name:<13} {one_line(str(value))}" for name, value in facts.items() if value not in (None, "")]
+    if row["failures"]:
+        lines += ["", "failures"]
+        lines += [f"  {cause_text(group)} (such as task {group['example']})" for group in row["failures"]]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,85 @@
+"""What a client asks of the service about batches: one function a GraphQL operation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from taskq_kernel.client import operations
+from taskq_kernel.client.refusals import input_refused
+from taskq_kernel.transport.graphql import GraphQLTransport
+
+#: What a batch is.
+BATCH = (
+    "id name owner definition definitionName entry seed queue priority timeoutSeconds memoryLimit maxAttempts total "
+    "createdAt cancelledAt"
+)
+#: How far it is.
+FIGURES = "figures { counts { status count } done secondsLeft version }"
+#: Why points failed.
+FAILURES = "failures { name line count example point message }"
+#: What is read of a point.
+POINT = operations.FEED
+
+
+def submit(transport: GraphQLTransport, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Submit a batch; its ``batch``, and how many points are ``added`` and run ``again``."""
+    query = (
+        f"mutation Submit($input: BatchInput!) {{ submitBatch(input: $input) {{ batch {{ {BATCH} }} added again }} }}"
+    )
+    with input_refused():
+        done: dict[str, Any] = transport.execute(query, {"input": dict(given)}, repeatable=True)["submitBatch"]
+    return done
+
+
+def get(
+    transport: GraphQLTransport, *, batch_id: str | None = None, name: str | None = None, fields: str = BATCH
+) -> dict[str, Any]:
+    """One batch, by its id or its name.
+
+    Raises
+    ------
+    NotFound
+        If there is none.
+    """
+    query = f"query Batch($id: ID, $name: String) {{ batch(id: $id, name: $name) {{ {fields} }} }}"
+    with input_refused():
+        found: dict[str, Any] = transport.execute(query, {"id": batch_id, "name": name})["batch"]
+    return found
+
+
+def page(
+    transport: GraphQLTransport, *, first: int, offset: int = 0, name: str | None = None, owner: str | None = None,
+    fields: str = BATCH,
+) -> tuple[list[dict[str, Any]], int]:
+    """Batches, the newest first, and how many there are."""
+    query = (
+        "query Batches($first: Int, $offset: Int, $name: String, $owner: String) { "
+        "batches(first: $first, offset: $offset, name: $name, owner: $owner) "
+        f"{{ nodes {{ {fields} }} totalCount }} }}"
+    )
+    with input_refused():
+        found = transport.execute(query, {"first": first, "offset": offset, "name": name, "owner": owner})["batches"]
+    return found["nodes"], found["totalCount"]
+
+
+def change(transport: GraphQLTransport, verb: str, batch_id: str) -> int:
+    """Resume, cancel or delete a batch; how many points it was about."""
+    query = f"mutation Change($id: ID!) {{ {verb}Batch(id: $id) }}"
+    changed: int = transport.execute(query, {"id": batch_id}, repeatable=verb == "cancel")[f"{verb}Batch"]
+    return changed
+
+
+def make_points(transport: GraphQLTransport, batch_id: str, points: Sequence[int]) -> None:
+    """Have the tasks of some points made out of turn."""
+    query = "mutation Make($id: ID!, $points: [Int!]!) { makePoints(id: $id, points: $points) }"
+    transport.execute(query, {"id": batch_id, "points": list(points)}, repeatable=True)
+
+
+def points(
+    transport: GraphQLTransport, batch_id: str, places: Sequence[int], fields: str = POINT
+) -> list[dict[str, Any]]:
+    """The tasks of some points, as far as they have one."""
+    chosen = {"batch": batch_id, "points": list(places)}
+    nodes: list[dict[str, Any]] = operations.page(transport, chosen, fields, first=max(1, len(places)))["nodes"]
+    return nodes

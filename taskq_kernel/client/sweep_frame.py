@@ -1,0 +1,138 @@
+"""A sweep as a pandas DataFrame: one tidy row a point."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from taskq_kernel import exact_json
+from taskq_kernel.argument_names import is_place
+from taskq_kernel.client import batch_operations, operations
+from taskq_kernel.client.frame import make_frame
+from taskq_kernel.domain import TaskStatus, ValueKind
+from taskq_kernel.grid import Grid
+from taskq_kernel.seeds import point_seed
+from taskq_kernel.values import decode
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from taskq_kernel.client.session import Session
+
+#: What is shown of a point's task, in this order.
+_COLUMNS = (
+    "status", "progress", "seconds", "seed", "worker", "attempt", "error", "started_at", "finished_at", "number",
+)
+
+
+def sweep_frame(client: Session, batch_id: str, *, values: bool) -> pd.DataFrame:
+    """The frame of a batch; see `Sweep.frame`."""
+    # late: pandas takes longer to load than a whole command
+    import pandas as pd
+
+    fields = f"{batch_operations.BATCH} {batch_operations.FIGURES} grids {{ first count design }}"
+    batch = batch_operations.get(client.transport, batch_id=batch_id, fields=fields)
+    wanted = f"{operations.FRAME if values else operations.FRAME_WITHOUT_VALUES} point"
+    rows = list(operations.pages(client.transport, {"batch": batch_id}, wanted))
+    rows = [row for row in rows if row["point"] is not None]
+    tasks = make_frame(rows, values=values)
+    tasks = tasks.reset_index().set_index(pd.Index([row["point"] for row in rows], dtype="int64", name="point"))
+    tasks = tasks.astype({"number": "Int64", "attempt": "Int64"})
+    index = pd.RangeIndex(batch["total"], name="point")
+    tasks = tasks.reindex(index)
+    _complete(tasks, batch)
+    frame = pd.DataFrame(parameters([Grid(grid["design"]) for grid in batch["grids"]]), index=index)
+    for name in _COLUMNS:
+        frame[_free(name, frame)] = tasks[name]
+    for name, column in (_values(tasks["value"]) if values else {}).items():
+        frame[_free(name, frame)] = column
+    return frame
+
+
+def _complete(tasks: pd.DataFrame, batch: Mapping[str, Any]) -> None:
+    """Say what is known of points without a task: their seed, and that they wait, or were cancelled with the batch."""
+    missing = tasks["status"].isna()
+    if not missing.any():
+        return
+    tasks["seed"] = tasks["seed"].fillna(
+        # Only those that are missing are worked out.
+        tasks.index.to_series()[missing].map(lambda place: point_seed(batch["seed"], place)).astype("Int64")
+    )
+    counts = {one["status"]: one["count"] for one in batch["figures"]["counts"]}
+    status = TaskStatus.QUEUEING if batch["cancelledAt"] is None else TaskStatus.CANCELLED
+    if counts[status] > (tasks["status"] == status.value).sum():  # else their tasks were deleted
+        tasks.loc[missing, "status"] = status.value
+
+
+def parameters(grids: Sequence[Grid]) -> dict[str, pd.Series[Any]]:
+    """The arguments of the points as columns of their own types; ``arg1`` is the first that goes by position."""
+    # late: as above
+    import pandas as pd
+
+    names = list(dict.fromkeys(name for grid in grids for name in grid.names))
+    made: dict[str, pd.Series[Any]] = {}
+    for name in names:
+        cells: list[Any] = []
+        for grid in grids:
+            cells += _cells(grid, name)
+        column = pd.Series(cells, dtype="object").infer_objects()
+        if cells and all(isinstance(cell, str) for cell in cells):
+            column = column.astype("string")
+        made[f"arg{name}" if is_place(name) else name] = column
+    return made
+
+
+def _cells(grid: Grid, name: str) -> list[Any]:
+    if name not in grid.names:
+        return [None] * len(grid)
+    texts = grid.column(name)
+    unlike = {text: exact_json.decode(text) for text in set(texts)}
+    if any(isinstance(value, dict | list) for value in unlike.values()):
+        unlike = {text: decode(ValueKind.JSON, value) for text, value in unlike.items()}
+    return [unlike[text] for text in texts]
+
+
+def _values(column: pd.Series[Any]) -> dict[str, Any]:
+    """The values as one column, of numbers where they are, or one for each field of named tuples and dictionaries."""
+    # late: as above
+    import pandas as pd
+
+    present = column.dropna()
+    if len(present) and all(isinstance(value, dict) for value in present):
+        fields = list(dict.fromkeys(name for value in present for name in value))
+        return {
+            str(name): pd.Series(
+                [value.get(name) if isinstance(value, dict) else None for value in column], index=column.index,
+                dtype="object",
+            ).infer_objects()
+            for name in fields
+        }
+    return {"value": column.infer_objects()}
+
+
+def _free(name: str, frame: pd.DataFrame) -> str:
+    """A column's name that no argument has already."""
+    while name in frame.columns:
+        name += "_"
+    return name
+
+
+def failures_frame(groups: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """Why points failed, as `Sweep.failures` gives it."""
+    # late: as above
+    import pandas as pd
+
+    rows = [
+        {
+            "cause": cause(group), "count": group["count"], "example": group["example"], "point": group["point"],
+            "message": group["message"],
+        }
+        for group in groups
+    ]
+    kinds = {"cause": "string", "count": "int64", "example": "int64", "point": "int64", "message": "string"}
+    return pd.DataFrame(rows, columns=list(kinds)).astype(kinds)
+
+
+def cause(group: Mapping[str, Any]) -> str:
+    """Why points failed: ``DomainError in line 3``."""
+    return str(group["name"]) if group["line"] is None else f"{group['name']} in line {group['line']}"

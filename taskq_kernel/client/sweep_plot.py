@@ -1,0 +1,160 @@
+"""A sweep as a picture, with matplotlib."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Protocol
+
+from taskq_kernel.client.progress import in_notebook
+from taskq_kernel.errors import InvalidTask, SetupError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Up to how many colours are lines of their own.
+_LINES = 10
+#: How often a picture is drawn anew while points arrive, in seconds.
+_REDRAW_S = 1.0
+#: What stands between the arguments and the values of a frame.
+_FIRST_OWN, _LAST_OWN = "status", "number"
+
+
+class Plottable(Protocol):
+    """What is drawn: a `Sweep`."""
+
+    name: str
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing more happens to any point."""
+
+    def frame(self) -> pd.DataFrame:
+        """One row a point."""
+
+
+def plot(
+    sweep: Plottable, x: str | None = None, y: str | None = None, color: str | None = None, *, ax: Any = None,
+    live: bool | None = None,
+) -> Any:
+    """Draw the points that have a value.
+
+    Where ``x`` and ``y`` are both arguments it is a heat map of ``color``; where ``color`` has few
+    values, a line for each; else dots.
+
+    Parameters
+    ----------
+    x, y, color : str, optional
+        Columns of `Sweep.frame`. Default: the first argument, the value (or its first field), and
+        the second argument, if there are such.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw. Default: a figure of its own.
+    live : bool, optional
+        Draw it anew while points arrive, until all are done; interrupting the cell ends the
+        drawing and nothing else. Default: in a notebook, where the sweep is not done and no ``ax`` is given.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        Where it was drawn.
+
+    Raises
+    ------
+    InvalidTask
+        If there is no such column.
+    SetupError
+        If matplotlib is not installed.
+    """
+    pyplot = _pyplot()
+    own = ax is None
+    if own:
+        _, ax = pyplot.subplots()
+    live = in_notebook() and own and not sweep.done if live is None else live
+    if live:
+        _draw_until_done(sweep, x, y, color, ax)
+    else:
+        draw(sweep.frame(), x, y, color, ax, sweep.name)
+    return ax
+
+
+def _pyplot() -> Any:
+    try:
+        # late: few have it, and it takes long to load
+        import matplotlib.pyplot as pyplot
+    except ImportError:
+        raise SetupError("plots need matplotlib: pip install 'taskq-kernel[sweep]'") from None
+    return pyplot
+
+
+def _draw_until_done(sweep: Plottable, x: str | None, y: str | None, color: str | None, ax: Any) -> None:
+    # late: there is an IPython only in a notebook
+    from IPython import display
+
+    show: Any = display.display
+    handle: Any = None
+    try:
+        while True:
+            done = sweep.done
+            ax.clear()
+            for bar in [other for other in ax.figure.axes if other is not ax]:
+                bar.remove()
+            draw(sweep.frame(), x, y, color, ax, sweep.name)
+            if handle is None:
+                handle = show(ax.figure, display_id=True)
+            else:
+                handle.update(ax.figure)
+            if done:
+                break
+            time.sleep(_REDRAW_S)
+    except KeyboardInterrupt:
+        pass
+    _pyplot().close(ax.figure)  # else the notebook shows it once more
+
+
+def draw(frame: pd.DataFrame, x: str | None, y: str | None, color: str | None, ax: Any, title: str = "") -> None:
+    """Draw a sweep's frame into axes."""
+    names = list(frame.columns)
+    first = names.index(_FIRST_OWN)
+    arguments, values = names[:first], names[names.index(_LAST_OWN) + 1 :]
+    x = x or (arguments[0] if arguments else values[0])
+    y = y or (values[0] if values else "seconds")
+    color = color or next((name for name in arguments if name not in (x, y)), None)
+    for name in filter(None, (x, y, color)):
+        if name not in names:
+            raise InvalidTask(f"there is no column {name!r}: the frame has {', '.join(names)}")
+    there = frame[frame["status"] == "FINISHED"]
+    if {x, y} <= set(arguments):
+        shade = color if color is not None and color not in arguments else values[0] if values else "seconds"
+        _heat_map(there, x, y, shade, ax)
+    elif color is not None and frame[color].nunique() <= _LINES:
+        _lines(there, x, y, color, ax)
+    else:
+        _dots(there, x, y, color, ax)
+    ax.set_xlabel(x)
+    ax.set_ylabel(y)
+    left = len(frame) - len(there)
+    ax.set_title(f"{title}: {len(there)} of {len(frame)} points" if left else title)
+
+
+def _lines(there: pd.DataFrame, x: str, y: str, color: str, ax: Any) -> None:
+    """A line for each value of ``color``, through the mean where a place has several points."""
+    for value, group in there.groupby(color, sort=True):
+        mean = group.astype({y: "float64"}).groupby(x, sort=True)[y].mean()
+        ax.plot(mean.index, mean, marker="o", markersize=3, label=str(value))
+    if len(there):
+        ax.legend(title=color)
+
+
+def _dots(there: pd.DataFrame, x: str, y: str, color: str | None, ax: Any) -> None:
+    if color is None:
+        ax.plot(there[x], there[y].astype("float64"), "o", markersize=3)
+        return
+    drawn = ax.scatter(there[x], there[y].astype("float64"), c=there[color].astype("float64"), s=9)
+    ax.figure.colorbar(drawn, ax=ax, label=color)
+
+
+def _heat_map(there: pd.DataFrame, x: str, y: str, color: str, ax: Any) -> None:
+    table = there.astype({color: "float64"}).pivot_table(index=y, columns=x, values=color, aggfunc="mean")
+    if table.empty:
+        return
+    drawn = ax.pcolormesh(table.columns, table.index, table.to_numpy(), shading="nearest")
+    ax.figure.colorbar(drawn, ax=ax, label=color)
