@@ -99,6 +99,20 @@ class LogChunk(msgspec.Struct, frozen=True, kw_only=True):
     text: str
 
 
+class Timing(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a task's time went, by Julia's own counters; durations in seconds."""
+
+    #: Before the code began: to parse it, or to evaluate its definition.
+    prepare_s: float
+    #: Of the code's time: compiling (None before Julia 1.6), and collecting garbage.
+    compile_s: float | None
+    gc_s: float
+    #: What the code allocated in all.
+    allocated_bytes: Size
+    #: After the code: its value's way into JSON.
+    encode_s: float
+
+
 class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     """Where a result came from."""
 
@@ -138,6 +152,9 @@ class OutcomeMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     retryable: bool = True
     #: What the task printed since the last heartbeat.
     logs: list[LogChunk] = []
+    #: What it has reported as series of numbers: by name, an object with ``count``, ``steps``, ``values``.
+    series: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    timing: Timing | None = None
     provenance: Provenance
 
 

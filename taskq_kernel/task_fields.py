@@ -201,6 +201,10 @@ TASK_FIELDS = (
         sortable=True,
     ),
     TaskField(
+        "timing", "JSON", _OUTCOME,
+        "Where its time went, in seconds: prepare_s, compile_s, gc_s, encode_s, and allocated_bytes.", late=True,
+    ),
+    TaskField(
         "seed", "BigInt", _FIXED,
         "What its random numbers start from, in each of its attempts; null where it finished before seeds were kept.",
         Of.ANSWER, late=True, dtype="Int64",

@@ -13,7 +13,7 @@ from taskq_kernel.store import Policy, Store, bulk_actions, claims, create, leas
 from taskq_kernel.store.submission import check_all
 from taskq_kernel.store.tables import counters, metadata, task_events
 
-EVERYTHING = frozenset({"code", "arguments", "value", "stacktrace", "repeats", "seed", "tasks", "totalCount"})
+EVERYTHING = frozenset({"code", "arguments", "value", "stacktrace", "repeats", "seed", "timing", "tasks", "totalCount"})
 
 
 class Clock:

@@ -61,6 +61,8 @@ results = sa.Table(
     sa.Column("received_at", sa.Float, nullable=False),
     sa.Column("verdict", sa.String(16), comment="what the service made of it; NULL: not told yet"),
     sa.Column("seed", sa.BigInteger, comment="what its random numbers started from; NULL: of an earlier release"),
+    sa.Column("series", sa.Text, comment="what it reported as series of numbers, as JSON; NULL: nothing"),
+    sa.Column("timing", sa.Text, comment="where its time went, as JSON; NULL: not known"),
     sa.Column("message", sa.LargeBinary, comment="the outcome as it came, until the service has it"),
     sa.UniqueConstraint("task_id", "attempt"),
     sa.Index("results_untold", "id", sqlite_where=sa.text("verdict IS NULL"),
@@ -254,6 +256,8 @@ def _row(outcome: OutcomeMessage, now: float) -> dict[str, object]:
         "peak_memory_bytes": origin.peak_memory_bytes,
         "manifest_sha256": origin.manifest_sha256,
         "seed": origin.seed,
+        "series": None if isinstance(outcome.series, msgspec.UnsetType) else bytes(outcome.series).decode(),
+        "timing": None if outcome.timing is None else msgspec.json.encode(outcome.timing).decode(),
         "received_at": now,
         "message": encode(outcome),
     }

@@ -27,7 +27,7 @@ def simpler(outcome: OutcomeMessage, reason: str) -> Iterator[OutcomeMessage]:
         Why it is refused; the user reads it.
     """
     if outcome.status is TaskStatus.FINISHED and outcome.value is not None:
-        yield msgspec.structs.replace(outcome, value=_as_text(outcome.value, reason))
+        yield msgspec.structs.replace(outcome, value=_as_text(outcome.value, reason), series=msgspec.UNSET)
     yield failed(outcome, reason)
 
 
@@ -49,6 +49,8 @@ def failed(outcome: OutcomeMessage, reason: str) -> OutcomeMessage:
         error=ErrorInfo(name="UnreadableOutcome", message=message),
         retryable=False,
         logs=[],
+        series=msgspec.UNSET,
+        timing=None,
         provenance=msgspec.structs.replace(
             origin,
             code_sha256=origin.code_sha256[:64],

@@ -190,6 +190,10 @@ def _input(outcome: OutcomeMessage) -> dict[str, Any]:
     if value is not None:
         # asdict keeps UNSET, which has no form in JSON
         fields["value"] = {k: v for k, v in msgspec.structs.asdict(value).items() if v is not msgspec.UNSET}
+    if not isinstance(outcome.series, msgspec.UnsetType):
+        fields["series"] = outcome.series
+    if outcome.timing is not None:
+        fields["timing"] = msgspec.structs.asdict(outcome.timing)
     if outcome.error is not None:
         fields["error"] = msgspec.structs.asdict(outcome.error)
     return fields

@@ -18,6 +18,9 @@ from taskq_kernel.client.connection import existing
 from taskq_kernel.client.display import seconds_text, size_text
 from taskq_kernel.client.operations import logs as read_logs
 from taskq_kernel.client.options import priority_name
+from taskq_kernel.client.series import described as series_text
+from taskq_kernel.client.timing import described as timing_text
+from taskq_kernel.client.timing import timing_of
 from taskq_kernel.errors import ServiceUnreachable
 from taskq_kernel.printable import one_line, printable
 from taskq_kernel.terminal.levels import NAMES, least
@@ -117,7 +120,7 @@ def show(task_id: str | None, batch: str | None, as_json: bool) -> int:
         else:
             output.write(batches.described(found))
         return DONE
-    task = operations.get(_transport(), str(task_id), operations.ALL)
+    task = operations.get(_transport(), str(task_id), f"{operations.ALL} series")
     if as_json:
         output.json_document(task)
     else:
@@ -126,7 +129,7 @@ def show(task_id: str | None, batch: str | None, as_json: bool) -> int:
 
 
 def _described(task: dict[str, Any]) -> str:
-    progress = task["progress"]
+    progress, timing = task["progress"], timing_of(task)
     facts = {
         "status": task["status"],
         "waits for": task["waitsFor"],
@@ -146,9 +149,15 @@ def _described(task: dict[str, Any]) -> str:
         "seed": task["seed"],
         "id": task["id"],
         "arguments": arguments_text(task["arguments"] or {}),
+        "time": None if timing is None else timing_text(timing),
+        "advice": None if timing is None else timing.advice,
     }
     lines = [f"task {task['number']}: {one_line(task['name'])}", ""]
     lines += [f"{name:<13} {one_line(str(value))}" for name, value in facts.items() if value not in (None, "")]
+    curves = series_text(task["series"])
+    if curves:
+        width = max(map(len, curves))
+        lines += ["", "series", *(f"  {one_line(name):<{width}}  {text}" for name, text in curves.items())]
     zone = offset(task["createdAt"])
     lines += ["", f"history, by this machine's clock ({zone})"]
     for event in task["history"]:

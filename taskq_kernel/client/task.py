@@ -19,7 +19,10 @@ from taskq_kernel.domain import FINAL, TaskKind, TaskStatus, ValueKind
 from taskq_kernel.errors import ClientClosed, InvalidJSON, TaskCancelled, TaskDeleted, TaskFailed, TaskqError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from taskq_kernel.client.log_text import LogText
+    from taskq_kernel.client.timing import Timing
 
 T = TypeVar("T")
 
@@ -428,6 +431,43 @@ class Task(Awaited[Any]):
         """
         _task, chunks = operations.logs(self._client.transport, self.id, after)
         return [LogChunk(**chunk) for chunk in chunks]
+
+    def series(self, name: str | None = None) -> pd.DataFrame | pd.Series[float]:
+        """What its latest attempt has reported with ``report``, also while it runs.
+
+        Of a long series, the points are there that its curve is made of, every peak among them.
+
+        Parameters
+        ----------
+        name : str, optional
+            Of one series. Default: all of them.
+
+        Returns
+        -------
+        pandas.DataFrame or pandas.Series
+            Without a name, a row for each point: ``series``, ``step``, ``value``. With one, its
+            values by step, ready for ``.plot()``.
+
+        Raises
+        ------
+        KeyError
+            If it has no series of this name.
+        """
+        from taskq_kernel.client.series import series_frame
+
+        frame = series_frame(operations.get(self._client.transport, self.id, "series")["series"])
+        if name is None:
+            return frame
+        if name not in frame["series"].cat.categories:
+            known = ", ".join(frame["series"].cat.categories) or "none"
+            raise KeyError(f"task {self} has no series {name!r}; it has {known}")
+        return frame[frame["series"] == name].set_index("step")["value"].rename(name)
+
+    def timing(self) -> Timing | None:
+        """Where the time of its latest attempt went; None where that is not known (yet)."""
+        from taskq_kernel.client.timing import FIELDS, timing_of
+
+        return timing_of(operations.get(self._client.transport, self.id, FIELDS))
 
     def history(self) -> list[dict[str, Any]]:
         """Its changes of status: ``status``, ``attempt``, ``worker``, ``at``, ``reason``."""

@@ -16,7 +16,7 @@ from taskq_kernel.store.ids import chunks, find
 from taskq_kernel.store.records import LONG_FIELDS, columns_for, select_tasks
 from taskq_kernel.store.rows import Columns, TaskRow, rows_of
 from taskq_kernel.store.stopping import stop_making
-from taskq_kernel.store.tables import Cause, definitions, sources, task_events, task_logs, tasks
+from taskq_kernel.store.tables import Cause, definitions, sources, task_events, task_logs, task_series, tasks
 from taskq_kernel.store.transitions import Transition, requeue, transition
 from taskq_kernel.task_fields import TASK_FIELDS, Lifetime
 
@@ -196,6 +196,7 @@ def _leave_tombstones(write: Write, numbers: Sequence[int]) -> None:
         query = sa.select(tasks.c.source).distinct().where(tasks.c.number.in_(chunk))
         used.update(write.conn.execute(query).scalars())
         write.conn.execute(sa.delete(task_logs).where(task_logs.c.task.in_(chunk)))
+        write.conn.execute(sa.delete(task_series).where(task_series.c.task.in_(chunk)))
         # Reasons quote error messages.
         write.conn.execute(sa.update(task_events).where(task_events.c.task.in_(chunk)).values(reason=""))
     write.conn.execute(_TOMBSTONE, [

@@ -15,6 +15,7 @@ from taskq_kernel.store.ids import chunks, parse_ids
 from taskq_kernel.store.long_logs import keep_both_ends
 from taskq_kernel.store.policy import Policy
 from taskq_kernel.store.rows import Columns, TaskRow, rows_of
+from taskq_kernel.store.series import store_series
 from taskq_kernel.store.tables import Cause, task_logs, tasks, workers
 from taskq_kernel.store.transitions import Transition, transition
 from taskq_kernel.store.workers import claimed_by, present_worker, release
@@ -28,6 +29,8 @@ class ClaimReport:
     attempt: int
     progress: float | None = None
     progress_message: str | None = None
+    #: What it has reported as series of numbers, as JSON.
+    series: str | None = None
     #: Its outcome is published, and the worker does not know yet whether it arrived.
     done: bool = False
 
@@ -100,6 +103,7 @@ def heartbeat(
         if item.id in running and running[item.id].attempt == item.attempt
     }
     _store_progress(write, reports, current)
+    _store_series(write, reports, current)
     store_logs(write, logs, current, policy.max_log_bytes)
     named = {item.id for item in reports}
     # Also what starts in a future that is more than two clocks' disagreement: the clock was turned back.
@@ -131,6 +135,20 @@ def _store_progress(write: Write, reports: Iterable[ClaimReport], current: dict[
             })
     if rows:
         write.conn.execute(_PROGRESS, rows)
+
+
+def _store_series(write: Write, reports: Iterable[ClaimReport], current: dict[str, TaskRow]) -> None:
+    kept = store_series(write, [
+        (current[item.id].number, item.attempt, item.series)
+        for item in reports if item.id in current and item.series is not None
+    ])
+    if kept:  # a new version tells whoever watches
+        write.conn.execute(_CHANGED, [{"b_number": number, "version": write.next_version()} for number in kept])
+
+
+_CHANGED = (
+    sa.update(tasks).where(tasks.c.number == sa.bindparam("b_number")).values(version=sa.bindparam("version"))
+)
 
 
 def store_logs(write: Write, logs: Sequence[Log], current: dict[str, TaskRow], limit: int) -> None:

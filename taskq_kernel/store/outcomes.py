@@ -17,6 +17,7 @@ from taskq_kernel.store.dialects import insert_new
 from taskq_kernel.store.ids import chunks, parse_ids
 from taskq_kernel.store.policy import Policy, retry_delay_s
 from taskq_kernel.store.rows import Columns, TaskRow, rows_of
+from taskq_kernel.store.series import store_series
 from taskq_kernel.store.statistics import count_minute
 from taskq_kernel.store.tables import Cause, refused_outcomes, task_events, tasks
 from taskq_kernel.store.transitions import WAITING, Transition, enqueue, transition
@@ -61,6 +62,9 @@ class Outcome:
     error: Error | None = None
     retryable: bool = True
     logs: Sequence[Log] = field(default=())
+    #: What it reported as series of numbers, and where its time went, as JSON.
+    series: str | None = None
+    timing: str | None = None
 
 
 def record_outcomes(write: Write, outcomes: Sequence[Outcome], policy: Policy) -> list[Verdict]:
@@ -139,6 +143,9 @@ def _accept(write: Write, pairs: Sequence[tuple[TaskRow, Outcome]], policy: Poli
     })
     count_minute(write, [row.owner for row, _ in finished], [row.owner for row, _ in final])
     logs = [log for _row, outcome in pairs for log in outcome.logs]
+    store_series(write, [
+        (row.number, outcome.attempt, outcome.series) for row, outcome in pairs if outcome.series is not None
+    ])
     if logs:
         store_logs(write, logs, {row.id: row for row, _outcome in pairs}, policy.max_log_bytes)
 
@@ -177,7 +184,7 @@ def _times(write: Write, row: TaskRow, outcome: Outcome) -> Columns:
     started = _between(row.started_at or 0.0, outcome.started_at, write.now)
     finished = _between(started, outcome.finished_at, write.now)
     seconds = outcome.seconds if math.isfinite(outcome.seconds) and outcome.seconds >= 0 else 0.0
-    return {"started_at": started, "finished_at": finished, "seconds": seconds}
+    return {"started_at": started, "finished_at": finished, "seconds": seconds, "timing": outcome.timing}
 
 
 def _between(low: float, value: float, high: float) -> float:

@@ -68,6 +68,7 @@ class TaskRow:
     seed: int | None
     definition: str | None
     point: int | None
+    timing: str | None
     code: str | None
 
 

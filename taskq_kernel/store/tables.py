@@ -145,6 +145,8 @@ tasks = sa.Table(
     # The definition that it calls, and its place among the points of its batch, from 0.
     sa.Column("definition", sa.Text),
     sa.Column("point", sa.BigInteger),
+    # Where its time went, as JSON.
+    sa.Column("timing", AnyText),
 )
 
 
@@ -269,6 +271,15 @@ task_logs = sa.Table(
     sa.Column("seq", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("stream", AnyText, nullable=False),
     sa.Column("text", AnyText, nullable=False),
+)
+
+#: What tasks report as series of numbers, as JSON. Apart from their tasks: it comes every few seconds, and is long.
+task_series = sa.Table(
+    "task_series",
+    metadata,
+    sa.Column("task", _Key, sa.ForeignKey("tasks.number"), primary_key=True, autoincrement=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("series", AnyText, nullable=False),
 )
 
 workers = sa.Table(

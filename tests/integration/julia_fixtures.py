@@ -125,7 +125,10 @@ class Bench:
         """Run coroutines on the slots' loop, all at once, and wait for them."""
         return [future.result(PATIENCE_S) for future in [self.submit(one) for one in work]]
 
-    def begin(self, code: str, *, slot: Slot | None = None, ran: Ran | None = None, **job: Any) -> Future[Ran]:
+    def begin(
+        self, code: str, *, slot: Slot | None = None, ran: Ran | None = None,
+        on_series: Callable[[dict[str, Any]], None] = lambda _: None, **job: Any,
+    ) -> Future[Ran]:
         """Start to run a job in a slot."""
         ran = ran or Ran(report=None)  # type: ignore[arg-type]  # set before anyone may look
         one = Job(
@@ -142,6 +145,7 @@ class Bench:
                 one,
                 lambda fraction, message: ran.progress.append((fraction, message)),
                 lambda stream, text: ran.chunks.append((stream, text)),
+                lambda series: on_series(json.loads(bytes(series))),
             )
             return ran
 

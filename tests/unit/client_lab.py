@@ -183,7 +183,7 @@ class FakeService:
         number = len(self.tasks) + 1
         task = NEW | {
             "id": f"00000000-0000-0000-0000-{number:012d}", "number": number, "name": f"task {number}", "code": "1",
-            "seed": 7, "owner": "ann", "createdAt": datetime.now(UTC).isoformat(),
+            "seed": 7, "series": None, "history": [], "owner": "ann", "createdAt": datetime.now(UTC).isoformat(),
         } | fields  # fmt: skip
         self.version += 1
         task["version"] = self.version

@@ -31,6 +31,20 @@ def test_progress_is_reported_once_and_again_only_when_it_changed() -> None:
     assert task.report()[0]["progress"] == 0.6
 
 
+def test_series_are_reported_until_the_service_has_the_latest() -> None:
+    task = claim()
+    first, second = msgspec.Raw(b'{"x":1}'), msgspec.Raw(b'{"x":2}')
+    task.set_series(first)
+    entry, logs = task.report()
+    assert entry["series"] is first
+    task.set_series(second)  # while the first is on its way
+    task.reported(entry, logs)
+    entry, logs = task.report()
+    assert entry["series"] is second
+    task.reported(entry, logs)
+    assert "series" not in task.report()[0]
+
+
 def test_output_that_a_failed_heartbeat_carried_is_carried_again_with_the_same_numbers() -> None:
     task = claim()
     task.add_output("stdout", "one\n")

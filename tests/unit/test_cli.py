@@ -30,7 +30,7 @@ TASK = {
     "id": "u-1", "number": 7, "name": "sum", "status": "FINISHED", "attempt": 1, "version": 9, "progress": 1.0,
     "progressMessage": None, "value": 55, "valueKind": "JSON", "valueType": "Int64", "valueText": "55",
     "valueNote": "", "valueRef": None, "error": None, "worker": "w1", "seconds": 0.25, "lost": 0,
-    "waitsFor": None, "repeats": None, "seed": 9007199254740991,
+    "waitsFor": None, "repeats": None, "seed": 9007199254740991, "timing": None, "series": None,
     "owner": "ann", "arguments": {"n": 3},
     "createdAt": (datetime.now(UTC) - timedelta(days=2, hours=1)).isoformat(),
 }  # fmt: skip
@@ -240,6 +240,20 @@ def test_numbers_are_written_with_all_their_digits(taskq: Any) -> None:
         out = taskq("show", "1", "--json", url=stub.url)[1]
     assert digits in out
     assert "1" + "0" * 30 in out
+
+
+def test_show_draws_the_series_of_a_task_and_says_where_its_time_went(taskq: Any) -> None:
+    timing = {"prepare_s": 0.0, "compile_s": 3.0, "gc_s": 0.25, "encode_s": 0.001, "allocated_bytes": 1}
+    history = [{"at": "2026-01-02T03:04:05Z", "status": "QUEUEING", "reason": "submitted by ann"}]
+    told = {
+        "series": {"loss": {"count": 5000, "steps": [1, 2, 3], "values": [4.0, None, 0.5]}}, "timing": timing,
+        "seconds": 4.0, "history": history, "createdAt": "2026-01-02T03:04:05Z", "startedAt": "2026-01-02T03:04:06Z",
+    } | dict.fromkeys(("maxAttempts", "priority", "queue", "timeoutSeconds", "memoryLimit", "batch", "id", "code"), 1)
+    with http_stub(data(task=TASK | told | {"code": "1"})) as stub:
+        out = taskq("show", "7", url=stub.url)[1]
+    assert "  loss  █ ▁  4 → 0.5  (5,000 reports)\n" in out
+    assert "time          waiting 1 s, compiling 3 s, running 750 ms, garbage collection 250 ms\n" in out
+    assert "advice        Most of its time went into compiling: as a definition," in out
 
 
 def test_logs_are_written_line_by_line_and_piece_by_piece(taskq: Any) -> None:

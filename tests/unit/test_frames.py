@@ -18,7 +18,7 @@ from taskq_worker.slots.frames import HEADER, MAGIC, FrameReader, ProtocolError,
 
 PAGE = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text()
 WIRE = (JULIA_SOURCES / "wire.jl").read_text()
-TYPES = ("RUN", "HELLO", "PROGRESS", "EVALUATED", "END", "BYE")
+TYPES = ("RUN", "HELLO", "PROGRESS", "EVALUATED", "END", "BYE", "SERIES")
 
 
 def frame(kind: int, payload: bytes) -> bytes:
@@ -51,7 +51,7 @@ def test_the_page_python_and_julia_have_one_version_and_one_header() -> None:
     assert int(re.findall(r"^const HEADER_BYTES = (\d+)", WIRE, re.MULTILINE)[0]) == HEADER.size == 8
 
 
-@pytest.mark.parametrize("name", ["HELLO", "PROGRESS", "EVALUATED", "END"])
+@pytest.mark.parametrize("name", ["HELLO", "PROGRESS", "SERIES", "EVALUATED", "END"])
 def test_the_page_lists_the_fields_that_python_reads(name: str) -> None:
     struct = getattr(frames, name.capitalize())
 
@@ -64,9 +64,10 @@ def test_the_page_lists_the_fields_that_python_writes() -> None:
     assert fields_on_page("RUN") == list(json.loads(sent[HEADER.size :]))
 
 
-@pytest.mark.parametrize("name", ["HELLO", "PROGRESS", "EVALUATED", "END"])
+@pytest.mark.parametrize("name", ["HELLO", "PROGRESS", "SERIES", "EVALUATED", "END"])
 def test_julia_writes_the_fields_on_the_page(name: str) -> None:
-    source = "".join((JULIA_SOURCES / file).read_text() for file in ("serve.jl", "prelude.jl"))
+    files = ("serve.jl", "prelude.jl", "series.jl", "timing.jl")
+    source = "".join((JULIA_SOURCES / file).read_text() for file in files)
     written = set(re.findall(r'\\"(\w+)\\":', source)) | set(re.findall(r'put_field\(io, "(\w+)"', source))
 
     assert set(fields_on_page(name)) <= written

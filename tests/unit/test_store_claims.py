@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+import sqlalchemy as sa
 from store_lab import Lab
 from taskq_worker.claims.claim import Claim as WorkersClaim
 from taskq_worker.slots.output import TaskOutput
@@ -15,6 +16,8 @@ from taskq_kernel.errors import ServiceError
 from taskq_kernel.store.claims import ClaimReport, Log, claim_tasks
 from taskq_kernel.store.policy import Policy
 from taskq_kernel.store.records import logs_after
+from taskq_kernel.store.series import MAX_SERIES_CHARACTERS, series_of
+from taskq_kernel.store.tables import task_series
 
 pytest_plugins = ["store_fixtures"]
 
@@ -259,3 +262,44 @@ def test_each_attempt_has_output_of_its_own(lab: Lab) -> None:
     lab.claim(worker, task)
     lab.beat(worker, held(task, attempt=2), logs=[log(task, 1, "second", attempt=2)])
     assert [item.text for item in lab.store.read(logs_after, task.number, None)] == ["second"]
+
+
+def test_series_are_kept_as_they_are_now_with_a_version_and_end_with_their_attempt(lab: Lab) -> None:
+    [task] = lab.submit(max_attempts=2)
+    worker = lab.join()
+    lab.claim(worker, task)
+    before = lab.task(task).version
+    lab.beat(worker, held(task, series='{"loss":1}'))
+    lab.beat(worker, held(task, series='{"loss":2}'))
+    assert series(lab, task) == '{"loss":2}'
+    assert lab.task(task).version == before + 2
+    # When: the attempt ends with all of them, and another one has told nothing yet.
+    lab.fail(task, worker, series='{"loss":3}', timing='{"gc_s":0.5}')
+    assert (series(lab, task), lab.task(task).timing) == ('{"loss":3}', None)
+    lab.clock.advance(60)
+    worker = lab.join("w2")
+    lab.claim(worker, task)
+    assert series(lab, task) is None
+    # Then: of an attempt that is over, nothing is taken any more.
+    lab.beat(worker, held(task, attempt=1, series='{"loss":4}'))
+    assert series(lab, task) is None
+
+
+def test_the_outcome_brings_the_series_and_where_the_time_went_until_the_task_is_deleted(lab: Lab) -> None:
+    task, silent = lab.submit("1", "2")
+    worker = lab.join()
+    lab.claim(worker, task, silent)
+    lab.record(
+        lab.outcome(task, worker, series='{"a":1}', timing='{"gc_s":0.5}'),
+        lab.outcome(silent, worker, series="x" * (MAX_SERIES_CHARACTERS + 1)),
+    )
+    assert (series(lab, task), lab.task(task).timing, lab.task(task).status) == ('{"a":1}', '{"gc_s":0.5}', "FINISHED")
+    assert (series(lab, silent), lab.task(silent).status) == (None, "FINISHED")
+    lab.bulk_action("delete", task)
+    with lab.store.reader.begin() as conn:
+        assert conn.execute(sa.select(sa.func.count()).select_from(task_series)).scalar_one() == 0
+
+
+def series(lab: Lab, task: Any) -> str | None:
+    found: dict[int, str | None] = lab.store.read(series_of, [task.number])
+    return found[task.number]

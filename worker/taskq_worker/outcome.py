@@ -5,6 +5,8 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
+import msgspec
+
 from taskq_kernel.local.julia_project import manifest_sha256
 from taskq_kernel.messages import SCHEMA, OutcomeMessage, Provenance
 from taskq_worker.claims.claim import Claim
@@ -43,6 +45,8 @@ def make_outcome(claim: Claim, report: Report, *, worker: str, runner: str, home
         error=report.error,
         retryable=report.retryable,
         logs=claim.take_output(),
+        series=msgspec.UNSET if report.series is None else report.series,
+        timing=report.timing,
         provenance=Provenance(
             code_sha256=task.source or sha256_of(task.code),
             julia_version=report.julia_version,

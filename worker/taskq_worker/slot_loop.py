@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+import msgspec
+
 from taskq_kernel.domain import TaskKind
 from taskq_kernel.messages import ErrorInfo, OutcomeMessage
 from taskq_worker.claims.claim import Claim
@@ -131,8 +133,10 @@ class SlotLoop:
         if self._claims.holds(claim):  # else the service has taken it away
             self._outcomes.add(claim, self._make_outcome(claim, report))
 
-    def _listeners(self, claim: Claim) -> tuple[Callable[[float, str], None], Callable[[str, str], None]]:
-        """What takes a running task's progress and output, and has the service told soon."""
+    def _listeners(
+        self, claim: Claim
+    ) -> tuple[Callable[[float, str], None], Callable[[str, str], None], Callable[[msgspec.Raw], None]]:
+        """What takes a running task's progress, output and series, and has the service told soon."""
 
         def progress(fraction: float, message: str) -> None:
             claim.set_progress(fraction, message)
@@ -142,7 +146,11 @@ class SlotLoop:
             claim.add_output(stream, text)
             self._on_news()
 
-        return progress, output
+        def series(reported: msgspec.Raw) -> None:
+            claim.set_series(reported)
+            self._on_news()
+
+        return progress, output, series
 
 
 def _definition(claim: Claim) -> str | None:

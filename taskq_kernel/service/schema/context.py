@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from taskq_kernel.domain import Role
 from taskq_kernel.service.security.access import visible_to
-from taskq_kernel.store import records
+from taskq_kernel.store import records, series
 from taskq_kernel.store.bulk_actions import Actor
 from taskq_kernel.store.rows import EventRow, LogRow
 from taskq_kernel.store.tokens import Identity
@@ -35,12 +35,17 @@ class RequestContext:
     identity: Identity
     runtime: Runtime
     histories: Loader[list[EventRow]] = field(init=False)
+    series: Loader[str | None] = field(init=False)
 
     def __post_init__(self) -> None:
         async def load(numbers: Sequence[int]) -> dict[int, list[EventRow]]:
             return await self.runtime.store.read(records.histories, numbers)
 
+        async def load_series(numbers: Sequence[int]) -> dict[int, str | None]:
+            return await self.runtime.store.read(series.series_of, numbers)
+
         self.histories = Loader(load)
+        self.series = Loader(load_series)
 
     @property
     def actor(self) -> Actor:

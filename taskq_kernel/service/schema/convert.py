@@ -10,7 +10,7 @@ from taskq_kernel import exact_json
 from taskq_kernel.domain import TaskStatus
 from taskq_kernel.errors import InvalidJSON, InvalidTask
 from taskq_kernel.store.bulk_actions import Selection
-from taskq_kernel.store.claims import Log
+from taskq_kernel.store.claims import ClaimReport, Log
 from taskq_kernel.store.filters import TaskFilter
 from taskq_kernel.store.ids import canonical_uuid
 from taskq_kernel.store.outcomes import Error, Outcome, Value
@@ -77,7 +77,18 @@ def _outcome(given: Mapping[str, Any]) -> Outcome:
         error=None if error is None or status is TaskStatus.FINISHED else Error(**error),
         retryable=given.get("retryable") is not False,
         logs=[Log(given["id"], given["attempt"], **chunk) for chunk in given.get("logs") or ()],
+        series=optional_json(given.get("series"), "series"), timing=optional_json(given.get("timing"), "timing"),
     )
+
+
+def claim_report_of(given: Mapping[str, Any]) -> ClaimReport:
+    """What a heartbeat says of one claim."""
+    return ClaimReport(**{**given, "series": optional_json(given.get("series"), "held.series")})
+
+
+def optional_json(data: Any, field: str) -> str | None:
+    """JSON as it is stored; None where there is none."""
+    return None if data is None else _json(data, field)
 
 
 def _value(given: Mapping[str, Any] | None) -> Value | None:
@@ -93,10 +104,10 @@ def _value(given: Mapping[str, Any] | None) -> Value | None:
     )
 
 
-def _json(data: Any) -> str:
+def _json(data: Any, field: str = "value.data") -> str:
     try:
         text = exact_json.encode(data)
         exact_json.check_depth(data, text)
     except (InvalidJSON, RecursionError) as error:
-        raise InvalidTask(f"cannot be written as JSON: {error}", "value.data") from None
+        raise InvalidTask(f"cannot be written as JSON: {error}", field) from None
     return text.decode()

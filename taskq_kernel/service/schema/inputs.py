@@ -141,6 +141,7 @@ class HeldTask(graphene.InputObjectType):
     attempt = Int(required=True, description="The attempt that it holds.")
     progress = Float(description="How far it is, from 0 to 1.")
     progress_message = String(description="What its code says about that.")
+    series = JSON(description="What it has reported as series of numbers.")
     done = Boolean(default_value=False, description="Its outcome is published and not known to be settled.")
 
 
@@ -212,6 +213,8 @@ class OutcomeInput(graphene.InputObjectType):
     error = InputField(ErrorInput, description="Why it FAILED.")
     retryable = Boolean(default_value=True, description="Whether another run could end differently.")
     logs = List(NonNull(ChunkInput), default_value=[], description="What it printed and did not report yet.")
+    series = JSON(description="What it has reported as series of numbers.")
+    timing = JSON(description="Where its time went.")
 
 
 def required_list(kind: Any, description: str) -> Any:

@@ -14,7 +14,7 @@ from taskq_kernel.domain import Role
 from taskq_kernel.errors import InvalidTask
 from taskq_kernel.service.schema import inputs, types
 from taskq_kernel.service.schema.batch_fields import BatchMutation
-from taskq_kernel.service.schema.convert import name_of, outcome_of, selection_of, tasks_of
+from taskq_kernel.service.schema.convert import claim_report_of, name_of, outcome_of, selection_of, tasks_of
 from taskq_kernel.service.schema.inputs import required_list
 from taskq_kernel.service.schema.selection import wanted
 from taskq_kernel.store import bulk_actions, claims, create, definitions, outcomes, tokens, workers
@@ -206,7 +206,7 @@ class Mutation(BatchMutation, ObjectType):
         _few(logs, "logs")
         runtime = info.context.runtime
         reply: claims.Reply = await runtime.store.write(
-            claims.heartbeat, worker, [claims.ClaimReport(**item) for item in held],
+            claims.heartbeat, worker, [claim_report_of(item) for item in held],
             [claims.Log(**item) for item in logs], runtime.policy,
         )
         return reply

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import graphene
+import msgspec
 from graphene import Boolean, Field, Float, Int, List, NonNull, ObjectType, String
 from graphql import GraphQLResolveInfo
 
@@ -149,6 +150,17 @@ class Task(_TaskFields, ObjectType):
         NonNull(LogChunk), required=True, description="What its latest attempt printed.",
         after=Int(description="Only chunks with a seq above this."),
     )
+
+    series = JSON(description=(
+        "What its latest attempt has reported as series of numbers: by name, how many reports (count), and the "
+        "steps and values that the curve is made of."
+    ))
+
+    @staticmethod
+    async def resolve_series(row: TaskRow, info: GraphQLResolveInfo) -> msgspec.Raw | None:
+        """Load them together with those of the other tasks of this answer."""
+        series: str | None = await info.context.series.load(row.number)
+        return None if series is None else msgspec.Raw(series.encode())
 
     @staticmethod
     async def resolve_waits_for(row: TaskRow, info: GraphQLResolveInfo) -> str | None:

@@ -49,6 +49,8 @@ class Claim:
     _next_seq: int = 1
     _sent_seq: int = 0
     _reported_progress: tuple[float, str] | None = None
+    #: What it has reported as series since the service got some, as JSON.
+    _series: msgspec.Raw | None = None
 
     def start(self) -> None:
         """A slot takes it up."""
@@ -57,6 +59,10 @@ class Claim:
     def set_progress(self, fraction: float, message: str) -> None:
         """Keep how far the task says it is, for the next heartbeat."""
         self.progress = (fraction, message)
+
+    def set_series(self, series: msgspec.Raw) -> None:
+        """Keep what the task has reported as series, for the next heartbeat; all that came before is in it."""
+        self._series = series
 
     def add_output(self, stream: str, text: str) -> None:
         """Keep what the task printed until the next heartbeat or its outcome takes it."""
@@ -100,6 +106,8 @@ class Claim:
             return entry | {"done": True}, []
         if self.progress is not None and self.progress != self._reported_progress:
             entry["progress"], entry["progressMessage"] = self.progress
+        if self._series is not None:
+            entry["series"] = self._series
         logs: list[dict[str, Any]] = [
             {"id": self.task.id, "attempt": self.attempt, "seq": chunk.seq, "stream": chunk.stream,
              "text": chunk.text}
@@ -113,6 +121,8 @@ class Claim:
         """The service has got this entry and this output."""
         if "progress" in entry:
             self._reported_progress = (entry["progress"], entry["progressMessage"])
+        if entry.get("series") is self._series:
+            self._series = None
         sent = {chunk["seq"] for chunk in logs}
         self.logs = [chunk for chunk in self.logs if chunk.seq not in sent]
 
@@ -123,6 +133,8 @@ def _added_bytes(outcome: OutcomeMessage) -> int:
     size = sum(len(chunk.text) for chunk in outcome.logs)
     if value is not None and value.data is not msgspec.UNSET:
         size += len(bytes(value.data))
+    if not isinstance(outcome.series, msgspec.UnsetType):
+        size += len(bytes(outcome.series))
     if error is not None:
         size += len(error.message) + len(error.stacktrace)
     return size

@@ -7,10 +7,12 @@ import signal
 from collections.abc import Callable
 from enum import Enum, auto
 
+import msgspec
+
 from taskq_kernel.messages import ErrorInfo
 from taskq_worker import task_errors
 from taskq_worker.slots.boundary import relayed
-from taskq_worker.slots.frames import BYE, End, Evaluated, Message, Progress
+from taskq_worker.slots.frames import BYE, End, Evaluated, Message, Progress, Series
 from taskq_worker.slots.memory import MemoryWatch
 from taskq_worker.slots.output import TaskOutput
 from taskq_worker.slots.process import JuliaProcess
@@ -43,6 +45,8 @@ class Attempt:
         Takes what it prints.
     on_progress : callable
         Takes the fraction and the message of each report.
+    on_series : callable
+        Takes the series that it has reported so far, as JSON.
     """
 
     def __init__(
@@ -55,6 +59,7 @@ class Attempt:
         memory_limit_bytes: int | None,
         output: TaskOutput,
         on_progress: Callable[[float, str], None],
+        on_series: Callable[[msgspec.Raw], None],
     ) -> None:
         self._process = process
         self._number = number
@@ -63,6 +68,7 @@ class Attempt:
         self._limit_bytes = memory_limit_bytes
         self._output = output
         self._on_progress = on_progress
+        self._on_series = on_series
         self._loop = asyncio.get_running_loop()
         self._ending: asyncio.Future[Ending] = self._loop.create_future()
         self._timers: list[asyncio.TimerHandle] = []
@@ -94,13 +100,18 @@ class Attempt:
     def on_message(self, kind: int, message: Message) -> None:
         if kind == BYE:
             self.end(NeverStarted.NEVER_STARTED)
-        elif isinstance(message, Progress | Evaluated | End) and message.job != self._number:
+        elif isinstance(message, Progress | Series | Evaluated | End) and message.job != self._number:
             if message.job > self._number:  # a lower one may come late, from a process that forked
                 self.on_broken("it sent a frame of another task")
         elif isinstance(message, Progress):
             if not self._ending.done():
                 with relayed(self._ending):
                     self._on_progress(message.fraction, message.message)
+        elif isinstance(message, Series):
+            if not self._ending.done():
+                with relayed(self._ending):
+                    # A copy: what was decoded lies in the buffer of the pipe.
+                    self._on_series(msgspec.Raw(bytes(message.series)))
         elif isinstance(message, Evaluated):
             error = task_errors.show_timed_out(message.type, message.seconds, self._show_timeout_s)
             self._timers.append(self._loop.call_later(self._show_timeout_s, self.end, error))

@@ -14,7 +14,7 @@ import msgspec
 
 from taskq_kernel.domain import ValueKind
 from taskq_kernel.exact_json import check_arguments
-from taskq_kernel.messages import ErrorInfo
+from taskq_kernel.messages import ErrorInfo, Timing
 
 #: Grows with every change that an older runner or supervisor would misread.
 PROTOCOL_VERSION = 2
@@ -29,6 +29,7 @@ PROGRESS = 0x12
 EVALUATED = 0x13
 END = 0x14
 BYE = 0x15
+SERIES = 0x16
 
 #: What a frame may hold beside a value.
 SLACK_BYTES = 1 << 20
@@ -53,6 +54,13 @@ class Progress(msgspec.Struct, frozen=True):
     job: int
     fraction: float
     message: str
+
+
+class Series(msgspec.Struct, frozen=True):
+    """What the running task has reported as series of numbers, thinned for a picture."""
+
+    job: int
+    series: msgspec.Raw
 
 
 class Evaluated(msgspec.Struct, frozen=True):
@@ -85,6 +93,10 @@ class End(msgspec.Struct, frozen=True):
     tainted: str
     #: What the code left running or open; empty if nothing.
     left: str
+    #: Where its time went.
+    timing: Timing | None = None
+    #: All its series, whole.
+    series: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     retryable: bool = True
     value: Value | None = None
     error: ErrorInfo | None = None
@@ -93,11 +105,12 @@ class End(msgspec.Struct, frozen=True):
 _decoders: dict[int, msgspec.json.Decoder[Any]] = {
     HELLO: msgspec.json.Decoder(Hello),
     PROGRESS: msgspec.json.Decoder(Progress),
+    SERIES: msgspec.json.Decoder(Series),
     EVALUATED: msgspec.json.Decoder(Evaluated),
     END: msgspec.json.Decoder(End),
 }
 
-Message = Hello | Progress | Evaluated | End | None
+Message = Hello | Progress | Series | Evaluated | End | None
 
 
 def run_frame(

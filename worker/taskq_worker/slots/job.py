@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from taskq_kernel.domain import TaskKind, TaskStatus
-from taskq_kernel.messages import ErrorInfo, ValueInfo
+from taskq_kernel.messages import ErrorInfo, Timing, ValueInfo
 from taskq_kernel.seeds import draw_seed
 from taskq_worker import task_errors
 
@@ -84,3 +84,7 @@ class Report:
     #: The most resident memory seen, all processes of the task together.
     peak_memory_bytes: int
     julia_version: str
+    #: What it has reported as series of numbers, as JSON; None if nothing.
+    series: msgspec.Raw | None = None
+    #: Where its time went; None where Julia could not tell.
+    timing: Timing | None = None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+import msgspec
+
 from taskq_kernel.domain import TaskStatus
 from taskq_kernel.messages import ErrorInfo, ValueInfo
 from taskq_worker import task_errors
@@ -44,7 +46,11 @@ def report_of(
     if value is None and error is None:
         error = task_errors.broken_frames("it sent an end with neither a value nor an error")
     status = TaskStatus.FINISHED if error is None else TaskStatus.FAILED
-    return Report(status, value, error, retryable, started_at, time.time(), seconds, peak, version)
+    series, timing = None, None
+    if isinstance(ending, End):
+        timing = ending.timing
+        series = None if isinstance(ending.series, msgspec.UnsetType) else ending.series
+    return Report(status, value, error, retryable, started_at, time.time(), seconds, peak, version, series, timing)
 
 
 def _value(value: Value | None) -> ValueInfo | None:

@@ -10,6 +10,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from taskq_kernel.domain import TaskKind, TaskStatus
 from taskq_kernel.errors import SetupError
 from taskq_kernel.messages import ErrorInfo
@@ -125,7 +127,11 @@ class Slot:
             await self._start_process()
 
     async def run(
-        self, job: Job, on_progress: Callable[[float, str], None], on_log: Callable[[str, str], None]
+        self,
+        job: Job,
+        on_progress: Callable[[float, str], None],
+        on_log: Callable[[str, str], None],
+        on_series: Callable[[msgspec.Raw], None] = lambda _: None,
     ) -> Report:
         """Run one attempt of a task and report how it ended.
 
@@ -138,6 +144,9 @@ class Slot:
         on_log : callable
             Takes a stream's name and a text, for all that is printed, as it is printed.
             Everything printed before the end has been handed on when this returns.
+        on_series : callable
+            Takes the series that the task has reported so far, as JSON; all of them are in
+            the report.
         """
         if self._stop is not None:
             raise RuntimeError(f"slot {self.index} runs a task already")
@@ -152,7 +161,7 @@ class Slot:
 
         try:
             with error_boundary(self.index, f"running task {job.task_id}", failed):
-                reports.append(await self._run(job, self._stop, on_progress, on_log))
+                reports.append(await self._run(job, self._stop, on_progress, on_log, on_series))
         except asyncio.CancelledError:
             if self._process is not None:
                 self._discard(self._process, "its task was given up")
@@ -199,6 +208,7 @@ class Slot:
         stop: asyncio.Future[ErrorInfo],
         on_progress: Callable[[float, str], None],
         on_log: Callable[[str, str], None],
+        on_series: Callable[[msgspec.Raw], None],
     ) -> Report:
         refused = check_code(job.code) if job.refused is None else task_errors.unreadable(job.refused)
         if refused is not None:
@@ -223,6 +233,7 @@ class Slot:
                 memory_limit_bytes=limit,
                 output=TaskOutput(self._max_log_bytes, on_log),
                 on_progress=on_progress,
+                on_series=on_series,
             )
             started_at, began = time.time(), time.monotonic()
             try:

@@ -69,7 +69,6 @@ function run_script(code::String, arguments::Dict{String,Any}, seed::Int, folder
     source = Source("task", code, folder)
     home = fresh_module(:task, arguments)
     line = Ref(0)
-    started = time_ns()
     value, failure, seconds = nothing, nothing, 0.0
     try
         statements = statements_of(code, "task")
@@ -79,12 +78,12 @@ function run_script(code::String, arguments::Dict{String,Any}, seed::Int, folder
         scan_all!(RUNNING.suspects, statements)
         # As late as can be: whatever draws before would change what the task draws.
         seed_default!(RANDOM, seed)
-        started = time_ns()
+        begin_code!()
         value = evaluate(home, statements, line)
         is_program(home) && (value = evaluate(value_of(home, :main)))
-        seconds = (time_ns() - started) / 1e9
+        seconds = end_code!()
     catch
-        seconds = (time_ns() - started) / 1e9
+        seconds = end_code!()
         failure = failure_of(exception_stack(), source, home, line[])
     end
     return Evaluated(value, failure, home, seconds)
@@ -180,7 +179,6 @@ Call a definition's entry function with the task's arguments: those named `1`, `
 position, the others as keywords.
 """
 function run_call(code::String, sha256::String, entry, arguments::Dict{String,Any}, seed::Int, folder::String)
-    started = time_ns()
     value, failure, home, seconds = nothing, nothing, Main, 0.0
     source = Source("definition", code, folder)
     try
@@ -189,11 +187,11 @@ function run_call(code::String, sha256::String, entry, arguments::Dict{String,An
         f = entry_function(made, entry)
         positional, named = by_position(arguments)
         seed_default!(RANDOM, seed)
-        started = time_ns()
+        begin_code!()
         value = evaluate(f, positional, named)
-        seconds = (time_ns() - started) / 1e9
+        seconds = end_code!()
     catch
-        seconds = (time_ns() - started) / 1e9
+        seconds = end_code!()
         stack = exception_stack()
         failure = wrong_call(last(stack)[1], home, entry, arguments)
         failure === nothing && (failure = failure_of(stack, source, home, 0))

@@ -43,14 +43,16 @@ end
 const RUNNER_WORLD = Ref(UInt(0))
 
 "Call `f` as it was before any task ran, where Julia can (1.6 and later)."
-function in_runner_world(f, args...)
+@inline function in_runner_world(f::F, args::Vararg{Any,N}) where {F,N}  # specialized: `report` is called in loops
     return call_in_world(RUNNER_WORLD[], f, args...)
 end
+
+include("series.jl")
 
 "What every task's module is `using`."
 module Prelude
 
-export progress
+export progress, report
 
 """
     progress(fraction, message = "")
@@ -70,7 +72,33 @@ function progress(fraction::Real, message = "")
     in_runner_world(report_progress, Float64(fraction), String(string(message)))
 end
 
+"""
+    report(step; name = value, ...)
+    report(; name = value, ...)
+
+Add a point to named series, which are shown as curves while the task runs and kept with its
+result. Cheap enough for every turn of a loop: of a long series the points are kept that its
+curve is made of. Without a step the reports are counted. `nothing`, `missing` and NaN are gaps.
+
+# Example
+```julia
+for i in 1:n
+    report(i; loss = train!(model), rate = η)
+end
+```
+"""
+function report(step::Union{Real,Nothing} = nothing; series...)
+    named = values(series)
+    in_runner_world(note_report, number(:step, step), keys(named), map(number, keys(named), Tuple(named)))
+    return nothing
+end
+
+number(::Symbol, x::Real) = Float64(x)
+number(::Symbol, ::Union{Nothing,Missing}) = NaN
+number(name::Symbol, x) = throw(ArgumentError("report takes real numbers, and $name is a $(typeof(x))"))
+
 const report_progress = parentmodule(@__MODULE__).report_progress
+const note_report = parentmodule(@__MODULE__).note_report
 const in_runner_world = parentmodule(@__MODULE__).in_runner_world
 
 end

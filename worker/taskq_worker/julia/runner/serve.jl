@@ -18,6 +18,7 @@ function main(requests_fd::Integer, frames_fd::Integer)
     atexit(end_children)
     RUNNER_WORLD[] = world_counter()
     log_as_tasks_do!()
+    start_compile_clock!()
     baseline = prepare(pwd())
     say_hello(wire)
     try
@@ -137,7 +138,9 @@ const CHANGED = Ref("")
     failure = done.failure
     if failure === nothing
         is_plain(done.value) || say_evaluated(wire, request["job"], done)
+        encoding = time_ns()
         shown = present_safely(done.value, done.home, request["max_value_bytes"]::Int)
+        TIMING.encode_s = since(encoding)
     end
     empty!(request)
     files_open = open_descriptors() != baseline.files.before
@@ -172,7 +175,9 @@ function start_running(job::Int, wire::Wire)
     RUNNING.credited_at = time_ns()
     RUNNING.suspects = Suspects()
     empty!(GOING)
+    Series.begin!(Series.REPORTS)
     forget_methods!()
+    take_up!(TIMING)
     RUNNING.job = job
     return nothing
 end
@@ -206,6 +211,11 @@ function say_end(wire::Wire, job::Int, over::Over, left::String)
     print(io, "{\"job\":", job, ",\"seconds\":", over.seconds, ",\"children\":", has_children())
     put_field(io, "tainted", CHANGED[])
     put_field(io, "left", left)
+    put_timing(io, TIMING)
+    if !isempty(Series.REPORTS.curves)
+        write(io, ",\"series\":")
+        put_series(io, Series.REPORTS, Series.MOST_BUCKETS)
+    end
     over.shown === nothing ? put_failure(io, over.failure) : put_shown(io, over.shown)
     write(io, "}")
     send(wire, FRAME_END, io)

@@ -11,6 +11,7 @@ const FRAME_PROGRESS = 0x12
 const FRAME_EVALUATED = 0x13
 const FRAME_END = 0x14
 const FRAME_BYE = 0x15
+const FRAME_SERIES = 0x16
 
 "The two file descriptors, and a lock: `progress` may be called from any thread."
 struct Wire

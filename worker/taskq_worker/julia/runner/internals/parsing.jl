@@ -67,7 +67,7 @@ function call_latest(@nospecialize(f), positional::Vector{Any}, @nospecialize(ke
 end
 
 "Call `f` as it was in a world, where Julia can (1.6 and later)."
-function call_in_world(world::UInt, f, args...)
+@inline function call_in_world(world::UInt, f::F, args::Vararg{Any,N}) where {F,N}
     isdefined(Base, :invoke_in_world) && return Base.invoke_in_world(world, f, args...)
     return f(args...)
 end
