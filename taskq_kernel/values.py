@@ -13,7 +13,8 @@ BigFloat                            float, or `decimal.Decimal` where it has mor
 Bool, String, Symbol, Char          bool, str
 nothing, missing                    None
 Complex, Rational                   complex, `fractions.Fraction`
-Date, DateTime, Time                str, ISO 8601
+Date, DateTime, Time                date, datetime, time
+arrays of numbers, of dates         numpy.ndarray
 Vector, Tuple, Set, range           list
 Matrix, Array of more dimensions    list of rows, nested
 Dict, NamedTuple                    dict
@@ -21,6 +22,9 @@ a table                             pandas.DataFrame
 a plot, an image, HTML              `RichValue`
 everything else                     str: Julia's ``repr``
 ==================================  =====================================================
+
+Arrays and dates are so where Julia's name of the value's type is given, and are lists and ISO
+8601 texts inside of something else.
 
 JSON has no NaN, no complex number and no fraction; objects with one key that begins with
 ``$`` stand for them, in arguments too.
@@ -43,6 +47,7 @@ from taskq_kernel.domain import ValueKind
 from taskq_kernel.exact_json import MAX_EXPONENT, MAX_TYPED_DIGITS
 from taskq_kernel.literals import JuliaValue
 from taskq_kernel.printable import printable
+from taskq_kernel.typed_values import column, typed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,7 +111,7 @@ class RichValue:
         file.write_bytes(self.data(mime))
 
 
-def decode(kind: ValueKind | str, data: Any) -> Any:
+def decode(kind: ValueKind | str, data: Any, julia_type: str = "") -> Any:
     """The Python object for a value's JSON.
 
     Parameters
@@ -115,6 +120,8 @@ def decode(kind: ValueKind | str, data: Any) -> Any:
         What the value is made of.
     data : Any
         Its JSON, parsed.
+    julia_type : str
+        What Julia calls its type: then arrays are numpy's, and dates are dates.
 
     Returns
     -------
@@ -125,9 +132,9 @@ def decode(kind: ValueKind | str, data: Any) -> Any:
     try:
         match ValueKind(kind):
             case ValueKind.JSON:
-                return _decode(data)
+                return typed(_decode(data), julia_type)
             case ValueKind.TABLE:
-                return _table(data["columns"])
+                return _table(data["columns"], data.get("types", {}))
             case ValueKind.MIME:
                 return RichValue(data)
             case ValueKind.REPR:
@@ -236,19 +243,22 @@ _TAGS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def _table(columns: dict[str, list[Any]]) -> pd.DataFrame:
+def _table(columns: dict[str, list[Any]], types: dict[str, str]) -> pd.DataFrame:
     # late: pandas takes longer to load than a whole command
     import pandas as pd
 
-    return pd.DataFrame({name: _column(values) for name, values in columns.items()})
+    return pd.DataFrame({name: _column(values, types.get(name, "")) for name, values in columns.items()})
 
 
-def _column(values: list[Any]) -> pd.Series[Any]:
+def _column(values: list[Any], julia_type: str) -> pd.Series[Any]:
     """A column of a table. Where whole numbers are missing they stay whole numbers."""
     # late: pandas takes longer to load than a whole command
     import pandas as pd
 
     decoded = [_decode(value) for value in values]
+    as_typed = column(decoded, julia_type) if julia_type else None
+    if as_typed is not None:
+        return as_typed
     kinds = {type(value) for value in decoded}
     holes = type(None) in kinds
     kinds.discard(type(None))

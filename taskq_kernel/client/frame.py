@@ -73,4 +73,4 @@ def _column(kind: str, cells: list[Any], rows: list[Mapping[str, Any]], index: p
 def _value(row: Mapping[str, Any]) -> Any:
     if row.get("valueKind") is None or row.get("valueRef") or "value" not in row:
         return None
-    return decode(row["valueKind"], row["value"])
+    return decode(row["valueKind"], row["value"], row.get("valueType") or "")

@@ -570,7 +570,7 @@ def _decode(client: Session, row: Row) -> Any:
             raw = exact_json.decode_kept(blob)
         except InvalidJSON:
             return blob.decode(errors="replace")  # its text, rather than nothing
-    return decode(row.get("valueKind") or ValueKind.JSON, raw)
+    return decode(row.get("valueKind") or ValueKind.JSON, raw, row.get("valueType") or "")
 
 
 def new_task_data(given: dict[str, Any], created: dict[str, Any]) -> dict[str, Any]:

@@ -128,7 +128,7 @@ def test_columns_of_equal_length_are_a_table(bench: Bench, code: str, columns: d
     ran = bench.run(code)
 
     assert ran.info.kind is ValueKind.TABLE
-    assert ran.value == {"columns": columns}
+    assert ran.value["columns"] == columns
     assert list(ran.value["columns"]) == list(columns)
 
 
@@ -498,3 +498,19 @@ def test_an_error_inside_a_call_is_the_codes_own(bench: Bench) -> None:
     assert "no method matching g(::Int64)" in ran.error.message
     assert ran.error.line == 3
     assert "definition:3" in ran.error.stacktrace
+
+
+def test_a_table_names_the_types_that_its_json_does_not_tell(bench: Bench) -> None:
+    ran = bench.run("""
+        using Dates
+        (a = [1, 2], b = UInt8[1, 2], c = [1, missing], d = [Date(2026, 1, 2), Date(2026, 1, 3)], e = ["x", "y"],
+         f = [:x, :y], g = Union{Missing,String}["x", missing], h = Any[1, "a"])
+    """)
+    assert ran.value["types"] == {
+        "b": "UInt8", "c": "Union{Missing, Int64}", "d": "Date", "g": "Union{Missing, String}",
+    }  # fmt: skip
+    assert bench.run("[(n = Float32(1), d = 1), (n = Float32(2), d = missing)]").value["types"] == {
+        "n": "Float32", "d": "Union{Missing, Int64}",
+    }  # fmt: skip
+    assert bench.run("(a = Int[], b = Float64[])").value["types"] == {"a": "Int64", "b": "Float64"}
+    assert "types" not in bench.run("(a = [1], b = [2.5], c = [true], d = [\"x\"])").value

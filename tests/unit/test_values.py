@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -246,3 +246,76 @@ def _whole(value: Any) -> Any:
     if isinstance(value, list):
         return [_whole(item) for item in value]
     return {key: _whole(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+
+# -- as the type that Julia gave them --------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("data", "julia_type", "dtype", "shape"),
+    [
+        ([1, 2, 3], "Vector{Int64}", "int64", (3,)),
+        ([1, 2, 3], "Array{Int64,1}", "int64", (3,)),
+        ([2**63, 1], "Vector{UInt64}", "uint64", (2,)),
+        ([1.5, {"$float": "NaN"}], "Vector{Float32}", "float32", (2,)),
+        ([[1, 2, 3], [4, 5, 6]], "Matrix{Int32}", "int32", (2, 3)),
+        ([[[1.0]], [[2.0]]], "Array{Float64, 3}", "float64", (2, 1, 1)),
+        ([], "Matrix{Float64}", "float64", (0, 0)),
+        ([True, False], "BitVector", "bool", (2,)),
+        ([[True]], "BitArray{2}", "bool", (1, 1)),
+        ([{"$complex": [1, 2]}], "Vector{ComplexF64}", "complex128", (1,)),
+        ([1, 2], "UnitRange{Int64}", "int64", (2,)),
+        (["2026-01-02"], "Vector{Date}", "datetime64[D]", (1,)),
+        (["2026-01-02T03:04:05.678"], "Array{DateTime,1}", "datetime64[ms]", (1,)),
+    ],
+)
+def test_an_array_of_numbers_is_numpys_of_its_type_shape_and_order(
+    data: Any, julia_type: str, dtype: str, shape: tuple[int, ...]
+) -> None:
+    made = decode("JSON", data, julia_type)
+    assert (type(made), str(made.dtype), made.shape) == (np.ndarray, dtype, shape)
+    if data and dtype in ("int64", "uint64", "int32"):
+        assert made.tolist() == data
+
+
+@pytest.mark.parametrize(
+    ("data", "julia_type"),
+    [
+        ([1, "a"], "Vector{Any}"), ([1, None], "Vector{Int64}"), ([2**64], "Vector{Int64}"), ([1], ""),
+        ([1], "Vector{BigInt}"), ([1], "Array{Int64}"), (["x"], "Vector{Date}"), ("x", "Date"),
+        ([[1], [2, 3]], "Matrix{Int64}"),
+    ],
+)  # fmt: skip
+def test_what_is_no_array_or_does_not_fit_its_type_comes_as_it_is(data: Any, julia_type: str) -> None:
+    assert decode("JSON", data, julia_type) == data
+
+
+def test_missing_is_na_and_dates_are_dates() -> None:
+    whole = decode("JSON", [2**62 + 1, None], "Vector{Union{Missing, Int64}}")
+    assert (str(whole.dtype), whole[0], whole[1] is pd.NA) == ("Int64", 2**62 + 1, True)
+    assert str(decode("JSON", [0.5, None], "Array{Union{Missing, Float64},1}").dtype) == "Float64"
+    assert decode("JSON", "2026-01-02", "Date") == date(2026, 1, 2)
+    assert decode("JSON", "2026-01-02T03:04:05", "DateTime") == datetime.fromisoformat("2026-01-02T03:04:05")
+    assert decode("JSON", "01:02:03.004", "Time") == time(1, 2, 3, 4000)
+    assert decode("JSON", "a text", "String") == "a text"
+
+
+def test_the_columns_of_a_table_have_the_types_that_julia_names() -> None:
+    columns = {
+        "i": [1, None], "small": [1, 2], "x": [0.5, None], "when": ["2026-01-02T03:04:05", None],
+        "day": ["2026-01-02", "2026-01-03"], "name": ["a", None], "none": [], "plain": [1, 2], "odd": ["?", "!"],
+    }  # fmt: skip
+    columns["none"] = [None, None]
+    types = {
+        "i": "Union{Missing, Int64}", "small": "UInt8", "x": "Union{Missing, Float64}", "day": "Date",
+        "when": "Union{Missing, DateTime}", "name": "Union{Missing, String}", "none": "Union{Missing, Bool}",
+        "odd": "Date",
+    }  # fmt: skip
+    frame = decode("TABLE", {"columns": columns, "types": types})
+    assert list(frame.pop("odd")) == ["?", "!"]
+    assert frame.dtypes.astype(str).to_dict() == {
+        "i": "Int64", "small": "uint8", "x": "Float64", "when": "datetime64[ms]", "day": "datetime64[s]",
+        "name": "string", "none": "boolean", "plain": "int64",
+    }  # fmt: skip
+    assert frame["i"][1] is pd.NA
+    assert frame["day"].dt.day.tolist() == [2, 3]

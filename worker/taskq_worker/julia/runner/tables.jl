@@ -79,6 +79,48 @@ function write_table(w::Walk, names::Vector{Any}, columns::Vector{Any})
         write(w.io, ":")
         put(w, columns[i])
     end
-    write(w.io, "}}")
+    write(w.io, "}")
+    write_types(w, names, columns)
+    write(w.io, "}")
     return nothing
+end
+
+"Write the types of the columns that their JSON does not tell."
+function write_types(w::Walk, names::Vector{Any}, columns::Vector{Any})
+    before = ",\"types\":{"
+    for i in 1:length(names)
+        T, holes = column_type(columns[i])
+        needed = holes || !(T in (Int, Float64, Bool, String)) || Base.invokelatest(length, columns[i]) == 0
+        (needed && has_column_type(T)) || continue
+        write(w.io, before)
+        put_text(w, string(names[i]))
+        write(w.io, ":")
+        name = isempty(T.parameters) ? String(nameof(T)) : string(T)
+        put_text(w, holes ? string("Union{Missing, ", name, "}") : name)
+        before = ","
+    end
+    before == "," && write(w.io, "}")
+    return nothing
+end
+
+"What the entries of a column are, and whether some may be missing; a column of `Any`, as rows make, is looked through."
+function column_type(@nospecialize(column))
+    T = eltype(column)
+    T isa Union && Missing in (T.a, T.b) && return T.a === Missing ? T.b : T.a, true
+    (T === Any && column isa Vector) || return T, false
+    found, holes = Union{}, false
+    for i in 1:length(column)
+        isassigned(column, i) || return Any, false
+        S = typeof(column[i])
+        S === Missing && (holes = true; continue)
+        found === Union{} && (found = S)
+        S === found || return Any, false
+    end
+    return found, holes
+end
+
+"Whether there are columns of this type elsewhere, too."
+function has_column_type(@nospecialize(T))
+    (T isa DataType && T !== Union{}) || return false
+    return T === String || (T <: Number && is_number(T)) || nameof(parentmodule(T)) === :Dates
 end

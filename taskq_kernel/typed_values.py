@@ -1,0 +1,103 @@
+"""Values as the type that Julia gave them: numpy's arrays, pandas' columns, dates.
+
+JSON has one kind of list and one of number. What Julia calls a value, or a column of a table,
+says which array it is; what does not fit that comes as `taskq_kernel.values` reads it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: numpy's types by Julia's.
+DTYPES: Mapping[str, str] = {
+    **{f"Int{bits}": f"int{bits}" for bits in (8, 16, 32, 64)},
+    **{f"UInt{bits}": f"uint{bits}" for bits in (8, 16, 32, 64)},
+    **{f"Float{bits}": f"float{bits}" for bits in (16, 32, 64)},
+    "Bool": "bool", "ComplexF64": "complex128", "Complex{Float64}": "complex128",
+    "ComplexF32": "complex64", "Complex{Float32}": "complex64",
+    "Date": "datetime64[D]", "Dates.Date": "datetime64[D]",
+    "DateTime": "datetime64[ms]", "Dates.DateTime": "datetime64[ms]",
+}  # fmt: skip
+#: pandas' types for columns in which some are missing.
+_WITH_HOLES: Mapping[str, str] = {
+    **{julia: dtype.replace("i", "I", 1).replace("f", "F", 1) for julia, dtype in DTYPES.items() if "nt" in dtype},
+    **{f"UInt{bits}": f"UInt{bits}" for bits in (8, 16, 32, 64)},
+    "Float32": "Float32", "Float64": "Float64", "Bool": "boolean", "String": "string",
+    "Date": "datetime64[s]", "Dates.Date": "datetime64[s]",
+    "DateTime": "datetime64[ms]", "Dates.DateTime": "datetime64[ms]",
+}  # fmt: skip
+_MOMENTS: Mapping[str, Callable[[str], Any]] = {
+    "Date": date.fromisoformat, "DateTime": datetime.fromisoformat, "Time": time.fromisoformat,
+}  # fmt: skip
+_UNION = re.compile(r"Union\{Missing, ?(.+)\}")
+_BIT_ARRAY = re.compile(r"Bit(?:Vector|Matrix|Array\{(\d+)\})")
+
+
+def typed(value: Any, julia_type: str) -> Any:
+    """A value as what Julia calls it: an array, a date; itself where it is neither, or does not fit.
+
+    Parameters
+    ----------
+    value : Any
+        As `taskq_kernel.values` reads it.
+    julia_type : str
+        Julia's name of its type, such as ``Matrix{Float64}`` or ``Array{Float64,2}``.
+    """
+    try:
+        if isinstance(value, list):
+            kind = array_type(julia_type)
+            return value if kind is None else _array(value, *kind)
+        if isinstance(value, str):
+            return _MOMENTS.get(julia_type.removeprefix("Dates."), str)(value)
+    except (ValueError, TypeError, OverflowError):
+        pass  # it is not what its type says: what there is
+    return value
+
+
+def array_type(julia_type: str) -> tuple[str, int] | None:
+    """The type of an array's elements and how many dimensions it has; None where it is no array."""
+    if bits := _BIT_ARRAY.fullmatch(julia_type):
+        return "Bool", int(bits.group(1) or (1 if julia_type == "BitVector" else 2))
+    for name, dimensions in (("Vector{", 1), ("Matrix{", 2)):
+        if julia_type.startswith(name):
+            return julia_type[len(name) : -1], dimensions
+    if julia_type.startswith("Array{"):
+        element, _, dimensions_text = julia_type[len("Array{") : -1].rpartition(",")
+        return (element.strip(), int(dimensions_text)) if dimensions_text.strip().isdigit() else None
+    return ("Int64", 1) if julia_type == "UnitRange{Int64}" else None
+
+
+def _array(items: list[Any], element: str, dimensions: int) -> Any:
+    # late: numpy and pandas take longer to load than a whole command
+    import numpy as np
+
+    if element in DTYPES:
+        made = np.array(items, dtype=DTYPES[element])
+        return made if made.ndim == dimensions else made.reshape((0,) * dimensions)
+    holes = _UNION.fullmatch(element)
+    if holes and dimensions == 1 and holes.group(1) in _WITH_HOLES:
+        import pandas as pd
+
+        return pd.array(items, dtype=_WITH_HOLES[holes.group(1)])
+    return items
+
+
+def column(items: list[Any], element: str) -> pd.Series[Any] | None:
+    """A column of a table as its type wants it; None where that is not known, or it does not fit."""
+    import pandas as pd
+
+    holes = _UNION.fullmatch(element)
+    dtype = _WITH_HOLES.get(holes.group(1)) if holes else DTYPES.get(element)
+    if dtype is None:
+        return None
+    try:
+        # pandas has no days: the coarsest that it has are seconds.
+        return pd.Series(pd.array(items, dtype=dtype.replace("[D]", "[s]")))
+    except (ValueError, TypeError, OverflowError):
+        return None
