@@ -64,7 +64,7 @@ def ls(status: Sequence[str], limit: int, as_json: bool, only_batches: bool, **s
     chosen = operations.task_filter(status=status or None, **selection)
     transport = _transport()
     if "batch" in chosen:
-        chosen["batch"] = batches.id_of(transport, chosen["batch"])
+        chosen["batch"] = batches.id_of(transport, str(chosen["batch"]))
     fields = operations.TASK if as_json else f"{operations.ROW} arguments"
     if not chosen and not as_json and output.for_people():
         _write_batches(transport)
