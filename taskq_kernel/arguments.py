@@ -66,6 +66,8 @@ def _encode(value: Any, where: str, depth: int) -> Any:
         return {value.tag: _encode(value.content, where, depth + 1)}
     if isinstance(value, Mapping):
         return _mapping(value, where, depth)
+    if hasattr(value, "as_argument"):  # a task, which stands for its value, or several
+        return value.as_argument()
     if isinstance(value, list | tuple | set | frozenset | range):
         return [_encode(item, f"{where}[{index}]", depth + 1) for index, item in enumerate(value)]
     if isinstance(value, type):

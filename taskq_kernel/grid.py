@@ -111,13 +111,15 @@ def read_design(text: str) -> str:
         grid = Grid(kept)
     except (InvalidJSON, msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         raise InvalidTask(f"is no design: {error}", "design") from None
-    _check(data, grid)
+    _check(data, grid, kept)
     return kept
 
 
-def _check(data: Mapping[str, Any], grid: Grid) -> None:
+def _check(data: Mapping[str, Any], grid: Grid, design: str) -> None:
     if len([name for name in ("columns", "axes") if data.get(name) is not None]) != 1:
         raise InvalidTask("has neither columns nor axes, or both: give one of them", "design")
+    if '"$task":' in design:
+        raise InvalidTask("has a task for a value: give its result, or call the function once for it", "design")
     if "\0" in "".join(grid.names):
         raise InvalidTask("has a name that holds a NUL character", "design")
     check_argument_names(named_only(grid.names))

@@ -54,6 +54,10 @@ class Batch(Sequence[Task], Awaited[list[Any]]):
     def __iter__(self) -> Iterator[Task]:
         return iter(self._tasks)
 
+    def as_argument(self) -> list[dict[str, str]]:
+        """What stands for the list of its values among the arguments of a task."""
+        return [task.as_argument() for task in self._tasks]
+
     # -- waiting -------------------------------------------------------------------------
 
     def as_completed(self, timeout: float | None = None, *, progress: bool = True) -> Iterator[Task]:

@@ -84,6 +84,7 @@ class Client(Session):
         memory_limit: int | str | None = None,
         max_attempts: int = 1,
         seed: int | None = None,
+        after: Iterable[Task | Batch | int | str] = (),
     ) -> Task:
         """Submit Julia code. Returns at once, the task is on its way then and cannot be lost.
 
@@ -112,6 +113,10 @@ class Client(Session):
             What its random numbers start from, 0 to 2**53 - 1: Julia's default generator is
             seeded with it before the code starts, in each of its attempts. Default: one that
             is drawn, and kept as `Task.seed`.
+        after : iterable of Task, Batch, int or str
+            Tasks that have to be finished before it starts. If one of them fails, so does this
+            one, with that reason; a retry of it wakes this one again. A task among ``arguments``
+            is waited for as well, and passes its value; a batch passes the list of its values.
 
         Raises
         ------
@@ -130,6 +135,7 @@ class Client(Session):
             memory_limit=memory_limit,
             max_attempts=max_attempts,
             seed=seed,
+            after=after,
         )
         return self.create([given])[0]
 

@@ -61,6 +61,9 @@ class Definition:
     def __call__(self, /, *places: Any, **named: Any) -> Task:
         """Submit one task that calls it.
 
+        A task among its arguments passes its value, a batch the list of its values: it starts when
+        they are finished.
+
         Parameters
         ----------
         *places
@@ -90,8 +93,8 @@ class Definition:
         name : str, optional
             What to call the task. Default: the call, as ``gap(n=100)``.
         **options
-            ``queue``, ``priority``, ``timeout``, ``memory_limit``, ``max_attempts`` and ``seed``, as in
-            `Client.submit`.
+            ``queue``, ``priority``, ``timeout``, ``memory_limit``, ``max_attempts``, ``seed`` and
+            ``after``, as in `Client.submit`.
         """
         arguments = call_arguments(places, named or {})
         given = call_options(**options) | {

@@ -108,6 +108,7 @@ def task_input(
     memory_limit: int | str | None = None,
     max_attempts: int = 1,
     seed: int | None = None,
+    after: Iterable[Any] = (),
 ) -> dict[str, Any]:
     """A new task as GraphQL's ``TaskInput``, without its id.
 
@@ -122,7 +123,7 @@ def task_input(
         raise refused(f"is {type(code).__name__}: give Julia code as a string", "code")
     given: dict[str, Any] = {"code": _text(code, "code"), "kind": "SCRIPT"} | call_options(
         queue=queue, priority=priority, timeout=timeout, memory_limit=memory_limit,
-        max_attempts=max_attempts, seed=seed,
+        max_attempts=max_attempts, seed=seed, after=after,
     )
     if name is not None:
         given["name"] = _text(str(name), "name")
@@ -144,6 +145,7 @@ def call_options(
     memory_limit: int | str | None = None,
     max_attempts: int = 1,
     seed: int | None = None,
+    after: Iterable[Any] = (),
 ) -> dict[str, Any]:
     """What a task is given besides its code and arguments, with the names of GraphQL's ``TaskInput``.
 
@@ -161,7 +163,22 @@ def call_options(
         given["memoryLimit"] = parse_size(memory_limit)
     if seed is not None:
         given["seed"] = check_seed(seed)
+    if ids := _ids(after):
+        given["after"] = ids
     return given
+
+
+def _ids(after: Any) -> list[str]:
+    """The ids of tasks: given as one, as a list, or as lists of them, by number or UUID."""
+    if isinstance(after, str | int):
+        return [str(after)]
+    own = getattr(after, "as_argument", None)
+    if own is not None:
+        found = own()
+        return [one["$task"] for one in (found if isinstance(found, list) else [found])]
+    if isinstance(after, Iterable):
+        return list(dict.fromkeys(one for item in after for one in _ids(item)))
+    raise refused(f"has {type(after).__name__}: give tasks, their numbers or their UUIDs", "after")
 
 
 def _text(text: str, field: str) -> str:

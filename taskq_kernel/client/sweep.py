@@ -105,6 +105,10 @@ class Sweep(Sequence[Task], Awaited[list[Any]]):
                 raise TaskDeleted(f"point {lost[0]} of the batch {self.name!r} is gone")
             return [task_from(self._client, found[place]) for place in places]
 
+    def as_argument(self) -> list[dict[str, str]]:
+        """What stands for the list of its values among the arguments of a task."""
+        return [task.as_argument() for task in self]
+
     # -- waiting -------------------------------------------------------------------------
 
     def as_completed(self, timeout: float | None = None, *, progress: bool = True) -> Iterator[Task]:

@@ -185,6 +185,10 @@ class Task(Awaited[Any]):
         """When it was submitted, in UTC."""
         return datetime.fromisoformat(self.field("createdAt"))
 
+    def as_argument(self) -> dict[str, str]:
+        """What stands for its value among the arguments of another task."""
+        return {"$task": self.id}
+
     # -- what changes --------------------------------------------------------------------
 
     @property

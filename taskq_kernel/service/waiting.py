@@ -8,6 +8,7 @@ from typing import Protocol
 from taskq_kernel.broker.alarms import explain_block
 from taskq_kernel.domain import TaskStatus
 from taskq_kernel.service.async_store import AsyncStore
+from taskq_kernel.store.dependencies import waits_for
 from taskq_kernel.store.rows import TaskRow
 from taskq_kernel.store.waiting import served_queues, unserved_queues
 
@@ -40,6 +41,9 @@ class Waiting:
         """What a waiting task waits for besides its turn; None where it waits for nothing else."""
         if task.status != TaskStatus.QUEUEING:
             return None
+        needed = await self._store.read(waits_for, task.number)
+        if needed is not None:
+            return needed
         if task.queue not in await self._served_queues():
             return (
                 f"no worker serves the queue {task.queue!r}; start one with TASKQ_QUEUES={task.queue}, or submit to "

@@ -14,18 +14,19 @@ from taskq_kernel.errors import InvalidTask
 from taskq_kernel.seeds import draw_seed
 from taskq_kernel.store.database import Write
 from taskq_kernel.store.definitions import definitions_of
+from taskq_kernel.store.dependencies import MAX_NEEDS, tasks_among
 from taskq_kernel.store.dialects import insert_new
-from taskq_kernel.store.ids import chunks
+from taskq_kernel.store.ids import chunks, find
 from taskq_kernel.store.records import select_tasks
 from taskq_kernel.store.rows import Columns, DefinitionRow, TaskRow, rows_of
 from taskq_kernel.store.submission import NewTask
 from taskq_kernel.store.tables import Cause, sources, tasks
-from taskq_kernel.store.transitions import Transition, enqueue, record
+from taskq_kernel.store.transitions import Transition, enqueue, hold_back_new, record
 from taskq_kernel.task_fields import TASK_FIELDS
 
 
 def create_tasks(
-    write: Write, new: Sequence[NewTask], owner: str, wants: frozenset[str]
+    write: Write, new: Sequence[NewTask], owner: str, wants: frozenset[str], visible_to: str | None = None
 ) -> tuple[list[TaskRow], int]:
     """Store new tasks and put them into the outbox.
 
@@ -40,6 +41,8 @@ def create_tasks(
         Whose they are.
     wants : frozenset of str
         The GraphQL fields to be read back.
+    visible_to : str, optional
+        The only owner whose tasks these may need.
 
     Returns
     -------
@@ -51,7 +54,7 @@ def create_tasks(
     InvalidTask
         If an id belongs to another owner's task, or to a deleted one.
     NotFound
-        If one calls a definition that is not there.
+        If one calls a definition, or needs a task, that is not there.
     """
     existing = _existing(write.conn, [task.id for task in new], owner)
     called = definitions_of(write.conn, (task.definition for task in new if task.definition is not None))
@@ -76,6 +79,7 @@ def create_tasks(
         made = [Transition(number, owner, 0, None, f"submitted by {owner}") for number in fresh]
         record(write, TaskStatus.QUEUEING, Cause.SUBMITTED, made)
         write.count(owner, TaskStatus.QUEUEING, len(rows))
+        hold_back_new(write, _needs(write.conn, new, numbers, set(fresh), visible_to))
         enqueue(write, fresh)
     found = {row.number: row for row in _stored(write.conn, numbers, wants)}
     return [found[number] for number in numbers], len(rows)
@@ -159,6 +163,29 @@ def _existing(conn: Connection, ids: Sequence[str | None], owner: str) -> dict[s
 def _id_refused(ids: Sequence[str | None], task_id: str, why: str) -> InvalidTask:
     index = ids.index(task_id)
     return InvalidTask(f"is {task_id}, {why}: give another id", "id", index, place=f"inputs[{index}].id")
+
+
+def _needs(
+    conn: Connection, new: Sequence[NewTask], numbers: Sequence[int], fresh: set[int], visible_to: str | None
+) -> dict[int, set[int]]:
+    """What each of the new tasks needs, by numbers."""
+    asked: dict[int, list[str]] = {}
+    for task, number in zip(new, numbers, strict=True):
+        if number in fresh and (ids := [*task.after, *tasks_among(task.arguments)]):
+            if len(ids) > MAX_NEEDS:
+                raise InvalidTask(f"names {len(ids)} tasks: one may need {MAX_NEEDS} at most", "after")
+            asked[number] = ids
+    every = list(dict.fromkeys(one for ids in asked.values() for one in ids))
+    if not every:
+        return {}
+    found: dict[str, int] = {}
+    for row in find(conn, every, [tasks.c.id, tasks.c.number], visible_to):
+        found[row.id] = found[str(row.number)] = row.number
+    for number, ids in asked.items():
+        # What is submitted later, or is the task itself: so no circle can be written.
+        if any(found[one] >= number for one in ids):
+            raise InvalidTask("names a task that is not submitted before: give those that are there", "after")
+    return {number: {found[one] for one in ids} for number, ids in asked.items()}
 
 
 def _row(write: Write, task: NewTask, number: int, owner: str, definition: DefinitionRow | None) -> Columns:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, NoReturn
@@ -55,6 +55,8 @@ class NewTask:
     seed: int
     #: The definition that it calls, which has the code and the entry.
     definition: str | None = None
+    #: Ids of tasks that have to be finished first.
+    after: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,7 @@ def _checked(given: Mapping[str, Any]) -> NewTask:
         batch=_uuid(get("batch"), "batch"),
         seed=draw_seed() if get("seed") is None else check_seed(get("seed")),
         definition=definition,
+        after=tuple(get("after") or ()),
     )
 
 

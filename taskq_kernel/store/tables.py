@@ -54,6 +54,7 @@ class Cause(StrEnum):
     RELEASED = "RELEASED"
     CANCELLED = "CANCELLED"
     RETRIED = "RETRIED"
+    DEPENDENCY = "DEPENDENCY"
 
 
 metadata = sa.MetaData(
@@ -235,6 +236,22 @@ grids = sa.Table(
     # SHA-256 of what was submitted, of which the design may be the part that was new.
     sa.Column("sha256", sa.Text, nullable=False),
     sa.Column("design", AnyText, nullable=False),
+)
+
+#: Which tasks a task needs: it starts when they are finished.
+dependencies = sa.Table(
+    "dependencies",
+    metadata,
+    sa.Column("task", _Key, sa.ForeignKey("tasks.number"), primary_key=True, autoincrement=False),
+    sa.Column("needs", _Key, sa.ForeignKey("tasks.number"), primary_key=True, autoincrement=False, index=True),
+)
+
+#: Tasks that are not handed to the broker yet, and how many of those that they need are not finished.
+held_back = sa.Table(
+    "held_back",
+    metadata,
+    sa.Column("task", _Key, sa.ForeignKey("tasks.number"), primary_key=True, autoincrement=False),
+    sa.Column("unmet", sa.Integer, nullable=False),
 )
 
 #: Each task's history: one row per change of status.

@@ -10,8 +10,9 @@ import sqlalchemy as sa
 
 from taskq_kernel.domain import TaskStatus, sources_of
 from taskq_kernel.errors import TaskqError
+from taskq_kernel.store import dependencies
 from taskq_kernel.store.database import Write
-from taskq_kernel.store.rows import Columns
+from taskq_kernel.store.rows import Columns, TaskRow
 from taskq_kernel.store.tables import Cause, outbox, task_events, tasks
 
 
@@ -54,7 +55,10 @@ WAITING: Columns = {
 
 
 def transition(write: Write, after: TaskStatus, cause: Cause, transitions: Sequence[Transition]) -> None:
-    """Move tasks to ``after``, each with a new version and a line in its history.
+    """Move tasks to ``after``, each with a new version and a line in its history; then what hangs on them.
+
+    A task that needed them and nothing else goes on its way when they finish, fails when they end
+    otherwise, and waits again when they are retried.
 
     The caller has read the tasks in the same transaction, so each of them can move; the
     condition on the statement is a second lock on the same door.
@@ -64,8 +68,15 @@ def transition(write: Write, after: TaskStatus, cause: Cause, transitions: Seque
     TaskqError
         If a task was not in a status from which ``after`` can be reached.
     """
-    if not transitions:
-        return
+    left = [(after, cause, transitions)]
+    while left:
+        after, cause, transitions = left.pop()
+        if transitions:
+            _move(write, after, cause, transitions)
+            left += _consequences(write, after, cause, [item.number for item in transitions])
+
+
+def _move(write: Write, after: TaskStatus, cause: Cause, transitions: Sequence[Transition]) -> None:
     rows = [
         {**item.columns, "status": after, "version": write.next_version(), "b_number": item.number}
         for item in transitions
@@ -78,6 +89,70 @@ def transition(write: Write, after: TaskStatus, cause: Cause, transitions: Seque
             write.count(item.owner, item.before, -1)
         write.count(item.owner, after, 1)
     record(write, after, cause, transitions)
+
+
+def _consequences(
+    write: Write, after: TaskStatus, cause: Cause, numbers: Sequence[int]
+) -> list[tuple[TaskStatus, Cause, list[Transition]]]:
+    """What happens to the tasks that hang on tasks which have just come into a status."""
+    if after is TaskStatus.FINISHED:
+        return [go_on(write, dependencies.count_off(write, numbers))]
+    if after in (TaskStatus.FAILED, TaskStatus.CANCELLED):
+        hanging = dependencies.waiting_for(write.conn, numbers)
+        reasons = dependencies.why_of(write.conn, [needed for _, needed in hanging])
+        return [_fail(write, [(row, reasons[needed]) for row, needed in hanging])]
+    if after is TaskStatus.QUEUEING and cause in (Cause.RETRIED, Cause.DEPENDENCY):
+        return _try_again(write, numbers)
+    return []
+
+
+def hold_back_new(write: Write, needs: dict[int, set[int]]) -> None:
+    """Hold new tasks back until what they need is finished; where that cannot be any more, they fail."""
+    if not needs:
+        return
+    dependencies.hold_back(write, needs)
+    unmet = dependencies.why_unmet(write.conn, needs)
+    rows = dependencies.rows_by_number(write.conn, unmet)
+    transition(write, *_fail(write, [(row, unmet[row.number]) for row in rows]))
+    transition(write, *go_on(write, dependencies.ready(write.conn, needs.keys() - unmet.keys())))
+
+
+def go_on(write: Write, numbers: Iterable[int]) -> tuple[TaskStatus, Cause, list[Transition]]:
+    """Have tasks handed over that need nothing any longer; those that cannot get what they need fail."""
+    found = dependencies.let_go(write, numbers)
+    waiting = [one for one in found if one.row.status == _QUEUEING]
+    enqueue(write, [one.row.number for one in waiting if not one.problem])
+    return _fail(write, [(one.row, one.problem) for one in waiting if one.problem])
+
+
+def _fail(write: Write, rows: Iterable[tuple[TaskRow, str]]) -> tuple[TaskStatus, Cause, list[Transition]]:
+    return TaskStatus.FAILED, Cause.DEPENDENCY, [
+        Transition(row.number, row.owner, row.attempt, None, reason[:300], row.status, {
+            "finished_at": write.now, "error_name": dependencies.DEPENDENCY_FAILED, "error_message": reason,
+            "error_stacktrace": "", "error_line": None,
+        })
+        for row, reason in rows
+    ]
+
+
+def _try_again(write: Write, numbers: Sequence[int]) -> list[tuple[TaskStatus, Cause, list[Transition]]]:
+    """What failed because of tasks that are retried waits for them again; what needs others that failed, fails."""
+    again = [
+        Transition(row.number, row.owner, row.attempt, None, f"task {needed}, which it needs, is tried again",
+                   row.status, {**WAITING, **_NO_ERROR, "available_at": write.now})
+        for row, needed in dependencies.failed_for(write.conn, numbers)
+    ]  # fmt: skip
+    unmet = dependencies.why_unmet(write.conn, numbers)
+    rows = {row.number: row for row in dependencies.rows_by_number(write.conn, unmet)}
+    return [
+        (TaskStatus.QUEUEING, Cause.DEPENDENCY, again),
+        _fail(write, [(rows[number], reason) for number, reason in unmet.items()]),
+        go_on(write, dependencies.ready(write.conn, set(numbers) - unmet.keys())),
+    ]
+
+
+_QUEUEING = TaskStatus.QUEUEING
+_NO_ERROR: Columns = dict.fromkeys(("error_name", "error_message", "error_stacktrace", "error_line"))
 
 
 def record(write: Write, status: TaskStatus, cause: Cause, transitions: Iterable[Transition]) -> None:
@@ -95,9 +170,11 @@ def record(write: Write, status: TaskStatus, cause: Cause, transitions: Iterable
 
 
 def enqueue(write: Write, numbers: Iterable[int], available_at: float | None = None) -> None:
-    """Put tasks into the outbox, to be handed to the broker from ``available_at`` on."""
+    """Put tasks into the outbox, to be handed to the broker from ``available_at`` on; not those that are held back."""
     at = write.now if available_at is None else available_at
-    rows = [{"task": number, "available_at": at} for number in numbers]
+    numbers = list(numbers)
+    held = dependencies.those_held_back(write.conn, numbers)
+    rows = [{"task": number, "available_at": at} for number in numbers if number not in held]
     if rows:
         write.conn.execute(sa.insert(outbox), rows)
         write.published = True

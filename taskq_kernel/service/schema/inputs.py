@@ -36,6 +36,11 @@ class TaskInput(_GivenFields, graphene.InputObjectType):
     class Meta:
         container = dict
 
+    after = List(NonNull(graphene.ID), description=(
+        "Tasks that have to be finished first, by UUID or number. One that stands among the arguments as "
+        "{\"$task\": \"<uuid>\"} has to be as well, and its value takes that place."
+    ))
+
 
 class DefinitionInput(graphene.InputObjectType):
     """Code with a function that tasks call."""

@@ -238,7 +238,7 @@ class Mutation(BatchMutation, ObjectType):
 async def _create(info: GraphQLResolveInfo, new: Sequence[NewTask]) -> list[TaskRow]:
     context = info.context
     created, count = await context.runtime.store.write(
-        create.create_tasks, new, context.identity.name, wanted(info)
+        create.create_tasks, new, context.identity.name, wanted(info), context.visible_to
     )
     context.runtime.metrics.submitted.inc(count)
     what = f"task {created[0].number}" if len(created) == 1 else f"{count} tasks"

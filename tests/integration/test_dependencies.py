@@ -1,0 +1,57 @@
+"""Tasks that need others, on a real stack."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from stacks import RunningStack
+
+from taskq_kernel import InvalidTask, TaskFailed, connect
+from taskq_kernel.client.client import Client
+
+
+@pytest.fixture(scope="module")
+def q(stack: RunningStack) -> Iterator[Client]:
+    with connect(stack.url, token=stack.token()) as client:
+        yield client
+
+
+def test_a_task_passes_its_value_and_a_batch_the_list_of_its_values(q: Client) -> None:
+    f, g = q.define("f(; n) = (half = n / 2, all = collect(1:n))"), q.define("g(x; y = 0) = (x, y)")
+    h = q.define("total(xs) = sum(xs)")
+    assert g(f(n=3), y={"deep": [f(n=1)]}).result(60) == [
+        {"half": 1.5, "all": [1, 2, 3]}, {"deep": [{"half": 0.5, "all": [1]}]},
+    ]
+    squares = q.define("square(i) = i^2").map(range(20))
+    assert h(squares).result(60) == sum(i * i for i in range(20))
+    assert h(squares[:3]).result(60) == 5
+    assert h(q.submit_many(["10", "20"])).result(60) == 30
+    assert q.submit("2x", arguments={"x": q.submit("21")}).result(60) == 42
+    link = q.define("link(x) = x + 1")
+    task = link(0)
+    for _ in range(30):
+        task = link(task)
+    assert task.result(60) == 31
+
+
+def test_a_failure_is_told_by_what_hangs_on_it_and_a_retry_wakes_it(q: Client) -> None:
+    gate = q.define("gate(file) = isfile(file) ? \"open\" : error(\"shut\")")
+    first = gate("/proc/self/no-such-file")
+    second = q.submit("1 + 1", after=[first])
+    third = q.define("id(x) = x")(second)
+    with pytest.raises(TaskFailed, match=f"task {first.number}.*shut"):
+        third.result(60)
+    assert first.retry().number == first.number
+    with pytest.raises(TaskFailed):
+        first.result(60)
+    with pytest.raises(TaskFailed, match="which it needs, failed: ErrorException: shut"):
+        second.result(60)
+    assert third.error is not None
+    assert third.error.name == "DependencyFailed"
+
+
+def test_a_point_of_a_sweep_can_be_no_task_and_says_so(q: Client) -> None:
+    f = q.define("f(; n) = n")
+    with pytest.raises(InvalidTask, match="has a task for a value"):
+        f.sweep(n=[1, f(n=1)])
