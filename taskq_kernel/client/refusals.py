@@ -66,4 +66,6 @@ def _told(message: str, said: dict[str, Any], before: int | None) -> InvalidTask
     problem, field, index = said.get("problem"), said.get("field") or "", said.get("index")
     if problem is None or not field:  # of another release, or about nothing in particular
         return InvalidTask(message)
+    if message == problem:  # it says all by itself
+        return InvalidTask(problem, field, index, place="")
     return refused(problem, field, None if before is None or index is None else before + index)

@@ -86,7 +86,7 @@ counters = sa.Table(
 sources = sa.Table(
     "sources",
     metadata,
-    sa.Column("sha256", sa.Text, primary_key=True),
+    sa.Column("sha256", AnyText, primary_key=True),
     sa.Column("code", AnyText, nullable=False),
 )
 
@@ -186,7 +186,7 @@ sa.Index(
 definitions = sa.Table(
     "definitions",
     metadata,
-    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("id", AnyText, primary_key=True),
     sa.Column("source", sa.Text, sa.ForeignKey("sources.sha256"), nullable=False, index=True),
     sa.Column("entry", sa.Text),
     sa.Column("name", sa.Text, nullable=False),
@@ -202,8 +202,8 @@ definitions = sa.Table(
 batches = sa.Table(
     "batches",
     metadata,
-    sa.Column("id", sa.Text, primary_key=True),
-    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("id", AnyText, primary_key=True),
+    sa.Column("name", AnyText, nullable=False),
     sa.Column("owner", AnyText, nullable=False),
     sa.Column("definition", sa.Text, sa.ForeignKey("definitions.id"), nullable=False, index=True),
     sa.Column("seed", sa.BigInteger, nullable=False),

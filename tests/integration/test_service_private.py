@@ -71,7 +71,7 @@ def test_the_id_of_a_task_of_another_is_refused_without_a_word_about_it(service:
     create = 'mutation($id: ID) { createTask(input: {code: "mine", id: $id}) { id } }'
     code, message = service.error(create, "bob", id=task)
     assert code == "BAD_INPUT"
-    assert message == f"the id {task} cannot be had for a new task: give another id"
+    assert message == f"inputs[0].id is {task}, which cannot be had for a new task: give another id"
     assert service.data(f'{{ task(id: "{task}") {{ owner code }} }}', "ann")["task"] == {
         "owner": "ann", "code": "secret"
     }

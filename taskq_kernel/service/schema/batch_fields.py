@@ -60,9 +60,12 @@ class BatchQuery(ObjectType):
 
     @staticmethod
     async def resolve_batches(
-        _root: Any, info: GraphQLResolveInfo, first: int, offset: int, name: str | None = None,
+        _root: Any, info: GraphQLResolveInfo, first: int | None, offset: int | None, name: str | None = None,
         owner: str | None = None,
     ) -> BatchPage:
+        # Null is the default, too: a client's variable that is not set.
+        first = DEFAULT_PAGE if first is None else first
+        offset = offset or 0
         if not 0 <= first <= MAX_PAGE or not 0 <= offset <= MAX_OFFSET:
             raise InvalidTask(f"first is {first} and offset {offset}: give at most {MAX_PAGE} and {MAX_OFFSET}")
         visible_to = info.context.visible_to
