@@ -203,6 +203,21 @@ def test_the_last_output_comes_with_the_outcome(lab: Lab) -> None:
     ]
 
 
+def test_no_worker_has_more_busy_slots_than_slots_however_much_it_has_claimed(lab: Lab) -> None:
+    eager, idle = lab.join("eager", slots=2), lab.join("idle", slots=3)
+    tasks = lab.submit(*"12345")
+    lab.claim(eager, *tasks[:4])
+    read = lab.store.read(read_statistics, lab.clock.now)
+    assert (read.counts["RUNNING"], read.busy, read.slots) == (4, 2, 5)
+    lab.claim(idle, tasks[4])
+    read = lab.store.read(read_statistics, lab.clock.now)
+    assert (read.counts["RUNNING"], read.busy, read.slots, read.workers_online) == (5, 3, 5, 2)
+    lab.clock.advance(60)
+    lab.reap()
+    read = lab.store.read(read_statistics, lab.clock.now)
+    assert (read.counts["RUNNING"], read.busy, read.slots, read.workers_online) == (0, 0, 0, 0)
+
+
 def test_what_ended_is_counted_by_the_minute(lab: Lab) -> None:
     tasks = lab.submit("1", "2", "3")
     worker = lab.join()
