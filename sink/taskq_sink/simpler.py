@@ -26,6 +26,9 @@ def simpler(outcome: OutcomeMessage, reason: str) -> Iterator[OutcomeMessage]:
     reason : str
         Why it is refused; the user reads it.
     """
+    if outcome.lost or outcome.progress is not None:  # a service of an earlier release knows neither
+        outcome = msgspec.structs.replace(outcome, lost=False, progress=None)
+        yield outcome
     if outcome.status is TaskStatus.FINISHED and outcome.value is not None:
         yield msgspec.structs.replace(outcome, value=_as_text(outcome.value, reason), series=msgspec.UNSET)
     yield failed(outcome, reason)

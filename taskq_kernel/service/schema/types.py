@@ -30,7 +30,7 @@ TaskStatus = _enum("TaskStatus", "Where a task stands.", {
     domain.TaskStatus.QUEUEING: "It waits for a worker.",
     domain.TaskStatus.RUNNING: "A worker runs it.",
     domain.TaskStatus.FINISHED: "Its code returned a value.",
-    domain.TaskStatus.FAILED: "Its code failed, or it lost too many workers.",
+    domain.TaskStatus.FAILED: "Its code failed, or it was lost too often.",
     domain.TaskStatus.CANCELLED: "A user cancelled it.",
 })
 TaskKind = _enum("TaskKind", "How a task's code is run.", {
