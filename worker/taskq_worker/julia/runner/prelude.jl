@@ -73,7 +73,7 @@ export progress, report
     progress(fraction, message = "")
 
 Tell how far the task has come: a fraction from 0 to 1, and a few words. Cheap enough for
-every turn of a loop; reports that come faster than 25 a second may be left out.
+every turn of a loop; reports that come faster than 25 a second may be left out, the last one is told.
 
 # Example
 ```julia
