@@ -72,9 +72,9 @@ LEGAL_TRANSITIONS: dict[tuple[TaskStatus, TaskStatus], str] = {
     (TaskStatus.QUEUEING, TaskStatus.CANCELLED): "a user cancels it before it starts",
     (TaskStatus.QUEUEING, TaskStatus.FAILED): "it cannot be handed to any worker, or a task that it needs has failed",
     (TaskStatus.RUNNING, TaskStatus.FINISHED): "its code returned a value",
-    (TaskStatus.RUNNING, TaskStatus.FAILED): "its code failed, or it lost too many workers",
+    (TaskStatus.RUNNING, TaskStatus.FAILED): "its code failed, or it was lost too often",
     (TaskStatus.RUNNING, TaskStatus.CANCELLED): "a user cancels it while it runs",
-    (TaskStatus.RUNNING, TaskStatus.QUEUEING): "its worker was lost or released it, or a retry is due",
+    (TaskStatus.RUNNING, TaskStatus.QUEUEING): "its worker or its process was lost, it was released, or a retry is due",
     (TaskStatus.FAILED, TaskStatus.QUEUEING): "a user retries it, or a task that it needs",
     (TaskStatus.CANCELLED, TaskStatus.QUEUEING): "a user retries it",
 }

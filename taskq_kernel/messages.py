@@ -150,6 +150,12 @@ class OutcomeMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     error: ErrorInfo | None = None
     #: False where a repetition cannot end differently (the code does not parse).
     retryable: bool = True
+    #: Its process was ended from outside, by neither taskq nor its own limits: an attempt that was lost, not one
+    #: that failed. The task is tried again as if it had lost its worker.
+    lost: bool = False
+    #: What its code said last about how far it is, from 0 to 1; None: nothing.
+    progress: float | None = None
+    progress_message: str = ""
     #: What the task printed since the last heartbeat.
     logs: list[LogChunk] = []
     #: What it has reported as series of numbers: by name, an object with ``count``, ``steps``, ``values``.

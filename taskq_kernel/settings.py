@@ -142,7 +142,7 @@ class Settings:
 
     heartbeat: float = setting(1.0, gt=0, about="how often a worker reports to the service")
     lease: float = setting(3.0, gt=0, about="how long a worker may be silent before it counts as lost")
-    max_lost: int = setting(3, ge=1, about="workers a task may lose before it is FAILED")
+    max_lost: int = setting(3, ge=1, about="times a task may lose its worker or its Julia process before it is FAILED")
     max_log_bytes: int = setting(1 << 20, ge=1024, about="what is kept of the output of one attempt")
     max_value_bytes: int = setting(64 << 20, ge=1024, about="largest value kept whole, as JSON")
 

@@ -218,7 +218,10 @@ TASK_FIELDS = (
         "attempt", "Int!", _LIVE, "Its latest attempt; 0 until a worker has claimed it.", _ANSWER, dtype="int64",
         label="Attempt",
     ),
-    TaskField("lost", "Int!", _LIVE, "How many workers it lost.", _ROW, empty=0, dtype="int64"),
+    TaskField(
+        "lost", "Int!", _LIVE, "How often it was lost, with its worker or its Julia process.", _ROW, empty=0,
+        dtype="int64",
+    ),
     TaskField(
         "queue", "String!", _FIXED, "The queue it waits in.", _COLUMN, dtype="string", label="Queue", sortable=True,
         given=Given("Letters, digits, '_' and '-'.", default="default"),

@@ -154,13 +154,16 @@ class Model:
         lost = [worker for worker in self.workers.values() if worker.present and worker.lease_until < self.now]
         for worker in lost:
             for task in self.claimed_by(worker):
-                task.lost += 1
-                if task.lost >= self.policy.max_lost:
-                    task.go(TaskStatus.FAILED, worker.name)
-                else:
-                    task.wait(self.now, worker.name)
+                self._lose(task, worker)
             worker.state = "LOST"
         return lost
+
+    def _lose(self, task: ModelTask, worker: ModelWorker) -> None:
+        task.lost += 1
+        if task.lost >= self.policy.max_lost:
+            task.go(TaskStatus.FAILED, worker.name)
+        else:
+            task.wait(self.now, worker.name)
 
     def outcomes(self, given: list[Outcome]) -> list[Verdict]:
         """What becomes of the outcomes of one request."""
@@ -192,6 +195,8 @@ class Model:
         if outcome.status is TaskStatus.FINISHED:
             task.progress = 1.0
             task.go(TaskStatus.FINISHED, holder.name)
+        elif outcome.lost:
+            self._lose(task, holder)
         else:
             task.failures += 1
             if outcome.retryable and task.failures < task.max_attempts:

@@ -26,6 +26,11 @@ def simpler(outcome: OutcomeMessage, reason: str) -> Iterator[OutcomeMessage]:
     reason : str
         Why it is refused; the user reads it.
     """
+    # A service of an earlier release knows nothing of these.
+    plain = {"lost": False, "progress": None, "series": msgspec.UNSET, "timing": None}
+    if any(getattr(outcome, name) is not without for name, without in plain.items()):
+        outcome = msgspec.structs.replace(outcome, **plain)
+        yield outcome
     if outcome.status is TaskStatus.FINISHED and outcome.value is not None:
         yield msgspec.structs.replace(outcome, value=_as_text(outcome.value, reason), series=msgspec.UNSET)
     yield failed(outcome, reason)

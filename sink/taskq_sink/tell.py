@@ -187,6 +187,10 @@ def _input(outcome: OutcomeMessage) -> dict[str, Any]:
         "retryable": outcome.retryable,
         "logs": [msgspec.structs.asdict(chunk) for chunk in outcome.logs],
     }
+    if outcome.lost:
+        fields["lost"] = True
+    if outcome.progress is not None:
+        fields |= {"progress": outcome.progress, "progressMessage": outcome.progress_message}
     if value is not None:
         # asdict keeps UNSET, which has no form in JSON
         fields["value"] = {k: v for k, v in msgspec.structs.asdict(value).items() if v is not msgspec.UNSET}

@@ -257,7 +257,7 @@ class Task(Awaited[Any]):
 
     @property
     def lost(self) -> int:
-        """How many workers it lost."""
+        """How often it was lost, with its worker or with its Julia process."""
         return int(self._now("lost"))
 
     @property

@@ -71,7 +71,7 @@ def submit_batch(write: Write, new: NewBatch, actor: Actor) -> Submitted:
 
 def _insert(write: Write, new: NewBatch, owner: str) -> BatchRow:
     if write.conn.execute(sa.select(batches.c.id).where(batches.c.id == new.id)).first() is not None:
-        raise InvalidTask(f"the id {new.id} cannot be had for a new batch: give another id")
+        raise InvalidTask(f"is {new.id}, which cannot be had for a new batch: give another id", "id")
     write.conn.execute(sa.insert(batches).values(
         id=new.id, name=new.name, owner=owner, definition=new.definition,
         seed=draw_seed() if new.seed is None else new.seed, queue=new.queue, priority=new.priority,
@@ -84,13 +84,14 @@ def _insert(write: Write, new: NewBatch, owner: str) -> BatchRow:
 def _check_same(row: BatchRow, new: NewBatch, definition: DefinitionRow) -> None:
     if row.definition != new.definition:
         raise InvalidTask(
-            f"the batch {row.name!r} calls the definition {row.definition[:8]}, and {definition.name} is "
-            f"{new.definition[:8]}: its code or its entry is another. Choose another name, or delete that batch"
+            f"is {row.name!r}, a batch that calls the definition {row.definition[:8]}, and {definition.name} is "
+            f"{new.definition[:8]}: its code or its entry is another. Choose another name, or delete that batch",
+            "name",
         )
     if new.seed is not None and new.seed != row.seed:
         raise InvalidTask(
-            f"the batch {row.name!r} has the seed {row.seed}, and {new.seed} is another: leave it out, or choose "
-            "another name"
+            f"is {new.seed}, and the batch {row.name!r} has the seed {row.seed}: leave it out, or choose another name",
+            "seed",
         )
 
 
@@ -111,8 +112,9 @@ def _add_points(write: Write, row: BatchRow, design: str) -> int:
         return 0
     if row.total + len(grid) > MAX_POINTS or len(there) >= MAX_GRIDS:
         raise InvalidTask(
-            f"the batch {row.name!r} would have {row.total + len(grid):,} points in {len(there) + 1} parts: at most "
-            f"{MAX_POINTS:,} in {MAX_GRIDS:,} are possible, begin another one"
+            f"would bring the batch {row.name!r} to {row.total + len(grid):,} points in {len(there) + 1} parts: at "
+            f"most {MAX_POINTS:,} in {MAX_GRIDS:,} are possible, begin another one",
+            "design",
         )
     write.conn.execute(sa.insert(grids).values(
         batch=row.id, first=row.total, count=len(grid), sha256=digest, design=design

@@ -126,15 +126,16 @@ def _store_progress(write: Write, reports: Iterable[ClaimReport], current: dict[
         task = current.get(item.id)
         if task is None or item.progress is None or math.isnan(item.progress):
             continue
-        progress = min(1.0, max(0.0, item.progress))
-        message = None if item.progress_message is None else item.progress_message[:1000]
-        if (progress, message) != (task.progress, task.progress_message):
-            rows.append({
-                "b_number": task.number, "progress": progress, "progress_message": message,
-                "version": write.next_version(),
-            })
+        new = progress_columns(item.progress, item.progress_message)
+        if tuple(new.values()) != (task.progress, task.progress_message):
+            rows.append({"b_number": task.number, "version": write.next_version(), **new})
     if rows:
         write.conn.execute(_PROGRESS, rows)
+
+
+def progress_columns(progress: float, message: str | None) -> Columns:
+    """A report of progress as it is kept."""
+    return {"progress": min(1.0, max(0.0, progress)), "progress_message": None if message is None else message[:1000]}
 
 
 def _store_series(write: Write, reports: Iterable[ClaimReport], current: dict[str, TaskRow]) -> None:

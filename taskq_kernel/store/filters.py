@@ -106,7 +106,7 @@ class TaskFilter:
             made.append(Condition(sa.or_(*either), Lookup.TEXT, either))
         if self.points is not None:
             if len(self.points) > CHUNK:
-                raise InvalidTask(f"the filter has {len(self.points)} points: give at most {CHUNK}")
+                raise InvalidTask(f"has {len(self.points)} points: give at most {CHUNK}", "points", place="the filter")
             made.append(Condition(tasks.c.point.in_(self.points), Lookup.NONE))
         if self.is_point is not None:
             is_point = tasks.c.point.isnot(None) if self.is_point else tasks.c.point.is_(None)

@@ -84,9 +84,10 @@ def _sentence(write: Write, task: TaskRow) -> str:
         .limit(task.lost)
     ).scalars().all()
     names = [name or "unknown" for name in [*reversed(earlier), task.worker]]
-    times = "once" if len(names) == 1 else f"{len(names)} times"
+    times = "once" if task.lost == 0 else f"{task.lost + 1} times"
+    what = "its worker" if len(names) == task.lost + 1 else "its worker or its Julia process"
     return (
-        f"its worker was lost {times} while running it ({listed(names)}), so it is not tried again. "
+        f"{what} was lost {times} while running it ({listed(names)}), so it is not tried again. "
         "It may take more memory than the machine has, or end the worker itself; "
         "or the machines were switched off. Retry it if you know that it was not the cause."
     )

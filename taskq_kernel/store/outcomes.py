@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from taskq_kernel.domain import TaskStatus, Verdict
-from taskq_kernel.store.claims import Log, store_logs
+from taskq_kernel.store.claims import Log, progress_columns, store_logs
 from taskq_kernel.store.database import Write
 from taskq_kernel.store.definitions import PARSE_ERROR, note_errors
 from taskq_kernel.store.dialects import insert_new
@@ -20,7 +20,7 @@ from taskq_kernel.store.rows import Columns, TaskRow, rows_of
 from taskq_kernel.store.series import store_series
 from taskq_kernel.store.statistics import count_minute
 from taskq_kernel.store.tables import Cause, refused_outcomes, task_events, tasks
-from taskq_kernel.store.transitions import WAITING, Transition, enqueue, transition
+from taskq_kernel.store.transitions import WAITING, Transition, enqueue, requeue, transition
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,11 @@ class Outcome:
     value: Value | None = None
     error: Error | None = None
     retryable: bool = True
+    #: Its process was ended from outside: it counts as lost, and not as failed.
+    lost: bool = False
+    #: What its code said last about how far it is; None: nothing.
+    progress: float | None = None
+    progress_message: str | None = None
     logs: Sequence[Log] = field(default=())
     #: What it reported as series of numbers, and where its time went, as JSON.
     series: str | None = None
@@ -100,8 +105,8 @@ def record_outcomes(write: Write, outcomes: Sequence[Outcome], policy: Policy) -
 def _load(conn: Connection, outcomes: Sequence[Outcome]) -> dict[str, TaskRow]:
     query = sa.select(
         tasks.c.number, tasks.c.id, tasks.c.owner, tasks.c.status, tasks.c.attempt, tasks.c.failures,
-        tasks.c.max_attempts, tasks.c.worker, tasks.c.worker_id, tasks.c.started_at, tasks.c.log_bytes,
-        tasks.c.deleted_at, tasks.c.definition,
+        tasks.c.max_attempts, tasks.c.lost, tasks.c.worker, tasks.c.worker_id, tasks.c.started_at, tasks.c.log_bytes,
+        tasks.c.progress, tasks.c.progress_message, tasks.c.deleted_at, tasks.c.definition,
     )
     found = {}
     uuids, _numbers, _neither = parse_ids(outcome.id for outcome in outcomes)
@@ -122,18 +127,20 @@ def _is_current(row: TaskRow, outcome: Outcome) -> bool:
 
 def _accept(write: Write, pairs: Sequence[tuple[TaskRow, Outcome]], policy: Policy) -> None:
     finished = [pair for pair in pairs if pair[1].status is TaskStatus.FINISHED]
-    failed = [pair for pair in pairs if pair[1].status is not TaskStatus.FINISHED]
+    lost = [pair for pair in pairs if pair[1].lost]
+    failed = [pair for pair in pairs if pair[1].status is not TaskStatus.FINISHED and not pair[1].lost]
     again = [(row, outcome) for row, outcome in failed if _is_tried_again(row, outcome)]
     final = [(row, outcome) for row, outcome in failed if not _is_tried_again(row, outcome)]
     transition(write, TaskStatus.FINISHED, Cause.OUTCOME, [
         Transition(row.number, row.owner, row.attempt, row.worker, "its code returned a value", row.status,
              {**_times(write, row, outcome), **_value_columns(outcome.value), **_error_columns(None),
-              "progress": 1.0})
+              **_progress_columns(row, outcome), "progress": 1.0})
         for row, outcome in finished
     ])
     transition(write, TaskStatus.FAILED, Cause.OUTCOME, [
         Transition(row.number, row.owner, row.attempt, row.worker, _failure(outcome), row.status,
-             {**_times(write, row, outcome), **_error_columns(outcome.error), "failures": row.failures + 1})
+             {**_times(write, row, outcome), **_error_columns(outcome.error), **_progress_columns(row, outcome),
+              "failures": row.failures + 1})
         for row, outcome in final
     ])
     _try_again(write, again)
@@ -141,7 +148,8 @@ def _accept(write: Write, pairs: Sequence[tuple[TaskRow, Outcome]], policy: Poli
         row.definition: (outcome.error.name, outcome.error.message, outcome.error.line)
         for row, outcome in final if row.definition and outcome.error and outcome.error.name == PARSE_ERROR
     })
-    count_minute(write, [row.owner for row, _ in finished], [row.owner for row, _ in final])
+    given_up = _take_from_lost_processes(write, lost, policy)
+    count_minute(write, [row.owner for row, _ in finished], [*(row.owner for row, _ in final), *given_up])
     logs = [log for _row, outcome in pairs for log in outcome.logs]
     store_series(write, [
         (row.number, outcome.attempt, outcome.series) for row, outcome in pairs if outcome.series is not None
@@ -169,6 +177,49 @@ def _try_again(write: Write, pairs: Sequence[tuple[TaskRow, Outcome]]) -> None:
     transition(write, TaskStatus.QUEUEING, Cause.OUTCOME, transitions)
     for item, at in zip(transitions, due, strict=True):
         enqueue(write, [item.number], at)
+
+
+def _take_from_lost_processes(
+    write: Write, pairs: Sequence[tuple[TaskRow, Outcome]], policy: Policy
+) -> list[str]:
+    """Try tasks again whose Julia process was ended from outside, as if their worker had been lost.
+
+    Returns
+    -------
+    list of str
+        The owners of those that have been lost too often, and are FAILED.
+    """
+    again = [(row, outcome) for row, outcome in pairs if row.lost + 1 < policy.max_lost]
+    final = [(row, outcome) for row, outcome in pairs if row.lost + 1 >= policy.max_lost]
+    requeue(write, Cause.OUTCOME, [
+        Transition(row.number, row.owner, row.attempt, row.worker, _loss(row, outcome, policy), row.status,
+                   {"lost": row.lost + 1})
+        for row, outcome in again
+    ])
+    transition(write, TaskStatus.FAILED, Cause.OUTCOME, [
+        Transition(row.number, row.owner, row.attempt, row.worker, _loss(row, outcome, policy), row.status,
+                   {**_times(write, row, outcome), **_error_columns(_given_up(row, outcome)),
+                    **_progress_columns(row, outcome), "lost": row.lost + 1})
+        for row, outcome in final
+    ])
+    return [row.owner for row, _ in final]
+
+
+def _loss(row: TaskRow, outcome: Outcome, policy: Policy) -> str:
+    return f"lost {row.lost + 1} of at most {policy.max_lost} times: {_failure(outcome)}"
+
+
+def _given_up(row: TaskRow, outcome: Outcome) -> Error:
+    error = outcome.error or Error("ProcessKilled", "its Julia process was ended from outside")
+    times = "once" if row.lost == 0 else f"{row.lost + 1} times"
+    return replace(error, message=f"{error.message}. The task was lost {times}, so it is not tried again")
+
+
+def _progress_columns(row: TaskRow, outcome: Outcome) -> Columns:
+    """The last progress, which no heartbeat need have brought; a worker of an earlier release does not tell it."""
+    if outcome.progress is None or math.isnan(outcome.progress):
+        return {"progress": row.progress, "progress_message": row.progress_message}
+    return progress_columns(outcome.progress, outcome.progress_message)
 
 
 def _failure(outcome: Outcome) -> str:

@@ -15,7 +15,7 @@ class Policy:
     heartbeat_s: float = 1.0
     #: How long a worker may be silent before it counts as lost.
     lease_s: float = 3.0
-    #: How many workers a task may lose.
+    #: How often a task may be lost, with its worker or with its Julia process.
     max_lost: int = 3
     #: What is kept of the output of one attempt.
     max_log_bytes: int = 1 << 20

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from taskq_kernel.domain import TaskStatus
 from taskq_kernel.store.counts import read_counts
 from taskq_kernel.store.database import Write, current_version
 from taskq_kernel.store.dialects import upsert
+from taskq_kernel.store.records import RUNNING_NOW
 from taskq_kernel.store.tables import minutes, outbox, tasks, workers
 from taskq_kernel.store.workers import PRESENT
 
@@ -41,11 +41,7 @@ def read_statistics(conn: Connection, now: float, visible_to: str | None = None)
     visible_to : str, optional
         Count this owner's tasks only. Workers and slots are the whole fleet's all the same.
     """
-    counts = read_counts(conn, visible_to)
-    online, slots = conn.execute(
-        sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(workers.c.slots), 0))
-        .where(workers.c.state.in_(PRESENT))
-    ).one()
+    fleet = _fleet(conn)
     waiting = sa.select(sa.func.count()).select_from(outbox)
     if visible_to is not None:
         # Not a join: SQLite would begin with the tasks.
@@ -53,15 +49,31 @@ def read_statistics(conn: Connection, now: float, visible_to: str | None = None)
         waiting = waiting.where(owner == visible_to)
     ended = _minutes(conn, now, visible_to)
     return Statistics(
-        counts=counts,
-        slots=int(slots),
-        busy=counts[TaskStatus.RUNNING] if visible_to is None else read_counts(conn)[TaskStatus.RUNNING],
-        workers_online=online,
+        counts=read_counts(conn, visible_to),
+        slots=sum(slots for slots, _ in fleet),
+        busy=sum(min(slots, running) for slots, running in fleet),
+        workers_online=len(fleet),
         finished_per_minute=_rate(now, ended),
         last_hour=_last_hour(now, ended),
         outbox_length=conn.execute(waiting).scalar_one(),
         version=current_version(conn),
     )
+
+
+def _fleet(conn: Connection) -> list[tuple[int, int]]:
+    """How many slots each worker that is there has, and how many running tasks: it may claim more than it has slots."""
+    running = (
+        sa.select(tasks.c.worker_id, sa.func.count().label("running"))
+        .where(RUNNING_NOW)
+        .group_by(tasks.c.worker_id)
+        .subquery()
+    )
+    query = (
+        sa.select(workers.c.slots, sa.func.coalesce(running.c.running, 0))
+        .select_from(workers.outerjoin(running, running.c.worker_id == workers.c.id))
+        .where(workers.c.state.in_(PRESENT))
+    )
+    return [(slots, running) for slots, running in conn.execute(query)]
 
 
 def _rate(now: float, ended: dict[int, tuple[int, int]]) -> float:

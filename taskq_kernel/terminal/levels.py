@@ -75,4 +75,4 @@ def least(name: str | None) -> int | None:
     try:
         return NAMES[name.lower()]
     except KeyError:
-        raise InvalidTask(f"there is no level {name!r}: use {', '.join(NAMES)}") from None
+        raise InvalidTask(f"is {name!r}: use {', '.join(NAMES)}", "level") from None

@@ -142,6 +142,15 @@ def test_a_tight_loop_of_progress_costs_little_and_is_thinned_out(bench: Bench) 
     assert ran.value == 1
     assert 1 <= len(ran.progress) < 5000
     assert ran.progress == sorted(ran.progress)
+    assert ran.progress[-1] == (1.0, ""), "the last one is told all the same"
+
+
+def test_the_last_report_of_a_task_that_fails_is_told_too(bench: Bench) -> None:
+    ran = bench.run('for i in 1:1000; progress(i / 10_000, "step $i"); end; error("no")')
+
+    assert ran.progress[-1] == (0.1, "step 1000")
+    assert len(ran.progress) < 500
+    assert bench.run("1").progress == []
 
 
 def test_a_call_can_report_progress(bench: Bench) -> None:

@@ -38,6 +38,17 @@ def test_a_failed_outcome_carries_its_error() -> None:
     assert decode(OutcomeMessage, encode(failed)) == failed
 
 
+def test_an_outcome_of_an_earlier_release_tells_no_progress_and_no_loss() -> None:
+    later = msgspec.structs.replace(OUTCOME, progress=0.5, progress_message="half", lost=True)
+    assert decode(OutcomeMessage, encode(later)) == later
+    fields = json.loads(encode(later))
+    for name in ("progress", "progress_message", "lost"):
+        del fields[name]
+    earlier = decode(OutcomeMessage, json.dumps(fields).encode())
+    assert (earlier.progress, earlier.progress_message, earlier.lost) == (None, "", False)
+    assert earlier.value is not None
+
+
 @pytest.mark.parametrize(
     ("body", "reason"),
     [

@@ -15,8 +15,9 @@ from taskq_sink import tell
 from taskq_sink.database import ResultsDatabase, results
 from taskq_sink.tell import Teller
 
+from taskq_kernel.domain import TaskStatus
 from taskq_kernel.errors import ServiceError, ServiceUnreachable
-from taskq_kernel.messages import OutcomeMessage
+from taskq_kernel.messages import ErrorInfo, OutcomeMessage
 
 POISON = 2
 
@@ -93,6 +94,19 @@ def test_an_outcome_that_the_service_cannot_read_at_all_fails_its_task(database:
     assert error["name"] == "UnreadableOutcome"
     assert error["message"].endswith("(FINISHED) cannot be recorded: its digits are too many")
     assert service.recorded[POISON]["retryable"] is False
+
+
+def test_what_a_service_of_an_earlier_release_does_not_know_is_left_out_for_it(tmp_path: Path) -> None:
+    database = ResultsDatabase(f"sqlite:///{tmp_path / 'results.db'}")
+    told = {"lost": True, "status": TaskStatus.FAILED, "value": None, "error": ErrorInfo(name="E", message="m"),
+            "progress": 0.5, "progress_message": "half", "series": msgspec.Raw(b"{}")}  # fmt: skip
+    database.commit([msgspec.structs.replace(OUTCOME, attempt=attempt, **told) for attempt in (1, POISON, 3)])
+    old = Service("BAD_INPUT", lambda item: not {"progress", "lost", "series", "timing"}.isdisjoint(item))
+    assert told_by(old, database, lambda: len(old.recorded) == 3) == ALL
+    assert {item["error"]["name"] for item in old.recorded.values()} == {"E"}
+    assert (old.recorded[1]["lost"], old.recorded[1]["progressMessage"]) == (True, "half")
+    assert "progress" not in old.recorded[POISON]
+    database.close()
 
 
 def test_an_outcome_over_which_the_service_fails_is_put_off_and_then_fails_its_task(

@@ -134,6 +134,29 @@ def test_a_time_limit_and_a_word_from_outside_end_a_task(play: Play) -> None:
     play(scene)
 
 
+def test_a_process_that_is_killed_from_outside_is_lost_and_one_that_taskq_ends_has_failed(play: Play) -> None:
+    async def scene(bench: Bench) -> None:
+        running = asyncio.create_task(bench.run('[progress(0.5, "on"), sleep(60)]'))
+        while not bench.progress:
+            await asyncio.sleep(0.002)
+        assert bench.slot.pid is not None
+        os.kill(bench.slot.pid, signal.SIGKILL)
+        report = await running
+        assert report.lost
+        assert "killed (signal 9)" in error_of(report).message
+        await bench.check()
+        for told in (
+            await bench.run("sleep(60)", timeout_s=0.1),
+            await bench.run("[bytearray(1 << 30), sleep(60)]", memory_limit_bytes=200 << 20),
+            await bench.run("exit(9)"),
+        ):
+            assert not told.lost
+            error_of(told)
+        await bench.check()
+
+    play(scene)
+
+
 def test_a_process_that_dies_between_two_tasks_is_replaced(play: Play) -> None:
     async def scene(bench: Bench) -> None:
         pid = bench.slot.pid

@@ -263,12 +263,13 @@ class StoreMachine(RuleBasedStateMachine):
 
         def of(task: ModelTask) -> st.SearchStrategy[Outcome]:
             return st.builds(
-                lambda attempt, worker, status, retryable: self.lab.outcome(
-                    task, worker, attempt, status=status, retryable=retryable
+                lambda attempt, worker, status, retryable, lost: self.lab.outcome(
+                    task, worker, attempt, status=status, retryable=retryable, lost=lost and status == "FAILED"
                 ),
                 st.sampled_from([task.attempt, task.attempt, task.attempt - 1, task.attempt + 1]),
                 st.just(task.worker or "nobody") | st.sampled_from([*names, "a stranger"]),
                 st.sampled_from([TaskStatus.FINISHED, TaskStatus.FAILED]),
+                st.booleans(),
                 st.booleans(),
             )
 

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from store_lab import Lab
 
 from taskq_kernel.domain import TaskStatus, Verdict
+from taskq_kernel.store import claims
 from taskq_kernel.store.claims import Log
 from taskq_kernel.store.outcomes import Error, Value
 from taskq_kernel.store.policy import retry_delay_s
@@ -201,6 +202,79 @@ def test_the_last_output_comes_with_the_outcome(lab: Lab) -> None:
     assert [(item.stream, item.text) for item in lab.store.read(logs_after, task.number, None)] == [
         ("stdout", "bye"), ("stderr", "!"),
     ]
+
+
+KILLED = Error("ProcessKilled", "the Julia process was killed (signal 9); give the task a memory limit")
+
+
+def test_a_process_that_was_killed_from_outside_loses_its_task_which_goes_on_in_another_attempt(lab: Lab) -> None:
+    worker = lab.join()
+    (task,) = lab.submit()
+    lab.claim(worker, task)
+    lost = lab.outcome(task, worker, status=TaskStatus.FAILED, error=KILLED, lost=True, progress=0.9)
+    assert lab.record(lost) == [Verdict.ACCEPTED]
+    now = lab.task(task)
+    assert (now.status, now.attempt, now.lost, now.progress) == ("QUEUEING", 1, 1, None)
+    assert task.number in lab.waiting()
+    assert lab.history(task)[-1].reason == (
+        f"lost 1 of at most 3 times: ProcessKilled: {KILLED.message}"
+    )
+    assert lab.record(lost) == [Verdict.REPEATED]
+    lab.claim(worker, task)
+    assert lab.finish(task, worker, attempt=2) == Verdict.ACCEPTED
+    assert (lab.task(task).status, lab.task(task).lost, lab.task(task).error_name) == ("FINISHED", 1, None)
+
+
+def test_a_task_that_is_lost_with_its_process_and_its_worker_does_not_circle_for_ever(lab: Lab) -> None:
+    (task, other) = lab.submit("1", "2")
+    for attempt in (1, 2, 3):
+        worker = lab.join(f"w{attempt}")
+        lab.claim(worker, task, other)
+        lab.record(*(
+            lab.outcome(one, worker, attempt, status=TaskStatus.FAILED, error=KILLED, lost=True)
+            for one in ((task, other) if attempt == 1 else (task,))
+        ))  # fmt: skip
+        lab.clock.advance(60)
+        lab.reap()
+    end = lab.task(task)
+    assert (end.status, end.lost, end.attempt) == ("FAILED", 3, 3)
+    assert (end.error_name, end.finished_at is not None) == ("ProcessKilled", True)
+    assert end.error_message == f"{KILLED.message}. The task was lost 3 times, so it is not tried again"
+    assert lab.history(task)[-1].reason.startswith("lost 3 of at most 3 times: ProcessKilled")
+    end = lab.task(other)
+    assert (end.status, end.lost, end.error_name) == ("FAILED", 3, "WorkerLost")
+    assert end.error_message.startswith("its worker or its Julia process was lost 3 times while running it (w2, w3)")
+
+
+def test_the_last_progress_comes_with_the_outcome(lab: Lab) -> None:
+    worker = lab.join()
+    done, failed, old, silent = lab.submit("1", "2", "3", "4")
+    lab.claim(worker, done, failed, old, silent)
+    lab.beat(worker, *(claims.ClaimReport(task.id, 1, 0.94, "47 of 50") for task in (done, failed, old)),
+             claims.ClaimReport(silent.id, 1))  # fmt: skip
+    lab.record(
+        lab.outcome(done, worker, progress=1.0, progress_message="50 of 50"),
+        lab.outcome(failed, worker, status=TaskStatus.FAILED, progress=0.98, progress_message="49 of 50"),
+        lab.outcome(old, worker),  # of a worker that does not tell it
+        lab.outcome(silent, worker, progress=math.nan, progress_message="?"),
+    )
+    shown = [(lab.task(task).progress, lab.task(task).progress_message) for task in (done, failed, old, silent)]
+    assert shown == [(1.0, "50 of 50"), (0.98, "49 of 50"), (1.0, "47 of 50"), (1.0, None)]
+
+
+def test_no_worker_has_more_busy_slots_than_slots_however_much_it_has_claimed(lab: Lab) -> None:
+    eager, idle = lab.join("eager", slots=2), lab.join("idle", slots=3)
+    tasks = lab.submit(*"12345")
+    lab.claim(eager, *tasks[:4])
+    read = lab.store.read(read_statistics, lab.clock.now)
+    assert (read.counts["RUNNING"], read.busy, read.slots) == (4, 2, 5)
+    lab.claim(idle, tasks[4])
+    read = lab.store.read(read_statistics, lab.clock.now)
+    assert (read.counts["RUNNING"], read.busy, read.slots, read.workers_online) == (5, 3, 5, 2)
+    lab.clock.advance(60)
+    lab.reap()
+    read = lab.store.read(read_statistics, lab.clock.now)
+    assert (read.counts["RUNNING"], read.busy, read.slots, read.workers_online) == (0, 0, 0, 0)
 
 
 def test_what_ended_is_counted_by_the_minute(lab: Lab) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from taskq_widgets import Overview, TaskTable
 from taskq_widgets.live import live_tasks
+from taskq_widgets.table.values import STATUSES
 
 from taskq_kernel.client import operations
 from taskq_kernel.client.feed import Changes, FeedState
@@ -34,6 +35,9 @@ class ScriptedService:
         self.rows = rows
         self.away = False
         self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.version = 10
+        #: What it answers first when it is asked for statistics.
+        self.answers: list[dict[str, Any]] = []
         self.feed = self
         self.transport = self
         self.state = FeedState("off", None)  # type: ignore[arg-type]
@@ -74,15 +78,29 @@ class ScriptedService:
             raise ServiceUnreachable("away")
         self.asked.append((query, variables or {}))
         if query.startswith("query Counts"):
-            figures = {"totalCount": len(self.rows), "counts": [{"status": "QUEUEING", "count": len(self.rows)}]}
+            figures = {"totalCount": len(self.rows), "counts": self.counts()}
             return {"matching": figures, "everything": figures}
         if "statistics" in query:
-            raise ServiceUnreachable("it tells tasks only")
+            return {"statistics": self.answers.pop(0) if self.answers else self.statistics()}
         if query.startswith("mutation"):
             return {f"{verb}Tasks": {"changed": len(self.rows), "tasks": []} for verb in ("cancel", "retry", "delete")}
         asked = variables or {}
         first = asked["last"] if asked.get("last") is not None else asked["first"]
         return {"tasks": {"nodes": self.rows[:first]}}
+
+
+    def statistics(self) -> dict[str, Any]:
+        """Where everything stands now."""
+        busy = [row["status"] for row in self.rows].count("RUNNING")
+        return {
+            "counts": self.counts(), "slots": 2, "busy": busy, "workersOnline": 1, "finishedPerMinute": 0.0,
+            "lastHour": [], "brokerConnected": True, "brokerBlocked": None, "unservedQueues": [], "outboxLength": 0,
+            "version": self.version,
+        }  # fmt: skip
+
+    def counts(self) -> list[dict[str, Any]]:
+        statuses = [row["status"] for row in self.rows]
+        return [{"status": status, "count": statuses.count(status)} for status in STATUSES]
 
 
 def row(number: int, status: str = "QUEUEING", version: int = 1) -> dict[str, Any]:
@@ -249,12 +267,32 @@ def test_the_far_end_of_a_list_is_counted_from_there(service: ScriptedService) -
     table.close()
 
 
+def test_running_tasks_and_busy_slots_are_always_of_one_answer(service: ScriptedService) -> None:
+    overview = Overview(service)  # type: ignore[arg-type]
+    shown: list[tuple[int, int]] = []
+    overview.send_state = lambda *_, **__: shown.append(  # type: ignore[method-assign]
+        (overview.counts.get("RUNNING", 0), overview.figures.get("busy", 0))
+    )
+    overview._on_message(overview, {"type": "alive", "view": "v"}, [])
+    service.connect()
+    eventually(lambda: overview.counts.get("QUEUEING") == 3, "they are counted")
+    for version, status in enumerate(["RUNNING", "FINISHED", "RUNNING", "FAILED"], 20):
+        service.answers.append(service.statistics())  # what a service gives that has read it a moment before
+        service.version, service.rows[0] = version, row(3, status)
+        service.on_changes(Changes(version=version, tasks=[told(3, status, version)]))
+        eventually(lambda status=status: overview.counts.get(status) == 1, f"it is {status}")
+    assert {running - busy for running, busy in shown} == {0}
+    assert len(set(shown)) == 2
+    overview.close()
+
+
 def test_the_overview_counts_what_the_service_counts(service: ScriptedService) -> None:
     overview = Overview(service)  # type: ignore[arg-type]
     overview._on_message(overview, {"type": "alive", "view": "v"}, [])
     service.connect()
-    eventually(lambda: overview.counts["QUEUEING"] == 3, "they are counted")
+    eventually(lambda: overview.counts.get("QUEUEING") == 3, "they are counted")
     service.rows.append(row(4))
+    service.version = 12
     service.on_changes(Changes(version=12, tasks=[told(4, "QUEUEING", 12)]))
     eventually(lambda: overview.counts["QUEUEING"] == 4, "and again after a change")
     overview.close()

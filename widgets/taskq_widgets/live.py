@@ -120,8 +120,14 @@ class LiveTasks:
             self._state = LiveState()
         leave()
 
-    def statistics(self) -> dict[str, Any]:
+    def statistics(self, version: int = 0) -> dict[str, Any]:
         """Where everything stands, with GraphQL's field names; shared by all who ask within a second.
+
+        Parameters
+        ----------
+        version : int
+            A change that they should know of. What the service has read before it is asked for again; it may
+            still be older, for a moment: its own ``version`` says so.
 
         Raises
         ------
@@ -129,9 +135,11 @@ class LiveTasks:
             If the service cannot be asked.
         """
         with self._asking:
-            if self._statistics is None or time.monotonic() - self._statistics[0] > _STATISTICS_S:
-                self._statistics = time.monotonic(), operations.statistics(self.transport)
-            return self._statistics[1]
+            at, known = self._statistics or (float("-inf"), {"version": -1})
+            if time.monotonic() - at > _STATISTICS_S or known["version"] < version:
+                known = operations.statistics(self.transport)
+                self._statistics = time.monotonic(), known
+            return known
 
     def reload(self) -> None:
         """Follow the feed again, where it has given up."""

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import traitlets
 
-from taskq_kernel.client import operations
 from taskq_kernel.errors import TaskqError
 from taskq_widgets.assets import bundle, stylesheet
 from taskq_widgets.live import LiveState, live_tasks
@@ -17,11 +16,12 @@ from taskq_widgets.table.values import STATUSES
 
 if TYPE_CHECKING:
     from taskq_kernel.client.client import Client
+    from taskq_kernel.client.feed import Changes
     from taskq_widgets.task_table import TaskTable
 
 #: How often the service is asked for its statistics while somebody looks, in seconds.
 ASK_S = 2.0
-#: How often it is asked for the counts while tasks change.
+#: How often while tasks change.
 COUNT_S = 0.3
 #: The time of the last answer is shown anew so often when nothing else is new.
 STAMP_S = 5.0
@@ -73,13 +73,15 @@ class Overview(Panel):
 
     def __init__(self, client: Client | None = None, *, table: TaskTable | None = None, **traits: Any) -> None:
         self._live = live_tasks(client)
-        self._queried = self._counted = float("-inf")
+        self._queried = float("-inf")
         self._changed = True
+        #: The last change that the feed has told of.
+        self._version = 0
         self._table = table
         super().__init__(filters=table is not None, counts=dict.fromkeys(STATUSES, 0), **traits)
         self._leave: list[Callable[[], None]] = [
             self._live.on_state(lambda _: self._show_state()),
-            self._live.on_changes(lambda _: self._count_soon()),
+            self._live.on_changes(self._on_changes),
         ]
         if table is not None:
             self.chosen = sorted(table.query.statuses)
@@ -98,41 +100,35 @@ class Overview(Panel):
         if self._table is not None:
             self._table.filter(statuses=frozenset(statuses))
 
-    def _count_soon(self) -> None:
+    def _on_changes(self, changes: Changes) -> None:
+        self._version = changes.version if changes.anew else max(self._version, changes.version)
         self._changed = True
         self._wake.set()
 
     def _show_state(self) -> None:
-        self._queried = self._counted = float("-inf")
+        self._queried = float("-inf")
         self._changed = True
         self._refresh_soon()
 
     def _refresh(self) -> None:
-        now = time.time()
         with self._together():
             state: LiveState = self._live.state
             self.state, self.reason = state.name, state.reason
-            if time.monotonic() - self._queried >= ASK_S - 0.1 and state.name != "refused":
+            if time.monotonic() - self._queried >= self._pause_s - 0.05 and state.name != "refused":
                 self._queried = time.monotonic()
-                self._query(now)
-        if self._changed and time.monotonic() - self._counted >= COUNT_S - 0.05 and state.name != "refused":
-            self._count()
-
-    def _count(self) -> None:
-        self._changed = False
-        try:
-            self.counts = operations.counts(self._live.transport, {})[1]
-        except TaskqError:
-            self._changed = True
-        self._counted = time.monotonic()
+                self._query(time.time())
 
     def _query(self, now: float) -> None:
+        """Take counts and figures from one answer, which is one state of the database: they fit one another."""
+        self._changed = False
         try:
-            figures = _figures(self._live.statistics())
+            statistics = self._live.statistics(self._version)
         except TaskqError:
             return  # the live feed says that the service is away, and why
-        if figures != self.figures or now - self.updated >= STAMP_S:
-            self.figures, self.updated = figures, round(now, 1)
+        self._changed = self._changed or statistics["version"] < self._version
+        counts, figures = {one["status"]: one["count"] for one in statistics["counts"]}, _figures(statistics)
+        if (counts, figures) != (self.counts, self.figures) or now - self.updated >= STAMP_S:
+            self.counts, self.figures, self.updated = counts, figures, round(now, 1)
 
 
 def _figures(statistics: dict[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from taskq_worker.slots.job import Report, sha256_of
 
 
 def make_outcome(claim: Claim, report: Report, *, worker: str, runner: str, home: Path) -> OutcomeMessage:
-    """The outcome of a claimed task; it takes the output that the service has not got along.
+    """The outcome of a claimed task; it takes the last progress along, and the output that the service has not got.
 
     Parameters
     ----------
@@ -30,6 +30,7 @@ def make_outcome(claim: Claim, report: Report, *, worker: str, runner: str, home
         The data folder, whose Julia project the task had.
     """
     task = claim.task
+    progress, said = claim.progress or (None, "")
     return OutcomeMessage(
         schema=SCHEMA,
         id=task.id,
@@ -44,6 +45,9 @@ def make_outcome(claim: Claim, report: Report, *, worker: str, runner: str, home
         value=report.value,
         error=report.error,
         retryable=report.retryable,
+        lost=report.lost,
+        progress=progress,
+        progress_message=said,
         logs=claim.take_output(),
         series=msgspec.UNSET if report.series is None else report.series,
         timing=report.timing,

@@ -66,8 +66,9 @@ class BatchQuery(ObjectType):
         # Null is the default, too: a client's variable that is not set.
         first = DEFAULT_PAGE if first is None else first
         offset = offset or 0
-        if not 0 <= first <= MAX_PAGE or not 0 <= offset <= MAX_OFFSET:
-            raise InvalidTask(f"first is {first} and offset {offset}: give at most {MAX_PAGE} and {MAX_OFFSET}")
+        for field, given, most in (("first", first, MAX_PAGE), ("offset", offset, MAX_OFFSET)):
+            if not 0 <= given <= most:
+                raise InvalidTask(f"is {given}: give 0 to {most}", field)
         visible_to = info.context.visible_to
         if visible_to is not None and owner not in (None, visible_to):
             return BatchPage()
@@ -125,7 +126,7 @@ class BatchMutation(ObjectType):
     @staticmethod
     async def resolve_make_points(_root: Any, info: GraphQLResolveInfo, id: str, points: Sequence[int]) -> int:
         if len(points) > MAX_OUT_OF_TURN:
-            raise InvalidTask(f"points has {len(points)} items: give at most {MAX_OUT_OF_TURN} at once")
+            raise InvalidTask(f"has {len(points)} items: give at most {MAX_OUT_OF_TURN} at once", "points")
         context = info.context
         await context.runtime.store.read(batches.own_batch, id, context.actor)
         made: int = await _write(info, expansion.make_points, id, points, context.runtime.expander.grids)

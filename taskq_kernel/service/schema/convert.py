@@ -76,6 +76,8 @@ def _outcome(given: Mapping[str, Any]) -> Outcome:
         value=_value(given.get("value")) if status is TaskStatus.FINISHED else None,
         error=None if error is None or status is TaskStatus.FINISHED else Error(**error),
         retryable=given.get("retryable") is not False,
+        lost=bool(given.get("lost")) and status is TaskStatus.FAILED,
+        progress=given.get("progress"), progress_message=given.get("progress_message"),
         logs=[Log(given["id"], given["attempt"], **chunk) for chunk in given.get("logs") or ()],
         series=optional_json(given.get("series"), "series"), timing=optional_json(given.get("timing"), "timing"),
     )

@@ -30,7 +30,7 @@ TaskStatus = _enum("TaskStatus", "Where a task stands.", {
     domain.TaskStatus.QUEUEING: "It waits for a worker.",
     domain.TaskStatus.RUNNING: "A worker runs it.",
     domain.TaskStatus.FINISHED: "Its code returned a value.",
-    domain.TaskStatus.FAILED: "Its code failed, or it lost too many workers.",
+    domain.TaskStatus.FAILED: "Its code failed, or it was lost too often.",
     domain.TaskStatus.CANCELLED: "A user cancelled it.",
 })
 TaskKind = _enum("TaskKind", "How a task's code is run.", {
@@ -314,7 +314,7 @@ class Statistics(ObjectType):
     counts = List(NonNull(StatusCount), required=True, description="Tasks by status, every status once.")
     total = Int(required=True, description="All tasks.")
     slots = Int(required=True, description="Slots of the workers that are there.")
-    busy = Int(required=True, description="Slots in use.")
+    busy = Int(required=True, description="Slots in use: of the same state of the database as counts.")
     workers_online = Int(required=True, description="Workers that are there.")
     finished_per_minute = Float(required=True, description="Tasks that ended in the last 60 seconds.")
     last_hour = List(NonNull(Minute), required=True, description="The last 60 minutes, oldest first.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import Enum, auto
 
 import msgspec
@@ -24,8 +25,15 @@ class NeverStarted(Enum):
     NEVER_STARTED = auto()
 
 
+@dataclass(frozen=True)
+class Lost:
+    """The process was ended from outside, by neither taskq nor the task's limits."""
+
+    error: ErrorInfo
+
+
 #: Julia's last frame; or why there is none; or that the task has to go to another process.
-Ending = End | ErrorInfo | NeverStarted
+Ending = End | ErrorInfo | Lost | NeverStarted
 
 
 class Attempt:
@@ -132,7 +140,10 @@ class Attempt:
             elif status == -signal.SIGXFSZ:
                 self.end(self._process.sandbox.limits.file_too_large())
             else:
-                self.end(task_errors.died(status, self._process.stderr_text()))
+                # A task over a limit of its own has been ended before, with that as the reason.
+                killed = self._process.killed_by(status)
+                error = task_errors.died(-signal.SIGKILL if killed else status, self._process.stderr_text())
+                self.end(Lost(error) if killed else error)
 
     # -- its limits ----------------------------------------------------------------------
 

@@ -88,3 +88,5 @@ class Report:
     series: msgspec.Raw | None = None
     #: Where its time went; None where Julia could not tell.
     timing: Timing | None = None
+    #: Its process was ended from outside: the attempt is FAILED here, and counts as lost.
+    lost: bool = False

@@ -10,6 +10,7 @@ import asyncio
 import fcntl
 import logging
 import os
+import signal
 import subprocess
 import termios
 import time
@@ -391,6 +392,10 @@ class JuliaProcess:
         for name in list(self._fds):
             self._close_fd(name)
         await asyncio.to_thread(remove_folder, self.folder)
+
+    def killed_by(self, status: int) -> bool:
+        """Whether this is how it ends when Julia is killed; a launcher that stays between says so by its exit code."""
+        return status == -signal.SIGKILL or (status == 128 + signal.SIGKILL and self.julia_pid != self.pid)
 
     def _close_fd(self, name: str) -> None:
         fd = self._fds.pop(name, None)

@@ -11,18 +11,19 @@ from taskq_kernel.messages import ErrorInfo, ValueInfo
 from taskq_worker import task_errors
 from taskq_worker.julia.advice import advise
 from taskq_worker.sandbox.sandbox import Sandbox
+from taskq_worker.slots.attempt import Lost
 from taskq_worker.slots.frames import End, Value
 from taskq_worker.slots.job import Report
 
 
 def report_of(
-    ending: End | ErrorInfo, sandbox: Sandbox, started_at: float, seconds: float, peak: int, version: str
+    ending: End | ErrorInfo | Lost, sandbox: Sandbox, started_at: float, seconds: float, peak: int, version: str
 ) -> Report:
     """The report of an attempt.
 
     Parameters
     ----------
-    ending : End or ErrorInfo
+    ending : End, ErrorInfo or Lost
         Julia's last frame, or why there is none.
     sandbox : Sandbox
         What it was confined to, which may explain an error.
@@ -34,8 +35,8 @@ def report_of(
         Julia's.
     """
     value, error, retryable = None, None, True
-    if isinstance(ending, ErrorInfo):
-        error = ending
+    if isinstance(ending, ErrorInfo | Lost):
+        error = ending.error if isinstance(ending, Lost) else ending
     else:
         value, error, retryable, seconds = (
             _value(ending.value),
@@ -50,7 +51,10 @@ def report_of(
     if isinstance(ending, End):
         timing = ending.timing
         series = None if isinstance(ending.series, msgspec.UnsetType) else ending.series
-    return Report(status, value, error, retryable, started_at, time.time(), seconds, peak, version, series, timing)
+    lost = isinstance(ending, Lost)
+    return Report(
+        status, value, error, retryable, started_at, time.time(), seconds, peak, version, series, timing, lost
+    )
 
 
 def _value(value: Value | None) -> ValueInfo | None:

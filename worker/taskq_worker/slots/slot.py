@@ -309,7 +309,7 @@ class Slot:
 
     def _why_not_keep(self, process: JuliaProcess, job: Job, ending: Ending) -> str:
         if not isinstance(ending, End):
-            return "its task was ended" if isinstance(ending, ErrorInfo) else "it took no task"
+            return "it took no task" if isinstance(ending, NeverStarted) else "its task was ended"
         if not process.alive:
             return "it died"
         if process is not self._process:

@@ -8,11 +8,13 @@ mutable struct Running
     "progress frames that may still be sent, and when that was reckoned"
     credit::Float64
     credited_at::UInt64
+    "the last report, where it came too soon after others to be sent"
+    unsent::Union{Tuple{Float64,String},Nothing}
 end
 
-const RUNNING = Running(0, nothing, Suspects(), 0.0, 0)
+const RUNNING = Running(0, nothing, Suspects(), 0.0, 0, nothing)
 
-# A loop may call `progress` a million times. So many reports at once, so many per second.
+# A loop may call `progress` a million times. So many reports at once, so many per second, and the last one.
 const PROGRESS_BURST = 50.0
 const PROGRESS_PER_SECOND = 25.0
 
@@ -25,12 +27,25 @@ function may_report(r::Running)
     return true
 end
 
-"Whether a report of progress may be sent now: a task runs, and there were not too many."
-can_report() = RUNNING.job != 0 && RUNNING.wire !== nothing && may_report(RUNNING)
+"""
+Report how far the task is, if one runs. What comes too soon after others waits, in case it is
+the last one.
+"""
+function report_progress(fraction::Float64, message::String)
+    (RUNNING.job == 0 || RUNNING.wire === nothing) && return nothing
+    may_report(RUNNING) ? send_progress(fraction, message) : (RUNNING.unsent = (fraction, first(message, 200)))
+    return nothing
+end
 
-report_progress(fraction::Float64, message::String) = can_report() ? send_progress(fraction, message) : nothing
+"Send the last report of a task whose code is done, if it was too soon for it before."
+function report_unsent()
+    unsent = RUNNING.unsent
+    unsent === nothing || send_progress(unsent...)
+    return nothing
+end
 
 function send_progress(fraction::Float64, message::String)
+    RUNNING.unsent = nothing
     io = start_frame()
     print(io, "{\"job\":", RUNNING.job, ",\"fraction\":", isnan(fraction) ? 0.0 : clamp(fraction, 0.0, 1.0))
     print(io, ",\"message\":")
@@ -58,7 +73,7 @@ export progress, report
     progress(fraction, message = "")
 
 Tell how far the task has come: a fraction from 0 to 1, and a few words. Cheap enough for
-every turn of a loop; reports that come faster than 25 a second may be left out.
+every turn of a loop; reports that come faster than 25 a second may be left out, the last one is told.
 
 # Example
 ```julia

@@ -88,9 +88,9 @@ function tell_progress(said::Said)
     finally
         unlock(GOING_LOCK)
     end
-    (told === nothing || !can_report()) && return nothing
+    told === nothing && return nothing
     outer, inner = told
-    send_progress(outer.fraction, progress_text(outer, inner))
+    report_progress(outer.fraction, progress_text(outer, inner))
     return nothing
 end
 

@@ -112,6 +112,7 @@ function run_one(wire::Wire, baseline::Baseline, request::Dict{String,Any})
     enter(baseline)
     start_running(job, wire)
     over = run_task(wire, baseline, request, script)
+    report_unsent()
     RUNNING.job = 0
     # Before the load path is put back, by which Julia 1.5 finds where a package is.
     isempty(CHANGED[]) && (CHANGED[] = left_behind(RUNNING.suspects, over.home))
@@ -173,6 +174,7 @@ function start_running(job::Int, wire::Wire)
     RUNNING.wire = wire
     RUNNING.credit = PROGRESS_BURST
     RUNNING.credited_at = time_ns()
+    RUNNING.unsent = nothing
     RUNNING.suspects = Suspects()
     empty!(GOING)
     Series.begin!(Series.REPORTS)
