@@ -64,7 +64,7 @@ class Board:
 
     @property
     def submit(self) -> Locator:
-        return self.form.locator(".tqp-primary")
+        return self.form.locator(".tq-primary")
 
     def ready(self) -> Board:
         """Wait until everything is there and the service is heard of."""
