@@ -8,6 +8,8 @@ import { h, setAttr, setText } from "../shared/dom.js";
 import { amount, clockTime, duration, localTime } from "../shared/format.js";
 import { icon } from "../shared/icons.js";
 import { Keep, browserStorage } from "../shared/keep.js";
+import { roughly, secondsLeft } from "../shared/remaining.js";
+import { makeDrawer } from "./drawer.js";
 import { picture } from "./pictures.js";
 
 /** @typedef {import("../shared/display.js").Model} Model */
@@ -36,6 +38,8 @@ class DetailDisplay extends Display {
     super(model, place, h("section", { class: "tq tq-card tqp tqp-detail", "aria-label": "Task" }));
     /** @type {string | undefined} */
     this.shownPanel = undefined;
+    /** How far which task had come when that was told last, and when. */
+    this.told = { id: "", progress: null, at: 0 };
     this.title = h("h2", {});
     this.status = h("span", { class: "tqp-status-place", role: "status" });
     this.facts = h("p", { class: "tqp-facts" });
@@ -55,6 +59,7 @@ class DetailDisplay extends Display {
     this.on(["height"], () => { this.root.style.height = model.get("height"); });
     this.on(["head", "state", "editable"], () => this.showHead());
     this.on(["tab", "state"], () => this.showTab());
+    if (model.get("is_open") !== undefined) makeDrawer(this);
     if (model.get("recalls")) this.recall();
     for (const [trait, tab] of [["result", "result"], ["code", "code"], ["facts", "code"], ["problem", "error"], ["history", "history"]]) {
       this.on([trait], () => model.get("tab") === tab && this.showPanel());
@@ -68,8 +73,9 @@ class DetailDisplay extends Display {
     const kept = new Keep(browserStorage("sessionStorage"), "task", this.model);
     const open = kept.read();
     if (open?.id && this.model.get("state") === "empty") this.send({ type: "show", ...open });
-    this.on(["head", "tab", "state"], () => {
-      if (this.model.get("state") === "ready") kept.write({ id: this.model.get("head").id, tab: this.model.get("tab") });
+    this.on(["head", "tab", "state", "is_open"], () => {
+      if (this.model.get("state") !== "ready") return;
+      kept.write(this.model.get("is_open") === false ? null : { id: this.model.get("head").id, tab: this.model.get("tab") });
     });
   }
 
@@ -99,6 +105,7 @@ class DetailDisplay extends Display {
     }
     this.progress.bar.hidden = status !== "RUNNING";
     this.progress.show(progress);
+    if (progress !== this.told.progress || id !== this.told.id) this.told = { id, progress, at: Date.now() / 1000 };
     this.showFacts();
   }
 
@@ -125,8 +132,10 @@ class DetailDisplay extends Display {
     const { status, seconds, started, attempt, attempts, worker, note, progress, repeats } = this.model.get("head");
     if (!status) return;
     const elapsed = status === "RUNNING" && started !== null ? Math.max(0, Date.now() / 1000 - started) : seconds;
+    const left = status === "RUNNING" ? roughly(secondsLeft({ started, progress, told: this.told.at }, Date.now() / 1000)) : "";
     const facts = [
       status === "RUNNING" && typeof progress === "number" ? `${Math.round(100 * progress)} %` : "",
+      left && `about ${left} left`,
       status === "RUNNING" ? note : "",
       elapsed === null || elapsed === undefined ? "" : duration(elapsed),
       worker ? `on ${worker}` : "",

@@ -49,7 +49,7 @@ export function drawSnapshot(board) {
   const text = (/** @type {string} */ part) => /** @type {HTMLElement | null} */ (board.querySelector(part))?.textContent?.trim() ?? "";
   const line = (/** @type {"p" | "pre"} */ tag, /** @type {string} */ content) => (content ? h(tag, {}, content) : null);
   const counts = [...board.querySelectorAll(".tq-chip")].map((chip) => `${chip.querySelector(".tq-chip-label")?.textContent} ${chip.lastElementChild?.textContent}`);
-  const opened = text(".tqp-detail h2");
+  const opened = text(".tqp-drawer[data-open] h2");
   const parts = board.querySelectorAll(".tqp-panel > *:not(.tqp-code-actions)");
   const shown = [...parts].map((part) => part.textContent).join("\n").slice(0, SNAPSHOT_CHARACTERS);
   const task = opened

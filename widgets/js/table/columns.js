@@ -4,6 +4,7 @@
 import { progressBar, statusChip } from "../shared/controls.js";
 import { h, setAttr, setText } from "../shared/dom.js";
 import { ago, duration, localTime } from "../shared/format.js";
+import { roughly, secondsLeft } from "../shared/remaining.js";
 
 /**
  * @typedef {import("./tasks.js").Task} Task
@@ -65,9 +66,10 @@ function progress(cell) {
     cell.dataset.status = task.status;
     bar.hidden = !shown;
     const percent = show(share);
-    setAttr(bar, "aria-valuetext", shown && percent === null ? "running, progress not known" : null);
-    setText(text, shown && percent !== null ? `${percent} %` : "");
-    setAttr(cell, "title", task.note || null);
+    const left = task.status === "RUNNING" ? roughly(secondsLeft(task, Date.now() / 1000)) : "";
+    setAttr(bar, "aria-valuetext", left ? `${percent} %, about ${left} left` : shown && percent === null ? "running, progress not known" : null);
+    setText(text, shown && percent !== null ? [`${percent} %`, left].filter(Boolean).join(" · ") : "");
+    setAttr(cell, "title", [task.note, left && `about ${left} left`].filter(Boolean).join(" · ") || null);
   };
 }
 
@@ -96,7 +98,7 @@ export const COLUMNS = {
     fill: texts((task) => task.arguments.map(([name, text]) => `${name}=${text}`).join(", ")) },
   value: { label: "Value", width: 120, grow: 1.5, empty: (task) => !task.value, fill: value },
   status: { label: "Status", sort: "status", width: 116, grow: 0, fill: status },
-  progress: { label: "Progress", width: 122, grow: 0, fill: progress },
+  progress: { label: "Progress", width: 160, grow: 0, fill: progress },
   seconds: { label: "Duration", sort: "seconds", width: 98, grow: 0, end: true, fill: seconds },
   worker: { label: "Worker", width: 100, grow: 0.8, empty: (task) => !task.worker, fill: texts((task) => task.worker) },
   owner: { label: "Owner", sort: "owner", width: 90, grow: 0.5, fill: texts((task) => task.owner) },

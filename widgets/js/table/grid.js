@@ -30,8 +30,6 @@ export class Grid {
     this.scheduled = 0;
     /** The window last asked for. */
     this.asked = { first: 0, count: 0 };
-    /** The task that is open. */
-    this.opened = "";
     /** How far it is scrolled: a notebook that takes the element off the page forgets it. */
     this.scrolled = 0;
     this.picks = new Picks(this);
@@ -53,8 +51,8 @@ export class Grid {
   /** What is in sight now. */
   get port() {
     const height = ROW_PX[this.table.narrow ? "narrow" : /** @type {"compact"} */ (this.table.model.get("density"))];
-    const head = this.table.narrow ? 0 : this.header.row.offsetHeight;
-    return new Viewport(this.total, height, Math.max(0, this.element.clientHeight - head), this.element.scrollTop);
+    const room = this.element.clientHeight - this.header.row.offsetHeight;
+    return new Viewport(this.total, height, Math.max(0, room), this.element.scrollTop);
   }
 
   /** Ids of the rows wholly in sight. */
@@ -160,6 +158,7 @@ export class Grid {
     setAttr(row.element, "aria-rowindex", String(place + 2));
     row.show((id !== undefined && this.page.tasks.get(id)) || null);
     row.select(id !== undefined && this.picks.selected.has(id));
+    setAttr(row.element, "aria-current", id !== undefined && id === this.table.model.get("opened") ? "true" : null);
     return row.element;
   }
 

@@ -16,7 +16,8 @@ export class Header {
 
   /** @param {string[]} columns */
   draw(columns) {
-    this.row.replaceChildren(h("div", { role: "columnheader", class: "tq-cell tq-cell-select", "aria-colindex": 1 }, this.all),
+    const words = h("span", { class: "tq-all", "aria-hidden": "true" }, "Select these"); // where there is room for no other header
+    this.row.replaceChildren(h("div", { role: "columnheader", class: "tq-cell tq-cell-select", "aria-colindex": 1 }, h("label", {}, this.all, words)),
       ...columns.map((name, i) => this.cell(name, i + 2)));
     this.showSort();
   }

@@ -73,6 +73,7 @@ export class Table extends Display {
     this.on(["state", "message", "away", "height", "label", "chips"], () => this.showTraits());
     this.on(["density", "columns"], () => this.onResize());
     this.on(["widths"], () => this.grid.layOut());
+    this.on(["opened"], () => this.grid.draw());
     const sizes = new ResizeObserver(() => this.onResize());
     sizes.observe(this.root);
     sizes.observe(this.grid.element);

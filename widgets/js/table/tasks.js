@@ -13,7 +13,7 @@
  * @typedef {{ number: number, name: string, code: string, value: string, whole: string, kind: string,
  *   status: string, progress: number | null, note: string, seconds: number | null, worker: string,
  *   attempt: number, attempts: number, created: number | null, started: number | null, owner: string,
- *   queue: string, batch: string, arguments: [string, string][] }} Task
+ *   queue: string, batch: string, arguments: [string, string][], told: number }} Task `told` is when its progress was
  */
 
 /** What a row holds, in this order: the same list as in `cells.py`. */
@@ -31,7 +31,7 @@ export class Page {
   /** Take in a patch. @param {Patch} patch */
   apply(patch) {
     for (const [id, cells] of Object.entries(patch.rows ?? {})) {
-      this.tasks.set(id, /** @type {Task} */ (Object.fromEntries(CELLS.map((name, i) => [name, cells[i]]))));
+      this.put(id, Object.fromEntries(CELLS.map((name, i) => [name, cells[i]])));
     }
     for (const [id, cells] of Object.entries(patch.cells ?? {})) this.change(id, cells);
     if (patch.first !== undefined) this.first = patch.first;
@@ -45,7 +45,14 @@ export class Page {
   /** @param {string} id @param {[number, any][]} cells */
   change(id, cells) {
     const task = this.tasks.get(id);
-    if (task) this.tasks.set(id, { ...task, ...Object.fromEntries(cells.map(([i, value]) => [CELLS[i], value])) });
+    if (task) this.put(id, { ...task, ...Object.fromEntries(cells.map(([i, value]) => [CELLS[i], value])) });
+  }
+
+  /** Keep a task, and when its progress was told. @param {string} id @param {any} task */
+  put(id, task) {
+    const before = this.tasks.get(id);
+    const same = before?.progress === task.progress && before?.attempt === task.attempt;
+    this.tasks.set(id, { ...task, told: same ? before?.told : Date.now() / 1000 });
   }
 
   /** The id at a place in the whole order, if it is here. @param {number} place */

@@ -86,6 +86,8 @@ class TableView(Panel):
         The greatest height of the whole, a CSS length.
     label : str
         What a screen reader calls the table.
+    opened : str
+        The id of the task that is open elsewhere: its row is marked.
     chips : bool
         Whether statuses and their counts are shown as chips that filter.
     """
@@ -101,6 +103,7 @@ class TableView(Panel):
     away = traitlets.Unicode().tag(sync=True)
     height = traitlets.Unicode("560px").tag(sync=True)
     label = traitlets.Unicode("Tasks").tag(sync=True)
+    opened = traitlets.Unicode().tag(sync=True)
     chips = traitlets.Bool(True).tag(sync=True)
 
     _handlers: ClassVar[dict[str, str]] = {
