@@ -64,7 +64,7 @@ class Board:
 
     @property
     def submit(self) -> Locator:
-        return self.form.locator(".tqp-primary")
+        return self.form.locator(".tq-primary")
 
     def ready(self) -> Board:
         """Wait until everything is there and the service is heard of."""
@@ -110,15 +110,23 @@ class Board:
         self.submit.click()
         expect(self.form.locator(".tqp-reason")).to_contain_text("Submitted as number")
 
+    def sort(self, column: str, way: str) -> None:
+        """Sort by a column, ``ascending`` or ``descending``; where there is no room for headers, by the list."""
+        head = self.table.get_by_role("columnheader", name=column)
+        if self.table.get_attribute("data-size") == "narrow":
+            order = f"Sort: {column} {'↓' if way == 'descending' else '↑'}"
+            self.table.get_by_label("Sort by").select_option(label=order)
+        else:
+            for _ in range(3):
+                if head.get_attribute("aria-sort") == way:
+                    break
+                head.click()
+                expect(head).to_have_attribute("aria-sort", re.compile("ascending|descending"))
+        expect(head).to_have_attribute("aria-sort", way)
+
     def newest_first(self) -> None:
         """Sort by falling number."""
-        head = self.table.get_by_role("columnheader", name="Number")
-        for _ in range(3):
-            if head.get_attribute("aria-sort") == "descending":
-                return
-            head.click()
-            expect(head).to_have_attribute("aria-sort", re.compile("ascending|descending"))
-        expect(head).to_have_attribute("aria-sort", "descending")
+        self.sort("Number", "descending")
 
     def search(self, text: str) -> None:
         """Filter the table by text."""

@@ -41,7 +41,7 @@ def show_result(pages: Pages, result: dict[str, Any], **options: Any) -> Page:
     page = pages("about:blank", **options)
     ground = "#17191c" if options.get("dark") else "#fff"
     script = json.dumps(bundle("detail")).replace("</", "<\\/")
-    page.set_content(_PAGE.format(css=stylesheet("board.css"), ground=ground, script=script))
+    page.set_content(_PAGE.format(css=stylesheet("panel", "detail"), ground=ground, script=script))
     traits = {
         "theme": "auto", "state": "ready", "tab": "result", "height": "", "editable": False, "head": HEAD, "facts": [],
         "code": [], "result": json.loads(json.dumps(result, allow_nan=False)), "problem": {}, "history": [],

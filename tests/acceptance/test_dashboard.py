@@ -60,7 +60,7 @@ def test_a_colleague_submits_an_example_and_reads_the_result(stack: RunningStack
         board = open_board(open_page, "voila", served.url)
         board.form.get_by_label("Start from an example").select_option(label="From order to chaos: the logistic map")
         board.submit.click()
-        expect(board.detail.locator(".tqp-status")).to_have_text("Finished", timeout=30_000)
+        expect(board.detail.locator(".tq-status")).to_have_text("Finished", timeout=30_000)
         expect(board.detail.get_by_role("columnheader", name="growth")).to_be_visible()
         open_page.shot(board.page, "dashboard")
         assert open_page.refused == []

@@ -1,9 +1,8 @@
-"""The dashboard opened from JupyterLab's launcher, under a prefix as a hub gives it."""
+"""The board opened from JupyterLab's launcher, under a prefix as a hub gives it."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
 import secrets
 import subprocess
@@ -17,7 +16,7 @@ import pytest
 import urllib3
 from browser import LAB_EXTENSIONS, ROOT, Pages, _await_server, _environment, free_port
 from dashboard_page import PATIENCE_MS, links_to_this_machine, submit_example, wait_for_dashboard, wait_for_status
-from playwright.sync_api import Page
+from playwright.sync_api import Frame, Locator, Page, expect
 from taskq_widgets import server_proxy
 
 if TYPE_CHECKING:
@@ -77,19 +76,40 @@ def launcher(lab: Lab, open_page: Pages) -> Page:
     return page
 
 
-def test_the_tile_opens_a_dashboard_that_runs_tasks(lab: Lab, launcher: Page, open_page: Pages) -> None:
+def tile(page: Page) -> Locator:
+    return page.locator(".jp-LauncherCard:visible", has_text="taskq")
+
+
+def test_the_tile_opens_a_panel_whose_board_runs_tasks(lab: Lab, launcher: Page, open_page: Pages) -> None:
     # Given: JupyterLab's launcher. When: the tile is pressed.
-    with launcher.context.expect_page(timeout=PATIENCE_MS) as opened:
-        launcher.locator(".jp-LauncherCard", has_text="taskq dashboard").click()
-    page = opened.value
-    page.on("pageerror", lambda error: open_page.errors.append(str(error)))
-    # Then: the dashboard is there, below the hub's prefix, and runs what is submitted.
-    submit_example(page)
-    wait_for_status(page, "FINISHED")
-    assert page.url.startswith(lab.url(server_proxy.NAME))
-    open_page.shot(page, "launcher-dashboard")
+    tile(launcher).click()
+    # Then: the board is there in a panel, below the hub's prefix, and runs what is submitted.
+    launcher.locator(".lm-TabBar-tab.jp-mod-current", has_text="taskq").wait_for()
+    panel = board_in_panel(launcher)
+    submit_example(panel)
+    wait_for_status(panel, "FINISHED")
+    assert panel.url.startswith(lab.url(server_proxy.NAME))
+    open_page.shot(launcher, "launcher-panel")
     # And: nothing on the page leads around the hub.
-    assert links_to_this_machine(page.content().replace(lab.url(""), "/")) == []
+    assert links_to_this_machine(panel.content().replace(lab.url(""), "/")) == []
+
+
+def test_pressed_again_the_tile_shows_the_panel_that_is_there(launcher: Page) -> None:
+    tile(launcher).click()
+    board_in_panel(launcher)
+    launcher.get_by_role("menuitem", name="File", exact=True).click()
+    launcher.locator(".lm-Menu-item", has_text="New Launcher").click()
+    tile(launcher).click()
+    expect(launcher.locator(".lm-TabBar-tab", has_text="taskq")).to_have_count(1)
+    expect(launcher.locator("#taskq-board")).to_be_visible()
+
+
+def board_in_panel(page: Page) -> Frame:
+    """Return the page in the panel, when its board can be used."""
+    frame = page.locator("#taskq-board iframe").element_handle(timeout=PATIENCE_MS).content_frame()
+    assert frame is not None
+    wait_for_dashboard(frame)
+    return frame
 
 
 def test_file_new_opens_it_too(lab: Lab, launcher: Page) -> None:
@@ -106,11 +126,13 @@ def test_no_page_holds_a_link_to_this_machine(lab: Lab) -> None:
         assert links_to_this_machine(lab.get(path)) == [], path
 
 
-def test_the_tile_has_an_icon_of_its_own(lab: Lab) -> None:
-    info = json.loads(lab.get("server-proxy/servers-info"))
-    entry = next(one for one in info["server_processes"] if one["name"] == server_proxy.NAME)
-    assert entry["launcher_entry"]["title"] == "taskq dashboard"
-    assert lab.get(f"server-proxy/icon/{server_proxy.NAME}").lstrip().startswith("<svg")
+def test_there_is_one_tile_and_it_shows_its_icon(launcher: Page) -> None:
+    expect(tile(launcher)).to_have_count(1)
+    picture = tile(launcher).locator("svg[data-icon='taskq:board']")
+    expect(picture).to_be_visible()
+    box = picture.bounding_box()
+    assert box is not None
+    assert min(box["width"], box["height"]) > 30
 
 
 def test_the_dashboards_port_answers_nobody_but_the_proxy(lab: Lab, launcher: Page) -> None:
@@ -171,4 +193,3 @@ def test_the_entry_point_is_declared() -> None:
     project: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     declared = project["entry-points"]["jupyter_serverproxy_servers"]
     assert declared == {server_proxy.NAME: "taskq_widgets.server_proxy:dashboard_server"}
-    assert os.access(server_proxy.ICON, os.R_OK)

@@ -160,7 +160,7 @@ def test_the_first_message_that_cannot_be_sent_covers_the_board(
     kernel_menu(board.page, "Shut Down Kernel")
     board.page.locator("#jp-main-statusbar").get_by_text("No Kernel").wait_for(state="attached")
     if cover(board).count() == 0:
-        board.overview.locator(".tqp-chip").first.click()
+        board.overview.locator(".tq-chip").first.click()
     expect_dead(board, within_ms=2000)
 
 

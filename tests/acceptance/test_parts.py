@@ -99,7 +99,7 @@ def test_each_part_works_alone_and_in_boxes_over_one_connection(
     expect(row(failed, f"{name} bad").locator(".tq-status")).to_have_text("Failed")
     expect(row(failed, f"{name} good")).to_have_count(0)
     expect(detail.locator(".tqp-value")).to_have_text("42")
-    expect(overview.locator(".tqp-chip", has_text="Finished").locator("b")).to_have_text(re.compile("[1-9]"))
+    expect(overview.locator(".tq-chip", has_text="Finished").locator("b")).to_have_text(re.compile("[1-9]"))
     expect(form.locator(".cm-content")).to_have_text("20 + 3")
     form.get_by_label("Name", exact=True).fill(f"{name} submitted")
     form.get_by_role("button", name="Submit", exact=True).click()

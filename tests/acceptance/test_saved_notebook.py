@@ -54,7 +54,7 @@ def test_a_saved_board_is_shown_as_a_plain_picture_where_there_is_no_kernel(
     assert "<b>kept" not in html
     told = ("&lt;b&gt;kept", "the second", "then saved\nString", "Run the cell")
     assert [part for part in told if part not in html] == []
-    finished = board.overview.locator(".tqp-chip[data-status=FINISHED] b").inner_text()
+    finished = board.overview.locator(".tq-chip[data-status=FINISHED] b").inner_text()
     assert f"Finished {finished} · Failed" in html
     expect(snapshot).to_be_hidden()
 

@@ -629,7 +629,7 @@ def test_nothing_is_pushed_while_nobody_looks(table: Table) -> None:
         expect(table.row(500)).to_contain_text("seen")
         table.page.evaluate(hide, "hidden")
         table.eventually(lambda: kernel("view.watched"), False, timeout_s=20)
-        table.eventually(lambda: kernel("view._pusher is None"), True, timeout_s=20)
+        table.eventually(lambda: kernel("view._refresher is None"), True, timeout_s=20)
         kernel("sent.clear(); view.upsert([task(500, name='not seen', version=10**6 + 1)])")
         assert kernel("sent") == []
         table.page.evaluate(hide, "visible")

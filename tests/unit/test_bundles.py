@@ -11,13 +11,14 @@ import pytest
 from javascript import JS, node
 
 BUNDLES = JS.parent / "taskq_widgets" / "bundles"
+EXTENSION = BUNDLES.parent / "launcher" / "labextensions" / "taskq-launcher" / "static" / "remoteEntry.js"
 WIDGETS = sorted(path.stem for path in BUNDLES.glob("*.js"))
 
 
 def sources() -> list[str]:
     """Return what bundles are made from, relative to the folder of the sources."""
-    folders = ["shared", *WIDGETS]
-    files = [path for folder in folders for path in (JS / folder).iterdir() if path.suffix in (".js", ".json")]
+    folders = ["shared", "launcher", *WIDGETS]
+    files = [path for folder in folders for path in (JS / folder).iterdir() if path.suffix in (".js", ".json", ".svg")]
     own = [f"{path.parent.name}/{path.name}" for path in files]
     return sorted([*own, "build.mjs", "package.json", "package-lock.json"])
 
@@ -31,6 +32,7 @@ def test_building_again_gives_the_same_bytes(tmp_path: Path) -> None:
     node("build.mjs", str(tmp_path))
     for widget in WIDGETS:
         assert (tmp_path / f"{widget}.js").read_bytes() == (BUNDLES / f"{widget}.js").read_bytes(), widget
+    assert (tmp_path / "launcher.js").read_bytes() == EXTENSION.read_bytes()
 
 
 def test_the_types_of_the_sources_fit_together() -> None:

@@ -1,5 +1,5 @@
 /**
- * Build the bundles: one ES module a widget with all it needs, checked in beside the Python.
+ * Build the bundles: one ES module a widget with all it needs, checked in beside the Python, and JupyterLab's extension.
  *
  *     npm ci && npm run build
  *
@@ -15,18 +15,19 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
-const TARGET = join(HERE, "..", "taskq_widgets", "bundles");
+const PACKAGE = join(HERE, "..", "taskq_widgets");
 const WIDGETS = ["detail", "editor", "form", "overview", "table"];
+const EXTENSION = join(PACKAGE, "launcher", "labextensions", "taskq-launcher", "static", "remoteEntry.js");
 const JULIA = "The table of Unicode names is that of Julia's REPL, MIT licence, https://julialang.org/license";
 
 /** @param {string} folder of sources */
 function sourcesIn(folder) {
-  return readdirSync(join(HERE, folder)).filter((name) => /\.(js|json)$/.test(name)).map((name) => `${folder}/${name}`);
+  return readdirSync(join(HERE, folder)).filter((name) => /\.(js|json|svg)$/.test(name)).map((name) => `${folder}/${name}`);
 }
 
 /** A line for each source, as `sha256sum` writes them. */
 function hashes() {
-  const sources = [...["shared", ...WIDGETS].flatMap(sourcesIn), "build.mjs", "package.json", "package-lock.json"];
+  const sources = [...["shared", "launcher", ...WIDGETS].flatMap(sourcesIn), "build.mjs", "package.json", "package-lock.json"];
   const hash = (/** @type {string} */ name) => createHash("sha256").update(readFileSync(join(HERE, name))).digest("hex");
   return sources.sort().map((name) => `${hash(name)}  ${name}\n`).join("");
 }
@@ -46,13 +47,14 @@ function licence(name) {
   return `${name} ${version}, licence ${license}\n\n${text}`;
 }
 
-/** @param {string} widget */
-async function bundle(widget) {
+/** @param {string} folder @param {"esm" | "iife"} format */
+async function bundle(folder, format) {
   const result = await build({
     absWorkingDir: HERE,
-    entryPoints: [`${widget}/index.js`],
+    entryPoints: [`${folder}/index.js`],
+    loader: { ".svg": "text" },
     bundle: true,
-    format: "esm",
+    format,
     target: "es2022",
     minify: true,
     charset: "utf8",
@@ -66,6 +68,7 @@ async function bundle(widget) {
   return `// Built by "npm run build" in widgets/js; do not edit.\n${result.outputFiles[0].text.trimEnd()}\n${end}`;
 }
 
-const target = process.argv[2] ?? TARGET;
-for (const widget of WIDGETS) writeFileSync(join(target, `${widget}.js`), await bundle(widget));
-if (target === TARGET) writeFileSync(join(HERE, "bundled.sha256"), hashes());
+const elsewhere = process.argv[2];
+for (const widget of WIDGETS) writeFileSync(join(elsewhere ?? join(PACKAGE, "bundles"), `${widget}.js`), await bundle(widget, "esm"));
+writeFileSync(elsewhere ? join(elsewhere, "launcher.js") : EXTENSION, await bundle("launcher", "iife"));
+if (!elsewhere) writeFileSync(join(HERE, "bundled.sha256"), hashes());

@@ -12,7 +12,7 @@ def bundle(widget: str) -> str:
     return (_HERE / "bundles" / f"{widget}.js").read_text(encoding="utf-8")
 
 
-def stylesheet(path: str) -> str:
-    """Return the style sheet at ``path``, with the design tokens that all widgets share before it."""
-    tokens = (_HERE / "design.css").read_text(encoding="utf-8")
-    return tokens + (_HERE / path).read_text(encoding="utf-8")
+def stylesheet(*names: str) -> str:
+    """Return style sheets of these names, after the tokens and the controls that all widgets share."""
+    parts = ("tokens", "controls", *names)
+    return "".join((_HERE / "styles" / f"{name}.css").read_text(encoding="utf-8") for name in parts)

@@ -56,7 +56,7 @@ class TaskDetail(Panel):
     """
 
     _esm = bundle("detail")
-    _css = stylesheet("board.css")
+    _css = stylesheet("panel", "detail")
     _handlers: ClassVar[dict[str, str]] = {
         "act": "_on_act", "tab": "_on_tab", "log": "_on_log", "whole": "_on_whole", "slice": "_on_slice",
         "show": "_on_show",

@@ -76,7 +76,7 @@ class SubmitForm(Panel):
     """
 
     _esm = bundle("form")
-    _css = stylesheet("board.css")
+    _css = stylesheet("panel", "form")
     _handlers: ClassVar[dict[str, str]] = {"example": "_on_example", "fields": "_on_fields", "submit": "_on_submit"}
 
     editor = traitlets.Instance(JuliaEditor).tag(sync=True, **widget_serialization)

@@ -54,7 +54,7 @@ class Overview(Panel):
     """
 
     _esm = bundle("overview")
-    _css = stylesheet("board.css")
+    _css = stylesheet("panel", "overview", "board")
     _handlers: ClassVar[dict[str, str]] = {"filter": "_on_filter"}
 
     counts = traitlets.Dict().tag(sync=True)

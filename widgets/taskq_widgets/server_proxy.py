@@ -1,7 +1,8 @@
-"""The dashboard as a tile of JupyterLab's launcher, through jupyter-server-proxy.
+"""The dashboard in JupyterLab, through jupyter-server-proxy.
 
-jupyter-server-proxy calls `dashboard_server` by its entry point, starts the command when
-the tile is first opened, and hands requests on, below whatever prefix a hub gives the
+The tile of the launcher is that of taskq's own extension (``widgets/js/launcher``), which opens it
+in a panel. jupyter-server-proxy calls `dashboard_server` by its entry point, starts the command when
+the dashboard is first opened, and hands requests on, below whatever prefix a hub gives the
 server. Run as a program, this module is that command: it is told the prefix, so that no
 page holds a link to anywhere else.
 
@@ -14,12 +15,10 @@ from __future__ import annotations
 import os
 import secrets
 import sys
-from pathlib import Path
 from typing import Any
 
 #: The last part of the dashboard's address, and the entry point's name.
 NAME = "taskq-dashboard"
-ICON = Path(__file__).parent / "dashboard-icon.svg"
 #: The first start may have to start RabbitMQ, the service and Julia too, in seconds.
 START_TIMEOUT_S = 120.0
 
@@ -45,7 +44,7 @@ def dashboard_server() -> dict[str, Any]:
         # socket of an open one does not: a table that is left open, on which nothing
         # happens, must not keep a hub from culling the server.
         "exclude_last_activity_patterns": [r".*/api/kernels/[^/]+/channels"],
-        "launcher_entry": {"title": "taskq dashboard", "icon_path": str(ICON), "category": "Other"},
+        "launcher_entry": {"enabled": False, "title": "taskq dashboard"},
     }
 
 

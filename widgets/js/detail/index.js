@@ -2,12 +2,14 @@
 /** One task in full, in tabs. */
 
 import { copyText } from "../shared/clipboard.js";
-import { button, statusChip } from "../shared/controls.js";
-import { Display } from "../shared/display.js";
+import { button, notice, progressBar, statusChip, toast } from "../shared/controls.js";
+import { Display, displayedBy } from "../shared/display.js";
 import { h, setAttr, setText } from "../shared/dom.js";
 import { amount, clockTime, duration, localTime } from "../shared/format.js";
 import { icon } from "../shared/icons.js";
 import { Keep, browserStorage } from "../shared/keep.js";
+import { roughly, secondsLeft } from "../shared/remaining.js";
+import { makeDrawer } from "./drawer.js";
 import { picture } from "./pictures.js";
 
 /** @typedef {import("../shared/display.js").Model} Model */
@@ -27,33 +29,37 @@ const FRAME_HEAD = `<!doctype html><meta charset="utf-8">
 
 /** Pieces of highlighted text. @param {[string, string][]} pieces */
 function highlighted(pieces) {
-  return pieces.map(([kind, text]) => (kind ? h("span", { class: `tqp-code-${kind}` }, text) : document.createTextNode(text)));
+  return pieces.map(([kind, text]) => (kind ? h("span", { class: `tq-code-${kind}` }, text) : document.createTextNode(text)));
 }
 
 class DetailDisplay extends Display {
   /** @param {Model} model @param {HTMLElement} place */
   constructor(model, place) {
-    super(model, place, "detail", "Task");
+    super(model, place, h("section", { class: "tq tq-card tqp tqp-detail", "aria-label": "Task" }));
     /** @type {string | undefined} */
     this.shownPanel = undefined;
+    /** How far which task had come when that was told last, and when. */
+    this.told = { id: "", progress: null, at: 0 };
     this.title = h("h2", {});
     this.status = h("span", { class: "tqp-status-place", role: "status" });
     this.facts = h("p", { class: "tqp-facts" });
-    this.progress = h("div", { class: "tqp-progress", role: "progressbar", "aria-label": "Progress", "aria-valuemin": 0, "aria-valuemax": 100 }, h("i"));
+    this.progress = progressBar("tqp-progress");
     this.actions = h("div", { class: "tqp-actions" });
-    this.toast = h("p", { class: "tqp-toast", role: "alert" });
     this.tablist = h("div", { class: "tqp-tabs", role: "tablist", "aria-label": "Parts of the task" }, ...TABS.map(([tab, label]) => this.tabButton(tab, label)));
     this.panel = h("div", { class: "tqp-panel", role: "tabpanel", tabindex: 0, id: `${this.view}-panel` });
     this.log = h("pre", { class: "tqp-log" });
     this.forgetLog();
-    this.notice = h("div", { class: "tqp-notice" });
-    this.header = h("header", { class: "tqp-header tqp-task-header" }, h("div", { class: "tqp-title" }, this.title, this.status), this.actions, this.facts, this.progress);
-    this.root.append(this.header, this.tablist, this.panel, this.notice, this.toast);
+    this.notice = h("div", { class: "tq-notice" });
+    this.header = h("header", { class: "tqp-header tqp-task-header" }, h("div", { class: "tqp-title" }, this.title, this.status), this.actions, this.facts, this.progress.bar);
+    this.root.append(this.header, this.tablist, this.panel, this.notice);
+    this.toast = toast(this.root);
+    this.ends.push(this.toast.close);
     this.tablist.addEventListener("keydown", (event) => this.onTabKey(event));
     this.onMessage((message) => this.receive(message));
     this.on(["height"], () => { this.root.style.height = model.get("height"); });
     this.on(["head", "state", "editable"], () => this.showHead());
     this.on(["tab", "state"], () => this.showTab());
+    if (model.get("is_open") !== undefined) makeDrawer(this);
     if (model.get("recalls")) this.recall();
     for (const [trait, tab] of [["result", "result"], ["code", "code"], ["facts", "code"], ["problem", "error"], ["history", "history"]]) {
       this.on([trait], () => model.get("tab") === tab && this.showPanel());
@@ -67,8 +73,9 @@ class DetailDisplay extends Display {
     const kept = new Keep(browserStorage("sessionStorage"), "task", this.model);
     const open = kept.read();
     if (open?.id && this.model.get("state") === "empty") this.send({ type: "show", ...open });
-    this.on(["head", "tab", "state"], () => {
-      if (this.model.get("state") === "ready") kept.write({ id: this.model.get("head").id, tab: this.model.get("tab") });
+    this.on(["head", "tab", "state", "is_open"], () => {
+      if (this.model.get("state") !== "ready") return;
+      kept.write(this.model.get("is_open") === false ? null : { id: this.model.get("head").id, tab: this.model.get("tab") });
     });
   }
 
@@ -96,11 +103,9 @@ class DetailDisplay extends Display {
       this.status.replaceChildren(statusChip(status));
       this.showActions(status);
     }
-    this.progress.hidden = status !== "RUNNING";
-    const percent = progress === null ? null : Math.round(100 * Math.max(0, Math.min(1, progress)));
-    this.progress.toggleAttribute("data-unknown", percent === null);
-    setAttr(this.progress, "aria-valuenow", percent === null ? null : String(percent));
-    /** @type {HTMLElement} */ (this.progress.firstElementChild).style.width = percent === null ? "" : `${percent}%`;
+    this.progress.bar.hidden = status !== "RUNNING";
+    this.progress.show(progress);
+    if (progress !== this.told.progress || id !== this.told.id) this.told = { id, progress, at: Date.now() / 1000 };
     this.showFacts();
   }
 
@@ -113,7 +118,7 @@ class DetailDisplay extends Display {
       error: ["It cannot be read", this.model.get("message")],
     };
     const [title, text] = texts[/** @type {keyof typeof texts} */ (state)] ?? ["", ""];
-    this.notice.replaceChildren(icon(state === "error" ? "away" : "pick"), h("p", { class: "tqp-notice-title" }, title), h("p", {}, text));
+    this.notice.replaceChildren(...notice(state === "error" ? "away" : "pick", title, h("p", {}, text)));
   }
 
   /** @param {string} status */
@@ -127,8 +132,10 @@ class DetailDisplay extends Display {
     const { status, seconds, started, attempt, attempts, worker, note, progress, repeats } = this.model.get("head");
     if (!status) return;
     const elapsed = status === "RUNNING" && started !== null ? Math.max(0, Date.now() / 1000 - started) : seconds;
+    const left = status === "RUNNING" ? roughly(secondsLeft({ started, progress, told: this.told.at }, Date.now() / 1000)) : "";
     const facts = [
       status === "RUNNING" && typeof progress === "number" ? `${Math.round(100 * progress)} %` : "",
+      left && `about ${left} left`,
       status === "RUNNING" ? note : "",
       elapsed === null || elapsed === undefined ? "" : duration(elapsed),
       worker ? `on ${worker}` : "",
@@ -239,6 +246,7 @@ class DetailDisplay extends Display {
   error() {
     const { name, message, line, trace } = this.model.get("problem");
     if (!name) return [h("p", { class: "tqp-quiet-text" }, "There is no error.")];
+    /** @type {HTMLElement[]} */
     const made = [
       h("p", { class: "tqp-error-name" }, name, line ? h("span", { class: "tqp-quiet-text" }, ` in line ${line}`) : null),
       h("pre", { class: "tqp-error-message" }, message),
@@ -292,9 +300,7 @@ class DetailDisplay extends Display {
       return;
     }
     if (message.type === "say") {
-      setText(this.toast, message.text);
-      clearTimeout(this.hush);
-      this.hush = window.setTimeout(() => setText(this.toast, ""), 8000);
+      this.toast.say(message.text, "error");
       return;
     }
     if (message.type !== "log" || this.model.get("state") !== "ready") return;
@@ -332,10 +338,4 @@ function grid({ head, rows, named }) {
     h("tbody", {}, ...rows.map((row) => h("tr", {}, ...cells(row))))));
 }
 
-/** @param {{ model: Model, el: HTMLElement }} context */
-function render({ model, el }) {
-  const display = new DetailDisplay(model, el);
-  return () => display.close();
-}
-
-export default { render };
+export default displayedBy(DetailDisplay);

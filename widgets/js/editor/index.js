@@ -10,15 +10,15 @@
 import { forEachDiagnostic, setDiagnostics } from "@codemirror/lint";
 import { Annotation, Compartment, EditorState } from "@codemirror/state";
 import { EditorView, placeholder, tooltips } from "@codemirror/view";
-import { letSaveThrough } from "../shared/saving.js";
+import { keepKeys, letSaveThrough } from "../shared/keys.js";
+import { followTheme } from "../shared/theme.js";
+import { debounce } from "../shared/timing.js";
 import { handle } from "./handle.js";
 import { reading, writing } from "./setup.js";
 import { syntaxError } from "./syntax.js";
 
 /**
- * @typedef {{ get(name: string): any, set(name: string, value: any): void, save_changes(): void,
- *   send(content: object): void, on(event: string, call: Function): void,
- *   off(event: string, call: Function): void }} Model
+ * @typedef {import("../shared/display.js").Model} Model
  * @typedef {import("@codemirror/lint").Diagnostic} Diagnostic
  * @typedef {{ line: number, column?: number | null, message: string, severity?: "error" | "warning" | "info" | "hint" }} Remark
  */
@@ -30,27 +30,6 @@ const HINT = "Tab indents. To leave the editor, press Escape, then Tab.";
 const fromModel = Annotation.define();
 
 let displays = 0;
-
-/** @param {() => void} call @param {number} wait_ms */
-function debounce(call, wait_ms) {
-  /** @type {number | undefined} */
-  let timer;
-  const later = () => {
-    clearTimeout(timer);
-    timer = window.setTimeout(call, wait_ms);
-  };
-  later.stop = () => clearTimeout(timer);
-  return later;
-}
-
-/** Whether the page around the editor is dark. */
-function pageIsDark() {
-  const light = document.body.dataset.jpThemeLight;
-  if (light) return light === "false";
-  if (document.body.classList.contains("theme-dark")) return true;
-  if (document.body.classList.contains("theme-light")) return false;
-  return matchMedia("(prefers-color-scheme: dark)").matches;
-}
 
 /**
  * The one change that makes `before` into `after`, so that cursors elsewhere stay.
@@ -80,8 +59,7 @@ class Editor {
     this.checkSoon = debounce(() => this.check(), CHECK_MS);
     this.root = document.createElement("div");
     this.root.className = "tq tq-editor";
-    // JupyterLab asks the very element that has the focus whether its shortcuts are wanted.
-    this.root.addEventListener("focusin", (event) => /** @type {Element} */ (event.target).setAttribute("data-lm-suppress-shortcuts", "true"));
+    this.root.addEventListener("focusin", keepKeys);
     // Pop-ups hang in the body: a notebook's output area would cut them off.
     this.overlay = document.createElement("div");
     this.overlay.className = "tq tq-editor tq-editor-overlay";
@@ -89,14 +67,13 @@ class Editor {
     this.view = new EditorView({ parent: this.root, state: this.newState() });
     this.handle = handle(this.root, this.view.scrollDOM, () => this.view.requestMeasure());
     this.root.append(this.handle);
-    this.ends.push(letSaveThrough());
+    this.ends.push(letSaveThrough(), followTheme(model, this.root, this.overlay));
     this.message = this.line("tq-editor-message", "status", `${this.id}-message`);
     this.hint = this.line("tq-visually-hidden", "", `${this.id}-hint`);
     this.hint.textContent = HINT;
     place.append(this.root);
     this.listen();
     this.showTraits();
-    this.showTheme();
     this.check();
     this.showRemarks();
   }
@@ -142,17 +119,7 @@ class Editor {
     on("change:value", () => this.onValue());
     on("change:diagnostics", () => this.showRemarks());
     for (const trait of ["read_only", "placeholder", "label", "min_height", "max_height"]) on(`change:${trait}`, () => this.onMode());
-    on("change:theme", () => this.showTheme());
     on("msg:custom", (/** @type {any} */ message) => message.type === "focus" && this.view.focus());
-    const watcher = new MutationObserver(() => this.showTheme());
-    watcher.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light", "class"] });
-    const preference = matchMedia("(prefers-color-scheme: dark)");
-    const onPreference = () => this.showTheme();
-    preference.addEventListener("change", onPreference);
-    this.ends.push(() => {
-      watcher.disconnect();
-      preference.removeEventListener("change", onPreference);
-    });
   }
 
   close() {
@@ -268,15 +235,6 @@ class Editor {
     this.root.toggleAttribute("data-read-only", this.model.get("read_only"));
     this.root.style.setProperty("--tq-editor-min", this.model.get("min_height"));
     this.root.style.setProperty("--tq-editor-max", this.model.get("max_height"));
-  }
-
-  showTheme() {
-    const asked = this.model.get("theme");
-    const page = pageIsDark() ? "dark" : "light";
-    for (const element of [this.root, this.overlay]) {
-      element.dataset.theme = asked === "auto" ? page : asked;
-      element.toggleAttribute("data-forced", asked !== "auto" && asked !== page);
-    }
   }
 }
 

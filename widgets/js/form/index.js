@@ -1,8 +1,8 @@
 // @ts-check
 /** The form that submits a task. What is typed goes to Python at once, and with each submission once more. */
 
-import { button } from "../shared/controls.js";
-import { Display } from "../shared/display.js";
+import { button, dropDown } from "../shared/controls.js";
+import { Display, displayedBy } from "../shared/display.js";
 import { h, setAttr, setText } from "../shared/dom.js";
 import { icon } from "../shared/icons.js";
 import { Keep, browserStorage } from "../shared/keep.js";
@@ -37,10 +37,13 @@ function stepped(value, step) {
   return String(Number((value + step).toPrecision(12)));
 }
 
+/** What is put on the page for an input. @param {HTMLInputElement | HTMLSelectElement} input */
+const inputElement = (input) => (input instanceof HTMLSelectElement ? dropDown(input) : input);
+
 class FormDisplay extends Display {
   /** @param {Model} model @param {HTMLElement} place */
   constructor(model, place) {
-    super(model, place, "form", "New task");
+    super(model, place, h("section", { class: "tq tq-card tqp tqp-form", "aria-label": "New task" }));
     /** @type {Record<string, HTMLInputElement | HTMLSelectElement>} */
     this.fields = {};
     /** The parameters that the fields were made for, as JSON. @type {string | undefined} */
@@ -51,15 +54,15 @@ class FormDisplay extends Display {
     this.rows = [];
     this.rowsMade = 0;
     this.editorPlace = h("div", { class: "tqp-editor-place" });
-    this.fold = /** @type {HTMLButtonElement} */ (h("button", { type: "button", class: "tqp-fold", "aria-controls": `${this.view}-code`, onclick: () => this.set("folded", !model.get("folded")) },
-      icon("open"), h("span", {}, "Julia code")));
+    this.fold = h("button", { type: "button", class: "tqp-fold", "aria-controls": `${this.view}-code`, onclick: () => this.set("folded", !model.get("folded")) },
+      icon("open"), h("span", {}, "Julia code"));
     this.parametersPlace = h("div", { class: "tqp-parameters" });
     this.rowsPlace = h("div", { class: "tqp-rows" });
     this.note = h("p", { class: "tqp-note" });
     this.more = this.disclosure();
-    this.submit = button("submit", "Submit", { class: "tqp-primary", "aria-describedby": `${this.view}-reason`, onclick: () => this.send_(false) });
+    this.submit = button("submit", "Submit", { class: "tq-primary", "aria-describedby": `${this.view}-reason`, onclick: () => this.send_(false) });
     this.reason = h("span", { id: `${this.view}-reason`, class: "tqp-reason", role: "status" });
-    this.insist = h("button", { type: "button", class: "tqp-link", onclick: () => this.send_(true) }, "Submit anyway");
+    this.insist = h("button", { type: "button", class: "tq-link", onclick: () => this.send_(true) }, "Submit anyway");
     this.root.append(
       h("header", { class: "tqp-header" }, h("h2", {}, "New task"), this.picker()),
       h("div", { class: "tqp-body" },
@@ -159,27 +162,28 @@ class FormDisplay extends Display {
   // -- parts
 
   picker() {
-    const select = /** @type {HTMLSelectElement} */ (h("select", { class: "tqp-input", "aria-label": "Start from an example" },
+    const select = h("select", { class: "tq-input", "aria-label": "Start from an example" },
       h("option", { value: "" }, "Start from an example"),
-      ...this.model.get("offered").map((/** @type {{ title: string }} */ example, /** @type {number} */ index) => h("option", { value: index }, example.title))));
+      ...this.model.get("offered").map((/** @type {{ title: string }} */ example, /** @type {number} */ index) => h("option", { value: index }, example.title)));
     select.addEventListener("change", () => {
       if (select.value !== "") this.send({ type: "example", index: Number(select.value) });
       select.value = "";
     });
-    return h("span", { class: "tqp-select tqp-picker", hidden: this.model.get("offered").length === 0 }, select, icon("down"));
+    const picker = dropDown(select, "tqp-picker");
+    picker.hidden = this.model.get("offered").length === 0;
+    return picker;
   }
 
   /** @param {string} name @param {string} label @param {string} kind @param {string} placeholder */
   field(name, label, kind, placeholder) {
     const id = `${this.view}-${name}`;
-    const props = { id, class: "tqp-input", "aria-describedby": `${id}-remark` };
-    const input = /** @type {HTMLInputElement | HTMLSelectElement} */ (kind === "select"
+    const props = { id, class: "tq-input", "aria-describedby": `${id}-remark` };
+    const input = kind === "select"
       ? h("select", props, ...["low", "normal", "high"].map((level) => h("option", { value: level }, level)))
-      : h("input", { ...props, type: "text", placeholder, autocomplete: "off", inputmode: kind === "text" ? null : kind }));
+      : h("input", { ...props, type: "text", placeholder, autocomplete: "off", inputmode: kind === "text" ? null : kind });
     input.addEventListener("input", () => this.set(name, input.value));
     this.fields[name] = input;
-    const shown = kind === "select" ? h("span", { class: "tqp-select" }, input, icon("down")) : input;
-    return h("div", { class: "tqp-field" }, h("label", { for: id, class: "tqp-label" }, label), shown, this.remark(name, `${id}-remark`));
+    return h("div", { class: "tqp-field" }, h("label", { for: id, class: "tqp-label" }, label), inputElement(input), this.remark(name, `${id}-remark`));
   }
 
   /** @param {string} name @param {string} [id] */
@@ -189,15 +193,14 @@ class FormDisplay extends Display {
   }
 
   argumentsGroup() {
-    const add = button("add", "Add an argument", { class: "tqp-quiet", onclick: () => this.addArgument() });
+    const add = button("add", "Add an argument", { class: "tq-quiet", onclick: () => this.addArgument() });
     return h("div", { class: "tqp-field", role: "group", "aria-label": "Arguments" },
       h("div", { class: "tqp-group-head" }, h("span", { class: "tqp-label" }, "Arguments"), add), this.rowsPlace, this.remark("arguments"));
   }
 
   disclosure() {
     const fields = OPTIONS.map(([name, label, placeholder, kind]) => this.field(name, label, kind, placeholder));
-    const details = /** @type {HTMLDetailsElement} */ (h("details", { class: "tqp-more" },
-      h("summary", {}, icon("open"), "More options"), h("div", { class: "tqp-options" }, ...fields)));
+    const details = h("details", { class: "tqp-more" }, h("summary", {}, icon("open"), "More options"), h("div", { class: "tqp-options" }, ...fields));
     details.addEventListener("toggle", () => this.set("more", details.open));
     return details;
   }
@@ -228,7 +231,7 @@ class FormDisplay extends Display {
     const made = { name: { value: parameter.name }, value: input, declared: true, row: h("div", { class: "tqp-field" }),
       kind: h("span", { class: "tqp-kind" }), problem: h("span", { class: "tqp-remark", role: "alert", id: `${id}-remark` }) };
     made.row.append(h("label", { for: id, class: "tqp-label" }, parameter.label, parameter.unit ? ` in ${parameter.unit}` : ""),
-      input instanceof HTMLSelectElement ? h("span", { class: "tqp-select" }, input, icon("down")) : input,
+      inputElement(input),
       h("span", { class: "tqp-hint", id: `${id}-hint` }, hint), made.kind, made.problem);
     made.row.addEventListener("input", () => this.onArgument(made));
     this.rows.push(made);
@@ -237,15 +240,15 @@ class FormDisplay extends Display {
 
   /** @param {Parameter} parameter @param {string} id @param {string} value */
   parameterInput(parameter, id, value) {
-    const props = { id, class: "tqp-input", "aria-describedby": `${id}-hint ${id}-remark` };
+    const props = { id, class: "tq-input", "aria-describedby": `${id}-hint ${id}-remark` };
     const choices = parameter.kind === "truth" ? ["true", "false"] : parameter.choices;
     if (choices.length) {
-      const select = /** @type {HTMLSelectElement} */ (h("select", props, ...choices.map((choice) => h("option", { value: choice }, choice))));
+      const select = h("select", props, ...choices.map((choice) => h("option", { value: choice }, choice)));
       select.value = value;
       return select;
     }
     const mode = { whole: "numeric", number: "decimal" }[parameter.kind] ?? null;
-    const input = /** @type {HTMLInputElement} */ (h("input", { ...props, type: "text", autocomplete: "off", inputmode: mode, value }));
+    const input = h("input", { ...props, type: "text", autocomplete: "off", inputmode: mode, value });
     if (mode && parameter.step) input.addEventListener("keydown", (event) => this.onStep(event, input, parameter));
     return input;
   }
@@ -293,14 +296,14 @@ class FormDisplay extends Display {
     const place = this.rows.filter((row) => !row.declared).length + 1;
     this.rowsMade += 1;
     const remark = `${this.view}-argument-${this.rowsMade}-remark`;
-    const input = (/** @type {string} */ label, /** @type {string} */ text) => /** @type {HTMLInputElement} */ (
-      h("input", { class: "tqp-input", type: "text", autocomplete: "off", spellcheck: "false", placeholder: label.split(" ")[0].toLowerCase(), "aria-label": label, value: text }));
+    const input = (/** @type {string} */ label, /** @type {string} */ text) =>
+      h("input", { class: "tq-input", type: "text", autocomplete: "off", spellcheck: "false", placeholder: label.split(" ")[0].toLowerCase(), "aria-label": label, value: text });
     const [nameInput, valueInput] = [input(`Name of argument ${place}`, name), input(`Value of argument ${place}`, value)];
     /** @type {ArgumentRow} */
     const made = { row: h("div", { class: "tqp-row" }), name: nameInput, value: valueInput, declared: false,
       kind: h("span", { class: "tqp-kind" }), problem: h("span", { class: "tqp-remark", role: "alert", id: remark }) };
     setAttr(valueInput, "aria-describedby", remark);
-    const remove = button("close", `Remove argument ${name || place}`, { class: "tqp-bare tqp-quiet", onclick: () => this.removeRow(made) });
+    const remove = button("close", `Remove argument ${name || place}`, { class: "tq-bare tq-quiet", onclick: () => this.removeRow(made) });
     made.row.append(nameInput, h("span", { "aria-hidden": "true" }, "="), valueInput, made.kind, remove, made.problem);
     made.row.addEventListener("input", () => this.onArgument(made));
     this.rows.push(made);
@@ -322,13 +325,6 @@ class FormDisplay extends Display {
   }
 
   // -- to Python
-
-  /** @param {string} trait @param {any} value */
-  set(trait, value) {
-    if (this.model.get(trait) === value) return;
-    this.model.set(trait, value);
-    this.model.save_changes();
-  }
 
   /** Ctrl-Enter submits from everywhere; the editor does so by itself. @param {KeyboardEvent} event */
   onKey(event) {
@@ -406,10 +402,4 @@ class FormDisplay extends Display {
   }
 }
 
-/** @param {{ model: Model, el: HTMLElement }} context */
-function render({ model, el }) {
-  const display = new FormDisplay(model, el);
-  return () => display.close();
-}
-
-export default { render };
+export default displayedBy(FormDisplay);

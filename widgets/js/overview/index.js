@@ -1,8 +1,8 @@
 // @ts-check
 /** The overview: chips that count and filter, slots, the pace of the last hour, and the parts' states. */
 
-import { STATUSES } from "../shared/controls.js";
-import { Display } from "../shared/display.js";
+import { STATUSES, countChip } from "../shared/controls.js";
+import { Display, displayedBy } from "../shared/display.js";
 import { h, setAttr, setText, svg } from "../shared/dom.js";
 import { amount, clockTime } from "../shared/format.js";
 import { icon } from "../shared/icons.js";
@@ -15,10 +15,10 @@ const CHART = { width: 120, height: 28 };
 class OverviewDisplay extends Display {
   /** @param {Model} model @param {HTMLElement} place */
   constructor(model, place) {
-    super(model, place, "overview", "Overview");
+    super(model, place, h("section", { class: "tq tq-card tqp tqp-overview", "aria-label": "Overview" }));
     /** @type {string | undefined} */
     this.said = undefined;
-    this.chips = h("div", { class: "tqp-chips", role: "group", "aria-label": "Tasks by status" });
+    this.chips = h("div", { class: "tq-chips", role: "group", "aria-label": "Tasks by status" });
     this.slots = this.figure("Slots busy");
     this.meter = h("span", { class: "tqp-meter", "aria-hidden": "true" }, h("i"));
     this.slots.append(this.meter);
@@ -31,7 +31,7 @@ class OverviewDisplay extends Display {
     this.updated = h("span", { class: "tqp-updated" });
     const parts = h("div", { class: "tqp-parts" }, h("div", {}, this.service, this.broker), this.updated);
     const figures = h("div", { class: "tqp-figures" }, this.slots, this.pace, hour, parts);
-    this.banner = h("div", { class: "tqp-banner", role: "status" });
+    this.banner = h("div", { class: "tq-banner", role: "status" });
     this.root.append(h("div", { class: "tqp-strip" }, this.chips, figures), this.banner);
     this.on(["counts", "chosen", "filters"], () => this.showChips());
     this.on(["figures"], () => this.showFigures());
@@ -62,7 +62,7 @@ class OverviewDisplay extends Display {
     const filters = this.model.get("filters");
     if (!this.chips.childElementCount || filters !== this.built) {
       this.built = filters;
-      this.chips.replaceChildren(...["", ...Object.keys(STATUSES)].map((status) => this.chip(status, filters)));
+      this.chips.replaceChildren(...["", ...Object.keys(STATUSES)].map((status) => countChip(status, filters ? () => this.choose(status) : null)));
     }
     const all = Object.values(counts).reduce((sum, count) => sum + count, 0);
     for (const chip of this.chips.children) {
@@ -70,14 +70,6 @@ class OverviewDisplay extends Display {
       setText(/** @type {Element} */ (chip.lastElementChild), amount(status ? counts[status] ?? 0 : all));
       if (filters) setAttr(chip, "aria-pressed", String(status ? chosen.includes(status) : chosen.length === 0));
     }
-  }
-
-  /** @param {string} status @param {boolean} filters */
-  chip(status, filters) {
-    const props = { class: "tqp-chip", ...(status ? { "data-status": status } : {}) };
-    const content = [status ? icon(status) : null, h("span", { class: "tqp-chip-label" }, status ? STATUSES[status] : "All"), h("b", {})];
-    if (!filters) return h("span", props, ...content);
-    return h("button", { type: "button", ...props, onclick: () => this.choose(status) }, ...content);
   }
 
   /** @param {string} status */
@@ -105,6 +97,7 @@ class OverviewDisplay extends Display {
     const up = (/** @type {number} */ count) => height - 2 - (count / most) * (height - 5);
     const line = (/** @type {(minute: [number, number]) => number} */ of) => hour.map((minute, i) => `${at(i).toFixed(1)},${up(of(minute)).toFixed(1)}`).join(" ");
     const ended = line(([finished, failed]) => finished + failed);
+    /** @type {SVGElement[]} */
     const marks = [
       svg("polygon", { points: `0,${height} ${ended} ${width},${height}`, class: "tqp-chart-area" }),
       svg("polyline", { points: ended, class: "tqp-chart-line" }),
@@ -161,10 +154,4 @@ function nobodyServes(queues) {
   return `Tasks wait in ${queues.length === 1 ? "the queue" : "the queues"} ${shown}, which no worker serves. Start one with TASKQ_QUEUES=${queues[0]}.`;
 }
 
-/** @param {{ model: Model, el: HTMLElement }} context */
-function render({ model, el }) {
-  const display = new OverviewDisplay(model, el);
-  return () => display.close();
-}
-
-export default { render };
+export default displayedBy(OverviewDisplay);

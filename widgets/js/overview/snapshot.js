@@ -4,7 +4,7 @@
  *
  * A widget is saved as a reference into its kernel, which is worth nothing later. So, when
  * JupyterLab saves the notebook, an output of plain HTML is put behind the board's, made of what the page shows at
- * that moment. As long as the board is there, a rule of `design.css` hides it.
+ * that moment. As long as the board is there, a rule of `tokens.css` hides it.
  */
 
 import { h } from "../shared/dom.js";
@@ -47,13 +47,13 @@ function putSnapshot(cells, board, html) {
 /** What a board shows, as HTML of text alone. @param {Element} board @returns {string} */
 export function drawSnapshot(board) {
   const text = (/** @type {string} */ part) => /** @type {HTMLElement | null} */ (board.querySelector(part))?.textContent?.trim() ?? "";
-  const line = (/** @type {string} */ tag, /** @type {string} */ content) => (content ? h(tag, {}, content) : null);
-  const counts = [...board.querySelectorAll(".tqp-chip")].map((chip) => `${chip.querySelector(".tqp-chip-label")?.textContent} ${chip.lastElementChild?.textContent}`);
-  const opened = text(".tqp-detail h2");
+  const line = (/** @type {"p" | "pre"} */ tag, /** @type {string} */ content) => (content ? h(tag, {}, content) : null);
+  const counts = [...board.querySelectorAll(".tq-chip")].map((chip) => `${chip.querySelector(".tq-chip-label")?.textContent} ${chip.lastElementChild?.textContent}`);
+  const opened = text(".tqp-drawer[data-open] h2");
   const parts = board.querySelectorAll(".tqp-panel > *:not(.tqp-code-actions)");
   const shown = [...parts].map((part) => part.textContent).join("\n").slice(0, SNAPSHOT_CHARACTERS);
   const task = opened
-    ? h("div", {}, h("p", {}, h("b", {}, opened), ` ${text(".tqp-detail .tqp-status")} · ${text(".tqp-facts")}`), line("pre", shown))
+    ? h("div", {}, h("p", {}, h("b", {}, opened), ` ${text(".tqp-detail .tq-status")} · ${text(".tqp-facts")}`), line("pre", shown))
     : null;
   const saved = new Date().toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
   return h("div", { class: SNAPSHOT_CLASS },

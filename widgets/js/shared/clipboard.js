@@ -9,7 +9,7 @@ export async function copyText(root, text) {
     await navigator.clipboard.writeText(text);
   } catch {
     const held = /** @type {HTMLElement | null} */ (/** @type {Document} */ (root.getRootNode()).activeElement);
-    const area = /** @type {HTMLTextAreaElement} */ (h("textarea", { class: "tq-visually-hidden", "aria-hidden": "true" }));
+    const area = h("textarea", { class: "tq-visually-hidden", "aria-hidden": "true" });
     area.value = text;
     root.append(area);
     area.select();

@@ -1,10 +1,10 @@
 // @ts-check
 /** What every display of a widget has: its root, its theme, its listeners, its heartbeat. */
 
-import { h, newId } from "./dom.js";
+import { newId } from "./dom.js";
+import { keepKeys, letSaveThrough } from "./keys.js";
 import { BEAT_MS, KernelLink } from "./link.js";
-import { letSaveThrough } from "./saving.js";
-import { pageIsDark } from "./theme.js";
+import { followTheme } from "./theme.js";
 
 /**
  * @typedef {{ get(name: string): any, set(name: string, value: any): void, save_changes(): void,
@@ -12,40 +12,43 @@ import { pageIsDark } from "./theme.js";
  *   off(event: string, call: Function): void, widget_manager?: any }} Model
  */
 
-/** One display of a panel: its root, its theme, its listeners, its link to the kernel. */
+/** Just out of sight counts as in sight. */
+const SIGHT = /** @type {IntersectionObserverInit} */ ({ rootMargin: "600px 0px", scrollMargin: "600px 0px" });
+
+/** One display of a widget. */
 export class Display {
-  /** @param {Model} model @param {HTMLElement} place @param {string} kind @param {string} label */
-  constructor(model, place, kind, label) {
+  /** @param {Model} model @param {HTMLElement} place @param {HTMLElement} root */
+  constructor(model, place, root) {
     this.model = model;
+    this.root = root;
     this.view = newId();
     /** @type {(() => void)[]} */
     this.ends = [];
-    this.root = h("section", { class: `tq tqp tqp-${kind}`, "aria-label": label, "data-lm-suppress-shortcuts": "true" });
-    place.append(this.root);
-    this.link = new KernelLink(model, this.root, () => this.onLink());
-    this.ends.push(() => this.link.close(), letSaveThrough());
     this.seen = true;
-    this.followTheme();
+    root.addEventListener("focusin", keepKeys);
+    place.append(root);
+    this.link = new KernelLink(model, root, () => this.onLink());
+    this.ends.push(() => this.link.close(), letSaveThrough(), followTheme(model, root));
     this.watch();
   }
 
   /** Call now, and whenever one of these traits changes. @param {string[]} traits @param {() => void} call */
   on(traits, call) {
-    for (const trait of traits) {
-      const event = `change:${trait}`;
-      this.model.on(event, call);
-      this.ends.push(() => this.model.off(event, call));
-    }
+    for (const trait of traits) this.listen(`change:${trait}`, call);
     call();
   }
 
-  /** @param {(message: any) => void} call */
+  /** Call with each message for this display, and its buffers. @param {(message: any, buffers: DataView[]) => void} call */
   onMessage(call) {
-    const listener = (/** @type {any} */ message) => {
-      if (!message.view || message.view === this.view) call(message);
-    };
-    this.model.on("msg:custom", listener);
-    this.ends.push(() => this.model.off("msg:custom", listener));
+    this.listen("msg:custom", (/** @type {any} */ message, /** @type {DataView[]} */ buffers) => {
+      if (!message.view || message.view === this.view) call(message, buffers);
+    });
+  }
+
+  /** @param {string} event of the model @param {Function} call */
+  listen(event, call) {
+    this.model.on(event, call);
+    this.ends.push(() => this.model.off(event, call));
   }
 
   /** @param {Record<string, any>} content */
@@ -53,8 +56,23 @@ export class Display {
     this.link.send({ ...content, view: this.view });
   }
 
+  /** @param {string} trait @param {any} value */
+  set(trait, value) {
+    if (this.model.get(trait) === value) return;
+    this.model.set(trait, value);
+    this.model.save_changes();
+  }
+
   /** The kernel was lost, or is there again: `this.link.lost` tells which. */
   onLink() {}
+
+  /** It has come into sight. */
+  onSight() {}
+
+  /** What has the focus, in the page or in the shadow that the display is in. */
+  get focused() {
+    return /** @type {Document | ShadowRoot} */ (this.root.getRootNode()).activeElement;
+  }
 
   close() {
     this.send({ type: "close" });
@@ -62,37 +80,26 @@ export class Display {
     this.root.remove();
   }
 
-  followTheme() {
-    const apply = () => {
-      const asked = this.model.get("theme");
-      const page = pageIsDark() ? "dark" : "light";
-      this.root.dataset.theme = asked === "auto" ? page : asked;
-      this.root.toggleAttribute("data-forced", asked !== "auto" && asked !== page);
-    };
-    const watcher = new MutationObserver(apply);
-    watcher.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light", "class"] });
-    const preference = matchMedia("(prefers-color-scheme: dark)");
-    preference.addEventListener("change", apply);
-    this.ends.push(() => {
-      watcher.disconnect();
-      preference.removeEventListener("change", apply);
-    });
-    this.on(["theme"], apply);
+  /** What a heartbeat says. @returns {Record<string, any>} */
+  heartbeat() {
+    return { type: "alive" };
+  }
+
+  /** Tell Python that somebody looks, if somebody does. */
+  beat() {
+    if (this.seen && document.visibilityState === "visible") this.link.beat({ ...this.heartbeat(), view: this.view });
   }
 
   /** Tell Python every few seconds that somebody looks, as long as that is so. */
   watch() {
-    const beat = () => {
-      if (this.seen && document.visibilityState === "visible") this.link.beat({ type: "alive", view: this.view });
-    };
+    const beat = () => this.beat();
     const eye = new IntersectionObserver((entries) => {
-      const seen = entries[entries.length - 1].isIntersecting;
-      if (seen && !this.seen) {
-        this.seen = seen;
-        beat();
-      }
-      this.seen = seen;
-    }, /** @type {IntersectionObserverInit} */ ({ rootMargin: "600px 0px", scrollMargin: "600px 0px" })); // just out of sight counts as in sight
+      const came = entries[entries.length - 1].isIntersecting && !this.seen;
+      this.seen = entries[entries.length - 1].isIntersecting;
+      if (!came) return;
+      this.onSight();
+      beat();
+    }, SIGHT);
     eye.observe(this.root);
     const timer = setInterval(beat, BEAT_MS);
     document.addEventListener("visibilitychange", beat);
@@ -104,3 +111,12 @@ export class Display {
     beat();
   }
 }
+
+/** What anywidget asks of a widget's module. @param {new (model: Model, place: HTMLElement) => Display} Kind of display */
+export const displayedBy = (Kind) => ({
+  /** @param {{ model: Model, el: HTMLElement }} context */
+  render({ model, el }) {
+    const display = new Kind(model, el);
+    return () => display.close();
+  },
+});

@@ -3,10 +3,11 @@
 
 /**
  * Make an element. Strings among the children become text; what is null is left out.
- * @param {string} tag
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag
  * @param {Record<string, any>} [props] attributes; `onclick` and the like are listeners
  * @param {...(Node | string | null)} children
- * @returns {HTMLElement}
+ * @returns {HTMLElementTagNameMap[Tag]}
  */
 export function h(tag, props = {}, ...children) {
   const element = document.createElement(tag);
@@ -19,7 +20,11 @@ export function h(tag, props = {}, ...children) {
   return element;
 }
 
-/** @param {string} tag @param {Record<string, string | number>} attributes @param {...Node} children */
+/**
+ * Make a part of a drawing.
+ * @template {keyof SVGElementTagNameMap} Tag
+ * @param {Tag} tag @param {Record<string, string | number>} attributes @param {...Node} children
+ */
 export function svg(tag, attributes, ...children) {
   const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value));

@@ -20,10 +20,18 @@ const ICONS = {
   down: "M4 6.5l4 4l4-4",
   open: "M6.5 4l4 4l-4 4",
   submit: "M2.5 8h10M8.5 4l4 4l-4 4",
+  search: "M7 2.25a4.75 4.75 0 1 1 0 9.5a4.75 4.75 0 0 1 0-9.5M10.5 10.5L14 14",
+  columns: "M2 3.25h12v9.5H2zM6 3.25v9.5M10 3.25v9.5",
+  comfortable: "M2 4h12M2 8h12M2 12h12",
+  compact: "M2 3h12M2 6.33h12M2 9.66h12M2 13h12",
+  up: "M4 9.5L8 5.5l4 4",
+  csv: "M8 2.5v7M5 6.75l3 3l3-3M2.5 13.25h11",
+  delete: "M2.75 4.25h10.5M6.25 4V2.5h3.5V4M4 4.25l.6 9.25h6.8L12 4.25M6.75 7v3.75M9.25 7v3.75",
+  empty: "M2 9.5L4.25 3.5h7.5L14 9.5v3.25H2zM2 9.5h3.75l1 1.5h2.5l1-1.5H14",
   pick: "M3 3.5h10M3 8h6M3 12.5h4M11 9.5v5M8.5 12h5",
 };
 
-/** @param {string} name */
+/** @param {string} name of a status or of what is done */
 export function icon(name) {
-  return svg("svg", { viewBox: "0 0 16 16", class: `tqp-icon tqp-icon-${name}`, "aria-hidden": "true" }, svg("path", { d: ICONS[name] }));
+  return svg("svg", { viewBox: "0 0 16 16", class: `tq-icon tq-icon-${name}`, "aria-hidden": "true" }, svg("path", { d: ICONS[name] }));
 }

@@ -48,7 +48,7 @@ class JuliaEditor(GuardedWidget):
     """
 
     _esm = bundle("editor")
-    _css = stylesheet("editor/editor.css")
+    _css = stylesheet("editor")
 
     value = traitlets.Unicode().tag(sync=True)
     diagnostics = traitlets.List(traitlets.Dict()).tag(sync=True)

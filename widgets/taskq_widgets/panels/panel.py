@@ -1,4 +1,4 @@
-"""What the form, the detail and the overview have in common: messages in, changes out.
+"""What the widgets of the board have in common: messages in, changes out.
 
 A browser that displays a panel says ``alive`` every 5 s while that is so, with the ``view``
 that it displays, which is answered with ``here``, and ``close`` when a display ends. As long as one of them is fresh a
@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 #: At most so often a panel is refreshed; and changes that come together go together.
 FLUSH_S = 0.1
 GATHER_S = 0.01
+#: A display not heard of for so long is forgotten.
+FORGET_S = 3600.0
 
 _cells = CellClock()
 _cells.follow_ipython()
@@ -58,9 +60,13 @@ class Panel(GuardedWidget):
     @property
     def watched(self) -> bool:
         """Whether any browser shows it now."""
+        return bool(self._fresh_views())
+
+    def _fresh_views(self) -> list[str]:
+        """Return the displays that are looked at now."""
         now = time.monotonic()
         with self._guard:
-            return any(is_fresh(beat, now, _cells) for beat in self._beats.values())
+            return [view for view, beat in self._beats.items() if is_fresh(beat, now, _cells)]
 
     def close(self) -> None:
         """Take the widget off every screen, and stop its thread."""
@@ -87,6 +93,13 @@ class Panel(GuardedWidget):
     def _refresh(self) -> None:
         """Bring the traits up to date; called on the panel's thread while somebody looks."""
 
+    def _on_alive(self, content: dict[str, Any]) -> None:
+        """Hear a heartbeat, which has been answered."""
+
+    def _forget(self, view: str) -> None:
+        """Forget a display that has ended, or was not heard of for long."""
+        self._beats.pop(view, None)
+
     def _refresh_soon(self) -> None:
         """Have `_refresh` called, now or when somebody looks again."""
         self._wake.set()
@@ -105,13 +118,14 @@ class Panel(GuardedWidget):
         view = str(content.get("view", ""))
         with self._guard:
             if content.get("type") == "close":
-                self._beats.pop(view, None)
+                self._forget(view)
                 return
             self._beats[view] = time.monotonic()
         if content.get("type") in self._handlers:
             getattr(self, self._handlers[content["type"]])(content)
         elif content.get("type") == "alive":
             self.send({"type": "here", "view": view})
+            self._on_alive(content)
         else:
             log.warning("%s: message of unknown type %r left aside", type(self).__name__, content.get("type"))
 
@@ -128,7 +142,10 @@ class Panel(GuardedWidget):
             time.sleep(max(0.0, FLUSH_S - (time.monotonic() - began)))
 
     def _goes_on(self) -> bool:
+        long_ago = time.monotonic() - FORGET_S
         with self._guard:
+            for view in [view for view, beat in self._beats.items() if beat < long_ago]:
+                self._forget(view)
             if self.watched and not self._closed:
                 return True
             self._refresher = None

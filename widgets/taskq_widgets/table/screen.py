@@ -60,8 +60,6 @@ class Screen:
         The browser's own count of its changes to the selection, likewise.
     window
         The rows in sight: the place of the first in the order, and how many. Replaced, never changed.
-    beat
-        When the browser last said that the screen is looked at, in seconds of a monotonic clock.
     loaded, figures
         What was read last.
     hidden
@@ -73,7 +71,6 @@ class Screen:
     query_count: int = 0
     selection_count: int = 0
     window: tuple[int, int] = (0, 40)
-    beat: float = float("-inf")
     loaded: LoadedRows | None = None
     figures: Figures = field(default_factory=Figures)
     hidden: int = 0

@@ -24,7 +24,6 @@ from __future__ import annotations
 
 import logging
 import queue
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -35,8 +34,7 @@ import traitlets
 from taskq_kernel.client.feed import Changes
 from taskq_kernel.errors import TaskqError
 from taskq_widgets.assets import bundle, stylesheet
-from taskq_widgets.guarded import GuardedWidget
-from taskq_widgets.heartbeat import CellClock, is_fresh
+from taskq_widgets.panels.panel import Panel
 from taskq_widgets.table.query import Query
 from taskq_widgets.table.screen import Screen
 from taskq_widgets.table.selection import Chosen, Selection
@@ -48,23 +46,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: At most so often a screen is patched.
-FLUSH_S = 0.1
-#: Changes that come together are pushed together: the wait after the first.
-GATHER_S = 0.01
 #: After a patch that could not be made or sent, the wait before the next attempt.
 RETRY_S = 1.0
-#: A display not heard of for so long is forgotten; it opens again by itself when it comes back.
-FORGET_S = 3600.0
-
-_cells = CellClock()
-_cells.follow_ipython()
 
 ActionHandler = Callable[[str, Chosen], None]
 OpenHandler = Callable[[str, str], None]
 
 
-class TableView(GuardedWidget):
+class TableView(Panel):
     """A live table of the tasks of a source.
 
     What waits for the source runs on a thread of the table, which lives only while somebody looks.
@@ -87,8 +76,6 @@ class TableView(GuardedWidget):
     widths : dict of str to float
         Widths of columns in pixels, where they are not to be as wide as fits.
     density : {"comfortable", "compact"}
-    theme : {"auto", "light", "dark"}
-        ``auto`` follows the page.
     state : {"loading", "ready", "error"}
         ``loading`` until the first tasks are there; ``error`` shows ``message`` in the table's place.
     message : str
@@ -99,27 +86,29 @@ class TableView(GuardedWidget):
         The greatest height of the whole, a CSS length.
     label : str
         What a screen reader calls the table.
+    opened : str
+        The id of the task that is open elsewhere: its row is marked.
     chips : bool
         Whether statuses and their counts are shown as chips that filter.
     """
 
     _esm = bundle("table")
-    _css = stylesheet("table/table.css")
+    _css = stylesheet("table")
 
     columns = traitlets.List(traitlets.Unicode()).tag(sync=True)
     widths = traitlets.Dict(value_trait=traitlets.Float(), key_trait=traitlets.Unicode()).tag(sync=True)
     density = traitlets.Enum(["comfortable", "compact"], "comfortable").tag(sync=True)
-    theme = traitlets.Enum(["auto", "light", "dark"], "auto").tag(sync=True)
     state = traitlets.Enum(["loading", "ready", "error"], "loading").tag(sync=True)
     message = traitlets.Unicode().tag(sync=True)
     away = traitlets.Unicode().tag(sync=True)
     height = traitlets.Unicode("560px").tag(sync=True)
     label = traitlets.Unicode("Tasks").tag(sync=True)
+    opened = traitlets.Unicode().tag(sync=True)
     chips = traitlets.Bool(True).tag(sync=True)
 
     _handlers: ClassVar[dict[str, str]] = {
-        "open": "_on_open", "close": "_on_close", "alive": "_on_alive", "window": "_on_window",
-        "query": "_on_query", "select": "_on_select", "open_task": "_on_open_task", "action": "_on_action",
+        "open": "_on_open", "window": "_on_window", "query": "_on_query", "select": "_on_select",
+        "open_task": "_on_open_task", "action": "_on_action",
     }  # fmt: skip
 
     def __init__(self, source: Source, query: Query | None = None, **traits: Any) -> None:
@@ -128,17 +117,11 @@ class TableView(GuardedWidget):
         self._screens: dict[str, Screen] = {}
         self._selection = Selection()
         self._todo: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._guard = threading.RLock()  # screens and callbacks; held for moments only
-        self._wake = threading.Event()
-        self._pusher: threading.Thread | None = None
-        self._closed = False
         self._action_handlers: list[ActionHandler] = []
         self._open_handlers: list[OpenHandler] = []
         self._query_handlers: list[Callable[[Query], None]] = []
-        self._watch_handlers: list[Callable[[bool], None]] = []
         super().__init__(**traits)
         self._leave_source = source.on_changes(self._on_changes)
-        self.on_msg(self._on_message)
 
     # ---- for the page that holds the table
 
@@ -159,16 +142,6 @@ class TableView(GuardedWidget):
         """Call ``handler(query)`` when the user filters or sorts on any screen; return what ends that."""
         self._query_handlers.append(handler)
         return lambda: self._query_handlers.remove(handler)
-
-    def on_watch(self, handler: Callable[[bool], None]) -> None:
-        """Call ``handler(watched)`` when the first screen opens and after the last has gone quiet."""
-        self._watch_handlers.append(handler)
-
-    @property
-    def watched(self) -> bool:
-        """Whether any screen is looked at now."""
-        with self._guard:
-            return any(self._is_fresh(screen) for screen in self._screens.values())
 
     @property
     def query(self) -> Query:
@@ -215,22 +188,10 @@ class TableView(GuardedWidget):
     def close(self) -> None:
         """Take the widget off every screen, and stop its thread."""
         if not self._closed:
-            self._closed = True
             self._leave_source()
-            self._wake.set()
         super().close()
 
     # ---- messages from the browser
-
-    def _on_message(self, _widget: Any, content: Any, _buffers: Any) -> None:
-        self._take(self._receive, content)
-
-    def _receive(self, content: dict[str, Any]) -> None:
-        name = self._handlers.get(str(content.get("type")))
-        if name is None:
-            log.warning("table: message of unknown type %r left aside", content.get("type"))
-            return
-        getattr(self, name)(content)
 
     def _on_open(self, content: dict[str, Any]) -> None:
         view = str(content["view"])
@@ -239,37 +200,30 @@ class TableView(GuardedWidget):
             screen = self._screens[view] = Screen(view, query, query_count=int(content.get("asked", 0)))
             screen.selection_count = int(content.get("picked", 0))
             screen.look_at(int(content["first"]), int(content["count"]))
-            screen.beat = time.monotonic()
-        self._push_soon()
 
-    def _on_close(self, content: dict[str, Any]) -> None:
-        with self._guard:
-            self._screens.pop(str(content["view"]), None)
-        self._wake.set()
+    def _forget(self, view: str) -> None:
+        """Forget a display; it opens again by itself when it comes back."""
+        super()._forget(view)
+        self._screens.pop(view, None)
 
     def _screen(self, content: dict[str, Any]) -> Screen | None:
         """Return the screen that a message is from; ask it to open again when it is not known."""
         view = str(content["view"])
         with self._guard:
             screen = self._screens.get(view)
-            if screen is not None:
-                screen.beat = time.monotonic()
         if screen is None:
             self.send({"type": "reopen", "view": view})
         return screen
 
     def _on_alive(self, content: dict[str, Any]) -> None:
-        self.send({"type": "here", "view": str(content["view"])})
         if screen := self._screen(content):
             with self._guard:
                 screen.selection_count = int(content.get("picked", screen.selection_count))
-            self._push_soon()
 
     def _on_window(self, content: dict[str, Any]) -> None:
         if screen := self._screen(content):
             with self._guard:
                 screen.look_at(int(content["first"]), int(content["count"]))
-            self._push_soon()
 
     def _on_query(self, content: dict[str, Any]) -> None:
         query, query_count, count = Query.from_json(content["query"]), int(content["asked"]), int(content["count"])
@@ -278,7 +232,6 @@ class TableView(GuardedWidget):
                 screen.query = self._query = query
                 screen.query_count = query_count
                 screen.look_at(0, count)
-            self._push_soon()
             self._tell(self._query_handlers, screen.query)
 
     def _on_select(self, content: dict[str, Any]) -> None:
@@ -324,13 +277,10 @@ class TableView(GuardedWidget):
 
     # ---- pushing
 
-    def _is_fresh(self, screen: Screen) -> bool:
-        return is_fresh(screen.beat, time.monotonic(), _cells)
-
     def _do(self, call: Callable[[], None]) -> None:
         """Have something done on the table's thread, in the order of the messages."""
         self._todo.put(call)
-        self._push_soon()
+        self._refresh_soon()
 
     def _on_changes(self, changes: Changes) -> None:
         """Put in what the feed tells, on its thread."""
@@ -349,29 +299,23 @@ class TableView(GuardedWidget):
                 screen.read_again()
         self._wake.set()
 
-    def _push_soon(self) -> None:
-        """Wake the thread that pushes, which lives only while somebody looks."""
-        self._wake.set()
+    def _fresh_screens(self) -> list[Screen]:
+        """Return the screens that are looked at."""
+        views = self._fresh_views()
         with self._guard:
-            if self._pusher is None and not self._closed:
-                self._pusher = threading.Thread(target=self._push, name="taskq table", daemon=True)
-                self._pusher.start()
-                starting = True
-            else:
-                starting = False
-        if starting:
-            self._tell_watch()
+            return [self._screens[view] for view in views if view in self._screens]
 
-    def _push(self) -> None:
-        """Patch the screens that are looked at until none is."""
-        while screens := self._next_screens():
-            began = time.monotonic()
-            self._guarded(self._work_off)
-            for screen in screens:
-                self._guarded(self._bring, screen)
-            took = time.monotonic() - began
-            time.sleep(max(FLUSH_S - took, 0.01))
-        self._tell_watch()
+    def _refresh(self) -> None:
+        """Do what messages asked for, and patch the screens that are looked at."""
+        self._guarded(self._work_off)
+        for screen in self._fresh_screens():
+            self._guarded(self._bring, screen)
+
+    @property
+    def _pause_s(self) -> float:  # type: ignore[override]  # a constant in other panels
+        """How long to wait for something to do: until a window is to be read again."""
+        nexts = [screen.next_read() for screen in self._fresh_screens()]
+        return min(max(0.0, min(nexts, default=5.0) - time.monotonic()), 5.0)
 
     def _guarded(self, call: Callable[..., None], *arguments: Any) -> None:
         """Do something that must not end the thread."""
@@ -396,29 +340,6 @@ class TableView(GuardedWidget):
         while not self._todo.empty():
             self._todo.get()()
 
-    def _next_screens(self) -> list[Screen]:
-        """Wait for something to do, then return the screens that are looked at; with none, the thread is over."""
-        if self._wake.wait(timeout=self._idle_s()):
-            time.sleep(GATHER_S)
-        self._wake.clear()
-        with self._guard:
-            screens = [] if self._closed else self._fresh_screens()
-            if not screens:
-                self._pusher = None
-        return screens
-
-    def _idle_s(self) -> float:
-        """Return how long to wait for something to do: until a window is to be read again."""
-        with self._guard:
-            nexts = [screen.next_read() for screen in self._screens.values() if self._is_fresh(screen)]
-        return min(max(0.0, min(nexts, default=5.0) - time.monotonic()), 5.0)
-
-    def _fresh_screens(self) -> list[Screen]:
-        """Return the screens that are looked at, and forget those not heard of for long."""
-        now = time.monotonic()
-        self._screens = {view: screen for view, screen in self._screens.items() if now - screen.beat < FORGET_S}
-        return [screen for screen in self._screens.values() if self._is_fresh(screen)]
-
     def _bring(self, screen: Screen) -> None:
         """Read what a screen lacks, and send it what its browser lacks."""
         read, began = False, time.monotonic()
@@ -438,8 +359,3 @@ class TableView(GuardedWidget):
             patch = screen.patch(self._selection)
         if patch is not None:
             self.send({"type": "patch", "view": screen.view, **patch})
-
-    def _tell_watch(self) -> None:
-        watched = self.watched
-        for handler in list(self._watch_handlers):
-            handler(watched)

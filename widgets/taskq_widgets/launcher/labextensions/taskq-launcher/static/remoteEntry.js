@@ -1,43 +1,11 @@
-// The taskq dashboard as a command of JupyterLab, which schemas/ puts under File > New; and the
-// picture of a board in the place of a board that has no kernel.
-//
-// Written by hand, not bundled: JupyterLab loads this file and asks the container below for
-// its one module. It uses nothing that JupyterLab shares, so there is nothing to build.
-(() => {
-  /** The prefix of the Jupyter server, such as /user/ann/. */
-  const baseUrl = () => JSON.parse(document.getElementById("jupyter-config-data").textContent).baseUrl;
-
-  const plugin = {
-    id: "taskq-launcher:plugin",
-    description: "Opens the taskq dashboard.",
-    autoStart: true,
-    activate: (app) => {
-      app.commands.addCommand("taskq:dashboard", {
-        label: "taskq dashboard",
-        caption: "Submit Julia tasks and watch them, on a page of its own",
-        execute: () => { window.open(`${baseUrl()}taskq-dashboard/`, "_blank"); },
-      });
-    },
-  };
-
-  // A saved board has a picture of itself behind it. Where the board cannot be shown, JupyterLab's widgets say
-  // "model not found", or for ever that they load. Theirs is the one kind of output that has no type in its element.
-  const pictures = {
-    id: "taskq-launcher:pictures",
-    description: "Shows the saved picture of a taskq board where the board has no kernel.",
-    autoStart: true,
-    activate: () => {
-      const style = document.createElement("style");
-      style.textContent = `.jp-OutputArea-child:has(> .jp-OutputArea-output:not([data-mime-type])):not(:has(.tq))`
-        + `:has(~ .jp-OutputArea-child .taskq-snapshot) { display: none; }`;
-      document.head.append(style);
-    },
-  };
-
-  const modules = { "./extension": { __esModule: true, default: [plugin, pictures] } };
-  window._JUPYTERLAB = window._JUPYTERLAB || {};
-  window._JUPYTERLAB["taskq-launcher"] = {
-    init: () => {},
-    get: async (name) => () => modules[name],
-  };
-})();
+// Built by "npm run build" in widgets/js; do not edit.
+"use strict";(()=>{var d=`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 48 48" width="48" height="48" role="img" aria-label="taskq">
+  <rect x="4" y="6" width="40" height="36" rx="6" fill="#ffffff" stroke="#5b6472" stroke-width="2"/>
+  <rect x="10" y="13" width="16" height="5" rx="2.5" fill="#389826"/>
+  <rect x="10" y="21.5" width="24" height="5" rx="2.5" fill="#4063d8"/>
+  <rect x="10" y="30" width="11" height="5" rx="2.5" fill="#9558b2"/>
+  <circle cx="36" cy="15.5" r="2.5" fill="#389826"/>
+  <circle cx="38" cy="24" r="2.5" fill="#4063d8" opacity=".45"/>
+  <circle cx="26" cy="32.5" r="2.5" fill="#cb3c33"/>
+</svg>
+`;var u={};function h(t){u=t}async function s(t){let a=Object.values(u[t]??{}),e=a.find(({loaded:o})=>o)??a[0];if(!e)throw new Error(`JupyterLab shares no ${t}`);return(await e.get())()}var g=["allow-same-origin","allow-scripts","allow-popups","allow-forms","allow-downloads","allow-modals"];function p(){let t=document.getElementById("jupyter-config-data");return`${JSON.parse(t.textContent??"").baseUrl}taskq-dashboard/`}async function m(){let[{ILauncher:t},{ILayoutRestorer:a}]=await Promise.all([s("@jupyterlab/launcher"),s("@jupyterlab/application")]);return{id:"taskq-launcher:plugin",description:"Opens the taskq board.",autoStart:!0,optional:[t,a],activate:y}}async function y(t,a,e){let[{IFrame:o,MainAreaWidget:r,WidgetTracker:w},{LabIcon:f}]=await Promise.all([s("@jupyterlab/apputils"),s("@jupyterlab/ui-components")]),l=new f({name:"taskq:board",svgstr:d}),i=new w({namespace:"taskq-board"});t.commands.addCommand("taskq:board",{label:"taskq board",caption:"Submit Julia tasks and watch them, in a panel of its own",icon:l,execute:()=>{let n=i.currentWidget??x(o,r,l);i.has(n)||i.add(n),n.isAttached||t.shell.add(n,"main"),t.shell.activateById(n.id)}}),t.commands.addCommand("taskq:dashboard",{label:"taskq dashboard",caption:"Submit Julia tasks and watch them, on a page of its own",execute:()=>{window.open(p(),"_blank")}}),a?.add({command:"taskq:board",category:"Other",rank:0}),e?.restore(i,{command:"taskq:board",name:()=>"board"})}function x(t,a,e){let o=new t({sandbox:g});o.url=p();let r=new a({content:o});return r.id="taskq-board",Object.assign(r.title,{label:"taskq",caption:"The taskq board",icon:e,closable:!0}),r}var b={id:"taskq-launcher:pictures",description:"Shows the saved picture of a taskq board where the board has no kernel.",autoStart:!0,activate:()=>{let t=document.createElement("style");t.textContent=".jp-OutputArea-child:has(> .jp-OutputArea-output:not([data-mime-type])):not(:has(.tq)):has(~ .jp-OutputArea-child .taskq-snapshot) { display: none; }",document.head.append(t)}};var q={"./extension":async()=>({__esModule:!0,default:[await m(),b]})},c=window;c._JUPYTERLAB=c._JUPYTERLAB||{};c._JUPYTERLAB["taskq-launcher"]={init:h,get:async t=>{let a=await q[t]();return()=>a}};})();

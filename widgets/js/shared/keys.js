@@ -1,7 +1,15 @@
 // @ts-check
-/** Ctrl-S saves the notebook, also from within a widget that keeps the notebook's other shortcuts out. */
+/** Keys within a widget are the widget's, and no shortcuts of the notebook; but Ctrl-S saves the notebook. */
 
 const SUPPRESSES = "data-lm-suppress-shortcuts";
+
+/**
+ * Keep JupyterLab from taking a key as one of its shortcuts: it asks the very element that has
+ * the focus. @param {FocusEvent} event
+ */
+export function keepKeys(event) {
+  /** @type {Element} */ (event.target).setAttribute(SUPPRESSES, "true");
+}
 
 /**
  * Let the key for saving through to JupyterLab; return what ends that.

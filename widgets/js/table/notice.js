@@ -1,0 +1,52 @@
+// @ts-check
+/** What stands in the place of rows: loading, empty, nothing found, error. */
+
+import { button, notice } from "../shared/controls.js";
+import { h } from "../shared/dom.js";
+import { counted } from "../shared/format.js";
+
+export class Notice {
+  /** @param {import("./table.js").Table} table */
+  constructor(table) {
+    this.table = table;
+    this.element = h("div", { class: "tq-notice" });
+    this.shown = "";
+  }
+
+  /** @returns {"" | "loading" | "error" | "none" | "empty"} what is to be said; empty where there are rows */
+  get kind() {
+    const state = this.table.model.get("state");
+    if (state !== "ready") return state;
+    return this.table.grid.total ? "" : this.table.all ? "none" : "empty";
+  }
+
+  show() {
+    const { kind } = this;
+    const key = kind + (kind === "error" ? this.table.model.get("message") : "");
+    if (key === this.shown) return;
+    this.shown = key;
+    this.element.hidden = kind === "";
+    this.element.dataset.kind = kind;
+    this.element.replaceChildren(...(kind ? this[kind]() : []));
+    this.table.root.dataset.notice = kind;
+  }
+
+  loading() {
+    const bars = Array.from({ length: 6 }, () => h("div", { class: "tq-skeleton" }, h("i"), h("i"), h("i"), h("i")));
+    return [h("p", { class: "tq-visually-hidden", role: "status" }, "Loading the tasks"), ...bars];
+  }
+
+  error() {
+    return notice("away", "The tasks cannot be shown", h("p", { role: "alert" }, this.table.model.get("message")),
+      button("", "Try again", { onclick: () => this.table.send({ type: "action", action: "reload" }) }));
+  }
+
+  none() {
+    return notice("search", "No task matches", h("p", {}, `None of the ${counted(this.table.all, "task")} fits this filter.`),
+      button("", "Clear the filter", { onclick: () => this.table.clearFilter() }));
+  }
+
+  empty() {
+    return notice("empty", "No tasks yet", h("p", {}, "A task appears here as soon as it is submitted."));
+  }
+}
