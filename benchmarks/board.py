@@ -48,7 +48,7 @@ def as_kernel(url: str, token: str, count: int) -> None:
             time.sleep(0.005)
         return round(time.perf_counter() - asked, 3)
 
-    tell(type="open", first=0, count=40, asked=0, picked=0, query=None)
+    tell(type="open", first=0, count=40, query_count=0, selection_count=0, query=None)
     until(lambda: seen.get("total") == count and seen.get("ids"))
     figures = {"open_s": round(time.perf_counter() - began, 3), "memory_opened_mb": memory_mb()}
     tell(type="window", first=count - 40, count=40)
@@ -63,7 +63,7 @@ def as_kernel(url: str, token: str, count: int) -> None:
     }
     for asked, (name, query) in enumerate(queries.items(), 1):
         whole = {"text": "", "statuses": [], "sort": "number", "descending": True} | query
-        tell(type="query", query=whole, asked=asked, count=40)
+        tell(type="query", query=whole, query_count=asked, count=40)
         figures[name] = until(lambda asked=asked: seen["asked"] == asked)
     figures["memory_mb"] = memory_mb()
     print(TOLD + json.dumps(figures), flush=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 import pytest
-from taskq_widgets.table.cells import CELLS, cells_of, code_preview, cut, number_of, short_number, shown_value
+from taskq_widgets.table.cells import cells_of, code_preview, cut, number_of, short_number, shown_value
+from taskq_widgets.table.columns import CELLS
 from test_table_screen import made
 
 

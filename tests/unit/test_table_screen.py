@@ -223,7 +223,7 @@ def test_a_screen_is_told_which_of_its_selections_is_answered_even_if_nothing_el
     looked = thirty()
     looked.read()
     looked.screen.selection_count = 3
-    assert looked.patch() == {"head": {"picked": 3}}
+    assert looked.patch() == {"head": {"selection_count": 3}}
     assert looked.patch() is None
 
 

@@ -95,7 +95,7 @@ def test_what_came_with_a_refused_value_is_refused_too_and_the_page_is_told(
         ("table", {"type": "open"}),
         ("table", {"type": "open", "view": "v", "first": "a", "count": 1}),
         ("table", {"type": "open", "view": "v", "first": 0, "count": 1, "query": {"sort": "nonsense"}}),
-        ("table", {"type": "query", "view": "v", "query": {"statuses": ["LOST"]}, "asked": 1, "count": 1}),
+        ("table", {"type": "query", "view": "v", "query": {"statuses": ["LOST"]}, "query_count": 1, "count": 1}),
         ("editor", {"type": "submit"}),
         ("editor", {"type": "submit", "value": "1", "syntax_error": "text"}),
     ],

@@ -126,7 +126,7 @@ class Page:
         self.ids: list[str] = []
         self.names: dict[str, str] = {}
         table.send = self.take  # type: ignore[method-assign]
-        self.say(type="open", first=0, count=20, asked=0, picked=0, query=None)
+        self.say(type="open", first=0, count=20, query_count=0, selection_count=0, query=None)
 
     def say(self, **content: Any) -> None:
         self.table._on_message(self.table, {"view": "v", **content}, [])
@@ -207,7 +207,7 @@ def test_all_that_match_are_deleted_by_their_filter(service: ScriptedService) ->
     service.connect()
     page = Page(table)
     eventually(lambda: len(page.shown) == 3, "the rows are there")
-    page.say(type="select", op="all", ids=[], keep=False, picked=1)
+    page.say(type="select", op="all", ids=[], keep=False, selection_count=1)
     page.say(type="action", action="delete")
     eventually(lambda: any(query.startswith("mutation") for query, _ in service.asked), "they are deleted")
     ((query, asked),) = [(query, asked) for query, asked in service.asked if query.startswith("mutation")]

@@ -11,6 +11,7 @@ import traitlets
 from taskq_kernel.client import operations
 from taskq_kernel.errors import NotFound, TaskqError
 from taskq_kernel.exact_json import decode_kept
+from taskq_kernel.task_fields import field
 from taskq_widgets.assets import bundle, stylesheet
 from taskq_widgets.live import in_background, live_tasks
 from taskq_widgets.panels.highlight import pieces
@@ -365,10 +366,10 @@ def _facts(data: dict[str, Any]) -> list[list[Any]]:
     """Return what stands below the code: arguments and options, as pairs of name and text."""
     arguments = [[name, cell(value)] for name, value in data["arguments"].items()]
     options = [
-        ("Queue", data["queue"] if data["queue"] != "default" else None),
-        ("Priority", {0: "low", 2: "high"}.get(data["priority"])),
-        ("Timeout", data["timeoutSeconds"] and f"{data['timeoutSeconds']:g} s"),
-        ("Memory limit", data["memoryLimit"] and f"{data['memoryLimit'] / 2**20:,.0f} MiB"),
+        (field("queue").label, data["queue"] if data["queue"] != "default" else None),
+        (field("priority").label, {0: "low", 2: "high"}.get(data["priority"])),
+        (field("timeout_seconds").label, data["timeoutSeconds"] and f"{data['timeoutSeconds']:g} s"),
+        (field("memory_limit").label, data["memoryLimit"] and f"{data['memoryLimit'] / 2**20:,.0f} MiB"),
     ]
     return [["argument", *pair] for pair in arguments] + [["option", *pair] for pair in options if pair[1]]
 

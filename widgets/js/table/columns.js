@@ -4,6 +4,7 @@
 import { progressBar, statusChip } from "../shared/controls.js";
 import { h, setAttr, setText } from "../shared/dom.js";
 import { ago, duration, localTime } from "../shared/format.js";
+import fields from "./fields.json" with { type: "json" };
 import { roughly, secondsLeft } from "../shared/remaining.js";
 
 /**
@@ -88,29 +89,45 @@ const attempt = ({ attempt: at, attempts: of }) => (at === 0 ? "" : of > 1 ? `${
 /** @param {Task} task */
 const created = (task) => (task.created === null ? "" : ago(Date.now() / 1000 - task.created));
 
-/** The fixed columns. @type {Record<string, Column>} */
-export const COLUMNS = {
-  number: { label: "Number", sort: "number", width: 88, grow: 0, end: true, fill: texts((task) => String(task.number), () => "") },
-  name: { label: "Name", sort: "name", width: 150, grow: 2.2, fill: opens("task", (task) => task.name || "(no name)") },
-  code: { label: "Code", width: 110, grow: 1.2, empty: (task) => !task.code,
+/** How wide columns are that show a field as it is; others are as `batch`. @type {Record<string, { width: number, grow: number }>} */
+const PLAIN = { worker: { width: 100, grow: 0.8 }, owner: { width: 90, grow: 0.5 }, queue: { width: 90, grow: 0.4 },
+  batch: { width: 90, grow: 0.4 } };
+const OTHERS = fields.plain.filter((name) => !(name in PLAIN));
+
+/** A column for a field as it is, a text. @param {string} name */
+function plain(name) {
+  const text = (/** @type {any} */ task) => String(task[name]);
+  return { ...(PLAIN[name] ?? PLAIN.batch), empty: (/** @type {Task} */ task) => !text(task), fill: texts(text) };
+}
+
+/** Columns that show their part of a task in a way of their own. @type {Record<string, Omit<Column, "label" | "sort">>} */
+const SHOWN = {
+  number: { width: 88, grow: 0, end: true, fill: texts((task) => String(task.number), () => "") },
+  name: { width: 150, grow: 2.2, fill: opens("task", (task) => task.name || "(no name)") },
+  code: { width: 110, grow: 1.2, empty: (task) => !task.code,
     fill: opens("code", (task) => task.code, (task) => `Code of task ${task.number}: ${task.code}`) },
-  arguments: { label: "Arguments", width: 110, grow: 1.2, empty: (task) => !task.arguments.length,
+  arguments: { width: 110, grow: 1.2, empty: (task) => !task.arguments.length,
     fill: texts((task) => task.arguments.map(([name, text]) => `${name}=${text}`).join(", ")) },
-  value: { label: "Value", width: 120, grow: 1.5, empty: (task) => !task.value, fill: value },
-  status: { label: "Status", sort: "status", width: 116, grow: 0, fill: status },
-  progress: { label: "Progress", width: 160, grow: 0, fill: progress },
-  seconds: { label: "Duration", sort: "seconds", width: 98, grow: 0, end: true, fill: seconds },
-  worker: { label: "Worker", width: 100, grow: 0.8, empty: (task) => !task.worker, fill: texts((task) => task.worker) },
-  owner: { label: "Owner", sort: "owner", width: 90, grow: 0.5, fill: texts((task) => task.owner) },
-  queue: { label: "Queue", sort: "queue", width: 90, grow: 0.4, fill: texts((task) => task.queue) },
-  batch: { label: "Batch", width: 90, grow: 0.4, empty: (task) => !task.batch, fill: texts((task) => task.batch) },
-  attempt: { label: "Attempt", width: 78, grow: 0, end: true, fill: texts(attempt, () => "") },
-  created: { label: "Created", sort: "created", width: 96, grow: 0, end: true,
+  value: { width: 120, grow: 1.5, empty: (task) => !task.value, fill: value },
+  status: { width: 116, grow: 0, fill: status },
+  progress: { width: 160, grow: 0, fill: progress },
+  seconds: { width: 98, grow: 0, end: true, fill: seconds },
+  attempt: { width: 78, grow: 0, end: true, fill: texts(attempt, () => "") },
+  created: { width: 96, grow: 0, end: true,
     fill: texts(created, (task) => (task.created === null ? "" : localTime(task.created))) },
 };
 
+const NAMES = ["number", "name", "code", "arguments", "value", "status", "progress", "seconds",
+  ...Object.keys(PLAIN), ...OTHERS, "attempt", "created"];
+/** What stands above a column. @type {Record<string, string>} */
+const LABELS = fields.labels;
+
+/** The fixed columns, in order. @type {Record<string, Column>} */
+export const COLUMNS = Object.fromEntries(NAMES.map((name) => [name, { label: LABELS[name],
+  sort: fields.sortable.includes(name) ? name : undefined, ...(SHOWN[name] ?? plain(name)) }]));
+
 /** What goes first when not all columns fit. */
-const DISPENSABLE = ["batch", "queue", "owner", "attempt", "worker", "code", "created", "arguments", "progress", "seconds"];
+const DISPENSABLE = [...OTHERS, "batch", "queue", "owner", "attempt", "worker", "code", "created", "arguments", "progress", "seconds"];
 /** What a card shows, where there is no room for columns. */
 export const CARD = ["number", "name", "value", "status", "progress", "seconds"];
 

@@ -28,8 +28,8 @@ export class Grid {
     this.rows = new Map();
     this.drawing = false;
     this.scheduled = 0;
-    /** The window last asked for. */
-    this.asked = { first: 0, count: 0 };
+    /** The window last requested. */
+    this.requested = { first: 0, count: 0 };
     /** How far it is scrolled: a notebook that takes the element off the page forgets it. */
     this.scrolled = 0;
     this.picks = new Picks(this);
@@ -91,7 +91,7 @@ export class Grid {
     if (patch.rows || patch.cells || patch.ids) this.layOut();
     const head = patch.head ?? {};
     if (head.total !== undefined) this.total = head.total;
-    this.picks.apply(head.selected, this.table.answered === this.table.picked);
+    this.picks.apply(head.selected, this.table.answered === this.table.selectionCount);
     if (head.query) this.header.showSort();
     setAttr(this.element, "aria-rowcount", String(this.total + 1));
     this.size();
@@ -174,8 +174,8 @@ export class Grid {
 
   /** Ask Python for rows that are in sight and not here. @param {Viewport} port */
   ask(port) {
-    if (port.isIn(this.asked)) return;
-    this.asked = port.window;
+    if (port.isIn(this.requested)) return;
+    this.requested = port.window;
     this.table.sendWindow();
   }
 

@@ -40,11 +40,11 @@ export class Table extends Display {
   /** @param {Model} model @param {HTMLElement} place */
   constructor(model, place) {
     super(model, place, h("div", { class: "tq tq-card tq-table" }));
-    this.asked = 0;
+    this.queryCount = 0;
     /** How often the user has changed the selection, and which of these changes Python has answered. */
-    this.picked = 0;
+    this.selectionCount = 0;
     this.answered = 0;
-    /** What waits for Python to have heard of all that was picked. @type {(() => void)[]} */
+    /** What waits for Python to have heard of all that was selected. @type {(() => void)[]} */
     this.waiting = [];
     this.all = 0;
     /** @type {Query} */
@@ -92,8 +92,8 @@ export class Table extends Display {
   open_() {
     const first = !this.opened;
     this.opened = true;
-    this.grid.asked = this.grid.port.window;
-    this.send({ type: "open", ...this.grid.asked, asked: this.asked, picked: this.picked, query: first ? null : this.query });
+    this.grid.requested = this.grid.port.window;
+    this.send({ type: "open", ...this.grid.requested, query_count: this.queryCount, selection_count: this.selectionCount, query: first ? null : this.query });
   }
 
   /** What could not be sent while the kernel was lost, such as the rows in sight, goes out now. */
@@ -106,7 +106,7 @@ export class Table extends Display {
   }
 
   heartbeat() {
-    return { type: "alive", picked: this.picked };
+    return { type: "alive", selection_count: this.selectionCount };
   }
 
   onSight() {
@@ -117,18 +117,18 @@ export class Table extends Display {
     if (!this.opened || this.windowTimer) return;
     this.windowTimer = window.setTimeout(() => {
       this.windowTimer = 0;
-      this.send({ type: "window", ...this.grid.asked });
+      this.send({ type: "window", ...this.grid.requested });
     }, WINDOW_MS);
   }
 
   /** Ask for a changed query, with what has just been typed. @param {Partial<Query>} changes */
   ask(changes) {
     this.query = { ...this.query, ...this.toolbar.takeTyped(), ...changes };
-    this.asked += 1;
+    this.queryCount += 1;
     this.said = "";
     this.grid.element.scrollTop = 0;
-    this.grid.asked = this.grid.port.window;
-    this.send({ type: "query", query: this.query, asked: this.asked, count: this.grid.asked.count });
+    this.grid.requested = this.grid.port.window;
+    this.send({ type: "query", query: this.query, query_count: this.queryCount, count: this.grid.requested.count });
     clearTimeout(this.patience);
     this.patience = window.setTimeout(() => this.root.toggleAttribute("data-waiting", true), PATIENCE_MS);
     this.toolbar.show({ query: this.query });
@@ -155,8 +155,8 @@ export class Table extends Display {
 
   /** @param {string} op @param {string[]} ids @param {boolean} keep */
   onPicked(op, ids, keep) {
-    this.picked += 1;
-    this.send({ type: "select", op, ids, keep, picked: this.picked });
+    this.selectionCount += 1;
+    this.send({ type: "select", op, ids, keep, selection_count: this.selectionCount });
   }
 
   /** Whether any task is selected, in sight or not. */
@@ -176,7 +176,7 @@ export class Table extends Display {
     this.send({ type: "action", action });
   }
 
-  /** Resolves when Python has taken in all that was picked, and said what that is. @returns {Promise<void>} */
+  /** Resolves when Python has taken in all that was selected, and said what that is. @returns {Promise<void>} */
   settled() {
     return new Promise((resolve) => {
       this.waiting.push(resolve);
@@ -185,7 +185,7 @@ export class Table extends Display {
   }
 
   settle() {
-    if (this.answered === this.picked) this.waiting.splice(0).forEach((resolve) => resolve());
+    if (this.answered === this.selectionCount) this.waiting.splice(0).forEach((resolve) => resolve());
   }
 
   // -- from Python
@@ -202,14 +202,14 @@ export class Table extends Display {
   /** @param {Patch} patch */
   apply(patch) {
     const head = patch.head ?? {};
-    if ((head.asked ?? this.asked) < this.asked) delete head.query; // the user has asked for another since
+    if ((head.query_count ?? this.queryCount) < this.queryCount) delete head.query; // the user has asked for another since
     this.all = head.all ?? this.all;
     this.selection = head.selection ?? this.selection;
-    this.answered = head.picked ?? this.answered;
+    this.answered = head.selection_count ?? this.answered;
     this.query = head.query ?? this.query;
     this.toolbar.show(head);
     this.grid.apply(patch);
-    if (head.asked && head.asked === this.asked) this.onAnswer();
+    if (head.query_count && head.query_count === this.queryCount) this.onAnswer();
     if (head.selection) this.footer.show(this.selection);
     this.settle();
     this.footer.showOffer();

@@ -6,8 +6,8 @@
  *   within_s: number | null, sort: string, descending: boolean }} Query
  * Of the selection: how many tasks, how many of them can be cancelled, run, are not in this view, have finished.
  * @typedef {[number, number, number, number, number]} Selection
- * @typedef {{ total: number, all: number, counts: Record<string, number>, query: Query, asked: number,
- *   picked: number, selection: Selection, selected: string[] }} Head
+ * @typedef {{ total: number, all: number, counts: Record<string, number>, query: Query, query_count: number,
+ *   selection_count: number, selection: Selection, selected: string[] }} Head
  * @typedef {{ view: string, head?: Partial<Head>, first?: number, ids?: string[],
  *   rows?: Record<string, any[]>, cells?: Record<string, [number, any][]> }} Patch
  * @typedef {{ number: number, name: string, code: string, value: string, whole: string, kind: string,
@@ -16,9 +16,10 @@
  *   queue: string, batch: string, arguments: [string, string][], told: number }} Task `told` is when its progress was
  */
 
-/** What a row holds, in this order: the same list as in `cells.py`. */
-const CELLS = ["number", "name", "code", "value", "whole", "kind", "status", "progress", "note", "seconds",
-  "worker", "attempt", "attempts", "created", "started", "owner", "queue", "batch", "arguments"];
+import fields from "./fields.json" with { type: "json" };
+
+/** What a row holds, in this order. */
+const CELLS = fields.cells;
 
 /** The rows that Python sent last. */
 export class Page {

@@ -1,6 +1,6 @@
 """What a row says: the short form of a task's fields, made in Python, shown as it is.
 
-A row travels as a list, in the order of `CELLS`. The browser adds nothing but the time
+A row travels as a list, in the order of `taskq_widgets.table.columns.CELLS`. The browser adds nothing but the time
 that has passed since.
 """
 
@@ -11,14 +11,10 @@ import math
 import re
 from typing import Any
 
+from taskq_widgets.table.columns import PLAIN
 from taskq_widgets.table.values import Row, error_text, seconds_of
 
-#: What a row holds, in this order. `widgets/js/table` has the same list.
-CELLS = (
-    "number", "name", "code", "value", "whole", "kind", "status", "progress", "note", "seconds", "worker",
-    "attempt", "attempts", "created", "started", "owner", "queue", "batch", "arguments",
-)  # fmt: skip
-
+_PLAIN = tuple(field.graphql for field in PLAIN)
 _NAME_WIDTH = 160
 _CODE_WIDTH = 96
 _VALUE_WIDTH = 60
@@ -121,10 +117,10 @@ def cells_of(row: Row) -> list[Any]:
     return [
         row["number"], cut(row["name"] or "", _NAME_WIDTH), code_preview(row.get("code") or ""), value, whole, kind,
         status, _rounded(row.get("progress"), 3), cut(row.get("progressMessage") or "", _NAME_WIDTH),
-        _rounded(row.get("seconds"), 3), row.get("worker") or "", row["attempt"], row["maxAttempts"],
+        _rounded(row.get("seconds"), 3), row["attempt"], row["maxAttempts"],
         _rounded(seconds_of(row.get("createdAt")), 1), _rounded(seconds_of(row.get("startedAt")), 1),
-        row.get("owner") or "", row.get("queue") or "", row.get("batch") or "",
         [[name, cut(_argument(value), _VALUE_WIDTH)] for name, value in (row.get("arguments") or {}).items()],
+        *(row.get(name) or "" for name in _PLAIN),
     ]  # fmt: skip
 
 

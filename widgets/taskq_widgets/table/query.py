@@ -7,13 +7,8 @@ from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from taskq_widgets.table.columns import SORTABLE
 from taskq_widgets.table.values import STATUSES, Row, seconds_of
-
-#: Columns that a view can be sorted by, and what the service calls each.
-SORTABLE = {
-    "number": "NUMBER", "name": "NAME", "status": "STATUS", "seconds": "SECONDS", "created": "CREATED_AT",
-    "started": "STARTED_AT", "finished": "FINISHED_AT", "priority": "PRIORITY", "queue": "QUEUE", "owner": "OWNER",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)

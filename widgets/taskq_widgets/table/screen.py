@@ -207,7 +207,7 @@ class Screen:
             "total": figures.total, "all": figures.all, "counts": dict(figures.counts),
             "selection": selection.figures(self.hidden),
             "selected": [row["id"] for row in loaded.rows if row in selection],
-            "query": loaded.query.to_json(), "asked": self._answers, "picked": self.selection_count,
+            "query": loaded.query.to_json(), "query_count": self._answers, "selection_count": self.selection_count,
         }  # fmt: skip
         if changed := self._changes(head):
             patch["head"] = changed

@@ -16,10 +16,7 @@ if TYPE_CHECKING:
     from taskq_widgets.live import LiveTasks
 
 #: What the service is asked for when it is asked for a row.
-ROW = (
-    "id number name code arguments queue priority maxAttempts owner batch createdAt status attempt version progress "
-    "progressMessage valueType valueText error { name message } worker seconds startedAt finishedAt"
-)
+ROW = f"{operations.ROW} code arguments"
 #: What it is asked for when the whole of a task is wanted.
 WHOLE = operations.TASK
 #: The most tasks that the service skips, from either end.

@@ -5,11 +5,11 @@ A browser sends messages with a ``type``, and the ``view`` that it displays:
 ========== ====================================================================================
 ``open``   a display begins; ``first``, ``count``, and ``query`` when it had one before
 ``close``  a display ends
-``alive``  somebody looks at it; every 5 s while that is so, and answered; ``picked`` as in ``select``
+``alive``  somebody looks at it; every 5 s while that is so, and answered; ``selection_count`` as in ``select``
 ``window`` rows in sight: ``first``, ``count``
-``query``  a new filter or order: ``query``; ``asked``, the browser's count of them; ``count`` of rows
+``query``  a new filter or order: ``query``; ``query_count``, the browser's count of them; ``count`` of rows
 ``select`` ``op``: ``only``, ``add``, ``remove`` (``ids``), ``range`` (``ids``: from, to; ``keep``), ``all``, ``none``;
-           ``picked``, the browser's count of these
+           ``selection_count``, the browser's count of these
 ``open_task`` ``id`` and ``part``: ``task`` or ``code``
 ``action`` ``action``: ``cancel``, ``retry``, ``delete``, ``copy``, ``csv``, ``reload``
 ========== ====================================================================================
@@ -197,8 +197,8 @@ class TableView(Panel):
         view = str(content["view"])
         with self._guard:
             query = Query.from_json(content["query"]) if content.get("query") else self._query
-            screen = self._screens[view] = Screen(view, query, query_count=int(content.get("asked", 0)))
-            screen.selection_count = int(content.get("picked", 0))
+            screen = self._screens[view] = Screen(view, query, query_count=int(content.get("query_count", 0)))
+            screen.selection_count = int(content.get("selection_count", 0))
             screen.look_at(int(content["first"]), int(content["count"]))
 
     def _forget(self, view: str) -> None:
@@ -218,7 +218,7 @@ class TableView(Panel):
     def _on_alive(self, content: dict[str, Any]) -> None:
         if screen := self._screen(content):
             with self._guard:
-                screen.selection_count = int(content.get("picked", screen.selection_count))
+                screen.selection_count = int(content.get("selection_count", screen.selection_count))
 
     def _on_window(self, content: dict[str, Any]) -> None:
         if screen := self._screen(content):
@@ -226,7 +226,7 @@ class TableView(Panel):
                 screen.look_at(int(content["first"]), int(content["count"]))
 
     def _on_query(self, content: dict[str, Any]) -> None:
-        query, query_count, count = Query.from_json(content["query"]), int(content["asked"]), int(content["count"])
+        query, query_count, count = Query.from_json(content["query"]), int(content["query_count"]), int(content["count"])
         if screen := self._screen(content):
             with self._guard:
                 screen.query = self._query = query
@@ -246,7 +246,7 @@ class TableView(Panel):
                 select(self._selection, screen, self.source, content)
         finally:  # whatever came of it: the browser waits to hear what is selected
             with self._guard:
-                screen.selection_count = int(content.get("picked", screen.selection_count))
+                screen.selection_count = int(content.get("selection_count", screen.selection_count))
 
     def _on_open_task(self, content: dict[str, Any]) -> None:
         self._tell(self._open_handlers, str(content["id"]), str(content.get("part", "task")))
