@@ -96,8 +96,6 @@ def test_opening_a_task_or_filtering_moves_nothing_and_the_open_row_is_marked(bo
     before = [place(board.table), place(board.row(names[9]))]
     # When: a task is opened, then another.
     for name in (names[9], names[8]):
-        if covers(board):
-            shut(board)
         open_task(board, name)
         # Then: it is there, whole and in the window, its row is marked, and nothing has moved.
         expect(board.row(name)).to_have_attribute("aria-current", "true")
@@ -105,18 +103,11 @@ def test_opening_a_task_or_filtering_moves_nothing_and_the_open_row_is_marked(bo
         assert [place(board.table), place(board.row(names[9]))] == before
         assert within(place(board.detail), place(board.table))
     # And: a chip that leaves no task in the table moves the page as little.
-    if covers(board):
-        shut(board)
     board.overview.get_by_role("button", name=re.compile("^Failed")).click()
     expect(board.table.get_by_text("No task matches")).to_be_visible()
     assert place(board.table) == before[0]
     board.overview.get_by_role("button", name=re.compile("^All")).click()
     expect(board.row(names[0])).to_be_visible()
-
-
-def covers(board: Board) -> bool:
-    """Whether an open task covers all of the table: a notebook leaves little room at this width."""
-    return "/lab" in board.page.url
 
 
 def within(inner: dict[str, float], outer: dict[str, float]) -> bool:
