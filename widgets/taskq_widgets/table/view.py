@@ -226,7 +226,8 @@ class TableView(Panel):
                 screen.look_at(int(content["first"]), int(content["count"]))
 
     def _on_query(self, content: dict[str, Any]) -> None:
-        query, query_count, count = Query.from_json(content["query"]), int(content["query_count"]), int(content["count"])
+        query = Query.from_json(content["query"])
+        query_count, count = int(content["query_count"]), int(content["count"])
         if screen := self._screen(content):
             with self._guard:
                 screen.query = self._query = query
