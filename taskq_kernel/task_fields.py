@@ -48,6 +48,8 @@ class Given:
     required: bool = False
     #: Whether a task that repeats another has one of its own.
     own: bool = False
+    #: Whether a batch gives it to all of its tasks.
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,23 +226,23 @@ TASK_FIELDS = (
     ),
     TaskField(
         "queue", "String!", _FIXED, "The queue it waits in.", _COLUMN, dtype="string", label="Queue", sortable=True,
-        given=Given("Letters, digits, '_' and '-'.", default="default"),
+        given=Given("Letters, digits, '_' and '-'.", default="default", shared=True),
     ),
     TaskField(
         "priority", "Int!", _FIXED, "0 low, 1 normal, 2 high.", _ROW, dtype="int64", label="Priority", sortable=True,
-        given=Given("0 low, 1 normal, 2 high.", default=1),
+        given=Given("0 low, 1 normal, 2 high.", default=1, shared=True),
     ),
     TaskField(
         "timeout_seconds", "Float", _FIXED, "How long it may run, in seconds.", column="timeout_s", label="Timeout",
-        given=Given("How long it may run, in seconds."),
+        given=Given("How long it may run, in seconds.", shared=True),
     ),
     TaskField(
         "memory_limit", "BigInt", _FIXED, "How much resident memory it may use, in bytes.", label="Memory limit",
-        given=Given("How much resident memory it may use, in bytes; 64 MiB or more."),
+        given=Given("How much resident memory it may use, in bytes; 64 MiB or more.", shared=True),
     ),
     TaskField(
         "max_attempts", "Int!", _FIXED, "How many of its runs may fail before it is FAILED.", _ROW,
-        given=Given("How many runs may fail before it is FAILED, 1 to 100.", default=1),
+        given=Given("How many runs may fail before it is FAILED, 1 to 100.", default=1, shared=True),
     ),
     TaskField(
         "owner", "String!", _FIXED, "Who submitted it.", _ANSWER | Of.COLUMN, dtype="string", label="Owner",
@@ -270,6 +272,10 @@ TASK_FIELDS = (
 def fields_of(form: Of) -> tuple[TaskField, ...]:
     """The fields that a short form of a task has."""
     return tuple(field for field in TASK_FIELDS if form in field.of)
+
+
+#: What a batch gives to all of its tasks.
+SHARED_FIELDS = tuple(field for field in TASK_FIELDS if field.given is not None and field.given.shared)
 
 
 def field(name: str) -> TaskField:

@@ -17,8 +17,10 @@ t.TASK_FIELDS += (
         "mood_today", "String", t.Lifetime.OUTCOME, "How it feels.", t.Of.ROW | t.Of.COLUMN | t.Of.ANSWER,
         dtype="string", label="Mood", sortable=True,
     ),
-    t.TaskField("tool_box", "Int", t.Lifetime.FIXED, "What it has at hand.", late=True, given=t.Given("What to take.")),
+    t.TaskField("tool_box", "Int", t.Lifetime.FIXED, "What it has at hand.", late=True,
+        given=t.Given("What to take.", shared=True)),
 )
+t.SHARED_FIELDS += t.TASK_FIELDS[-1:]
 from taskq_kernel.store import tables
 tables.tasks.append_column(sa.Column("mood_today", sa.Text))
 tables.tasks.append_column(sa.Column("tool_box", sa.Integer))

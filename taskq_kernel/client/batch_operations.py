@@ -7,13 +7,11 @@ from typing import Any
 
 from taskq_kernel.client import operations
 from taskq_kernel.client.refusals import input_refused
+from taskq_kernel.task_fields import SHARED_FIELDS, select
 from taskq_kernel.transport.graphql import GraphQLTransport
 
 #: What a batch is.
-BATCH = (
-    "id name owner definition definitionName entry seed queue priority timeoutSeconds memoryLimit maxAttempts total "
-    "createdAt cancelledAt"
-)
+BATCH = f"id name owner definition definitionName entry seed {select(SHARED_FIELDS)} total createdAt cancelledAt"
 #: How far it is.
 FIGURES = "figures { counts { status count } done secondsLeft version }"
 #: Why points failed.

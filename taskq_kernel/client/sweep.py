@@ -20,6 +20,7 @@ from taskq_kernel.client.task import Task, task_from
 from taskq_kernel.domain import FINAL, TaskStatus
 from taskq_kernel.errors import TaskDeleted, TaskqError, TaskTimeout
 from taskq_kernel.seeds import point_seed
+from taskq_kernel.task_fields import SHARED_FIELDS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -275,7 +276,7 @@ class Sweep(Sequence[Task], Awaited[list[Any]]):
         """Submit more points as a design; how many are new, and how many run again."""
         given = {
             "name": self.name, "definition": self.definition, "design": design, "resume": resume,
-            **{name: self._row[name] for name in ("queue", "priority", "timeoutSeconds", "memoryLimit", "maxAttempts")},
+            **{field.graphql: self._row[field.graphql] for field in SHARED_FIELDS},
         }
         done = batch_operations.submit(self._client.transport, given)
         self._row = done["batch"]

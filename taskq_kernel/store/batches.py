@@ -25,7 +25,7 @@ from taskq_kernel.store.definitions import get_definition
 from taskq_kernel.store.filters import TaskFilter
 from taskq_kernel.store.rows import BatchRow, DefinitionRow, one_or_none, rows_of
 from taskq_kernel.store.submission import NewBatch
-from taskq_kernel.store.tables import batches, definitions, grids, tasks
+from taskq_kernel.store.tables import SHARED, batches, definitions, grids, tasks
 
 #: Grids that one batch may be put together from.
 MAX_GRIDS = 1_000
@@ -60,7 +60,7 @@ def submit_batch(write: Write, new: NewBatch, actor: Actor) -> Submitted:
     else:
         _check_same(row, new, definition)
     added = _add_points(write, row, new.design)
-    options = {name: getattr(new, name) for name in ("queue", "priority", "timeout_s", "memory_limit", "max_attempts")}
+    options = {name: getattr(new, name) for name in SHARED}
     write.conn.execute(sa.update(batches).where(batches.c.id == row.id).values(**options))
     again = resume_batch(write, row.id, actor) if new.resume else 0
     if added and not new.resume:
@@ -74,9 +74,8 @@ def _insert(write: Write, new: NewBatch, owner: str) -> BatchRow:
         raise InvalidTask(f"is {new.id}, which cannot be had for a new batch: give another id", "id")
     write.conn.execute(sa.insert(batches).values(
         id=new.id, name=new.name, owner=owner, definition=new.definition,
-        seed=draw_seed() if new.seed is None else new.seed, queue=new.queue, priority=new.priority,
-        timeout_s=new.timeout_s, memory_limit=new.memory_limit, max_attempts=new.max_attempts, total=0, made=0,
-        created_at=write.now,
+        seed=draw_seed() if new.seed is None else new.seed, total=0, made=0,
+        created_at=write.now, **{name: getattr(new, name) for name in SHARED},
     ))
     return get_batch(write.conn, new.id)
 

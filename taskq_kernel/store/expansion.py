@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 from uuid import uuid4
 
@@ -22,7 +23,7 @@ from taskq_kernel.grid import Grid
 from taskq_kernel.seeds import point_seed
 from taskq_kernel.store.database import Write
 from taskq_kernel.store.ids import chunks
-from taskq_kernel.store.tables import Cause, batches, definitions, grids, tasks
+from taskq_kernel.store.tables import SHARED, Cause, batches, definitions, grids, tasks
 from taskq_kernel.store.transitions import Transition, enqueue, record, transition
 
 #: Tasks made in one transaction: others wait meanwhile.
@@ -139,13 +140,16 @@ class _Lookup:
         return self._known.of(self._conn, self._batch, first), place - first
 
 
+_shared = attrgetter(*SHARED)
+
+
 def _task(write: Write, row: Any, point: int, grid: Grid, place: int) -> dict[str, Any]:
     named = sorted(zip(grid.names, grid.cells(place), strict=True))
     return {
         "number": write.next_number(), "id": str(uuid4()), "version": write.next_version(),
-        "status": TaskStatus.QUEUEING, "attempt": 0, "failures": 0, "lost": 0, "max_attempts": row.max_attempts,
-        "kind": TaskKind.CALL, "queue": row.queue, "priority": row.priority, "timeout_s": row.timeout_s,
-        "memory_limit": row.memory_limit, "owner": row.owner, "batch": row.id, "created_at": write.now,
+        "status": TaskStatus.QUEUEING, "attempt": 0, "failures": 0, "lost": 0,
+        "kind": TaskKind.CALL, **dict(zip(SHARED, _shared(row), strict=True)),
+        "owner": row.owner, "batch": row.id, "created_at": write.now,
         "available_at": write.now, "log_bytes": 0, "source": row.source, "entry": row.entry,
         "name": call_name(row.function, zip(grid.names, grid.cells(place), strict=True)).replace("\0", ""),
         "arguments": "{" + ",".join(f'"{name}":{text}' for name, text in named) + "}",

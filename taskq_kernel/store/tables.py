@@ -17,7 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 
-from taskq_kernel.task_fields import TaskField
+from taskq_kernel.task_fields import SHARED_FIELDS, TaskField
 
 
 class AnyText(sa.TypeDecorator[str]):
@@ -155,6 +155,9 @@ def stored_columns(field: TaskField) -> list[sa.Column[Any]]:
     """The columns that have a task's field."""
     return [sources.c.code if name == "code" else tasks.c[name] for name in field.stored_as]
 
+
+#: What a batch gives to all of its tasks: columns of either table.
+SHARED = tuple(name for field in SHARED_FIELDS for name in field.stored_as)
 
 _present = tasks.c.deleted_at.is_(None)
 sa.Index(None, tasks.c.version, unique=True)

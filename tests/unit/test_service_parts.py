@@ -241,15 +241,16 @@ def test_what_is_not_asked_for_is_not_read(lab: Lab, monkeypatch: pytest.MonkeyP
     seen: list[frozenset[str]] = []
     known = create.create_tasks
 
-    def spy(write: Any, new: Any, owner: str, wants: frozenset[str]) -> Any:
+    def spy(write: Any, new: Any, owner: str, wants: frozenset[str], visible_to: str | None) -> Any:
         seen.append(wants)
-        return known(write, new, owner, wants)
+        return known(write, new, owner, wants, visible_to)
 
     monkeypatch.setattr(create, "create_tasks", spy)
 
     async def submit() -> None:
         runtime: Any = SimpleNamespace(
-            store=AsyncStore(lab.store), metrics=SimpleNamespace(submitted=SimpleNamespace(inc=lambda _n: None))
+            store=AsyncStore(lab.store), metrics=SimpleNamespace(submitted=SimpleNamespace(inc=lambda _n: None)),
+            settings=SimpleNamespace(private_tasks=False),
         )
         context = RequestContext(Identity("ann", Role.USER), runtime)
         for selection in ("id", "id ...f"):

@@ -64,6 +64,21 @@ print(json.dumps({
     assert {name for name, words in told.items() if "tool_box" in words} == {"asked", "alike"}
 
 
+def test_what_a_batch_gives_to_its_tasks_is_the_batchs_own_too() -> None:
+    told = with_made_up("""
+from taskq_kernel.client import batch_operations
+from taskq_kernel.service.schema import fields
+from taskq_kernel.service.schema.build import build_schema
+schema = build_schema()
+print(json.dumps([
+    "toolBox" in batch_operations.BATCH.split(), "tool_box" in fields.BATCH, "tool_box" in tables.SHARED,
+    *("toolBox" in schema.get_type(name).fields for name in ("Batch", "BatchInput")),
+    "moodToday" in batch_operations.BATCH.split(),
+]))
+""")
+    assert told == [True] * 5 + [False]
+
+
 def test_a_new_field_is_a_column_of_a_frame() -> None:
     told = with_made_up("""
 from taskq_kernel.client.frame import make_frame

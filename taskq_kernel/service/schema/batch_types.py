@@ -10,9 +10,10 @@ from graphql import GraphQLResolveInfo
 
 from taskq_kernel.service.schema.fields import resolver_of
 from taskq_kernel.service.schema.scalars import BigInt, DateTime
-from taskq_kernel.service.schema.types import StatusCount
+from taskq_kernel.service.schema.types import StatusCount, declared
 from taskq_kernel.store import batches
 from taskq_kernel.store.batch_figures import Figures, read_failures, read_figures
+from taskq_kernel.task_fields import SHARED_FIELDS
 
 
 class FailureGroup(ObjectType):
@@ -50,7 +51,10 @@ class BatchFigures(ObjectType):
         return [{"status": status, "count": count} for status, count in figures.counts.items()]
 
 
-class Batch(ObjectType):
+_SharedFields: Any = declared(SHARED_FIELDS, "Of each of its points: ")
+
+
+class Batch(_SharedFields, ObjectType):
     """A definition and its points, found by a name."""
 
     class Meta:
@@ -63,11 +67,6 @@ class Batch(ObjectType):
     definition_name = String(required=True, description="What people call that.")
     entry = String(description="The function to call; null: the definition's own choice.")
     seed = BigInt(required=True, description="What the seeds of its points follow from.")
-    queue = String(required=True, description="The queue that its points wait in.")
-    priority = Int(required=True, description="0 low, 1 normal, 2 high.")
-    timeout_seconds = Float(description="How long a point may run, in seconds.")
-    memory_limit = BigInt(description="How much resident memory it may use, in bytes.")
-    max_attempts = Int(required=True, description="How many of its runs may fail before it is FAILED.")
     total = Int(required=True, description="How many points it has.")
     created_at = DateTime(required=True, description="When it was first submitted.")
     cancelled_at = DateTime(description="When it was cancelled, with points that had no task yet.")

@@ -14,7 +14,7 @@ import msgspec
 
 from taskq_kernel.service.schema.scalars import iso
 from taskq_kernel.service.security.auth import FileToken
-from taskq_kernel.task_fields import ERROR_FIELDS, TASK_FIELDS, TaskField
+from taskq_kernel.task_fields import ERROR_FIELDS, SHARED_FIELDS, TASK_FIELDS, TaskField
 
 Getter = Callable[[Any], Any]
 
@@ -66,10 +66,9 @@ DEFINITION_ERROR: Mapping[str, Getter] = {
 
 BATCH: Mapping[str, Getter] = {
     **_same(
-        "id", "name", "owner", "definition", "definition_name", "entry", "seed", "queue", "priority", "memory_limit",
-        "max_attempts", "total",
+        "id", "name", "owner", "definition", "definition_name", "entry", "seed", "total",
     ),
-    "timeout_seconds": lambda row: row.timeout_s,
+    **{field.name: _getter(field) for field in SHARED_FIELDS},
     "created_at": lambda row: iso(row.created_at),
     "cancelled_at": lambda row: iso(row.cancelled_at),
 }

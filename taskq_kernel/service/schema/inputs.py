@@ -6,6 +6,7 @@ request, an object for each would cost more than storing them.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import graphene
@@ -13,21 +14,21 @@ from graphene import Boolean, Float, InputField, Int, List, NonNull, String
 
 from taskq_kernel.service.schema.scalars import JSON, BigInt, DateTime
 from taskq_kernel.service.schema.types import Direction, TaskOrderField, TaskStatus, ValueKind, field_type
-from taskq_kernel.task_fields import TASK_FIELDS
+from taskq_kernel.task_fields import SHARED_FIELDS, TASK_FIELDS, TaskField
 
 
-def _declared() -> Any:
-    """A base class with what a submission gives of a task."""
+def _declared(fields: Iterable[TaskField], whose: str = "") -> Any:
+    """A base class with what a submission gives of a task; ``whose`` stands before the descriptions."""
     return type("Declared", (), {
         field.name: InputField(
-            field_type(field), required=field.given.required, description=field.given.description,
+            field_type(field), required=field.given.required, description=whose + field.given.description,
             **({} if field.given.default is None else {"default_value": field.given.default}),
         )
-        for field in TASK_FIELDS if field.given is not None
+        for field in fields if field.given is not None
     })
 
 
-_GivenFields: Any = _declared()
+_GivenFields: Any = _declared(TASK_FIELDS)
 
 
 class TaskInput(_GivenFields, graphene.InputObjectType):
@@ -53,7 +54,10 @@ class DefinitionInput(graphene.InputObjectType):
     name = String(description="What to call it; by default the entry, or the first line of its code.")
 
 
-class BatchInput(graphene.InputObjectType):
+_SharedFields: Any = _declared(SHARED_FIELDS, "Of each of its points: ")
+
+
+class BatchInput(_SharedFields, graphene.InputObjectType):
     """A definition and its points."""
 
     class Meta:
@@ -67,11 +71,6 @@ class BatchInput(graphene.InputObjectType):
         "all combinations, the last axis fastest. \"1\", \"2\" and so on go by position."
     ))
     seed = BigInt(description="What the points' seeds follow from; by default drawn.")
-    queue = String(default_value="default", description="Letters, digits, '_' and '-'.")
-    priority = Int(default_value=1, description="0 low, 1 normal, 2 high.")
-    timeout_seconds = Float(description="How long a point may run, in seconds.")
-    memory_limit = BigInt(description="How much resident memory it may use, in bytes; 64 MiB or more.")
-    max_attempts = Int(default_value=1, description="How many runs may fail before it is FAILED, 1 to 100.")
     resume = Boolean(default_value=True, description=(
         "Whether points that failed, were cancelled or are missing run again, where the batch is there."
     ))

@@ -89,15 +89,15 @@ def field_type(field: TaskField) -> Any:
     return _FIELD_TYPES[field.type.removesuffix("!")]
 
 
-def _declared(fields: Iterable[TaskField]) -> Any:
-    """A base class with these fields of a task."""
+def declared(fields: Iterable[TaskField], whose: str = "") -> Any:
+    """A base class with these fields of a task; ``whose`` stands before their descriptions."""
     return type("Declared", (), {
-        field.name: Field(field_type(field), required=field.type.endswith("!"), description=field.description)
+        field.name: Field(field_type(field), required=field.type.endswith("!"), description=whose + field.description)
         for field in fields
     })
 
 
-_ErrorFields: Any = _declared(ERROR_FIELDS)
+_ErrorFields: Any = declared(ERROR_FIELDS)
 
 
 class TaskError(_ErrorFields, ObjectType):
@@ -108,7 +108,7 @@ class TaskError(_ErrorFields, ObjectType):
 
 
 _FIELD_TYPES["TaskError"] = TaskError
-_TaskFields: Any = _declared(TASK_FIELDS)
+_TaskFields: Any = declared(TASK_FIELDS)
 
 
 class TaskEvent(ObjectType):
