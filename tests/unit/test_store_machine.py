@@ -181,7 +181,7 @@ class StoreMachine(RuleBasedStateMachine):
     def heartbeat(self, data: st.DataObject, progress: float | None, done: bool) -> None:
         worker = self.worker(data)
         held = [
-            claims.ClaimReport(self.model.tasks[number].id, attempt, progress, None, done)
+            claims.ClaimReport(self.model.tasks[number].id, attempt, progress, None, done=done)
             for number, attempt in worker.believes.items()
         ]
         if not worker.present:
