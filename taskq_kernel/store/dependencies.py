@@ -212,7 +212,7 @@ def _replaced(data: Any, values: dict[str, msgspec.Raw]) -> Any:
         return [_replaced(one, values) for one in data]
     if not isinstance(data, dict):
         return data
-    if data.keys() == {TAG}:
+    if data.keys() == {TAG} and isinstance(data[TAG], str):
         return values[data[TAG]]
     return {key: _replaced(one, values) for key, one in data.items()}
 
