@@ -35,12 +35,14 @@ class TaskKind(StrEnum):
 class ValueKind(StrEnum):
     """What a task's value is made of.
 
-    ``JSON`` holds the value itself; ``TABLE`` a table by columns; ``MIME`` a MIME bundle
-    (an image, SVG or HTML); ``REPR`` Julia's ``repr`` of something that is none of these.
+    ``JSON`` holds the value itself; ``TABLE`` a table by columns; ``ARRAY`` a large array of
+    numbers in NumPy's file format; ``MIME`` a MIME bundle (an image, SVG or HTML); ``REPR``
+    Julia's ``repr`` of something that is none of these.
     """
 
     JSON = "JSON"
     TABLE = "TABLE"
+    ARRAY = "ARRAY"
     MIME = "MIME"
     REPR = "REPR"
 

@@ -145,6 +145,7 @@ class Settings:
     max_lost: int = setting(3, ge=1, about="times a task may lose its worker or its Julia process before it is FAILED")
     max_log_bytes: int = setting(1 << 20, ge=1024, about="what is kept of the output of one attempt")
     max_value_bytes: int = setting(64 << 20, ge=1024, about="largest value kept whole, as JSON")
+    max_array_bytes: int = setting(1 << 30, ge=1024, about="largest array of numbers kept whole, in binary")
 
     log_level: Literal["debug", "info", "warning", "error"] = setting("info", about="how much is logged")
 

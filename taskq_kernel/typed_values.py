@@ -12,7 +12,11 @@ from datetime import date, datetime, time
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+
+#: What a file in NumPy's format begins with.
+NPY_MAGIC = b"\x93NUMPY"
 
 #: numpy's types by Julia's.
 DTYPES: Mapping[str, str] = {
@@ -101,3 +105,26 @@ def column(items: list[Any], element: str) -> pd.Series[Any] | None:
         return pd.Series(pd.array(items, dtype=dtype.replace("[D]", "[s]")))
     except (ValueError, TypeError, OverflowError):
         return None
+
+
+def read_array(data: bytes) -> np.ndarray[Any, Any]:
+    """The array in a file of NumPy's format, in memory of its own.
+
+    Raises
+    ------
+    ValueError
+        If it is no such file, or its end is missing.
+    """
+    # late: as above
+    import io
+
+    import numpy as np
+
+    file = io.BytesIO(data)
+    if np.lib.format.read_magic(file) != (1, 0):
+        raise ValueError("no file of NumPy's format 1.0")
+    shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+    if dtype.hasobject:
+        raise ValueError("a file with Python objects")
+    flat = np.frombuffer(data, dtype=dtype, offset=file.tell()).copy()
+    return flat.reshape(shape, order="F" if fortran else "C")

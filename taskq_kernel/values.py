@@ -47,7 +47,7 @@ from taskq_kernel.domain import ValueKind
 from taskq_kernel.exact_json import MAX_EXPONENT, MAX_TYPED_DIGITS
 from taskq_kernel.literals import JuliaValue
 from taskq_kernel.printable import printable
-from taskq_kernel.typed_values import column, typed
+from taskq_kernel.typed_values import column, read_array, typed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -137,6 +137,8 @@ def decode(kind: ValueKind | str, data: Any, julia_type: str = "") -> Any:
                 return _table(data["columns"], data.get("types", {}))
             case ValueKind.MIME:
                 return RichValue(data)
+            case ValueKind.ARRAY:
+                return read_array(data) if isinstance(data, bytes) else data
             case ValueKind.REPR:
                 return data["repr"]
     except (LookupError, ValueError, TypeError, ArithmeticError, AttributeError, RecursionError):

@@ -26,7 +26,7 @@ _SERVICE = ("url", "token_file", "ca_file")
 @settings_options(
     "host", "port", "tls_cert", "tls_key", "insecure", "trusted_proxies", "tokens_file", "auth_failures",
     "private_tasks", "graphiql", "introspection", "database", "blobs", *_BROKER, "ca_file",
-    "heartbeat", "lease", "max_lost", "max_log_bytes", "max_value_bytes", "home", "log_level",
+    "heartbeat", "lease", "max_lost", "max_log_bytes", "max_value_bytes", "max_array_bytes", "home", "log_level",
 )  # fmt: skip
 def service(**flags: Any) -> int:
     """Run the GraphQL service until it is told to stop (SIGTERM or Ctrl-C).

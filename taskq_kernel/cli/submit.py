@@ -23,6 +23,7 @@ from taskq_kernel.client.options import PRIORITY_NAMES, parse_arguments, task_in
 from taskq_kernel.client.session import Session
 from taskq_kernel.client.task import Task
 from taskq_kernel.client.task_cache import Entry
+from taskq_kernel.domain import ValueKind
 from taskq_kernel.errors import (
     InvalidTask,
     ServiceUnreachable,
@@ -113,6 +114,11 @@ def _submit_and_wait(address: Any, given: dict[str, Any], as_json: bool) -> int:
 def _value_json(client: Session, task: Task) -> bytes:
     """The value as the service has it, undecoded."""
     ref = task.field("valueRef")
+    if ref and task.field("valueKind") == ValueKind.ARRAY:
+        # late: numpy takes longer to load than a whole command
+        from taskq_kernel.arguments import encode_arguments
+
+        return output.as_json(encode_arguments({"value": task.value})["value"])
     return printable_json(client.transport.get_blob(ref)) if ref else output.as_json(task.field("value"))
 
 

@@ -570,6 +570,8 @@ def _decode(client: Session, row: Row) -> Any:
     raw = row.get("value")
     if row.get("valueRef"):
         blob = client.transport.get_blob(row["valueRef"])
+        if row.get("valueKind") == ValueKind.ARRAY:
+            return decode(ValueKind.ARRAY, blob)
         try:
             raw = exact_json.decode_kept(blob)
         except InvalidJSON:

@@ -15,7 +15,7 @@ from starlette.staticfiles import StaticFiles
 from taskq_kernel.broker.alarms import explain_block
 from taskq_kernel.domain import Role
 from taskq_kernel.errors import Forbidden, InvalidTask, NotFound, Unauthorized
-from taskq_kernel.service.blobs import TooLarge, no_value
+from taskq_kernel.service.blobs import TooLarge, is_array, no_value
 from taskq_kernel.service.graphql.errors import coded
 from taskq_kernel.service.graphql.executor import Executor
 from taskq_kernel.service.graphql.graphiql import STATIC
@@ -70,14 +70,15 @@ def build_app(runtime: Runtime) -> Starlette:
 
 
 async def get_blob(request: Request) -> Response:
-    """A large value, as JSON."""
+    """A large value, as JSON or as a NumPy file."""
     identity = await _identify(request, "reading a value", "GET /blobs")
     runtime, digest = _runtime(request), request.path_params["digest"]
     path = runtime.blobs.find(digest)
     owner = access.visible_to(identity, runtime.settings.private_tasks)
     if owner is not None and not await runtime.store.read(has_value, owner, digest):
         raise no_value(digest)
-    return FileResponse(path, media_type="application/json", headers={"cache-control": "private, immutable"})
+    kind = "application/octet-stream" if await asyncio.to_thread(is_array, path) else "application/json"
+    return FileResponse(path, media_type=kind, headers={"cache-control": "private, immutable"})
 
 
 async def put_blob(request: Request) -> Response:

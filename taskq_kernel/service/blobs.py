@@ -17,6 +17,7 @@ from tempfile import NamedTemporaryFile, _TemporaryFileWrapper
 from taskq_kernel.errors import InvalidTask, NotFound
 from taskq_kernel.service.async_store import AsyncStore
 from taskq_kernel.store.blob_refs import oldest_running_start, referenced
+from taskq_kernel.typed_values import NPY_MAGIC
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +31,12 @@ _NAME = re.compile(r"[0-9a-f]{64}")
 
 class TooLarge(InvalidTask):
     """A value that is larger than the service takes."""
+
+
+def is_array(path: Path) -> bool:
+    """Whether a value is a NumPy file; else it is JSON."""
+    with path.open("rb") as file:
+        return file.read(len(NPY_MAGIC)) == NPY_MAGIC
 
 
 def no_value(digest: str) -> NotFound:

@@ -21,6 +21,7 @@ class Policy:
     max_log_bytes: int = 1 << 20
     #: The largest value, as JSON.
     max_value_bytes: int = 64 << 20
+    max_array_bytes: int = 1 << 30
 
     @property
     def return_s(self) -> float:
@@ -36,6 +37,7 @@ class Policy:
             max_lost=settings.max_lost,
             max_log_bytes=settings.max_log_bytes,
             max_value_bytes=settings.max_value_bytes,
+            max_array_bytes=settings.max_array_bytes,
         )
 
 

@@ -7,11 +7,12 @@ It is synchronous and thread-safe; asynchronous code calls it through
 
 from __future__ import annotations
 
+import os
 import ssl
 import time
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import SplitResult, urlsplit
 
 import urllib3
@@ -151,15 +152,16 @@ class GraphQLTransport:
             raise _refusal(response)
         return response.data
 
-    def put_blob(self, sha256: str, data: bytes) -> None:
-        """Store a large value's JSON under its SHA-256 (hexadecimal). Safe to repeat.
+    def put_blob(self, sha256: str, data: bytes | BinaryIO) -> None:
+        """Store a large value, or what is in a file, under its SHA-256 (hexadecimal). Safe to repeat.
 
         Raises
         ------
         ServiceUnreachable, ServiceError
             As for `execute`.
         """
-        headers = {"content-type": "application/octet-stream"}
+        size = len(data) if isinstance(data, bytes) else data.seek(0, os.SEEK_END)
+        headers = {"content-type": "application/octet-stream", "content-length": str(size)}
         response = self._request("PUT", self._blobs + sha256, headers, data, repeatable=True)
         if response.status not in (200, 201, 204):
             raise _refusal(response)
@@ -174,11 +176,13 @@ class GraphQLTransport:
         self._pool = self._new_pool()
 
     def _request(
-        self, method: str, path: str, headers: dict[str, str], body: bytes | None, repeatable: bool
+        self, method: str, path: str, headers: dict[str, str], body: bytes | BinaryIO | None, repeatable: bool
     ) -> urllib3.BaseHTTPResponse:
         if self._closed:
             raise ClientClosed(f"the client of {self.url} is closed: connect() makes another")
         for pause in (*RETRY_PAUSES_S, None) if repeatable else (None,):
+            if body is not None and not isinstance(body, bytes):
+                body.seek(0)
             try:
                 response = self._pool.urlopen(
                     method, path, body, self._authorization | headers, retries=False, redirect=False

@@ -14,6 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from stacks import RunningStack, eventually
@@ -65,6 +66,42 @@ def test_a_wrong_token_is_refused_at_once_and_not_repeated(stack: RunningStack) 
     with pytest.raises(Unauthorized) as caught:
         connect(stack.url, token="a-wrong-token")
     assert "a-wrong-token" not in str(caught.value)
+
+
+# -- what Julia gives back -------------------------------------------------------------------
+
+
+def test_a_large_array_comes_back_whole_through_neither_broker_nor_memory(q: Client, stack: RunningStack) -> None:
+    before = peaks(stack)
+    # When: a task returns 64 MB of numbers.
+    task = q.submit("reshape(collect(1.0:8_000_000.0), 2000, 4000)")
+    made = task.result(timeout=60)
+    # Then: they are numpy's, as Julia has them, and no part has held them all.
+    assert (made.dtype, made.shape, made[1, 0], made[0, 1]) == (np.dtype("float64"), (2000, 4000), 2.0, 2001.0)
+    assert made.sum() == 8_000_000 * 8_000_001 / 2
+    assert task.value_type in ("Array{Float64,2}", "Matrix{Float64}")
+    grown = {role: peak - before[role] for role, peak in peaks(stack).items()}
+    assert max(grown.values()) < 32 << 20, grown
+
+
+def test_a_task_has_its_seed_its_series_and_its_timing(q: Client) -> None:
+    code = "for i in 1:5; report(i; x = i^2); end; rand(UInt32, 3)"
+    task, again = q.submit(code, seed=42), q.submit(code, seed=42)
+    assert task.result(timeout=30).dtype == np.dtype("uint32")
+    assert task.result().tolist() == again.result(timeout=30).tolist() == task.retry().result(timeout=30).tolist()
+    assert task.series("x").to_dict() == {1: 1.0, 2: 4.0, 3: 9.0, 4: 16.0, 5: 25.0}
+    timing = task.timing()
+    assert timing is not None
+    assert timing.allocated_bytes > 0
+
+
+def peaks(stack: RunningStack) -> dict[str, int]:
+    """The most resident memory that each part of the stack has had, in bytes."""
+    found = {}
+    for part in stack.local.status()["processes"]:
+        status = Path(f"/proc/{part['pid']}/status").read_text(encoding="utf-8")
+        found[part["role"]] = int(status.partition("VmHWM:")[2].split()[0]) << 10
+    return found
 
 
 # -- the live feed ---------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import traceback
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from client_lab import TOKEN, data, errors, http_stub
@@ -139,6 +140,14 @@ def test_values_lie_beside_graphql_whatever_comes_before_it() -> None:
         ("PUT", "/hub/taskq/blobs/cd34"),
     ]
     assert stub.requests[1][3] == b"[2]"
+
+
+def test_a_value_in_a_file_is_sent_whole_each_time_that_it_is_sent(tmp_path: Path) -> None:
+    (tmp_path / "value").write_bytes(b"numbers" * 100_000)
+    with http_stub((503, b"not yet"), (204, b"")) as stub, (tmp_path / "value").open("rb", buffering=0) as file:
+        file.read(9)  # its digest was made of it
+        GraphQLTransport(stub.url, TOKEN).put_blob("cd34", file)
+    assert [request[3] == b"numbers" * 100_000 for request in stub.requests] == [True, True]
 
 
 def test_a_value_that_is_not_there_is_not_found() -> None:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import traitlets
 
+from taskq_kernel.arguments import encode_arguments
 from taskq_kernel.client import operations
 from taskq_kernel.errors import NotFound, TaskqError
 from taskq_kernel.exact_json import decode_kept
 from taskq_kernel.task_fields import field
+from taskq_kernel.values import decode
 from taskq_widgets.assets import bundle, stylesheet
 from taskq_widgets.live import in_background, live_tasks
 from taskq_widgets.panels.highlight import pieces
@@ -294,7 +296,7 @@ class TaskDetail(Panel):
         if ref and self.result.get("look") == look:
             return self.result
         try:
-            value = self._large(ref) if ref else data.get("value")
+            value = self._large(ref, data.get("valueKind")) if ref else data.get("value")
         except TaskqError as error:
             return {"form": "none", "text": f"The value cannot be read: {error}"}
         text, julia_type = data.get("valueText") or "", data.get("valueType") or ""
@@ -304,9 +306,12 @@ class TaskDetail(Panel):
             remarks.append(f"All of it in Python: q.task({data['number']}).value")
         return shown | {"type": julia_type, "note": " ".join(filter(None, remarks)), "look": look}
 
-    def _large(self, ref: str) -> Any:
+    def _large(self, ref: str, kind: str | None) -> Any:
+        """The JSON of a large value; an array of numbers, which is none, as if it were."""
         if self._blob[0] != ref:
-            self._blob = (ref, decode_kept(self._live.transport.get_blob(ref)))
+            blob = self._live.transport.get_blob(ref)
+            array = encode_arguments({"value": decode("ARRAY", blob)})["value"] if kind == "ARRAY" else None
+            self._blob = (ref, decode_kept(blob) if array is None else array)
         return self._blob[1]
 
     # -- the log

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 from taskq_kernel.transport.graphql import GraphQLTransport
+from taskq_worker.slots.frames import MAX_ARRAY_BYTES
 
 _REGISTER = """mutation Register($input: WorkerInput!) {
-  registerWorker(input: $input) { id heartbeatSeconds leaseSeconds maxLogBytes maxValueBytes }
+  registerWorker(input: $input) { id heartbeatSeconds leaseSeconds maxLogBytes maxValueBytes maxArrayBytes }
 }"""
 _CLAIM = """mutation Claim($worker: ID!, $ids: [ID!]!) {
   claimTasks(worker: $worker, ids: $ids) { id attempt }
@@ -33,6 +34,7 @@ class Lease:
     lease_s: float
     max_log_bytes: int
     max_value_bytes: int
+    max_array_bytes: int = MAX_ARRAY_BYTES
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ class ServiceApi:
             lease_s=reply["leaseSeconds"],
             max_log_bytes=reply["maxLogBytes"],
             max_value_bytes=int(reply["maxValueBytes"]),
+            max_array_bytes=int(reply["maxArrayBytes"]),
         )
 
     async def claim(self, ids: Sequence[str]) -> dict[str, int]:
@@ -88,7 +91,7 @@ class ServiceApi:
         """Leave the fleet; whatever is still held goes back to its queue."""
         await self._ask(_LEAVE, {"worker": self._worker})
 
-    async def upload(self, sha256: str, data: bytes) -> None:
+    async def upload(self, sha256: str, data: bytes | BinaryIO) -> None:
         """Store a value that is too large for a message."""
         await asyncio.to_thread(self._transport.put_blob, sha256, data)
 

@@ -131,7 +131,7 @@ class SlotLoop:
 
     def _end(self, claim: Claim, report: Report) -> None:
         if self._claims.holds(claim):  # else the service has taken it away
-            self._outcomes.add(claim, self._make_outcome(claim, report))
+            self._outcomes.add(claim, self._make_outcome(claim, report), report.file)
 
     def _listeners(
         self, claim: Claim

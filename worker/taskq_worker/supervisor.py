@@ -165,6 +165,7 @@ class Supervisor:
             folder=self._folder,
             max_log_bytes=lease.max_log_bytes,
             max_value_bytes=lease.max_value_bytes,
+            max_array_bytes=lease.max_array_bytes,
             default_memory_limit_bytes=self._settings.memory_limit,
             sandbox=self._sandboxes.slot(index),
         )

@@ -186,6 +186,7 @@ class Mutation(BatchMutation, ObjectType):
         return {
             "id": worker_id, "heartbeat_seconds": policy.heartbeat_s, "lease_seconds": policy.lease_s,
             "max_log_bytes": policy.max_log_bytes, "max_value_bytes": policy.max_value_bytes,
+            "max_array_bytes": policy.max_array_bytes,
         }
 
     @staticmethod

@@ -40,6 +40,7 @@ TaskKind = _enum("TaskKind", "How a task's code is run.", {
 ValueKind = _enum("ValueKind", "What a value is made of.", {
     domain.ValueKind.JSON: "The value itself, as JSON.",
     domain.ValueKind.TABLE: "A table, by columns.",
+    domain.ValueKind.ARRAY: "A large array of numbers, as a file in NumPy's format.",
     domain.ValueKind.MIME: "A MIME bundle: an image, SVG or HTML.",
     domain.ValueKind.REPR: "Julia's repr of something that is none of these.",
 })
@@ -373,6 +374,7 @@ class WorkerLease(ObjectType):
     lease_seconds = Float(required=True, description="How long it may be silent.")
     max_log_bytes = Int(required=True, description="What is kept of the output of one attempt.")
     max_value_bytes = BigInt(required=True, description="The largest value, as JSON.")
+    max_array_bytes = BigInt(required=True, description="The largest array of numbers, as a file.")
 
 
 class Claim(ObjectType):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 
@@ -40,6 +40,8 @@ class Claim:
     claimed_at: float = field(default_factory=time.monotonic)
     progress: tuple[float, str] | None = None
     outcome: OutcomeMessage | None = None
+    #: What its value is in, until it is uploaded, where it is too large for a frame.
+    value_file: BinaryIO | None = None
     #: When the broker last confirmed the outcome, on the monotonic clock; None while it is to be published.
     published_at: float | None = None
     #: How often it was confirmed, as far as the broker can still have it.
@@ -85,6 +87,12 @@ class Claim:
     def set_outcome(self, outcome: OutcomeMessage) -> None:
         """It is done, or its outcome has become a shorter one."""
         self.outcome, self.outcome_bytes, self.state = outcome, _added_bytes(outcome), ClaimState.DONE
+
+    def keep_file(self, file: BinaryIO | None) -> None:
+        """Keep what the value is in until it is uploaded; None: it is."""
+        if self.value_file is not None:
+            self.value_file.close()
+        self.value_file = file
 
     def was_published(self, now: float) -> None:
         """The broker has confirmed the outcome, at this time on the monotonic clock."""

@@ -11,6 +11,7 @@ import asyncio
 import hashlib
 import logging
 import time
+from typing import BinaryIO
 
 import msgspec
 
@@ -33,6 +34,8 @@ REPUBLISH_MOST_S = 900.0
 PUBLISH_BATCH = 200
 PUBLISH_BYTES = 16 << 20
 RETRY_S = 0.3
+#: What is read of a file at once.
+_CHUNK_BYTES = 1 << 20
 
 
 class Outcomes:
@@ -46,8 +49,9 @@ class Outcomes:
         self._wake = asyncio.Event()
         broker.on_connect.append(self._connected)
 
-    def add(self, claim: Claim, outcome: OutcomeMessage) -> None:
-        """A task is done; its outcome is on its way from now on."""
+    def add(self, claim: Claim, outcome: OutcomeMessage, file: BinaryIO | None = None) -> None:
+        """A task is done; its outcome is on its way from now on, its value in a file where it is in one."""
+        claim.keep_file(file)
         self._claims.set_outcome(claim, outcome)
         self._pending.append(claim)
         self._wake.set()
@@ -115,10 +119,12 @@ class Outcomes:
         if outcome is None:
             raise AssertionError("a task that is done has an outcome")
         value = outcome.value
-        if value is None or value.data is msgspec.UNSET or len(bytes(value.data)) <= INLINE_VALUE_BYTES:
+        if value is None or value.data is msgspec.UNSET:
             return outcome
-        data = bytes(value.data)
-        digest = await asyncio.to_thread(lambda: hashlib.sha256(data).hexdigest())
+        data: bytes | BinaryIO = claim.value_file or bytes(value.data)
+        if isinstance(data, bytes) and len(data) <= INLINE_VALUE_BYTES:
+            return outcome
+        digest, size = await asyncio.to_thread(_digest, data)
         reference: ValueInfo
         try:
             await self._api.upload(digest, data)
@@ -135,10 +141,23 @@ class Outcomes:
                 kind=ValueKind.REPR, type=value.type, text=value.text, data=shown, note=note
             )
         else:
-            reference = msgspec.structs.replace(value, data=msgspec.UNSET, ref=digest, size=len(data))
+            reference = msgspec.structs.replace(value, data=msgspec.UNSET, ref=digest, size=size)
         shorter = msgspec.structs.replace(outcome, value=reference)
         self._claims.set_outcome(claim, shorter)
+        claim.keep_file(None)
         return shorter
+
+
+def _digest(data: bytes | BinaryIO) -> tuple[str, int]:
+    """SHA-256 of data, or of all that is in a file, and how many bytes there are."""
+    if isinstance(data, bytes):
+        return hashlib.sha256(data).hexdigest(), len(data)
+    data.seek(0)
+    digest, size = hashlib.sha256(), 0
+    while chunk := data.read(_CHUNK_BYTES):
+        digest.update(chunk)
+        size += len(chunk)
+    return digest.hexdigest(), size
 
 
 def _due_again(claim: Claim) -> float:

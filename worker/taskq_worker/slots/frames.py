@@ -31,6 +31,8 @@ END = 0x14
 BYE = 0x15
 SERIES = 0x16
 
+#: The largest array that is kept whole, unless the service says otherwise.
+MAX_ARRAY_BYTES = 1 << 30
 #: What a frame may hold beside a value.
 SLACK_BYTES = 1 << 20
 
@@ -78,7 +80,7 @@ class Value(msgspec.Struct, frozen=True):
     type: str
     text: str
     note: str
-    #: The value's JSON as Julia wrote it.
+    #: The value's JSON as Julia wrote it; of an ``ARRAY``, which is in a file, its dtype and shape.
     data: msgspec.Raw
 
 
@@ -122,6 +124,7 @@ def run_frame(
     seed: int,
     arguments: Mapping[str, Any] | msgspec.Raw,
     max_value_bytes: int,
+    max_array_bytes: int = MAX_ARRAY_BYTES,
 ) -> bytes:
     """The frame that starts a task.
 
@@ -145,7 +148,8 @@ def run_frame(
         "entry": entry,
         "seed": seed,
     }
-    payload = b'%s,"arguments":%s,"max_value_bytes":%d}' % (_json(fields)[:-1], given, max_value_bytes)
+    limits = b'"max_value_bytes":%d,"max_array_bytes":%d' % (max_value_bytes, max_array_bytes)
+    payload = b'%s,"arguments":%s,%s}' % (_json(fields)[:-1], given, limits)
     return HEADER.pack(MAGIC, RUN, 0, len(payload)) + payload
 
 

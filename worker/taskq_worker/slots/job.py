@@ -6,7 +6,7 @@ import functools
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 
@@ -90,3 +90,5 @@ class Report:
     timing: Timing | None = None
     #: Its process was ended from outside: the attempt is FAILED here, and counts as lost.
     lost: bool = False
+    #: What the value is in, where it is too large for a frame.
+    file: BinaryIO | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import BinaryIO
 
 import msgspec
 
@@ -17,7 +18,8 @@ from taskq_worker.slots.job import Report
 
 
 def report_of(
-    ending: End | ErrorInfo | Lost, sandbox: Sandbox, started_at: float, seconds: float, peak: int, version: str
+    ending: End | ErrorInfo | Lost, sandbox: Sandbox, started_at: float, seconds: float, peak: int, version: str,
+    file: BinaryIO | None = None,
 ) -> Report:
     """The report of an attempt.
 
@@ -33,6 +35,8 @@ def report_of(
         The most memory it used, in bytes.
     version : str
         Julia's.
+    file : file, optional
+        What the value is in, where it is too large for a frame.
     """
     value, error, retryable = None, None, True
     if isinstance(ending, ErrorInfo | Lost):
@@ -53,7 +57,7 @@ def report_of(
         series = None if isinstance(ending.series, msgspec.UnsetType) else ending.series
     lost = isinstance(ending, Lost)
     return Report(
-        status, value, error, retryable, started_at, time.time(), seconds, peak, version, series, timing, lost
+        status, value, error, retryable, started_at, time.time(), seconds, peak, version, series, timing, lost, file,
     )
 
 

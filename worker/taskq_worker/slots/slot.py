@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
 from collections.abc import Callable, Coroutine
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 
-from taskq_kernel.domain import TaskKind, TaskStatus
+from taskq_kernel.domain import TaskKind, TaskStatus, ValueKind
 from taskq_kernel.errors import SetupError
 from taskq_kernel.messages import ErrorInfo
 from taskq_worker import task_errors
 from taskq_worker.julia.command import RunnerCommand
 from taskq_worker.sandbox.sandbox import OWN_USER, Sandbox
 from taskq_worker.slots import descendants
+from taskq_worker.slots.array_file import take_array
 from taskq_worker.slots.attempt import Attempt, Ending, NeverStarted
 from taskq_worker.slots.boundary import error_boundary
 from taskq_worker.slots.folder import remove_folder
-from taskq_worker.slots.frames import End, run_frame
+from taskq_worker.slots.frames import MAX_ARRAY_BYTES, End, run_frame
 from taskq_worker.slots.job import Job, Report, check_code
 from taskq_worker.slots.output import TaskOutput
 from taskq_worker.slots.process import JuliaProcess
@@ -58,6 +60,8 @@ class Slot:
         How much of an attempt's output is kept.
     max_value_bytes : int
         The longest value kept whole, as JSON. A longer one becomes text.
+    max_array_bytes : int
+        The largest array of numbers kept whole, in a file.
     default_memory_limit_bytes : int or None
         Limit for tasks that have none of their own.
     start_timeout_s : float
@@ -78,6 +82,7 @@ class Slot:
         folder: Path,
         max_log_bytes: int,
         max_value_bytes: int,
+        max_array_bytes: int = MAX_ARRAY_BYTES,
         default_memory_limit_bytes: int | None,
         start_timeout_s: float = 120.0,
         show_timeout_s: float = 30.0,
@@ -91,6 +96,7 @@ class Slot:
         self._folder = folder
         self._max_log_bytes = max_log_bytes
         self._max_value_bytes = max_value_bytes
+        self._max_array_bytes = max_array_bytes
         self._default_memory_limit_bytes = default_memory_limit_bytes
         self._start_timeout_s = start_timeout_s
         self._show_timeout_s = show_timeout_s
@@ -216,7 +222,8 @@ class Slot:
         number = next(self._numbers)
         try:
             frame = run_frame(
-                number, job.kind, job.code, job.code_sha256, job.entry, job.seed, job.arguments, self._max_value_bytes
+                number, job.kind, job.code, job.code_sha256, job.entry, job.seed, job.arguments,
+                self._max_value_bytes, self._max_array_bytes,
             )
         except (TypeError, ValueError, RecursionError) as error:
             return self._failed_at_once(task_errors.invalid_arguments(error), retryable=False)
@@ -241,12 +248,23 @@ class Slot:
             finally:
                 self._attempt = None
             seconds = time.monotonic() - began
+            ending, file = self._with_file(process, ending)
             await self._after(process, job, ending)
             if not isinstance(ending, NeverStarted):
                 peak = attempt.memory.peak_bytes
-                return report_of(ending, process.sandbox, started_at, seconds, peak, process.julia_version)
+                return report_of(ending, process.sandbox, started_at, seconds, peak, process.julia_version, file)
         never = task_errors.cannot_start(f"{_STARTS} processes ended before they took the task up")
         return self._failed_at_once(never, retryable=True)
+
+    def _with_file(self, process: JuliaProcess, ending: Ending) -> tuple[Ending, BinaryIO | None]:
+        """An ending with the file that its value is in, if it is in one; before the task's folder is emptied."""
+        if not isinstance(ending, End) or ending.value is None or ending.value.kind is not ValueKind.ARRAY:
+            return ending, None
+        user = process.sandbox.user
+        try:
+            return ending, take_array(process.work.path, os.getuid() if user is None else user.uid)
+        except OSError as error:
+            return task_errors.broken_frames(f"it sent an array that is not there: {error.strerror or error}"), None
 
     async def _process_for(
         self, job: Job, limit: int | None, stop: asyncio.Future[ErrorInfo]

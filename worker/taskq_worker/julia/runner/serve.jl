@@ -140,7 +140,7 @@ const CHANGED = Ref("")
     if failure === nothing
         is_plain(done.value) || say_evaluated(wire, request["job"], done)
         encoding = time_ns()
-        shown = present_safely(done.value, done.home, request["max_value_bytes"]::Int)
+        shown = present_safely(done.value, done.home, request["max_value_bytes"]::Int, request["max_array_bytes"]::Int, baseline.folder)
         TIMING.encode_s = since(encoding)
     end
     empty!(request)
@@ -185,8 +185,12 @@ function start_running(job::Int, wire::Wire)
 end
 
 "`present`, and a bare name where even that fails: a value can overflow the stack when shown."
-function present_safely(@nospecialize(x), m::Module, limit::Int)
+function present_safely(@nospecialize(x), m::Module, limit::Int, array_limit::Int, folder::String)
     try
+        if is_large_array(x)
+            shown = present_array(x, m, array_limit, folder)
+            shown === nothing || return shown
+        end
         return present(x, m, limit)
     catch
         name = string(nameof(typeof(x)))
@@ -276,7 +280,7 @@ function warm_up_until_asked(wire::Wire, folder::String)
 end
 
 warm_request(kind, code, arguments) = string("{\"job\":1,\"kind\":\"", kind, "\",\"code\":\"", code,
-    "\",\"sha256\":\"warm\",\"entry\":null,\"seed\":1,\"arguments\":", arguments, ",\"max_value_bytes\":100000}")
+    "\",\"sha256\":\"warm\",\"entry\":null,\"seed\":1,\"arguments\":", arguments, ",\"max_value_bytes\":100000,\"max_array_bytes\":100000}")
 
 const WARM_UP = [
     warm_request("SCRIPT", "println(stderr)\\nsum(1:10)", "{}"),
