@@ -111,7 +111,9 @@ def _make(write: Write, row: Any, points: Sequence[int], known: Grids) -> int:
         Transition(task["number"], row.owner, 0, None, reason) for task in rows
     ])
     write.count(row.owner, TaskStatus.QUEUEING, len(rows))
-    if row.error_name is None:
+    if row.cancelled_at is not None:
+        _cancel(write, row, rows)
+    elif row.error_name is None:
         enqueue(write, [task["number"] for task in rows])
     else:
         _fail(write, row, rows)
@@ -166,4 +168,15 @@ def _fail(write: Write, row: Any, made: Sequence[dict[str, Any]]) -> None:
     reason = f"{row.error_name}: its definition cannot be used, as an earlier task found"
     transition(write, TaskStatus.FAILED, Cause.OUTCOME, [
         Transition(task["number"], row.owner, 0, None, reason, TaskStatus.QUEUEING, dict(columns)) for task in made
+    ])
+
+
+def _cancel(write: Write, row: Any, made: Sequence[dict[str, Any]]) -> None:
+    """Whoever looks at a point of a cancelled batch finds it cancelled, and does not start it."""
+    transition(write, TaskStatus.CANCELLED, Cause.CANCELLED, [
+        Transition(
+            task["number"], row.owner, 0, None, "cancelled with its batch", TaskStatus.QUEUEING,
+            {"finished_at": write.now},
+        )
+        for task in made
     ])

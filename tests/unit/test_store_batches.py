@@ -154,8 +154,12 @@ def test_a_cancelled_batch_makes_no_more_tasks_until_it_is_resumed(lab: Lab) -> 
     assert (counts(lab, batch), figures(lab, batch).done) == ({"CANCELLED": 5}, 5)
     assert make(lab, batch) == (0, False)
     assert lab.store.read(expansion.unmade_batches) == []
-    assert lab.store.write(batches.resume_batch, batch.id, ANN) == 2
-    assert make(lab, batch) == (3, False)
+    lab.store.write(expansion.make_points, batch.id, [4], expansion.Grids())
+    assert points(lab, batch)[4].status == "CANCELLED"
+    assert counts(lab, batch) == {"CANCELLED": 5}
+    assert points(lab, batch)[4].number not in lab.waiting()
+    assert lab.store.write(batches.resume_batch, batch.id, ANN) == 3
+    assert make(lab, batch) == (2, False)
     assert counts(lab, batch) == {"QUEUEING": 5}
 
 
