@@ -321,13 +321,13 @@ class Client(Session):
 
     # -- changing ------------------------------------------------------------------------
 
-    def cancel(self, *tasks: Task | Batch | int | str, **selection: Any) -> int:
+    def cancel(self, *tasks: Task | Batch | Sweep | int | str, **selection: Any) -> int:
         """Cancel tasks that are not done.
 
         Parameters
         ----------
         *tasks
-            Tasks, batches, numbers or UUIDs.
+            Tasks, batches, sweeps, numbers or UUIDs.
         **selection
             Instead of ``tasks``: everything that matches, as in `tasks`.
 
@@ -345,7 +345,7 @@ class Client(Session):
         """
         return self._bulk_action("cancel", tasks, selection)
 
-    def retry(self, *tasks: Task | Batch | int | str, **selection: Any) -> int:
+    def retry(self, *tasks: Task | Batch | Sweep | int | str, **selection: Any) -> int:
         """Run tasks again that are done.
 
         What failed or was cancelled runs in a new attempt. What finished keeps its value: a
@@ -359,7 +359,7 @@ class Client(Session):
         """
         return self._bulk_action("retry", tasks, selection)
 
-    def delete(self, *tasks: Task | Batch | int | str, **selection: Any) -> int:
+    def delete(self, *tasks: Task | Batch | Sweep | int | str, **selection: Any) -> int:
         """Delete tasks with their values and logs. Parameters and errors are those of `cancel`."""
         return self._bulk_action("delete", tasks, selection)
 
@@ -369,8 +369,14 @@ class Client(Session):
             raise InvalidTask(f"{verb}() takes tasks or a selection, not both")
         if not chosen and not tasks:
             raise InvalidTask(f"{verb}() needs tasks, or a selection such as status='QUEUEING'")
-        ids = None if chosen else list(dict.fromkeys(ids_of(tasks)))
-        return self.bulk_action(verb, ids, chosen or None)[1]
+        # A sweep is asked as a whole: its points need not have tasks.
+        sweeps = [one for one in tasks if isinstance(one, Sweep)]
+        others = [one for one in tasks if not isinstance(one, Sweep)]
+        count = sum(int(getattr(sweep, verb)()) for sweep in sweeps)
+        if sweeps and not others:
+            return count
+        ids = None if chosen else list(dict.fromkeys(ids_of(others)))
+        return count + self.bulk_action(verb, ids, chosen or None)[1]
 
 
 def client_at(address: Address, timeout_s: float = 30.0) -> Client:
