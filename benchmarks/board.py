@@ -64,7 +64,7 @@ def as_kernel(url: str, token: str, count: int) -> None:
     for asked, (name, query) in enumerate(queries.items(), 1):
         whole = {"text": "", "statuses": [], "sort": "number", "descending": True} | query
         tell(type="query", query=whole, query_count=asked, count=40)
-        figures[name] = until(lambda asked=asked: seen["asked"] == asked)
+        figures[name] = until(lambda asked=asked: seen["query_count"] == asked)
     figures["memory_mb"] = memory_mb()
     print(TOLD + json.dumps(figures), flush=True)
 
