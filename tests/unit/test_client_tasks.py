@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import io
 import json
 import threading
 from collections.abc import Callable
@@ -372,6 +373,16 @@ def test_a_client_that_nobody_holds_closes_its_feed() -> None:
 
 
 # -- values, arguments, other fields ---------------------------------------------------------
+
+
+def test_a_large_array_is_numpys(service: FakeService, q: Client) -> None:
+    task = q.submit("1")
+    file = io.BytesIO()
+    np.save(file, np.asarray([[1.5, np.nan], [2.5, 3.5]], order="F"))
+    service.blobs["ab"] = file.getvalue()
+    service.finish(task.id, None, valueRef="ab", valueKind="ARRAY", valueType="Matrix{Float64}")
+    assert np.array_equal(task.result(), [[1.5, np.nan], [2.5, 3.5]], equal_nan=True)
+    assert q.frame().value[1] is None
 
 
 def test_a_large_value_is_fetched_once_when_it_is_asked_for(service: FakeService, q: Client) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import threading
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from taskq_widgets.detail import TaskDetail
 from test_widgets_live import ScriptedService, eventually, row
@@ -223,3 +225,13 @@ def test_another_slice_of_a_large_array_is_shown_without_reading_it_again(
     assert detail.result["slices"]["name"] == "[:, :, 2]"
     assert detail.result["rows"] == [["1", "2", "4"], ["2", "6", "8"]]
     assert reads == ["ref"]
+
+
+def test_a_large_array_of_numbers_is_shown_as_any_other(detail: TaskDetail, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = io.BytesIO()
+    np.save(file, np.asarray([[1.5, np.nan], [2.5, 3.5]], order="F"))
+    detail._live.client.transport = SimpleNamespace(get_blob=lambda _: file.getvalue())  # type: ignore[assignment]
+    answers(monkeypatch, lambda: finished(None, valueKind="ARRAY", valueRef="ref", valueSize=160))
+    detail.show("id-1")
+    detail._refresh()
+    assert detail.result["rows"] == [["1", "1.5", "NaN"], ["2", "2.5", "3.5"]]
