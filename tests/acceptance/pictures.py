@@ -30,6 +30,9 @@ ENDED = {
 SWEEP = 'for i in 1:200\n    progress(i / 200, "sweep $i")\n    sleep(0.2)\nend'
 
 
+expect.set_options(timeout=60_000)
+
+
 def main() -> None:
     """Make all pictures."""
     with (
@@ -62,7 +65,7 @@ def whole(board: Board) -> None:
     """The whole board: in a window, in the dark, and on a telephone."""
     page = board.page
     for name, theme, size in (
-        ("board", "light", (1280, 1000)), ("dashboard-dark", "dark", (1280, 1000)), ("phone", "light", (390, 844)),
+        ("board", "light", (1280, 720)), ("dashboard-dark", "dark", (1280, 720)), ("phone", "light", (390, 844)),
     ):  # fmt: skip
         page.set_viewport_size({"width": size[0], "height": size[1]})
         page.emulate_media(color_scheme="dark" if theme == "dark" else "light", reduced_motion="reduce")
