@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from taskq_kernel.errors import ServiceUnreachable, SettingsError
+from taskq_kernel.errors import ServiceUnreachable, SettingsError, TaskqError
 from taskq_kernel.paths import from_text
 from taskq_kernel.settings import Settings, load_settings, read_token
 
@@ -61,6 +61,14 @@ def existing() -> Address:
     if local is None:
         raise ServiceUnreachable("no taskq stack is running; start one with `taskq up`, or set TASKQ_URL")
     return local
+
+
+def connecting_code(url: str) -> str:
+    """The Python that connects to the service at a URL, as short as it can be from here."""
+    try:
+        return "connect()" if existing().url == url else f"connect({url!r})"
+    except TaskqError:
+        return f"connect({url!r})"
 
 
 def given(url: str, token: str | None, ca_file: Path | None, settings: Settings) -> Address:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from taskq_kernel.printable import OBEYED
 from taskq_kernel.terminal.levels import NO_RECORD, Mark, marks
 from taskq_kernel.terminal.screen import Run, Screen
 from taskq_kernel.terminal.style import PLAIN, sgr
 
 _FIRST_RUNS = 12
+_OBEYED = re.compile(f"[{OBEYED}]")
 
 
 class LogLine(NamedTuple):
@@ -99,6 +102,11 @@ def coloured_line(line: LogLine) -> str:
 def folded(text: str) -> list[LogLine]:
     """Return the lines that a terminal would show of a text, such as an error's message."""
     return shown([{"stream": "", "text": text}])
+
+
+def as_text(text: str) -> str:
+    """Return a text as a terminal shows it, without colours."""
+    return plain(folded(text)) if _OBEYED.search(text) else text
 
 
 def _text(line: Sequence[Run]) -> str:

@@ -7,7 +7,8 @@ from typing import Any
 
 from browser import Pages
 from playwright.sync_api import Page
-from taskq_widgets.assets import bundle, stylesheet
+from taskq_widgets.assets import bundle
+from taskq_widgets.detail import TaskDetail
 
 #: What a panel asks of its model: `window.traits`, and `window.sent` for what it says.
 _PAGE = """<!doctype html><html lang="en"><title>Panel</title>
@@ -26,6 +27,8 @@ _START = """async traits => {
     Object.assign(window.traits, changed);
     for (const name of Object.keys(changed)) (calls[`change:${name}`] ?? []).forEach(call => call());
   };
+  window.deliver = (message, ...buffers) => (calls["msg:custom"] ?? []).forEach(
+    call => call(message, buffers.map(bytes => new DataView(new Uint8Array(bytes).buffer))));
   const url = URL.createObjectURL(new Blob([window.script], {type: "text/javascript"}));
   (await import(url)).default.render({model: window.model, el: document.querySelector("main")});
 }"""
@@ -38,14 +41,18 @@ HEAD = {
 
 def show_result(pages: Pages, result: dict[str, Any], **options: Any) -> Page:
     """Open a page with the result of a finished task."""
+    return show_detail(pages, {"result": json.loads(json.dumps(result, allow_nan=False))}, **options)
+
+
+def show_detail(pages: Pages, traits: dict[str, Any], **options: Any) -> Page:
+    """Open a page with a finished task; ``window.deliver`` gives it a message and its buffers."""
     page = pages("about:blank", **options)
     ground = "#17191c" if options.get("dark") else "#fff"
     script = json.dumps(bundle("detail")).replace("</", "<\\/")
-    page.set_content(_PAGE.format(css=stylesheet("panel", "detail"), ground=ground, script=script))
-    traits = {
+    page.set_content(_PAGE.format(css=TaskDetail._css, ground=ground, script=script))
+    usual = {
         "theme": "auto", "state": "ready", "tab": "result", "height": "", "editable": False, "head": HEAD, "facts": [],
-        "code": [], "result": json.loads(json.dumps(result, allow_nan=False)), "problem": {}, "history": [],
-        "message": "",
+        "code": [], "result": {"form": "none"}, "problem": {}, "history": [], "message": "",
     }  # fmt: skip
-    page.evaluate(_START, traits)
+    page.evaluate(_START, usual | traits)
     return page

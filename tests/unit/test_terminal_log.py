@@ -74,7 +74,7 @@ def test_a_log_from_a_level_on_is_the_lines_of_its_records() -> None:
     assert log_text(chunks("plain\n[ Info: a\n┌ Warning: b\n└ @ Main x:1\n"), "warn") == "┌ Warning: b\n└ @ Main x:1\n"
     assert log_text(chunks("[ Info: last"), "INFO") == "[ Info: last\n"
     assert log_text(chunks("plain\n"), "error") == ""
-    with pytest.raises(InvalidTask, match="no level 'loud': use debug, info, warn, error"):
+    with pytest.raises(InvalidTask, match="level is 'loud': use debug, info, warn, error"):
         log_text([], "loud")
 
 

@@ -203,6 +203,26 @@ def test_a_trace_is_cut_into_its_sections() -> None:
     assert sections[0]["lines"] == ["  task:1  f", "      f(x)"]
 
 
+CRASH = """\
+signal (11): Segmentation fault
+in expression starting at task:3
+unsafe_load at ./pointer.jl:105 [inlined]
+f at ./task:2
+    with a line that is indented
+Allocations: 12 (Pool: 10; Big: 2); GC: 13"""
+
+
+def test_the_trace_of_a_crash_is_one_block() -> None:
+    assert trace_sections(CRASH) == [{"heading": "", "lines": CRASH.split("\n")}]
+    assert trace_sections("") == []
+    assert trace_sections("one:\ntwo:") == [{"heading": "", "lines": ["one:", "two:"]}]
+
+
+def test_a_trace_is_shown_as_a_terminal_would() -> None:
+    assert trace_sections("at \x1b[1mf\x1b[0m\rAT")[0]["lines"] == ["AT f"]
+    assert present("REPR", {"repr": "\x1b[31mred\x1b[0m"}) == {"form": "value", "text": "red"} | {"form": "text"}
+
+
 @pytest.mark.parametrize("code", ["", "x = 1", "# α\nf(x) = \"$(x)\" * 'c'\n\n", "\tno newline", "<img onerror=x>"])
 def test_highlighted_pieces_together_are_the_code(code: str) -> None:
     assert "".join(text for _kind, text in pieces(code)) == code

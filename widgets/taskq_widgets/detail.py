@@ -10,15 +10,20 @@ import traitlets
 
 from taskq_kernel.arguments import encode_arguments
 from taskq_kernel.client import operations
+from taskq_kernel.client.connection import connecting_code
 from taskq_kernel.errors import NotFound, TaskqError
 from taskq_kernel.exact_json import decode_kept
 from taskq_kernel.task_fields import field
+from taskq_kernel.terminal.log import as_text
 from taskq_kernel.values import decode
 from taskq_widgets.assets import bundle, stylesheet
 from taskq_widgets.live import in_background, live_tasks
+from taskq_widgets.panels.files import contents, formats, likely_formats
 from taskq_widgets.panels.highlight import pieces
+from taskq_widgets.panels.log_lines import PanelLog
 from taskq_widgets.panels.panel import Panel
 from taskq_widgets.panels.results import Shown, cell, present, trace_sections
+from taskq_widgets.panels.transfers import Transfers
 from taskq_widgets.table.values import seconds_of
 
 if TYPE_CHECKING:
@@ -28,10 +33,10 @@ if TYPE_CHECKING:
 
 #: A value larger than this is not brought to the notebook to be looked at.
 MOST_BYTES = 8 << 20
+#: Nor one larger than this to be taken as a file: it passes the kernel and the page.
+MOST_FILE_BYTES = 64 << 20
 #: How often the log of a running task is read while it is looked at, in seconds.
 LOG_S = 1.0
-
-_OPEN = ("QUEUEING", "RUNNING")
 
 EditHandler = Callable[[dict[str, Any]], None]
 
@@ -59,10 +64,10 @@ class TaskDetail(Panel):
     """
 
     _esm = bundle("detail")
-    _css = stylesheet("panel", "detail")
+    _css = stylesheet("panel", "detail", "result", "log")
     _handlers: ClassVar[dict[str, str]] = {
         "act": "_on_act", "tab": "_on_tab", "log": "_on_log", "whole": "_on_whole", "slice": "_on_slice",
-        "show": "_on_show",
+        "show": "_on_show", "file": "_on_file", "file-next": "_on_file_next", "file-end": "_on_file_end",
     }  # fmt: skip
 
     state = traitlets.Enum(["empty", "loading", "ready", "gone", "error"], "empty").tag(sync=True)
@@ -92,9 +97,10 @@ class TaskDetail(Panel):
         self._whole, self._slice = False, 0
         #: A large value that was read, and where it is kept.
         self._blob: tuple[str, Any] = ("", None)
-        self._log: list[dict[str, Any]] = []
-        self._log_attempt = -1
-        self._log_complete = False
+        #: How Python connects to the service.
+        self._connecting: str | None = None
+        self._log = PanelLog()
+        self._transfers = Transfers(self.send)
         self._edit_handlers: list[EditHandler] = []
         super().__init__(recalls=task is None, **traits)
         self._leave = self._live.on_changes(self._on_changes)
@@ -115,7 +121,7 @@ class TaskDetail(Panel):
             self._id = str(getattr(task, "id", task))
             self._entry, self._stale = None, True
             self._whole, self._slice, self._blob = False, 0, ("", None)
-            self._log, self._log_attempt, self._log_complete = [], -1, False
+            self._log = PanelLog()
         with self._together():
             self.state, self.message, self.tab = "loading", "", tab or "result"
         self._tab_is_open = tab is None
@@ -156,10 +162,21 @@ class TaskDetail(Panel):
     def _on_log(self, content: dict[str, Any]) -> None:
         """Send a display the log that it lacks."""
         with self._guard:
-            chunks = [chunk for chunk in self._log if chunk["seq"] > content["after"]]
-            if content["attempt"] != self._log_attempt:
-                chunks = list(self._log)
-        self._send_log(chunks, content["view"])
+            first = content["first"] if content["attempt"] == self._log.attempt else 0
+            self.send(self._log.message(int(first)) | {"view": content["view"]})
+
+    def _on_file(self, content: dict[str, Any]) -> None:
+        """Send a display the value as a file, the first piece of it."""
+        data, form = self._data, str(content["form"])
+        in_background(
+            self._transfers.begin, str(content["view"]), str(content["request"]), lambda: self._file(data, form)
+        )
+
+    def _on_file_next(self, content: dict[str, Any]) -> None:
+        self._transfers.go_on(str(content["view"]), str(content["request"]), int(content["offset"]))
+
+    def _on_file_end(self, content: dict[str, Any]) -> None:
+        self._transfers.end(str(content["view"]))
 
     def _on_whole(self, _content: dict[str, Any]) -> None:
         """Show all of the value."""
@@ -286,60 +303,74 @@ class TaskDetail(Panel):
 
     def _result(self, data: dict[str, Any]) -> Shown:
         size, ref = int(data.get("valueSize") or 0), data.get("valueRef")
+        kind, julia_type = data.get("valueKind"), data.get("valueType") or ""
         if data["status"] != "FINISHED":
             waits_for = data.get("waitsFor") if data["status"] == "QUEUEING" else None
             return {"form": "none", "text": f"Waiting: {waits_for}." if waits_for else _PENDING[data["status"]]}
+        if kind is None:
+            return {"form": "none", "text": ""}
+        taken = {"python": self._in_python(data), "type": julia_type}
         if ref and size > MOST_BYTES:
-            note = f"{size / 1e6:,.1f} MB are too much to show here. In Python: q.task({data['number']}).value"
-            return {"form": "text", "text": data.get("valueText") or "", "note": note}
+            forms = likely_formats(kind, julia_type) if size <= MOST_FILE_BYTES else []
+            note = f"{size / 1e6:,.1f} MB are too much to show here."
+            return taken | {"form": "text", "text": data.get("valueText") or "", "note": note, "files": forms}
         look = [ref or "", self._whole, self._slice]
         if ref and self.result.get("look") == look:
             return self.result
         try:
-            value = self._large(ref, data.get("valueKind")) if ref else data.get("value")
+            value = self._large(ref, kind) if ref else data.get("value")
         except TaskqError as error:
             return {"form": "none", "text": f"The value cannot be read: {error}"}
-        text, julia_type = data.get("valueText") or "", data.get("valueType") or ""
-        shown = present(data.get("valueKind"), value, text, julia_type, whole=self._whole, at=self._slice)
+        shown = present(kind, value, data.get("valueText") or "", julia_type, whole=self._whole, at=self._slice)
         remarks = [data.get("valueNote") or "", shown.get("note", "")]
-        if self._whole and shown.get("note"):
-            remarks.append(f"All of it in Python: q.task({data['number']}).value")
-        return shown | {"type": julia_type, "note": " ".join(filter(None, remarks)), "look": look}
+        files = formats(kind, value, julia_type)
+        return shown | taken | {"note": " ".join(filter(None, remarks)), "look": look, "files": files}
 
-    def _large(self, ref: str, kind: str | None) -> Any:
-        """The JSON of a large value; an array of numbers, which is none, as if it were."""
+    def _large(self, ref: str, kind: str) -> Any:
+        """The JSON of a large value."""
         if self._blob[0] != ref:
-            blob = self._live.transport.get_blob(ref)
-            array = encode_arguments({"value": decode("ARRAY", blob)})["value"] if kind == "ARRAY" else None
-            self._blob = (ref, decode_kept(blob) if array is None else array)
+            self._blob = (ref, _json_of(kind, self._live.transport.get_blob(ref)))
         return self._blob[1]
+
+    def _in_python(self, data: dict[str, Any]) -> str:
+        """Return a line that has the value in Python."""
+        if self._connecting is None:
+            self._connecting = connecting_code(self._live.client.url)
+        return f"from taskq_kernel import connect; value = {self._connecting}.task({data['number']}).value"
+
+    def _file(self, data: dict[str, Any], form: str) -> bytes:
+        """Return the value as the contents of a file; see `taskq_widgets.panels.files`."""
+        size, ref = int(data.get("valueSize") or 0), data.get("valueRef")
+        most = MOST_BYTES if form == "text" else MOST_FILE_BYTES
+        if size > most:
+            raise ValueError(f"{size / 1e6:,.1f} MB are more than a page takes; in Python: {self._in_python(data)}")
+        kind, blob = data["valueKind"], self._live.transport.get_blob(ref) if ref else None
+        if blob is not None and form == ("npy" if kind == "ARRAY" else "json"):
+            return blob
+        value = data.get("value") if blob is None else _json_of(kind, blob)
+        return contents(form, kind, value, data.get("valueType") or "")
 
     # -- the log
 
     def _follows_log(self) -> bool:
-        return self.tab == "log" and bool(self._data) and not self._log_complete
+        return self.tab == "log" and bool(self._data) and not self._log.complete
 
     def _read_log(self, data: dict[str, Any]) -> None:
-        after = self._log[-1]["seq"] if self._log and self._log_attempt == data["attempt"] else None
+        """Read what is new of the log, and send it to all displays."""
+        log = self._log
+        before = log.attempt
         try:
-            task, chunks = operations.logs(self._live.transport, data["id"], after)
+            first = log.read(self._live.transport, data["id"])
         except TaskqError:
             return  # asked again in a moment
         with self._guard:
-            if task["attempt"] != self._log_attempt:
-                if after is not None:
-                    self._log_attempt = -1  # it belongs to another attempt: read from its beginning
-                    self._log = []
-                    return
-                self._log, self._log_attempt = [], task["attempt"]
-            self._log += chunks
-            self._log_complete = task["status"] not in _OPEN
-        self._send_log(chunks)
-
-    def _send_log(self, chunks: list[dict[str, Any]], view: str | None = None) -> None:
-        parts = [[chunk["seq"], chunk["stream"], chunk["text"]] for chunk in chunks]
-        message = {"type": "log", "attempt": self._log_attempt, "parts": parts, "complete": self._log_complete}
-        self.send(message | ({"view": view} if view else {}))
+            if log is not self._log:
+                return  # another task is shown meanwhile
+            if first is None:
+                self._log = PanelLog()  # another attempt has begun: it is read from its beginning
+                self._wake.set()
+            elif first < len(log) or log.complete or before < 0:
+                self.send(log.message(first))
 
 
 _PENDING = {
@@ -348,6 +379,13 @@ _PENDING = {
     "FAILED": "It failed, so there is no result.",
     "CANCELLED": "It was cancelled, so there is no result.",
 }
+
+
+def _json_of(kind: str, blob: bytes) -> Any:
+    """Return what is kept of a large value as JSON; an array of numbers, which is kept as NumPy's file, too."""
+    if kind == "ARRAY":
+        return encode_arguments({"value": decode(kind, blob)})["value"]
+    return decode_kept(blob)
 
 
 def _head(data: dict[str, Any]) -> dict[str, Any]:
@@ -382,7 +420,7 @@ def _facts(data: dict[str, Any]) -> list[list[Any]]:
 def _problem(error: dict[str, Any]) -> dict[str, Any]:
     return {
         "name": error["name"],
-        "message": error["message"],
+        "message": as_text(error["message"]),
         "line": error.get("line"),
         "trace": trace_sections(error.get("stacktrace") or ""),
     }

@@ -5,12 +5,14 @@ import { copyText } from "../shared/clipboard.js";
 import { button, notice, progressBar, statusChip, toast } from "../shared/controls.js";
 import { Display, displayedBy } from "../shared/display.js";
 import { h, setAttr, setText } from "../shared/dom.js";
-import { amount, clockTime, duration, localTime } from "../shared/format.js";
+import { clockTime, duration, localTime } from "../shared/format.js";
 import { icon } from "../shared/icons.js";
 import { Keep, browserStorage } from "../shared/keep.js";
 import { roughly, secondsLeft } from "../shared/remaining.js";
 import { makeDrawer } from "./drawer.js";
-import { picture } from "./pictures.js";
+import { LogView } from "./log.js";
+import { fill, resultParts, scrolling } from "./result.js";
+import { Taking } from "./taking.js";
 
 /** @typedef {import("../shared/display.js").Model} Model */
 
@@ -21,11 +23,6 @@ const TABS = [
   ["error", "Error"],
   ["history", "History"],
 ];
-
-/** HTML of a task is shown in a frame of no origin, in which nothing runs and from which nothing is fetched. */
-const FRAME_HEAD = `<!doctype html><meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src data:">
-<base target="_blank"><style>body{margin:12px;font:14px/1.5 system-ui,sans-serif;color:#16191d;background:#fff}table{border-collapse:collapse}td,th{padding:2px 8px;border:1px solid #ddd}</style>`;
 
 /** Pieces of highlighted text. @param {[string, string][]} pieces */
 function highlighted(pieces) {
@@ -47,15 +44,15 @@ class DetailDisplay extends Display {
     this.actions = h("div", { class: "tqp-actions" });
     this.tablist = h("div", { class: "tqp-tabs", role: "tablist", "aria-label": "Parts of the task" }, ...TABS.map(([tab, label]) => this.tabButton(tab, label)));
     this.panel = h("div", { class: "tqp-panel", role: "tabpanel", tabindex: 0, id: `${this.view}-panel` });
-    this.log = h("pre", { class: "tqp-log" });
-    this.forgetLog();
+    this.log = new LogView((first, attempt) => this.send({ type: "log", first, attempt }));
     this.notice = h("div", { class: "tq-notice" });
     this.header = h("header", { class: "tqp-header tqp-task-header" }, h("div", { class: "tqp-title" }, this.title, this.status), this.actions, this.facts, this.progress.bar);
     this.root.append(this.header, this.tablist, this.panel, this.notice);
     this.toast = toast(this.root);
-    this.ends.push(this.toast.close);
+    this.taking = new Taking(this.root, (content) => this.send(content), (text) => this.toast.say(text, "error"));
+    this.ends.push(this.toast.close, () => this.taking.transfer.giveUp());
     this.tablist.addEventListener("keydown", (event) => this.onTabKey(event));
-    this.onMessage((message) => this.receive(message));
+    this.onMessage((message, buffers) => this.receive(message, buffers));
     this.on(["height"], () => { this.root.style.height = model.get("height"); });
     this.on(["head", "state", "editable"], () => this.showHead());
     this.on(["tab", "state"], () => this.showTab());
@@ -93,7 +90,7 @@ class DetailDisplay extends Display {
     const { id, number, name, status, progress } = this.model.get("head");
     if (id !== this.id) {
       this.id = id;
-      this.forgetLog();
+      this.log.forget();
       this.panel.scrollTop = 0;
     }
     this.title.replaceChildren(h("span", { class: "tqp-of" }, `${number}`), ` ${name}`);
@@ -180,7 +177,7 @@ class DetailDisplay extends Display {
     }
     this.panel.setAttribute("aria-labelledby", `${this.view}-${tab}`);
     this.panel.dataset.tab = tab;
-    if (tab === "log") this.askLog();
+    if (tab === "log") this.log.update();
     this.showPanel();
   }
 
@@ -190,42 +187,16 @@ class DetailDisplay extends Display {
     const shown = JSON.stringify([tab, this.id, tab === "result" ? this.model.get("result") : tab === "error" ? this.model.get("problem") : tab === "code" ? [this.model.get("code"), this.model.get("facts")] : tab === "history" ? this.model.get("history") : null]);
     if (shown === this.shownPanel) return;
     this.shownPanel = shown;
-    const content = { result: () => this.result(), code: () => this.code(), log: () => [this.log], error: () => this.error(), history: () => this.history() };
-    const slicing = this.panel.querySelector(".tqp-slices input:focus") !== null;
-    this.panel.replaceChildren(...content[/** @type {keyof typeof content} */ (tab)]());
-    if (slicing) /** @type {HTMLElement | null} */ (this.panel.querySelector(".tqp-slices input"))?.focus();
+    const content = { result: () => this.result(), code: () => this.code(), log: () => [this.log.element], error: () => this.error(), history: () => this.history() };
+    fill(this.panel, content[/** @type {keyof typeof content} */ (tab)]());
   }
 
   // -- result
 
-  /** @returns {HTMLElement[]} */
   result() {
     const result = this.model.get("result");
-    const note = [result.type, result.note].filter(Boolean).join(" · ");
-    const parts = {
-      none: () => [h("p", { class: "tqp-quiet-text" }, result.text ?? "")],
-      value: () => [h("p", { class: "tqp-value" }, result.text)],
-      text: () => [h("pre", { class: "tqp-text" }, result.text)],
-      grid: () => [grid(result)],
-      image: () => [/** @type {HTMLElement} */ (h("img", { class: "tqp-image", src: result.source, alt: result.text || "The task's value, an image" }))],
-      html: () => [h("iframe", { class: "tqp-frame", sandbox: "", title: "The task's value", srcdoc: FRAME_HEAD + result.html })],
-    };
-    const made = parts[/** @type {keyof typeof parts} */ (result.form)]?.() ?? [];
-    if (result.picture) made.unshift(picture(result.picture));
-    if (result.slices) made.unshift(this.slices(result.slices));
-    if (result.empty) made.push(h("p", { class: "tqp-quiet-text" }, result.empty));
-    if (note) made.push(h("p", { class: "tqp-quiet-text tqp-value-note" }, note));
-    if (result.more) made.push(h("p", { class: "tqp-more-button" }, button("down", "Show all", { onclick: () => this.send({ type: "whole" }) })));
-    return made;
-  }
-
-  /** Which matrix of an array of more dimensions is shown. @param {{ count: number, at: number, name: string }} slices */
-  slices({ count, at, name }) {
-    const label = h("output", {}, name);
-    const range = /** @type {HTMLInputElement} */ (h("input", { type: "range", min: 1, max: count, value: at + 1, "aria-label": "Slice", "aria-valuetext": name }));
-    range.addEventListener("change", () => this.send({ type: "slice", at: Number(range.value) - 1 }));
-    range.addEventListener("input", () => setText(label, `slice ${amount(Number(range.value))} of ${amount(count)}`));
-    return h("label", { class: "tqp-slices" }, "Slice", range, label);
+    this.taking.show(result, this.model.get("head").number);
+    return [this.taking.element, ...resultParts(result, (content) => this.send(content))];
   }
 
   // -- code
@@ -253,7 +224,8 @@ class DetailDisplay extends Display {
     ];
     for (const [place, { heading, lines }] of trace.entries()) {
       const text = h("pre", { class: "tqp-trace", tabindex: 0 }, lines.join("\n"));
-      if (place === 0) made.push(h("h3", {}, heading), text);
+      if (!heading) made.push(text);
+      else if (place === 0) made.push(h("h3", {}, heading), text);
       else made.push(h("details", { class: "tqp-more" }, h("summary", {}, icon("open"), heading), text));
     }
     return made;
@@ -279,63 +251,21 @@ class DetailDisplay extends Display {
   // -- log
 
   onLink() {
-    if (!this.link.lost && this.model.get("tab") === "log") this.askLog();
+    if (this.link.lost) this.taking.transfer.giveUp();
+    else if (this.model.get("tab") === "log") this.log.update();
   }
 
-  forgetLog() {
-    this.after = 0;
-    this.logAttempt = -1;
-    this.log.replaceChildren(h("span", { class: "tqp-quiet-text" }, "Nothing printed so far."));
-    this.logEmpty = true;
-  }
-
-  askLog() {
-    this.send({ type: "log", after: this.logAttempt < 0 ? -1 : this.after, attempt: this.logAttempt });
-  }
-
-  /** @param {any} message */
-  receive(message) {
-    if (message.type === "reveal") {
-      this.reveal();
-      return;
-    }
-    if (message.type === "say") {
-      this.toast.say(message.text, "error");
-      return;
-    }
-    if (message.type !== "log" || this.model.get("state") !== "ready") return;
-    if (message.attempt !== this.logAttempt) {
-      this.forgetLog();
-      this.logAttempt = message.attempt;
-      this.after = -1;
-    }
-    const parts = message.parts.filter((/** @type {[number, string, string]} */ [seq]) => seq > this.after);
-    if (parts.length) {
-      if (this.logEmpty) this.log.replaceChildren();
-      this.logEmpty = false;
-      this.after = parts[parts.length - 1][0];
+  /** @param {any} message @param {DataView[]} buffers */
+  receive(message, buffers) {
+    if (message.type === "reveal") this.reveal();
+    else if (message.type === "say") this.toast.say(message.text, "error");
+    else if (message.type === "file") this.taking.transfer.receive(message, buffers);
+    else if (message.type === "log" && this.model.get("state") === "ready") {
       const atEnd = this.panel.scrollHeight - this.panel.scrollTop - this.panel.clientHeight < 40;
-      this.log.append(...parts.map((/** @type {[number, string, string]} */ [, stream, text]) => h("span", { "data-stream": stream }, text)));
-      if (atEnd) this.panel.scrollTop = this.panel.scrollHeight;
-    } else if (this.logEmpty && message.complete) {
-      this.log.replaceChildren(h("span", { class: "tqp-quiet-text" }, "It printed nothing."));
+      this.log.receive(message);
+      if (atEnd && this.model.get("tab") === "log") this.panel.scrollTop = this.panel.scrollHeight;
     }
   }
-}
-
-/** A place that a wide table scrolls in, by keyboard too. @param {string} label @param {HTMLElement} table */
-function scrolling(label, table) {
-  return h("div", { class: "tqp-grid-place", role: "region", "aria-label": label, tabindex: 0 }, table);
-}
-
-/** A table of cells. @param {{ head: string[] | null, rows: string[][], named?: boolean }} result */
-function grid({ head, rows, named }) {
-  const numeric = (/** @type {number} */ i) => rows.every((row) => /^-?[\d.]+(e[-+]?\d+)?$|^(missing|nothing|NaN|-?Inf)?$/.test(row[i] ?? ""));
-  const ends = Array.from({ length: Math.max(0, ...rows.map((row) => row.length)) }, (_, i) => (numeric(i) && !(named && i === 0) ? "tqp-end" : ""));
-  const cells = (/** @type {string[]} */ row) => row.map((text, i) => (named && i === 0 ? h("th", { scope: "row" }, text) : h("td", { class: text.length > 60 || text.includes("\n") ? "tqp-long" : ends[i] }, text)));
-  return scrolling("The task's value", h("table", { class: "tqp-grid" },
-    head ? h("thead", {}, h("tr", {}, ...head.map((text, i) => h("th", { scope: "col", class: ends[i] }, text)))) : null,
-    h("tbody", {}, ...rows.map((row) => h("tr", {}, ...cells(row))))));
 }
 
 export default displayedBy(DetailDisplay);

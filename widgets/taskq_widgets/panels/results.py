@@ -27,6 +27,7 @@ from itertools import zip_longest
 from math import prod
 from typing import Any
 
+from taskq_kernel.terminal.log import as_text
 from taskq_kernel.value_text import is_tagged, written
 from taskq_widgets.panels import pictures
 
@@ -109,7 +110,7 @@ class _Presenter:
             case "MIME":
                 return self._rich(data)
             case "REPR":
-                return self._text(data["repr"])
+                return self._text(as_text(data["repr"]))
         return self._json(data)
 
     def _json(self, data: Any) -> Shown:
@@ -232,15 +233,18 @@ def cell(value: Any, null: str = "nothing", limit: int = BRIEF.cell) -> str:
 
 
 def trace_sections(text: str) -> list[dict[str, Any]]:
-    """Return a Julia stack trace in sections: a heading, and the lines that belong to it.
+    """Return a stack trace in sections: a heading, and the lines that belong to it.
 
     A worker writes the lines of the task's own code first, under a heading, then what these
-    called inside Julia and its packages.
+    called inside Julia and its packages: a heading ends with a colon, and what is indented
+    below belongs to it. Any other trace, such as the one that a crash leaves, is one section
+    without a heading.
     """
+    lines = as_text(text).split("\n")
     sections: list[dict[str, Any]] = []
-    for line in text.splitlines():
-        if line and not line[0].isspace():
-            sections.append({"heading": line.rstrip(":"), "lines": []})
+    for line, below in zip_longest(lines, lines[1:], fillvalue=""):
+        if line.endswith(":") and not line[0].isspace() and below[:1].isspace():
+            sections.append({"heading": line.removesuffix(":"), "lines": []})
         elif sections:
             sections[-1]["lines"].append(line)
         elif line:

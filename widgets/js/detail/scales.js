@@ -1,0 +1,101 @@
+// @ts-check
+/** What a picture of numbers is drawn by, on the page and in a file: where a number lies, ticks, colours. */
+
+import { amount } from "../shared/format.js";
+
+/** @typedef {{ at: number, text: string }} Tick where from 0 to 1, and its label */
+/** @typedef {{ kind: "line", count: number, points: [number, number | null][], low: number, high: number, text: string }} LineData */
+/** @typedef {{ kind: "heat", rows: number, columns: number, block: [number, number], cells: (number | null)[][], low: number, high: number, text: string }} HeatData */
+
+/** Viridis (Smith and van der Walt, CC0): even to the eye, in the dark too, and to those who see few colours. */
+export const COLOURS = [[68, 1, 84], [71, 44, 122], [59, 81, 139], [44, 113, 142], [33, 144, 141], [39, 173, 129], [92, 200, 99], [170, 220, 50], [253, 231, 37]];
+
+/** How a number lies between two others, from 0 to 1; their difference may be beyond what a number holds. */
+export const between = (/** @type {number} */ low, /** @type {number} */ high, /** @type {number} */ value) => (high === low ? 0.5 : (value / 2 - low / 2) / (high / 2 - low / 2));
+
+/** The step of 1, 2 or 5 times a power of ten that cuts a span into at most so many parts. @param {number} span @param {number} most */
+function niceStep(span, most) {
+  const rough = span / most;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  return ([1, 2, 5].find((nice) => nice * power >= rough * (1 - 1e-12)) ?? 10) * power;
+}
+
+/** A number on an axis: no digit too many, none too few. @param {number} value @param {number} step @param {number} largest of the axis */
+function tickText(value, step, largest) {
+  if (Math.abs(value) < step / 1e6) return "0";
+  const [power, top] = [Math.floor(Math.log10(step)), Math.floor(Math.log10(largest))];
+  if ((top >= 6 && top - power < 6) || top < -4 || top > 15) {
+    const digits = Math.max(0, Math.floor(Math.log10(Math.abs(value))) - power);
+    return value.toExponential(Math.min(15, digits)).replace("e+", "e");
+  }
+  return value.toFixed(Math.min(20, Math.max(0, -power)));
+}
+
+/** Ticks of a scale of numbers. @param {number} low @param {number} high @param {number} most @returns {Tick[]} */
+export function ticks(low, high, most) {
+  const step = niceStep(high / most - low / most, 1); // their difference may be beyond what a number holds
+  const largest = Math.max(Math.abs(low), Math.abs(high));
+  if (!(step > 0) || largest + step === largest) {
+    return [...new Set([low, high])].map((value) => ({ at: between(low, high, value), text: String(value) }));
+  }
+  const first = Math.ceil(low / step - 1e-9);
+  const count = Math.floor(high / step + 1e-9) - first + 1;
+  return Array.from({ length: count }, (_, i) => (first + i) * step).map((value) => ({ at: between(low, high, value), text: tickText(value, step, largest) }));
+}
+
+/** Whole numbers from 1 on, as Julia counts. @param {number} count @param {number} most @returns {number[]} */
+export function indices(count, most) {
+  const step = Math.max(1, niceStep(count, most));
+  const rest = Array.from({ length: Math.floor(count / step) }, (_, i) => (i + 1) * step);
+  return rest[0] === 1 ? rest : [1, ...rest];
+}
+
+/** A number in full. @param {number | null} value */
+export const exact = (value) => (value === null ? "no number" : String(value));
+
+/** The points between gaps. @param {[number, number | null][]} points */
+export function runs(points) {
+  /** @type {[number, number | null][][]} */
+  const found = [[]];
+  for (const point of points) {
+    if (point[1] === null) found.push([]);
+    else found[found.length - 1].push(point);
+  }
+  return found.filter((run) => run.length > 0);
+}
+
+/** The points that are shown as dots: all where they are few, else those that have a gap on either side. @param {[number, number | null][]} points */
+export function dotted(points) {
+  return runs(points).filter((run) => points.length <= 60 || run.length === 1).flat();
+}
+
+/** @param {number} at from 0 to 1 */
+export function colour(at) {
+  const place = Math.max(0, Math.min(1, at)) * (COLOURS.length - 1);
+  const lower = Math.min(Math.floor(place), COLOURS.length - 2);
+  return COLOURS[lower].map((part, i) => Math.round(part + (COLOURS[lower + 1][i] - part) * (place - lower)));
+}
+
+/** The axes of a line. @param {LineData} data */
+export function lineScales({ count, low, high }) {
+  const edge = high === low ? Math.abs(high) / 10 || 1 : (high / 2 - low / 2) / 10; // so that the line is not cut at its ends
+  const [bottom, top] = [Math.max(low - edge, -Number.MAX_VALUE), Math.min(high + edge, Number.MAX_VALUE)];
+  const across = (/** @type {number} */ index) => (index - 1) / Math.max(1, count - 1);
+  return {
+    across,
+    up: (/** @type {number} */ value) => between(bottom, top, value),
+    xTicks: indices(count, 6).map((index) => ({ at: across(index), text: amount(index) })),
+    yTicks: ticks(bottom, top, 5),
+  };
+}
+
+/** The axes of a matrix, and those of its colours. @param {HeatData} data */
+export function heatScales({ rows, columns, low, high }) {
+  const middle = (/** @type {number} */ index, /** @type {number} */ count) => (index - 0.5) / count;
+  return {
+    across: indices(columns, 5).map((index) => ({ at: middle(index, columns), text: amount(index) })),
+    down: indices(rows, 5).map((index) => ({ at: 1 - middle(index, rows), text: amount(index) })),
+    bar: high === low ? [{ at: 0.5, text: exact(low) }] : ticks(low, high, 5),
+    ratio: Math.max(0.25, Math.min(4, columns / rows)),
+  };
+}
