@@ -34,6 +34,8 @@ TELL_BATCH = 200
 TELL_BYTES = 8 << 20
 #: What waits in memory to be told, in bytes; the rest waits in the database.
 MEMORY_BYTES = 16 << 20
+#: How often the database is read all the same, in seconds: what is untold there must not depend on memory alone.
+LOOK_S = 5.0
 #: How long what is told may stay unmarked while nothing else is committed, in seconds.
 MARK_S = 0.5
 #: Back-off while the service is away, in seconds.
@@ -86,6 +88,7 @@ class Teller:
         #: What is told and not marked, and when it is to be marked whatever else is committed by then.
         self._unmarked: list[Reported] = []
         self._mark_by: float | None = None
+        self._look_at = 0.0
         self._wake = asyncio.Event()
         self._wake.set()
 
@@ -140,16 +143,17 @@ class Teller:
                 delay = min(2 * delay, BACKOFF_S[1])
                 self._wake.set()
 
-    def _next_due_s(self) -> float | None:
-        """In how many seconds one that was put off is due, or what is told is to be marked."""
-        due = [one.until for one in self._put_off.values()]
+    def _next_due_s(self) -> float:
+        """In how many seconds one that was put off is due, what is told is to be marked, or the database is read."""
+        due = [self._look_at, *(one.until for one in self._put_off.values())]
         if self._mark_by is not None:
             due.append(self._mark_by)
-        return max(0.0, min(due) - time.monotonic()) if due else None
+        return max(0.0, min(due) - time.monotonic())
 
     async def _tell_some(self) -> bool:
         """Tell the oldest outcomes; False if there are none."""
-        if any(one.until <= time.monotonic() for one in self._put_off.values()):
+        now = time.monotonic()
+        if now >= self._look_at or any(one.until <= now for one in self._put_off.values()):
             self._behind = True
         outcomes = await self._read() if self._behind else self._take_fresh()
         if not outcomes:
@@ -188,6 +192,7 @@ class Teller:
             outcomes, more = await asyncio.to_thread(self._database.unreported, TELL_BATCH, TELL_BYTES, waiting)
             # Under the lock: whatever is committed after this is handed to `kept`.
             self._behind = more
+        self._look_at = time.monotonic() + LOOK_S
         return outcomes
 
     async def _mark(self) -> None:
