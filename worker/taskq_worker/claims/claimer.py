@@ -35,8 +35,9 @@ FULL_AND_FLOWING_S = 1.0
 #: How long tasks have to be slower before fewer messages are asked for, in seconds: that takes a new
 #: subscription, and one task that the machine held up says little of the next.
 SLOWER_S = 0.5
-#: A claimed task that has waited this long for a slot is given back, in seconds.
-STALE_S = 0.5
+#: A claimed task that has waited this long for a slot is given back, in seconds: several times as long as
+#: what is claimed ahead should take, for it costs another message, and the task another attempt.
+STALE_S = 0.9
 #: Tasks claimed in one request at most.
 CLAIM_BATCH = 200
 #: Outcomes that the service has not got yet; above this nothing new is claimed.
