@@ -1,8 +1,8 @@
 """The results database: one row an attempt, with its value and its provenance.
 
 It is a database of its own: the task table says what is to be done, this one what came
-out. An outcome is committed here before its message is acknowledged, and told to the
-service from here, so neither a crash of the sink nor a service that is away loses one.
+out. An outcome is committed here before its message is acknowledged, and stays marked as untold
+until the service has it, so neither a crash of the sink nor a service that is away loses one.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
@@ -90,6 +90,15 @@ probes = sa.Table(
 
 #: An attempt: the task's id, and its number.
 Key = tuple[str, int]
+#: An attempt, and what the service has made of its outcome.
+Reported = tuple[Key, Verdict]
+
+
+class Untold(NamedTuple):
+    """Outcomes that the service does not have, and whether there are more of them."""
+
+    outcomes: list[OutcomeMessage]
+    more: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +118,7 @@ class ResultsDatabase:
         if self._engine.dialect.name == "sqlite":
             sa.event.listen(self._engine, "connect", _configure_sqlite)
         self._insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
+        self._keep = self._insert(results).on_conflict_do_nothing(index_elements=["task_id", "attempt"])
         metadata.create_all(self._engine)
         self._add_missing_columns()
 
@@ -121,12 +131,26 @@ class ResultsDatabase:
                     kind = column.type.compile(self._engine.dialect)
                     connection.execute(sa.text(f"ALTER TABLE {results.name} ADD COLUMN {column.name} {kind}"))
 
-    def commit(self, outcomes: Sequence[OutcomeMessage]) -> None:
-        """Keep outcomes, in one transaction. One that is there already changes nothing."""
+    def commit(self, outcomes: Sequence[OutcomeMessage], reported: Sequence[Reported] = ()) -> bool:
+        """Keep outcomes, in one transaction. One that is there already changes nothing.
+
+        Parameters
+        ----------
+        reported : sequence of Reported
+            What the service has made of earlier ones, to be kept with them: see `mark_reported`.
+
+        Returns
+        -------
+        bool
+            Whether all of them are new. False, too, where the database does not say.
+        """
         now = time.time()
-        statement = self._insert(results).on_conflict_do_nothing(index_elements=["task_id", "attempt"])
+        rows = [_row(outcome, now) for outcome in outcomes]
         with self._engine.begin() as connection:
-            connection.execute(statement, [_row(outcome, now) for outcome in outcomes])
+            if reported:
+                _mark(connection, reported)
+            kept = connection.execute(self._keep, rows, execution_options={"preserve_rowcount": True})
+        return kept.rowcount == len(rows)
 
     def probe(self) -> None:
         """Write something, as a commit does: whatever keeps that from being kept is raised."""
@@ -135,7 +159,7 @@ class ResultsDatabase:
         with self._engine.begin() as connection:
             connection.execute(statement)
 
-    def unreported(self, limit: int, limit_bytes: int, without: Sequence[Key] = ()) -> list[OutcomeMessage]:
+    def unreported(self, limit: int, limit_bytes: int, without: Sequence[Key] = ()) -> Untold:
         """The oldest outcomes that the service does not have yet.
 
         Those that cannot be read are quarantined.
@@ -149,7 +173,8 @@ class ResultsDatabase:
         """
         while True:
             outcomes, others = [], []
-            for row in self._oldest(limit, limit_bytes, without):
+            rows, more = self._oldest(limit, limit_bytes, without)
+            for row in rows:
                 try:
                     outcomes.append(decode(OutcomeMessage, row.message))
                 except MessageError as error:
@@ -157,10 +182,12 @@ class ResultsDatabase:
             if others:
                 self._quarantine(others)
             if outcomes or not others:
-                return outcomes
+                return Untold(outcomes, more)
 
-    def _oldest(self, limit: int, limit_bytes: int, without: Sequence[Key]) -> list[sa.Row[Any]]:
-        """The first rows whose outcomes are not told. Their sizes are read before they are."""
+    def _oldest(
+        self, limit: int, limit_bytes: int, without: Sequence[Key]
+    ) -> tuple[list[sa.Row[Any]], bool]:
+        """The first rows whose outcomes are not told, and whether there are more. Their sizes are read first."""
         sizes = (
             sa.select(results.c.id, sa.func.length(results.c.message))
             .where(results.c.verdict.is_(None))
@@ -175,7 +202,8 @@ class ResultsDatabase:
             ids = [row.id for row, so_far in zip(rows, total, strict=True) if so_far <= limit_bytes]
             ids = ids or [row.id for row in rows[:1]]
             query = sa.select(results.c.id, results.c.message).where(results.c.id.in_(ids))
-            return list(connection.execute(query.order_by(results.c.id)))
+            more = len(rows) == limit or len(ids) < len(rows)
+            return list(connection.execute(query.order_by(results.c.id))), more
 
     def _quarantine(self, rows: Sequence[dict[str, object]]) -> None:
         log.error("quarantining %d outcomes that cannot be read, the first: %s", len(rows), rows[0]["reason"])
@@ -203,22 +231,26 @@ class ResultsDatabase:
         with self._engine.begin() as connection:
             connection.execute(statement.values(reported_at=time.time()))
 
-    def mark_reported(self, verdicts: Sequence[tuple[OutcomeMessage, Verdict]]) -> None:
+    def mark_reported(self, reported: Sequence[Reported]) -> None:
         """The service has these outcomes; keep what it made of them."""
-        statement = (
-            sa.update(results)
-            .where(
-                results.c.task_id == sa.bindparam("of_task"), results.c.attempt == sa.bindparam("of_attempt")
-            )
-            .values(verdict=sa.bindparam("said"), message=None)
-        )
-        rows = [{"of_task": o.id, "of_attempt": o.attempt, "said": v.value} for o, v in verdicts]
         with self._engine.begin() as connection:
-            connection.execute(statement, rows)
+            _mark(connection, reported)
 
     def close(self) -> None:
         """Close every connection."""
         self._engine.dispose()
+
+
+_MARK = (
+    sa.update(results)
+    .where(results.c.task_id == sa.bindparam("of_task"), results.c.attempt == sa.bindparam("of_attempt"))
+    .values(verdict=sa.bindparam("said"), message=None)
+)
+
+
+def _mark(connection: sa.Connection, reported: Sequence[Reported]) -> None:
+    rows = [{"of_task": task_id, "of_attempt": attempt, "said": said.value} for (task_id, attempt), said in reported]
+    connection.execute(_MARK, rows)
 
 
 def _configure_sqlite(connection: object, _record: object) -> None:

@@ -302,6 +302,7 @@ class Consumer:
         self._tag: str | None = None
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._late: list[Delivery] = []
         self._quiet = asyncio.Event()
         self._quiet.set()
         self._resumed_at = self._subscribed_at = float("-inf")
@@ -380,6 +381,7 @@ class Consumer:
 
     async def _follow_on(self, channel: Channel) -> None:
         self._tag = None
+        self._late.clear()
         self._in_hand.clear()
         channel.raw.add_on_cancel_callback(lambda _frame: channel.close())  # the queue was deleted
         while channel.is_open:
@@ -387,7 +389,9 @@ class Consumer:
             if self._tag is not None and not (self._wanting and self._fitting == self._subscribed_prefetch):
                 tag, self._tag = self._tag, None
                 await channel.call(channel.raw.basic_cancel, consumer_tag=tag)
+                self._give_back_late()
                 self._quiet.set()
+            self._give_back_late()  # it may be wanted again before the subscription ended
             if self._tag is None and self._wanting:
                 self._tag = await self._subscribe(channel)
             changed = asyncio.ensure_future(self._changed.wait())
@@ -407,13 +411,24 @@ class Consumer:
         fits = self._in_hand.fits
         return self._prefetch if fits is None else min(self._prefetch, fits)
 
+    def _give_back_late(self) -> None:
+        """Requeue what came when nothing was wanted any more."""
+        late, self._late = self._late, []
+        for delivery in late:
+            delivery.requeue()
+
     async def _subscribe(self, channel: Channel) -> str:
         def deliver(_raw: Any, method: Any, _properties: Any, body: bytes) -> None:
             delivery = Delivery(body, self.queue, method.delivery_tag, channel, self._in_hand)
-            if not self._wanting:
+            if self._in_hand.full:
                 delivery.requeue()
                 return
             self._in_hand.add(delivery)
+            if not self._active:
+                # Given back now it would come again at once, and again, until RabbitMQ ends the subscription.
+                # In hand all the same: an acknowledgement of all up to a later one must not take it along.
+                self._late.append(delivery)
+                return
             if len(self._in_hand) >= self._subscribed_prefetch < self._prefetch and not self._in_hand.full:
                 # Messages have become smaller: ask for twice as many.
                 self._in_hand.expect(2 * self._subscribed_prefetch)

@@ -5,7 +5,8 @@ RabbitMQ bounds what it delivers by a number of messages alone, and one may have
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from taskq_kernel.broker.session import Channel
@@ -32,6 +33,28 @@ class Delivery:
         if self.channel.is_open:
             self.channel.raw.basic_nack(self.tag, requeue=True)
         self.in_hand.remove(self)
+
+
+def acknowledge(deliveries: Iterable[Delivery]) -> None:
+    """Acknowledge messages, as many as can be at once with one word to RabbitMQ.
+
+    An acknowledgement may stand for all messages of its channel up to it: up to the first that
+    was not settled and is not among these.
+    """
+    by_channel: dict[Channel, list[Delivery]] = {}
+    for delivery in deliveries:
+        by_channel.setdefault(delivery.channel, []).append(delivery)
+    for channel, of_channel in by_channel.items():
+        others = of_channel[0].in_hand.tags() - {one.tag for one in of_channel}
+        limit = min(others, default=math.inf)
+        first = [one for one in of_channel if one.tag < limit]
+        if len(first) > 1 and channel.is_open:
+            channel.raw.basic_ack(max(one.tag for one in first), multiple=True)
+            for one in first:
+                one.in_hand.remove(one)
+            of_channel = [one for one in of_channel if one.tag > limit]
+        for one in of_channel:
+            one.ack()
 
 
 class InHand:
@@ -62,6 +85,10 @@ class InHand:
 
     def __len__(self) -> int:
         return len(self._deliveries)
+
+    def tags(self) -> set[int]:
+        """The tags of the messages in hand, by which the channel knows them."""
+        return {delivery.tag for delivery in self._deliveries}
 
     def add(self, delivery: Delivery) -> None:
         """A message has come."""

@@ -64,6 +64,8 @@ class MemoryRabbit:
         self._away = False
         self._refusing = 0
         self._blocked = ""
+        #: How many messages it has handed out, those that came back included.
+        self.delivered = 0
 
     # -- what a test asks ----------------------------------------------------------------
 
@@ -369,11 +371,17 @@ class _Channel:
         """Deliver a message."""
         tag = next(self._tags)
         self._unacknowledged[tag] = (subscription, message)
+        self._rabbit.delivered += 1
         subscription.unacknowledged += 1
         subscription.callback(self, SimpleNamespace(delivery_tag=tag), None, message.body)
 
-    def basic_ack(self, delivery_tag: int) -> None:
-        self._ask(lambda: self._settle(delivery_tag, requeue=False))
+    def basic_ack(self, delivery_tag: int, multiple: bool = False) -> None:
+        def acknowledge() -> None:
+            earlier = [tag for tag in self._unacknowledged if tag < delivery_tag] if multiple else []
+            for tag in (*earlier, delivery_tag):
+                self._settle(tag, requeue=False)
+
+        self._ask(acknowledge)
 
     def basic_nack(self, delivery_tag: int, requeue: bool) -> None:
         self._ask(lambda: self._settle(delivery_tag, requeue=requeue))

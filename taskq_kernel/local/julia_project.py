@@ -16,6 +16,7 @@ import re
 import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from taskq_kernel.errors import SetupError
@@ -101,10 +102,18 @@ def project_environment(home: Path) -> dict[str, str]:
 
 def manifest_sha256(home: Path) -> str | None:
     """SHA-256 of the project's manifest: which packages a result was computed with."""
+    file = project_folder(home) / "Manifest.toml"
     try:
-        return hashlib.sha256((project_folder(home) / "Manifest.toml").read_bytes()).hexdigest()
+        status = file.stat()
+        return _sha256(file, (status.st_ino, status.st_size, status.st_mtime_ns))
     except OSError:
         return None
+
+
+@lru_cache(maxsize=4)
+def _sha256(file: Path, _stands_for: tuple[int, int, int]) -> str:
+    """Of a file's content, read again once it is another: asked for with every task that ends."""
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def packages(home: Path) -> dict[str, str]:

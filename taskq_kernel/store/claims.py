@@ -55,6 +55,12 @@ class Reply:
     drain: bool
 
 
+_CLAIMABLE = sa.select(tasks.c.number, tasks.c.id, tasks.c.owner, tasks.c.status, tasks.c.attempt).where(
+    tasks.c.id.in_(sa.bindparam("ids", expanding=True)),
+    tasks.c.status == TaskStatus.QUEUEING, tasks.c.deleted_at.is_(None),
+)
+
+
 def claim_tasks(write: Write, worker_id: str, ids: Sequence[str]) -> list[tuple[str, int]]:
     """Give waiting tasks to a worker.
 
@@ -68,10 +74,7 @@ def claim_tasks(write: Write, worker_id: str, ids: Sequence[str]) -> list[tuple[
     uuids, _numbers, _neither = parse_ids(dict.fromkeys(ids))
     waiting: list[TaskRow] = []
     for chunk in chunks(uuids):
-        query = sa.select(tasks.c.number, tasks.c.id, tasks.c.owner, tasks.c.status, tasks.c.attempt).where(
-            tasks.c.id.in_(chunk), tasks.c.status == TaskStatus.QUEUEING, tasks.c.deleted_at.is_(None)
-        )
-        waiting += rows_of(TaskRow, write.conn.execute(query))
+        waiting += rows_of(TaskRow, write.conn.execute(_CLAIMABLE, {"ids": chunk}))
     reason = f"claimed by worker {worker.name}"
     transition(write, TaskStatus.RUNNING, Cause.CLAIMED, [
         Transition(row.number, row.owner, row.attempt + 1, worker.name, reason, row.status, {

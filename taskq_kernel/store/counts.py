@@ -9,21 +9,30 @@ from sqlalchemy.engine import Connection
 
 from taskq_kernel.domain import TaskStatus
 from taskq_kernel.store.dialects import upsert
+from taskq_kernel.store.hot import HotStatement
+from taskq_kernel.store.rows import Columns
 from taskq_kernel.store.tables import task_counts
 
 
 def add_counts(conn: Connection, changes: Mapping[tuple[str, str], int]) -> None:
     """Add to the counts, by owner and status; the last but one statement of a transaction."""
-    rows = [
+    rows: list[Columns] = [
         {"owner": owner, "status": status, "count": change}
         for (owner, status), change in sorted(changes.items()) if change
     ]
     if rows:
-        statement = upsert(conn, task_counts)
-        conn.execute(statement.on_conflict_do_update(
-            index_elements=["owner", "status"],
-            set_={"count": task_counts.c.count + statement.excluded.count},
-        ), rows)
+        _ADD.execute(conn, rows)
+
+
+def _add(conn: Connection) -> sa.Executable:
+    statement = upsert(conn, task_counts)
+    added: sa.Executable = statement.on_conflict_do_update(
+        index_elements=["owner", "status"], set_={"count": task_counts.c.count + statement.excluded.count},
+    )
+    return added
+
+
+_ADD = HotStatement(_add)
 
 
 def read_counts(conn: Connection, owner: str | None = None) -> dict[str, int]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from operator import attrgetter
+from typing import Any
 from uuid import uuid4
 
 import sqlalchemy as sa
@@ -16,8 +18,9 @@ from taskq_kernel.store.database import Write
 from taskq_kernel.store.definitions import definitions_of
 from taskq_kernel.store.dependencies import MAX_NEEDS, tasks_among
 from taskq_kernel.store.dialects import insert_new
+from taskq_kernel.store.hot import HotStatement
 from taskq_kernel.store.ids import chunks, find
-from taskq_kernel.store.records import select_tasks
+from taskq_kernel.store.records import LONG_FIELDS, select_tasks
 from taskq_kernel.store.rows import Columns, DefinitionRow, TaskRow, rows_of
 from taskq_kernel.store.submission import NewTask
 from taskq_kernel.store.tables import Cause, sources, tasks
@@ -75,7 +78,7 @@ def create_tasks(
         given_codes = {task.source: task.code for task in new if task.source in stored}
         if given_codes:  # a definition's code is there
             _store_sources(write.conn, given_codes)
-        write.conn.execute(sa.insert(tasks), rows)
+        _INSERT.execute(write.conn, rows)
         made = [Transition(number, owner, 0, None, f"submitted by {owner}") for number in fresh]
         record(write, TaskStatus.QUEUEING, Cause.SUBMITTED, made)
         write.count(owner, TaskStatus.QUEUEING, len(rows))
@@ -146,11 +149,17 @@ def repeat_tasks(write: Write, numbers: Sequence[int], owner: str) -> dict[int, 
     return made
 
 
+_INSERT = HotStatement(lambda _: sa.insert(tasks).inline())
+_INSERT_SOURCES = HotStatement(lambda conn: insert_new(conn, sources))
+_EXISTING = sa.select(tasks.c.id, tasks.c.number, tasks.c.owner, tasks.c.deleted_at).where(
+    tasks.c.id.in_(sa.bindparam("ids", expanding=True))
+)
+
+
 def _existing(conn: Connection, ids: Sequence[str | None], owner: str) -> dict[str, int]:
     existing = {}
     for chunk in chunks([given for given in ids if given is not None]):
-        query = sa.select(tasks.c.id, tasks.c.number, tasks.c.owner, tasks.c.deleted_at)
-        for row in conn.execute(query.where(tasks.c.id.in_(chunk))).all():
+        for row in conn.execute(_EXISTING, {"ids": chunk}).all():
             if row.owner != owner:
                 # Not whose it is, nor what: whoever asks need not be allowed to see it.
                 raise _id_refused(ids, row.id, "which cannot be had for a new task")
@@ -201,10 +210,14 @@ def _row(write: Write, task: NewTask, number: int, owner: str, definition: Defin
 
 
 def _store_sources(conn: Connection, codes: dict[str, str]) -> None:
-    rows = [{"sha256": digest, "code": code} for digest, code in codes.items()]
-    conn.execute(insert_new(conn, sources), rows)
+    _INSERT_SOURCES.execute(conn, [{"sha256": digest, "code": code} for digest, code in codes.items()])
 
 
 def _stored(conn: Connection, numbers: Sequence[int], wants: frozenset[str]) -> Iterable[TaskRow]:
     for chunk in chunks(numbers):
-        yield from rows_of(TaskRow, conn.execute(select_tasks(wants).where(tasks.c.number.in_(chunk))))
+        yield from rows_of(TaskRow, conn.execute(_by_number(wants & LONG_FIELDS), {"numbers": chunk}))
+
+
+@lru_cache(maxsize=64)
+def _by_number(wants: frozenset[str]) -> sa.Select[Any]:
+    return select_tasks(wants).where(tasks.c.number.in_(sa.bindparam("numbers", expanding=True)))

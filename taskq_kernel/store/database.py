@@ -22,6 +22,7 @@ from sqlalchemy.exc import DBAPIError
 
 from taskq_kernel.errors import ServiceError
 from taskq_kernel.store.counts import add_counts
+from taskq_kernel.store.hot import HotStatement
 from taskq_kernel.store.tables import counters
 
 log = logging.getLogger(__name__)
@@ -61,7 +62,7 @@ class Write:
     __slots__ = ("_counts", "_number", "_start", "conn", "now", "published", "version")
 
     def __init__(self, conn: Connection, now: float) -> None:
-        row = conn.execute(_LOCK_COUNTERS).one()
+        row = _LOCK_COUNTERS.execute(conn, {}).one()
         self.conn = conn
         self.now = now
         self.version: int = row.version
@@ -93,11 +94,13 @@ class Write:
         """Write counts and counters back; the last statements of the transaction."""
         add_counts(self.conn, self._counts)
         if (self.version, self._number) != self._start:
-            self.conn.execute(_STORE_COUNTERS, {"v": self.version, "n": self._number})
+            _STORE_COUNTERS.execute(self.conn, {"v": self.version, "n": self._number})
 
 
-_LOCK_COUNTERS = sa.select(counters.c.version, counters.c.number).with_for_update()
-_STORE_COUNTERS = sa.update(counters).values(version=sa.bindparam("v"), number=sa.bindparam("n"))
+_LOCK_COUNTERS = HotStatement(lambda _: sa.select(counters.c.version, counters.c.number).with_for_update())
+_STORE_COUNTERS = HotStatement(
+    lambda _: sa.update(counters).values(version=sa.bindparam("v"), number=sa.bindparam("n"))
+)
 
 
 class Store:

@@ -85,19 +85,24 @@ def those_held_back(conn: Connection, numbers: Iterable[int]) -> set[int]:
     """Which of these tasks are held back."""
     found: set[int] = set()
     for chunk in chunks(list(numbers)):
-        found.update(conn.execute(sa.select(held_back.c.task).where(held_back.c.task.in_(chunk))).scalars())
+        found.update(conn.execute(_HELD_BACK, {"of": chunk}).scalars())
     return found
+
+
+# Made once: both are asked for every task.
+_HELD_BACK = sa.select(held_back.c.task).where(held_back.c.task.in_(sa.bindparam("of", expanding=True)))
+_WHO_NEED = (
+    sa.select(dependencies.c.task, sa.func.count())
+    .where(dependencies.c.needs.in_(sa.bindparam("of", expanding=True)))
+    .group_by(dependencies.c.task)
+)
 
 
 def count_off(write: Write, finished: Sequence[int]) -> set[int]:
     """Count tasks off that have finished; those that needed nothing else."""
     fewer: dict[int, int] = {}
     for chunk in chunks(finished):
-        query = (
-            sa.select(dependencies.c.task, sa.func.count()).where(dependencies.c.needs.in_(chunk))
-            .group_by(dependencies.c.task)
-        )
-        for task, count in write.conn.execute(query):
+        for task, count in write.conn.execute(_WHO_NEED, {"of": chunk}):
             fewer[task] = fewer.get(task, 0) + count
     if fewer:
         write.conn.execute(_COUNT_OFF, [{"b_task": task, "count": count} for task, count in fewer.items()])

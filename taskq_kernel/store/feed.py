@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -54,13 +56,7 @@ def read_changes(
         )
     if since == version:
         return Changes(version, [], [], more=False, database=database)
-    query = (
-        select_tasks(wants & LONG_FIELDS)
-        .add_columns(tasks.c.deleted_at)
-        .where(tasks.c.version > since)
-        .order_by(tasks.c.version)
-        .limit(MAX_CHANGES + 1)
-    )
+    query = _after(wants & LONG_FIELDS)
     if task_filter is not None:
         clauses = task_filter.clauses(conn.dialect.name)
         query = query.where(sa.or_(tasks.c.deleted_at.isnot(None), sa.and_(sa.true(), *clauses)))
@@ -70,7 +66,7 @@ def read_changes(
     size, more = 0, False
     long = long_columns(wants)
     # A few at a time: all of them may be many times as long as one event.
-    with conn.execute(query, execution_options={"yield_per": 50}) as found:
+    with conn.execute(query, {"since": since}, execution_options={"yield_per": 50}) as found:
         for row in each_of(TaskRow, found):
             if len(rows) == MAX_CHANGES or size > MAX_CHARACTERS:
                 more = True
@@ -83,6 +79,17 @@ def read_changes(
         deleted=[row.id for row in rows if row.deleted_at is not None],
         more=more,
         database=database,
+    )
+
+
+@lru_cache(maxsize=64)
+def _after(wants: frozenset[str]) -> sa.Select[Any]:
+    return (
+        select_tasks(wants)
+        .add_columns(tasks.c.deleted_at)
+        .where(tasks.c.version > sa.bindparam("since"))
+        .order_by(tasks.c.version)
+        .limit(MAX_CHANGES + 1)
     )
 
 

@@ -18,6 +18,7 @@ from sqlalchemy.engine import Connection
 from taskq_kernel.domain import PRIORITIES, TaskKind, TaskStatus
 from taskq_kernel.messages import INLINE_CODE_BYTES, SCHEMA, TaskMessage, encode
 from taskq_kernel.store.database import Write
+from taskq_kernel.store.hot import HotStatement
 from taskq_kernel.store.ids import chunks
 from taskq_kernel.store.rows import DueRow, each_of
 from taskq_kernel.store.tables import outbox, sources, tasks
@@ -70,6 +71,9 @@ _DUE = (
 )
 
 
+_LATER = sa.select(sa.func.min(outbox.c.available_at)).where(outbox.c.available_at > sa.bindparam("now"))
+
+
 def read_due(conn: Connection, now: float) -> Due:
     """Read what is due, oldest first, and make the messages."""
     entries: list[int] = []
@@ -93,8 +97,7 @@ def read_due(conn: Connection, now: float) -> Due:
     more = len(entries) == BATCH or size >= BATCH_BYTES
     next_at = None
     if not more:
-        later = sa.select(sa.func.min(outbox.c.available_at)).where(outbox.c.available_at > now)
-        next_at = conn.execute(later).scalar_one()
+        next_at = conn.execute(_LATER, {"now": now}).scalar_one()
     return Due(entries, messages, numbers, more, next_at)
 
 
@@ -117,16 +120,15 @@ def _message(row: DueRow) -> TaskMessage:
 
 def mark_published(write: Write, due: Due) -> None:
     """Take confirmed rows out of the outbox."""
-    write.conn.execute(_TAKE_OUT, [{"b_entry": entry} for entry in due.entries])
+    if due.entries:
+        _TAKE_OUT.execute(write.conn, [{"b_entry": entry} for entry in due.entries])
     if due.numbers:
-        write.conn.execute(
-            _MARK, [{"b_number": number, "published_at": write.now} for number in due.numbers]
-        )
+        _MARK.execute(write.conn, [{"b_number": number, "published_at": write.now} for number in due.numbers])
 
 
-_TAKE_OUT = sa.delete(outbox).where(outbox.c.id == sa.bindparam("b_entry"))
-_MARK = (
-    sa.update(tasks)
+_TAKE_OUT = HotStatement(lambda _: sa.delete(outbox).where(outbox.c.id == sa.bindparam("b_entry")))
+_MARK = HotStatement(
+    lambda _: sa.update(tasks)
     .where(tasks.c.number == sa.bindparam("b_number"), _WAITING)
     .values(published_at=sa.bindparam("published_at"))
 )

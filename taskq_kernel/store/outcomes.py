@@ -103,17 +103,19 @@ def record_outcomes(write: Write, outcomes: Sequence[Outcome], policy: Policy) -
 
 
 def _load(conn: Connection, outcomes: Sequence[Outcome]) -> dict[str, TaskRow]:
-    query = sa.select(
-        tasks.c.number, tasks.c.id, tasks.c.owner, tasks.c.status, tasks.c.attempt, tasks.c.failures,
-        tasks.c.max_attempts, tasks.c.lost, tasks.c.worker, tasks.c.worker_id, tasks.c.started_at, tasks.c.log_bytes,
-        tasks.c.progress, tasks.c.progress_message, tasks.c.deleted_at, tasks.c.definition,
-    )
     found = {}
     uuids, _numbers, _neither = parse_ids(outcome.id for outcome in outcomes)
     for chunk in chunks(uuids):
-        for row in rows_of(TaskRow, conn.execute(query.where(tasks.c.id.in_(chunk)))):
+        for row in rows_of(TaskRow, conn.execute(_NAMED, {"ids": chunk})):
             found[row.id] = row
     return found
+
+
+_NAMED = sa.select(
+    tasks.c.number, tasks.c.id, tasks.c.owner, tasks.c.status, tasks.c.attempt, tasks.c.failures,
+    tasks.c.max_attempts, tasks.c.lost, tasks.c.worker, tasks.c.worker_id, tasks.c.started_at, tasks.c.log_bytes,
+    tasks.c.progress, tasks.c.progress_message, tasks.c.deleted_at, tasks.c.definition,
+).where(tasks.c.id.in_(sa.bindparam("ids", expanding=True)))
 
 
 def _is_current(row: TaskRow, outcome: Outcome) -> bool:

@@ -12,7 +12,9 @@ from sqlalchemy.engine import Connection
 from taskq_kernel.store.counts import read_counts
 from taskq_kernel.store.database import Write, current_version
 from taskq_kernel.store.dialects import upsert
+from taskq_kernel.store.hot import HotStatement
 from taskq_kernel.store.records import RUNNING_NOW
+from taskq_kernel.store.rows import Columns
 from taskq_kernel.store.tables import minutes, outbox, tasks, workers
 from taskq_kernel.store.workers import PRESENT
 
@@ -104,18 +106,26 @@ def count_minute(write: Write, finished: Sequence[str], failed: Sequence[str]) -
     """Count tasks that ended in the minute of this transaction, given by their owners."""
     good, bad = Counter(finished), Counter(failed)
     at = int(write.now // 60) * 60
-    rows = [
+    rows: list[Columns] = [
         {"at": at, "owner": owner, "finished": good[owner], "failed": bad[owner]} for owner in sorted({*good, *bad})
     ]
     if rows:
-        statement = upsert(write.conn, minutes)
-        write.conn.execute(statement.on_conflict_do_update(
-            index_elements=["at", "owner"],
-            set_={
-                "finished": minutes.c.finished + statement.excluded.finished,
-                "failed": minutes.c.failed + statement.excluded.failed,
-            },
-        ), rows)
+        _COUNT_MINUTE.execute(write.conn, rows)
+
+
+def _count(conn: Connection) -> sa.Executable:
+    statement = upsert(conn, minutes)
+    counted: sa.Executable = statement.on_conflict_do_update(
+        index_elements=["at", "owner"],
+        set_={
+            "finished": minutes.c.finished + statement.excluded.finished,
+            "failed": minutes.c.failed + statement.excluded.failed,
+        },
+    )
+    return counted
+
+
+_COUNT_MINUTE = HotStatement(_count)
 
 
 def forget_minutes(write: Write, before: float) -> None:

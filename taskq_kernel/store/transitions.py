@@ -12,6 +12,7 @@ from taskq_kernel.domain import TaskStatus, sources_of
 from taskq_kernel.errors import TaskqError
 from taskq_kernel.store import dependencies
 from taskq_kernel.store.database import Write
+from taskq_kernel.store.hot import HotStatement
 from taskq_kernel.store.rows import Columns, TaskRow
 from taskq_kernel.store.tables import Cause, outbox, task_events, tasks
 
@@ -77,11 +78,11 @@ def transition(write: Write, after: TaskStatus, cause: Cause, transitions: Seque
 
 
 def _move(write: Write, after: TaskStatus, cause: Cause, transitions: Sequence[Transition]) -> None:
-    rows = [
+    rows: list[Columns] = [
         {**item.columns, "status": after, "version": write.next_version(), "b_number": item.number}
         for item in transitions
     ]
-    done = write.conn.execute(_update(after, tuple(transitions[0].columns)), rows)
+    done = _update(after, tuple(transitions[0].columns)).execute(write.conn, rows)
     if done.rowcount != len(transitions):
         raise TaskqError(f"{len(transitions) - done.rowcount} of {len(transitions)} tasks could not go to {after}")
     for item in transitions:
@@ -157,16 +158,13 @@ _NO_ERROR: Columns = dict.fromkeys(("error_name", "error_message", "error_stackt
 
 def record(write: Write, status: TaskStatus, cause: Cause, transitions: Iterable[Transition]) -> None:
     """Write the history's lines."""
-    write.conn.execute(
-        sa.insert(task_events),
-        [
-            {
-                "task": item.number, "status": status, "attempt": item.attempt, "worker": item.worker,
-                "at": write.now, "cause": cause, "reason": item.reason,
-            }
-            for item in transitions
-        ],
-    )
+    _RECORD.execute(write.conn, [
+        {
+            "task": item.number, "status": status, "attempt": item.attempt, "worker": item.worker,
+            "at": write.now, "cause": cause, "reason": item.reason,
+        }
+        for item in transitions
+    ])
 
 
 def enqueue(write: Write, numbers: Iterable[int], available_at: float | None = None) -> None:
@@ -174,9 +172,9 @@ def enqueue(write: Write, numbers: Iterable[int], available_at: float | None = N
     at = write.now if available_at is None else available_at
     numbers = list(numbers)
     held = dependencies.those_held_back(write.conn, numbers)
-    rows = [{"task": number, "available_at": at} for number in numbers if number not in held]
+    rows: list[Columns] = [{"task": number, "available_at": at} for number in numbers if number not in held]
     if rows:
-        write.conn.execute(sa.insert(outbox), rows)
+        _ENQUEUE.execute(write.conn, rows)
         write.published = True
 
 
@@ -188,13 +186,18 @@ def requeue(write: Write, cause: Cause, transitions: Sequence[Transition]) -> No
     enqueue(write, [item.number for item in transitions])
 
 
+_RECORD = HotStatement(lambda _: sa.insert(task_events).inline())
+_ENQUEUE = HotStatement(lambda _: sa.insert(outbox).inline())
+
+
 @lru_cache(maxsize=64)
-def _update(after: TaskStatus, columns: tuple[str, ...]) -> sa.Update:
+def _update(after: TaskStatus, columns: tuple[str, ...]) -> HotStatement:
     names = (*columns, "status", "version")
     # Written into the statement: an expanding parameter cannot be repeated row by row.
     sources: list[sa.ColumnElement[str]] = [sa.literal_column(f"'{status}'") for status in sources_of(after)]
-    return (
+    update = (
         sa.update(tasks)
         .where(tasks.c.number == sa.bindparam("b_number"), tasks.c.status.in_(sources))
         .values({name: sa.bindparam(name) for name in names})
     )
+    return HotStatement(lambda _: update)

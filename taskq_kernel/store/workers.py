@@ -73,6 +73,9 @@ def register_worker(write: Write, new: NewWorker, policy: Policy) -> str:
     return worker_id
 
 
+_WORKER = sa.select(workers).where(workers.c.id == sa.bindparam("of_worker"))
+
+
 def present_worker(write: Write, worker_id: str) -> WorkerRow:
     """The worker, if it holds a lease.
 
@@ -82,7 +85,7 @@ def present_worker(write: Write, worker_id: str) -> WorkerRow:
         ``WORKER_UNKNOWN`` if it never joined or has left, ``LEASE_LOST`` if it was silent
         for too long. Either way it registers again.
     """
-    row = one_or_none(WorkerRow, write.conn.execute(sa.select(workers).where(workers.c.id == worker_id)))
+    row = one_or_none(WorkerRow, write.conn.execute(_WORKER, {"of_worker": worker_id}))
     if row is None or row.state == LEFT:
         raise ServiceError(
             f"no worker has the id {worker_id[:80]!r}: register first", "WORKER_UNKNOWN"

@@ -12,7 +12,7 @@ from stacks import RunningStack
 
 from taskq_kernel.broker import client as client_module
 from taskq_kernel.broker.client import Broker
-from taskq_kernel.broker.delivery import Delivery
+from taskq_kernel.broker.delivery import Delivery, acknowledge
 from taskq_kernel.broker.double import MemoryBroker, MemoryRabbit
 from taskq_kernel.broker.names import Names
 from taskq_kernel.broker.publisher import QueueMissing
@@ -119,6 +119,29 @@ async def until_waiting(broker: Broker, queue: str, count: int) -> None:
 
 def bodies(deliveries: list[Delivery]) -> list[bytes]:
     return [one.body for one in deliveries]
+
+
+def test_of_messages_acknowledged_at_once_none_is_left_and_the_others_are(server: Server) -> None:
+    async def scene(broker: Broker, queue: str) -> None:
+        await broker.publish(queue, [str(number).encode() for number in range(10)])
+        got: list[Delivery] = []
+        consumer = broker.consumer(queue, 10, got.append)
+        consumer.resume()
+        await until(lambda: len(got) == 10, "all are in hand")
+        got[8].requeue()  # not among them, and no longer in hand
+        acknowledge([got[number] for number in (4, 0, 1, 2, 6, 7)])  # of 3 and 5 nothing is said
+        acknowledge([])
+        await until(lambda: len(got) == 11, "what was given back comes again")
+        await consumer.close()
+        await until_waiting(broker, queue, 4)
+        again: list[Delivery] = []
+        second = broker.consumer(queue, 10, again.append)
+        second.resume()
+        await until(lambda: len(again) == 4, "those that are left come again")
+        assert bodies(again) == [b"3", b"5", b"8", b"9"]
+        await second.close()
+
+    play(server, scene)
 
 
 def test_every_message_of_a_confirmed_batch_comes_once_and_in_order(server: Server) -> None:

@@ -15,7 +15,7 @@ from sample_messages import OUTCOME, changed
 from sqlalchemy.exc import OperationalError
 from stacks import RunningStack
 from taskq_sink import sink as sinks
-from taskq_sink.database import ResultsDatabase, results
+from taskq_sink.database import Reported, ResultsDatabase, results
 from taskq_sink.sink import Sink
 
 from taskq_kernel.broker import client as broker_client
@@ -33,10 +33,10 @@ class Database(ResultsDatabase):
     probes = 0
     refused_attempt = -1
 
-    def commit(self, outcomes: Sequence[OutcomeMessage]) -> None:
+    def commit(self, outcomes: Sequence[OutcomeMessage], reported: Sequence[Reported] = ()) -> bool:
         if self.away or any(one.attempt == self.refused_attempt and one.value for one in outcomes):
             raise OperationalError("INSERT", {}, Exception("away"))
-        super().commit(outcomes)
+        return super().commit(outcomes, reported)
 
     def probe(self) -> None:
         if self.away:

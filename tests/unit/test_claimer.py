@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, cast
 
 import msgspec
@@ -14,6 +14,8 @@ from taskq_worker.claims.claim import Claim
 from taskq_worker.claims.claimer import Claimer
 from taskq_worker.claims.claims import Claims
 
+from taskq_kernel.broker.client import Consumer
+from taskq_kernel.broker.delivery import Delivery, acknowledge
 from taskq_kernel.broker.double import MemoryBroker, MemoryRabbit
 from taskq_kernel.broker.names import Names
 from taskq_kernel.errors import ServiceUnreachable
@@ -28,13 +30,14 @@ class Service:
 
     def __init__(self) -> None:
         self.away = False
+        self.takes_s = 0.0
         self.refused: set[str] = set()
         self.attempts: dict[str, int] = {}
         self.claimed: list[list[str]] = []
         self.released: list[tuple[str, int]] = []
 
     async def claim(self, ids: Sequence[str]) -> dict[str, int]:
-        await asyncio.sleep(0)
+        await asyncio.sleep(self.takes_s)
         if self.away:
             raise ServiceUnreachable("away")
         self.claimed.append(list(ids))
@@ -56,6 +59,7 @@ class Lab:
         self.service = Service()
         self.claims = Claims()
         self.stopped: list[Claim] = []
+        self.looks = 0
         self.claimer = Claimer(
             self.broker, cast("Any", self.service), self.claims,
             slots=slots, queues=["default"], stop_attempt=self.stop,
@@ -80,6 +84,7 @@ class Lab:
         while True:
             await asyncio.sleep(0.01)
             self.claimer.look()
+            self.looks += 1
 
 
 def task_id(number: int) -> str:
@@ -126,6 +131,56 @@ def test_a_worker_that_knows_nothing_of_its_tasks_claims_one_for_each_slot_and_l
         await until(lambda: lab.held == [1, 2], "two are claimed")
         await until(lambda: lab.waiting() == [3, 4, 5], "a worker that is full requeues what it has in hand")
         assert lab.claimer.room == 0
+
+    play(scene)
+
+
+def test_the_time_that_a_claim_takes_is_no_time_without_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    paused: list[str] = []
+    pause = Consumer.pause
+
+    def note(consumer: Consumer) -> None:
+        paused.append(consumer.queue)
+        pause(consumer)
+
+    async def scene(lab: Lab) -> None:
+        lab.service.takes_s = 2 * module.FULL_S
+        await lab.submit(1, 2, 3)
+        await until(lambda: lab.held == [1, 2], "two are claimed, in the end")
+        claimed_at = lab.looks
+        await until(lambda: lab.looks >= claimed_at + 3, "it has looked again")
+        assert paused == [], "what is in hand is kept: the first of the two may end soon"
+        await until(lambda: lab.waiting() == [3], "it is requeued only after a while without room")
+        assert NORMAL in paused
+
+    monkeypatch.setattr(Consumer, "pause", note)
+    play(scene)
+
+
+def test_messages_are_acknowledged_at_once_where_they_were_claimed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    at_once: list[int] = []
+
+    def note(deliveries: Iterable[Delivery]) -> None:
+        given = list(deliveries)
+        at_once.append(len(given))
+        acknowledge(given)
+
+    async def scene(lab: Lab) -> None:
+        await lab.submit(1, 2)
+        await until(lambda: lab.held == [1, 2], "both are claimed")
+        await until(lambda: lab.rabbit.unsettled(NORMAL) == 0, "and acknowledged")
+        assert sum(at_once) == 2
+
+    monkeypatch.setattr(module, "acknowledge", note)
+    play(scene)
+
+
+def test_what_a_full_worker_requeues_does_not_come_back_to_it_before_its_subscription_has_ended() -> None:
+    async def scene(lab: Lab) -> None:
+        await lab.submit(*range(1, 9))
+        await until(lambda: lab.held == [1, 2], "two are claimed")
+        await until(lambda: lab.waiting() == list(range(3, 9)), "the others are requeued")
+        assert lab.rabbit.delivered <= 4, "the two, and two that were in hand beside them"
 
     play(scene)
 

@@ -87,6 +87,27 @@ def test_forgetting_an_older_attempt_leaves_the_newer_one_held() -> None:
     assert list(claims.ready) == [new]
 
 
+def test_the_counts_by_state_follow_every_claim() -> None:
+    async def scene() -> None:
+        claims = Claims()
+        made = [claim(str(number)) for number in range(4)]
+        for one in made:
+            claims.add(one)
+        first = await claims.next_ready()
+        second = await claims.next_ready()
+        claims.set_outcome(first, OUTCOME)
+        claims.set_outcome(first, OUTCOME)  # it has become a shorter one
+        assert [claims.count(state) for state in ClaimState] == [2, 1, 1]
+        claims.forget(second)
+        claims.set_outcome(second, OUTCOME)  # it was taken away, and ended all the same
+        claims.forget(made[3])
+        claims.forget(made[3])
+        assert [claims.count(state) for state in ClaimState] == [1, 0, 1]
+        assert list(claims.ready) == [made[2]]
+
+    asyncio.run(scene())
+
+
 def test_a_task_that_is_done_reports_that_and_nothing_else() -> None:
     task = claim()
     task.set_progress(1.0, "")

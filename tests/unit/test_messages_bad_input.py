@@ -58,7 +58,7 @@ def test_an_outcome_that_can_be_read_can_be_kept_or_is_refused_by_its_values(dat
         outcome = decode(OutcomeMessage, json.dumps(given).encode())
         database = ResultsDatabase("sqlite://")
         database.commit([outcome])
-        assert database.unreported(9, 1 << 20) == [outcome]
+        assert database.unreported(9, 1 << 20).outcomes == [outcome]
         database.close()
 
 

@@ -42,7 +42,7 @@ def test_a_row_that_cannot_be_read_is_quarantined_with_its_reason_and_the_others
     rewrite(database, 1, changed(OUTCOME, schema=99))
     rewrite(database, 2, b"\xff not JSON")
 
-    assert database.unreported(2, 1 << 20) == [outcome(3)]
+    assert database.unreported(2, 1 << 20).outcomes == [outcome(3)]
     aside = database.quarantined(9)
     assert [row.body for row in aside] == [changed(OUTCOME, schema=99), b"\xff not JSON"]
     assert "schema version 99" in aside[0].reason
@@ -81,27 +81,27 @@ def test_a_row_of_an_older_version_that_this_release_knows_is_read(
     rewrite(database, 1, msgspec.json.encode(older))
     rewrite(database, 2, b'{"schema": 1}')  # of a known version, and broken
 
-    [read] = database.unreported(9, 1 << 20)
+    [read] = database.unreported(9, 1 << 20).outcomes
 
     [row] = database.quarantined(9)
     assert row.reason == "an outcome of version 1 that is broken: KeyError('took')"
     assert read == msgspec.structs.replace(outcome(1), schema=2)
-    database.mark_reported([(read, Verdict.ACCEPTED)])
-    assert database.unreported(9, 1 << 20) == []
+    database.mark_reported([((read.id, read.attempt), Verdict.ACCEPTED)])
+    assert database.unreported(9, 1 << 20).outcomes == []
 
 
 def test_what_is_told_at_once_is_bounded_by_its_size_and_every_outcome_gets_its_turn(database: ResultsDatabase) -> None:
     database.commit([outcome(attempt) for attempt in range(1, 6)])
     size = len(encode(outcome(1)))
     seen = []
-    while batch := database.unreported(9, 2 * size + 1):
+    while batch := database.unreported(9, 2 * size + 1).outcomes:
         assert len(batch) <= 2
         seen += [one.attempt for one in batch]
-        database.mark_reported([(one, Verdict.ACCEPTED) for one in batch])
+        database.mark_reported([((one.id, one.attempt), Verdict.ACCEPTED) for one in batch])
     assert seen == [1, 2, 3, 4, 5]
 
     database.commit([outcome(6)])
-    assert database.unreported(9, 1) == [outcome(6)], "one that is longer than all may be comes alone"
+    assert database.unreported(9, 1).outcomes == [outcome(6)], "one that is longer than all may be comes alone"
 
 
 def test_a_table_of_an_earlier_release_gets_the_columns_that_came_later(database: ResultsDatabase) -> None:
@@ -116,3 +116,11 @@ def test_a_table_of_an_earlier_release_gets_the_columns_that_came_later(database
     with database._engine.connect() as connection:
         kept = connection.execute(sa.select(results.c.attempt, results.c.seed).order_by(results.c.id)).all()
     assert kept == [(1, None), (2, 2**53 - 1)]
+
+
+def test_a_commit_says_whether_all_were_new_and_marks_what_was_told(database: ResultsDatabase) -> None:
+    assert database.commit([outcome(1), outcome(2)])
+    told = ((outcome(1).id, 1), Verdict.ACCEPTED)
+    assert not database.commit([outcome(2), outcome(3)], [told])
+    assert database.unreported(9, 1 << 20) == ([outcome(2), outcome(3)], False)
+    assert database.unreported(1, 1 << 20) == ([outcome(2)], True)

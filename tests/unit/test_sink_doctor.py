@@ -27,7 +27,7 @@ def test_outcomes_that_do_not_move_are_told_with_their_age(tmp_path: Path) -> No
     assert not check.ok
     assert "1 were kept and the service does not have them, the oldest for 60" in check.detail
     assert "start the service and the sink" in check.mend
-    database.mark_reported([(OUTCOME, Verdict.ACCEPTED)])
+    database.mark_reported([((OUTCOME.id, OUTCOME.attempt), Verdict.ACCEPTED)])
     assert check_outcomes(settings).ok
     database.close()
 

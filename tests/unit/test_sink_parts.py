@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import sqlite3
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,7 +15,8 @@ import sqlalchemy as sa
 from sample_messages import OUTCOME, changed
 from sqlalchemy.exc import OperationalError
 from taskq_sink import sink as module
-from taskq_sink.database import ResultsDatabase, results
+from taskq_sink import tell
+from taskq_sink.database import Reported, ResultsDatabase, results
 from taskq_sink.sink import Sink
 
 from taskq_kernel.broker.double import MemoryBroker, MemoryRabbit
@@ -53,6 +56,13 @@ class Lab:
 
     async def until_acknowledged(self) -> None:
         await until(lambda: self.rabbit.unsettled(NAMES.outcomes) == 0, "all are acknowledged")
+
+    @property
+    def unmarked(self) -> int:
+        """How many the database does not know to be told."""
+        with self.database._engine.connect() as connection:
+            query = sa.select(sa.func.count()).where(results.c.verdict.is_(None))
+            return connection.scalar(query) or 0
 
     @property
     def kept(self) -> list[int]:
@@ -123,6 +133,57 @@ def test_an_outcome_that_comes_twice_is_kept_and_told_once(play: Play) -> None:
     play(scene)
 
 
+def test_what_was_just_committed_is_told_without_reading_it_back(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = ResultsDatabase.unreported
+    reads: list[int] = []
+
+    def count(database: ResultsDatabase, *arguments: Any) -> Any:
+        reads.append(1)
+        return read(database, *arguments)
+
+    async def scene(lab: Lab) -> None:
+        await until(lambda: len(reads) == 1, "what an earlier run did not tell is looked for")
+        for attempt in range(1, 6):
+            await lab.publish(outcome(attempt))
+            await until(lambda attempt=attempt: attempt in lab.service.recorded, "it is told")
+        await lab.publish(*map(outcome, range(6, 40)))
+        await until(lambda: lab.service.recorded == list(range(1, 40)), "all are told, each once")
+        await until(lambda: lab.unmarked == 0, "and marked, though nothing else is committed")
+        assert len(reads) == 1
+
+    monkeypatch.setattr(ResultsDatabase, "unreported", count)
+    play(scene)
+
+
+def test_what_does_not_fit_into_memory_is_told_from_the_database(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tell, "MEMORY_BYTES", 3 * len(outcome(1)))
+
+    async def scene(lab: Lab) -> None:
+        await lab.publish(*map(outcome, range(1, 51)))
+        await until(lambda: sorted(lab.service.recorded) == list(range(1, 51)), "all are told, each once")
+        await until(lambda: lab.unmarked == 0, "and marked")
+
+    play(scene)
+
+
+def test_what_is_told_and_not_marked_when_the_sink_ends_is_marked_at_its_end(
+    play: Play, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tell, "MARK_S", 3600.0)
+
+    async def scene(lab: Lab) -> None:
+        await lab.publish(outcome(1))
+        await until(lambda: lab.service.recorded == [1], "it is told")
+        assert lab.unmarked == 1
+        await lab.publish(outcome(2))
+        await until(lambda: lab.service.recorded == [1, 2], "another is told")
+        assert lab.unmarked == 1, "the first was marked with the commit of the second"
+
+    play(scene)
+    with closing(sqlite3.connect(tmp_path / "results.db")) as connection:
+        assert connection.execute("SELECT count(*) FROM results WHERE verdict IS NULL").fetchone() == (0,)
+
+
 def test_while_the_service_is_away_outcomes_are_kept_and_acknowledged(play: Play) -> None:
     async def scene(lab: Lab) -> None:
         lab.service.away = True
@@ -173,10 +234,12 @@ def test_what_cannot_be_read_is_a_dead_letter_with_the_reason_and_its_task_fails
 def test_one_that_the_database_cannot_hold_holds_up_no_other(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
     commit = ResultsDatabase.commit
 
-    def commit_most(database: ResultsDatabase, outcomes: list[OutcomeMessage]) -> None:
+    def commit_most(
+        database: ResultsDatabase, outcomes: list[OutcomeMessage], reported: Sequence[Reported] = ()
+    ) -> bool:
         if any(one.attempt == 2 and one.value is not None for one in outcomes):
             raise ValueError("it is not storable")
-        commit(database, outcomes)
+        return commit(database, outcomes, reported)
 
     async def scene(lab: Lab) -> None:
         monkeypatch.setattr(ResultsDatabase, "commit", commit_most)

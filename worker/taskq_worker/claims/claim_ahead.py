@@ -11,8 +11,9 @@ import time
 
 #: What a slot may have waiting, in seconds of work.
 LOOKAHEAD_S = 0.15
-#: The most that is claimed ahead, in tasks a slot.
+#: The most that is claimed ahead, and the most messages in hand that are not claimed yet, in tasks a slot.
 MOST_AHEAD = 250
+MOST_IN_HAND = 100
 
 
 class ClaimAhead:
@@ -49,4 +50,4 @@ class ClaimAhead:
         new subscription."""
         if self.ahead == 0:
             return self._slots
-        return self._slots * (16 if self.ahead < 16 * self._slots else MOST_AHEAD)
+        return self._slots * (16 if self.ahead < 16 * self._slots else MOST_IN_HAND)

@@ -16,8 +16,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from taskq_kernel.broker.client import SETTLE_S, Broker, Consumer
-from taskq_kernel.broker.delivery import Delivery
+from taskq_kernel.broker.client import SETTLE_S, SUBSCRIBE_S, Broker, Consumer
+from taskq_kernel.broker.delivery import Delivery, acknowledge
 from taskq_kernel.errors import BrokerUnreachable, MessageError, ServiceError, ServiceUnreachable
 from taskq_kernel.messages import TaskMessage, decode, named_task
 from taskq_worker.claims.claim import Claim, ClaimState
@@ -28,10 +28,16 @@ from taskq_worker.service_api import ServiceApi
 log = logging.getLogger(__name__)
 
 #: A worker that has been full for this long unsubscribes, in seconds: long enough not to
-#: do so between short tasks, short enough that others get what it has in hand.
+#: do so between short tasks, short enough that others get what it has in hand. While tasks end,
+#: which makes room soon, it may be full for longer: each message that is requeued is delivered twice.
 FULL_S = 0.2
-#: A claimed task that has waited this long for a slot is given back, in seconds.
-STALE_S = 0.5
+FULL_AND_FLOWING_S = 1.0
+#: How long tasks have to be slower before fewer messages are asked for, in seconds: that takes a new
+#: subscription, and one task that the machine held up says little of the next.
+SLOWER_S = 0.5
+#: A claimed task that has waited this long for a slot is given back, in seconds: several times as long as
+#: what is claimed ahead should take, for it costs another message, and the task another attempt.
+STALE_S = 0.9
 #: Tasks claimed in one request at most.
 CLAIM_BATCH = 200
 #: Outcomes that the service has not got yet; above this nothing new is claimed.
@@ -88,7 +94,12 @@ class Claimer:
             broker.consumer(name, self._claim_ahead.prefetch, self._on_delivery) for name in names
         ]
         self._took_at: dict[str, float] = {}
-        self._last_room = time.monotonic()
+        #: Since when there is no room; None while there is. And when a task ended the last time.
+        self._full_since: float | None = None
+        self._ended_at = 0.0
+        #: How many messages are asked for, and since when fewer would do.
+        self._prefetch = self._claim_ahead.prefetch
+        self._slower_since: float | None = None
         self._dead_letters: set[asyncio.Future[None]] = set()
         #: True once the worker drains: nothing more is taken.
         self._draining = False
@@ -127,6 +138,7 @@ class Claimer:
             yield
         finally:
             self._claim_ahead.ended(claim)
+            self._ended_at = time.monotonic()
             self.look()
 
     @property
@@ -142,7 +154,7 @@ class Claimer:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            self._adjust()
+            await self._adjust()
             batch = self._take(min(self.room, CLAIM_BATCH))
             if not batch:
                 if any(self._in_hand.values()) and self.room:
@@ -158,23 +170,51 @@ class Claimer:
                 self._service_away = True
             self._wake.set()
 
-    def _adjust(self) -> None:
+    async def _adjust(self) -> None:
         """Subscribe, unsubscribe, and requeue, as the room asks for."""
         now = time.monotonic()
         if self.room:
-            self._last_room = now
+            self._full_since = None
+            self._choose_prefetch(now)
             for consumer in self._consumers:
-                consumer.set_prefetch(self._claim_ahead.prefetch)
+                consumer.set_prefetch(self._prefetch)
                 if not consumer.active:
                     consumer.resume()
-        elif self._draining or self._service_away or now - self._last_room > FULL_S:
+            return
+        # Not since there was room the last time: a claim may take long, and what it brings is only begun now.
+        self._full_since = now if self._full_since is None else self._full_since
+        if self._draining or self._service_away or self._full_for_long(now):
+            await self._give_back()
+
+    def _full_for_long(self, now: float) -> bool:
+        """Whether others should get what is in hand."""
+        if self._full_since is None or now - self._full_since <= FULL_S:
+            return False
+        return now - self._ended_at > FULL_S or now - self._full_since > FULL_AND_FLOWING_S
+
+    def _choose_prefetch(self, now: float) -> None:
+        """Ask for more messages at once, and for fewer only after a while."""
+        wanted = self._claim_ahead.prefetch
+        if wanted >= self._prefetch:
+            self._prefetch, self._slower_since = wanted, None
+        elif self._slower_since is None:
+            self._slower_since = now
+        elif now - self._slower_since > SLOWER_S:
+            self._prefetch, self._slower_since = wanted, None
+
+    async def _give_back(self) -> None:
+        """Unsubscribe, and requeue what is in hand."""
+        if any(consumer.active for consumer in self._consumers):
             for consumer in self._consumers:
-                if consumer.active:
-                    consumer.pause()
-            for in_hand in self._in_hand.values():
-                for waiting in in_hand:
-                    waiting.delivery.requeue()
-                in_hand.clear()
+                consumer.pause()
+            # What is requeued before that comes back at once.
+            quiet = asyncio.gather(*(consumer.unsubscribed() for consumer in self._consumers))
+            await asyncio.wait([quiet], timeout=SUBSCRIBE_S)
+            quiet.cancel()
+        for in_hand in self._in_hand.values():
+            for waiting in in_hand:
+                waiting.delivery.requeue()
+            in_hand.clear()
 
     async def release_stale(self) -> None:
         """Give back claimed tasks that no slot will start soon."""
@@ -193,7 +233,7 @@ class Claimer:
     async def close(self) -> None:
         """Unsubscribe; every message in hand goes back to its queue."""
         self._draining = True
-        self._adjust()
+        await self._adjust()
         for consumer in self._consumers:
             await consumer.close()
 
@@ -250,8 +290,7 @@ class Claimer:
                 await self._stop_attempt(older)
             message = wanted[task_id]
             self._claims.add(Claim(message.task, attempt, len(message.delivery.body), refused=message.refused))
+        acknowledge(waiting.delivery for waiting in batch if waiting.refused is None)
         for waiting in batch:
-            if waiting.refused is None:
-                waiting.delivery.ack()
-            else:
+            if waiting.refused is not None:
                 self._dead_letter(waiting.delivery, waiting.refused)

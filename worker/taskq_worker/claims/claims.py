@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 
 from taskq_kernel.messages import OutcomeMessage
@@ -26,6 +27,7 @@ class Claims:
     def __init__(self) -> None:
         self._claims: dict[str, Claim] = {}
         self._ready: deque[Claim] = deque()
+        self._states: Counter[ClaimState] = Counter()
         self._message_bytes = 0
         self._outcome_bytes = 0
         #: Set whenever a slot may have something to start that it had not before.
@@ -71,6 +73,7 @@ class Claims:
     def add(self, claim: Claim) -> None:
         """A claim was granted."""
         self._claims[claim.task.id] = claim
+        self._states[claim.state] += 1
         self._message_bytes += claim.message_bytes
         self._ready.append(claim)
         self._startable.set()
@@ -89,7 +92,8 @@ class Claims:
             await self._startable.wait()
         claim = self._choose(suits)
         self._ready.remove(claim)
-        claim.start()
+        with self._changing(claim):
+            claim.start()
         return claim
 
     def _choose(self, suits: Callable[[Claim], bool]) -> Claim:
@@ -101,7 +105,8 @@ class Claims:
     def set_outcome(self, claim: Claim, outcome: OutcomeMessage) -> None:
         """A task is done, or its outcome has become a shorter one."""
         before = claim.outcome_bytes
-        claim.set_outcome(outcome)
+        with self._changing(claim):
+            claim.set_outcome(outcome)
         if self.holds(claim):
             self._outcome_bytes += claim.outcome_bytes - before
             self._startable.set()
@@ -110,12 +115,22 @@ class Claims:
         """This attempt is no longer this worker's."""
         if self.holds(claim):
             del self._claims[claim.task.id]
+            self._states[claim.state] -= 1
             self._message_bytes -= claim.message_bytes
             self._outcome_bytes -= claim.outcome_bytes
             self._startable.set()
-        if claim in self._ready:
-            self._ready.remove(claim)
+            if claim.state is ClaimState.READY:
+                self._ready.remove(claim)
 
     def count(self, state: ClaimState) -> int:
         """How many are in this state."""
-        return sum(claim.state is state for claim in self._claims.values())
+        return self._states[state]
+
+    @contextmanager
+    def _changing(self, claim: Claim) -> Iterator[None]:
+        """Keep the counts right while a claim comes into another state."""
+        before = claim.state
+        yield
+        if self.holds(claim):
+            self._states[before] -= 1
+            self._states[claim.state] += 1
