@@ -56,7 +56,6 @@ def lab_board(pages: Pages, stack: RunningStack, serve: Sites) -> Board:
 @pytest.fixture(params=["voila", "lab"])
 def board(request: pytest.FixtureRequest) -> Board:
     board: Board = request.getfixturevalue(f"{request.param}_board")
-    board.page.keyboard.press("Escape")
     return board
 
 
@@ -64,6 +63,9 @@ def open_task(board: Board, client: Client, code: str, **options: Any) -> Task:
     """Run a task and open it on the board, scrolled to where its panel is seen."""
     task = client.submit(code, name=f"task {secrets.token_hex(4)}", **options)
     task.wait(60)
+    shut = board.detail.get_by_role("button", name="Close the task")
+    if shut.is_visible():
+        shut.click()  # the drawer may lie over the table
     board.search(task.name)
     board.row(task.name).locator(".tq-open-task").click()
     expect(board.detail.locator("h2")).to_contain_text(task.name)
