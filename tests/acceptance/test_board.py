@@ -353,7 +353,7 @@ def test_what_a_task_says_is_text_and_never_html(board: Board, client: Client, n
     )
     client.submit(code, name=evil).result(60)
     board.search(name)
-    board.row(evil).locator(".tq-open-task").click()
+    board.row(evil).locator(".tq-open-task").click(position={"x": 8, "y": 8})  # what an open task leaves of it in sight
     frame = board.detail.frame_locator("iframe")
     expect(frame.locator("h1")).to_have_text("shown")
     expect(board.detail.locator("h2")).to_contain_text("<img src=x")
@@ -478,10 +478,11 @@ def test_axe_finds_nothing_serious_in_the_light_and_in_the_dark(
             for tab in ("Result", "Code", "Log", "History"):
                 board.detail.get_by_role("tab", name=tab).click()
                 assert violations(board.page, ".tqp-detail") == []
-            board.table.get_by_role("button", name="Columns").click()
-            expect(board.table.get_by_label("As many as fit")).to_be_focused()
-            assert violations(board.page, ".tq-table") == []
-            board.page.keyboard.press("Escape")
+            if board.table.get_attribute("data-size") != "narrow":  # where there are cards, there are no columns
+                board.table.get_by_role("button", name="Columns").click()
+                expect(board.table.get_by_label("As many as fit")).to_be_focused()
+                assert violations(board.page, ".tq-table") == []
+                board.page.keyboard.press("Escape")
             board.table.get_by_role("checkbox", name="Select the rows on this screen").check()
             board.table.locator("[data-action=delete]").click()
             expect(board.page.get_by_role("dialog")).to_contain_text("Delete 2 tasks?")
