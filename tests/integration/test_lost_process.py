@@ -64,7 +64,8 @@ def test_a_task_whose_julia_is_killed_every_time_is_failed_with_that_as_the_reas
     with pytest.raises(TaskFailed, match="The task was lost 3 times, so it is not tried again") as failed:
         task.result(timeout=60)
     assert failed.value.name == "ProcessKilled"
-    assert (task.attempt, task.lost) == (3, 3)
+    # A worker whose next Julia takes long to start releases the task in between: attempts that never began.
+    assert task.lost == 3
     assert (task.progress, task.field("progressMessage")) == (0.3, "on the brink")
     assert sum("killed (signal 9)" in reason for reason in reasons(task)) == 3
 

@@ -19,7 +19,8 @@ LIMIT = 3 << 20
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
-    with service_process(tmp_path_factory.mktemp("blobs") / "home", max_value_bytes=str(LIMIT)) as running:
+    limits = {"max_value_bytes": str(LIMIT), "max_array_bytes": str(LIMIT)}
+    with service_process(tmp_path_factory.mktemp("blobs") / "home", **limits) as running:
         yield running
 
 
