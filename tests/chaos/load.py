@@ -22,7 +22,8 @@ from taskq_kernel.errors import ServiceError, ServiceUnreachable
 #: One source for all plans but two, as in a sweep.
 CODE = r"""
 path = joinpath(folder, uid)
-nonce = string(rand(UInt64), base = 16, pad = 16)
+# Not from the generator, which starts from the same seed in every attempt.
+nonce = bytes2hex(open(io -> read(io, 8), "/dev/urandom"))
 note(word) = open(io -> write(io, "$word $nonce $(time())\n"), path, "a")
 starts = isfile(path) ? count(startswith("start"), readlines(path)) : 0
 note("start")

@@ -385,7 +385,7 @@ class FormDisplay extends Display {
 
   showReason() {
     const { model } = this;
-    const blocked = this.link.lost ? "There is no kernel. What you typed is kept." : model.get("blocked");
+    const blocked = this.link.lost ? "There is no kernel." : model.get("blocked");
     const busy = model.get("busy");
     const problems = model.get("problems");
     setAttr(this.submit, "aria-disabled", String(Boolean(blocked || busy)));
