@@ -32,7 +32,7 @@ def julia() -> None:
     """
 
 
-@julia.command(epilog=examples("taskq julia install", "taskq julia install --julia /opt/julia-1.12/bin/julia"))
+@julia.command(epilog=examples("taskq julia install", "taskq julia install --julia ~/julia-1.12/bin/julia"))
 @settings_options("julia", "home")
 def install(julia: str | None, home: Path | None) -> int:
     """Find or fetch Julia 1.10.3 or newer for juliacall, and set it up.
