@@ -336,7 +336,6 @@ class Task(Awaited[Any]):
         import asyncio
 
         await self._client.ended([self.entry])
-        self.check_followed()
         return await asyncio.to_thread(self.outcome) if self.entry.row.get("valueRef") else self.outcome()
 
     def check_followed(self) -> None:
@@ -355,6 +354,7 @@ class Task(Awaited[Any]):
         if self.entry.deleted:
             raise TaskDeleted(f"task {self} was deleted; its result cannot be had")
         self.field("valueKind")
+        self.check_followed()
         row = self.entry.row
         if row["status"] == TaskStatus.CANCELLED:
             raise TaskCancelled(f"task {self} was cancelled; retry() runs it again")

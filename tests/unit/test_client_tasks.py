@@ -73,6 +73,12 @@ def test_a_failed_task_raises_julias_error_with_its_trace(service: FakeService, 
     assert task.error.line == 2
 
 
+def test_a_task_that_is_not_done_has_no_outcome_not_even_none(service: FakeService, q: Client) -> None:
+    task = q.submit("1")
+    with pytest.raises(TaskqError, match=r"task 1 \(task 1\) was QUEUEING .* wait again"):
+        task.outcome()
+
+
 def test_cancelled_and_deleted_tasks_raise_what_they_are(service: FakeService, q: Client) -> None:
     cancelled, deleted = q.submit("1"), q.submit("2")
     assert cancelled.cancel()
