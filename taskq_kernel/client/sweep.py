@@ -13,10 +13,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, overload
 
 from taskq_kernel.client import batch_operations, designs, operations
-from taskq_kernel.client.awaiting import Awaited
 from taskq_kernel.client.batch import Batch
 from taskq_kernel.client.options import call_options
 from taskq_kernel.client.task import Task, task_from
+from taskq_kernel.client.task_list import TaskList
 from taskq_kernel.domain import FINAL, TaskStatus
 from taskq_kernel.errors import TaskDeleted, TaskqError, TaskTimeout
 from taskq_kernel.seeds import point_seed
@@ -34,7 +34,7 @@ POLL_S = 1.0
 GATHER_S = 0.05
 
 
-class Sweep(Sequence[Task], Awaited[list[Any]]):
+class Sweep(TaskList):
     """The points of a definition under one name.
 
     Sweeps come from `Definition.sweep`, `Definition.map` and `Definition.sample`, and from
@@ -106,27 +106,9 @@ class Sweep(Sequence[Task], Awaited[list[Any]]):
                 raise TaskDeleted(f"point {lost[0]} of the batch {self.name!r} is gone")
             return [task_from(self._client, found[place]) for place in places]
 
-    def as_argument(self) -> list[dict[str, str]]:
-        """What stands for the list of its values among the arguments of a task."""
-        return [task.as_argument() for task in self]
-
     # -- waiting -------------------------------------------------------------------------
 
     def as_completed(self, timeout: float | None = None, *, progress: bool = True) -> Iterator[Task]:
-        """The tasks of the points in the order in which they end, however they end.
-
-        Parameters
-        ----------
-        timeout : float, optional
-            How long to wait for all of them, in seconds. Default: as long as it takes.
-        progress : bool
-            Show a progress bar with the time left, in a notebook or a terminal.
-
-        Raises
-        ------
-        TaskTimeout
-            If some are not done within ``timeout``. They go on.
-        """
         from taskq_kernel.client.progress import ProgressBar
 
         bar = ProgressBar(len(self)) if progress else None
@@ -188,25 +170,6 @@ class Sweep(Sequence[Task], Awaited[list[Any]]):
             )
         if news.wait(patience):
             time.sleep(min(GATHER_S, patience))
-
-    def wait(self, timeout: float | None = None, *, progress: bool = True) -> Sweep:
-        """Wait until all are done, whichever way they end. The parameters are `as_completed`'s."""
-        for _ in self.as_completed(timeout, progress=progress):
-            pass
-        return self
-
-    def results(self, timeout: float | None = None) -> list[Any]:
-        """The values, in the order of the points.
-
-        Raises
-        ------
-        TaskFailed, TaskCancelled, TaskDeleted
-            For the first point, in this order, that has no value.
-        TaskTimeout
-            If some are not done within ``timeout`` seconds. They go on.
-        """
-        self.wait(timeout)
-        return [task.outcome() for task in self]
 
     async def _result(self) -> list[Any]:
         import asyncio
