@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Self, overload
 
 from taskq_kernel.client import batch_operations, designs, operations
 from taskq_kernel.client.batch import Batch
@@ -113,31 +113,45 @@ class Sweep(TaskList):
 
         bar = ProgressBar(len(self)) if progress else None
         seen: set[int] = set()
+        version = 0
         try:
-            for rows in self._ended(timeout):
-                for row in rows:
+            for figures in self._followed(timeout):
+                for row in self._ended_after(version):
                     if row["point"] not in seen:
                         seen.add(row["point"])
                         if bar is not None:
                             bar.advance(row["status"])
                         yield task_from(self._client, row)
+                version = figures["version"]
         finally:
             if bar is not None:
                 bar.close()
 
-    def _ended(self, timeout: float | None) -> Iterator[list[dict[str, Any]]]:
-        """What has ended, and then what ends, until all have: some rows of points at a time."""
+    def wait(self, timeout: float | None = None, *, progress: bool = True) -> Self:
+        # Counting them is enough: no task of them is read, and no value.
+        from taskq_kernel.client.progress import ProgressBar
+
+        bar = ProgressBar(len(self)) if progress else None
+        try:
+            for figures in self._followed(timeout):
+                if bar is not None:
+                    bar.show(figures["done"], figures["done"] - _counts(figures)[TaskStatus.FINISHED])
+        finally:
+            if bar is not None:
+                bar.close()
+        return self
+
+    def _followed(self, timeout: float | None) -> Iterator[dict[str, Any]]:
+        """How far it is, and again when points have ended, until all have."""
         deadline = None if timeout is None else time.monotonic() + timeout
         news = threading.Event()
         stop = self._client.feed.subscribe(self._tell(news))
         self._client.feed.start()
-        version = 0
         try:
             while True:
                 news.clear()
                 now = self.refresh()["figures"]
-                yield self._changed_after(version)
-                version = now["version"]
+                yield now
                 if now["done"] >= len(self):
                     return
                 self._wait_for(news, deadline, timeout, len(self) - now["done"])
@@ -156,7 +170,7 @@ class Sweep(TaskList):
 
         return look
 
-    def _changed_after(self, version: int) -> list[dict[str, Any]]:
+    def _ended_after(self, version: int) -> list[dict[str, Any]]:
         chosen = {"batch": self.id, "status": [str(status) for status in sorted(FINAL)], "changedAfter": version}
         rows = operations.pages(self._client.transport, chosen, batch_operations.POINT)
         points = [row for row in rows if row["point"] is not None]
@@ -186,7 +200,7 @@ class Sweep(TaskList):
 
     def counts(self) -> dict[TaskStatus, int]:
         """How many points have each status; those without a task yet wait."""
-        return {TaskStatus(one["status"]): one["count"] for one in self.refresh()["figures"]["counts"]}
+        return _counts(self.refresh()["figures"])
 
     @property
     def done(self) -> bool:
@@ -311,6 +325,10 @@ class Sweep(TaskList):
         text = repr(self)
         done = self._row.get("figures", {}).get("done", 0)
         return {"text/plain": text, "text/html": progress_html(done, len(self), text[1:-1])}
+
+
+def _counts(figures: Mapping[str, Any]) -> dict[TaskStatus, int]:
+    return {TaskStatus(one["status"]): one["count"] for one in figures["counts"]}
 
 
 def submitted(
