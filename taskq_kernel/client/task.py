@@ -26,12 +26,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: What a task has before anything happened to it.
-_UNTOUCHED: dict[str, Any] = {field.graphql: field.empty for field in operations.LIVE}
-#: What it has where its input does not say.
-_UNSAID: dict[str, Any] = {
-    field.graphql: field.empty for field in operations.FIXED if field.empty is not None or not field.type.endswith("!")
-}
 #: What a pickled task takes along: enough to name it, and to know how old that is.
 _TRAVELS = ("id", "number", "name", "status", "version")
 
@@ -577,25 +571,6 @@ def _decode(client: Session, row: Row) -> Any:
         except InvalidJSON:
             return blob.decode(errors="replace")  # its text, rather than nothing
     return decode(row.get("valueKind") or ValueKind.JSON, raw, row.get("valueType") or "")
-
-
-def new_task_data(given: dict[str, Any], created: dict[str, Any]) -> dict[str, Any]:
-    """All that is known of a task that was just created.
-
-    Parameters
-    ----------
-    given : dict
-        The ``TaskInput`` it was created from.
-    created : dict
-        What the service answered.
-    """
-    unsaid = dict(_UNSAID)
-    if given.get("definition") is not None:
-        for name in ("code", "entry"):  # the definition's: read when they are asked for
-            unsaid.pop(name, None)
-    data = unsaid | given | created
-    # A request that was repeated finds tasks that have gone on: their other fields are read.
-    return _UNTOUCHED | data if created["status"] == TaskStatus.QUEUEING and not created["attempt"] else data
 
 
 def ids_of(tasks: Sequence[Any]) -> list[str]:
