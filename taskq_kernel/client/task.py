@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -571,19 +571,6 @@ def _decode(client: Session, row: Row) -> Any:
         except InvalidJSON:
             return blob.decode(errors="replace")  # its text, rather than nothing
     return decode(row.get("valueKind") or ValueKind.JSON, raw, row.get("valueType") or "")
-
-
-def ids_of(tasks: Sequence[Any]) -> list[str]:
-    """The ids of tasks, batches of tasks, numbers and UUIDs."""
-    ids: list[str] = []
-    for one in tasks:
-        if isinstance(one, Task):
-            ids.append(one.id)
-        elif isinstance(one, int | str):
-            ids.append(str(one))
-        else:
-            ids += ids_of(list(one))
-    return ids
 
 
 def _optional(kind: Callable[[Any], T], value: Any) -> T | None:

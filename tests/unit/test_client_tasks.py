@@ -586,6 +586,8 @@ def test_a_change_needs_tasks_or_a_selection(service: FakeService, q: Client) ->
         q.retry(colour="red")
     with pytest.raises(InvalidTask, match="status is 'done': use QUEUEING"):
         q.tasks(status="done")
+    with pytest.raises(InvalidTask, match="tasks has float: give tasks, their numbers or their UUIDs"):
+        q.cancel(1.5)  # type: ignore[arg-type]
     with pytest.raises(NotFound):
         q.cancel(99)
     assert q.cancel(q.tasks()) == 0  # an empty batch is no selection of everything
