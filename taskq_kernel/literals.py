@@ -309,7 +309,10 @@ class Reader:
         word = self.take(_WORD)
         if word not in _CONSTANTS:
             self.fail("a number")
-        return _CONSTANTS[word] if times == 1 else float(times) * _CONSTANTS[word]
+        try:
+            return _CONSTANTS[word] if times == 1 else float(times) * _CONSTANTS[word]
+        except OverflowError:
+            self.fail("a number that a float holds")
 
     def fraction(self, over: int) -> JuliaValue:
         """Read what is below ``//``."""
@@ -344,5 +347,7 @@ def _is_zero(number: Any) -> bool:
 
 
 def _is_finite(number: Any) -> bool:
-    return number.tag == "$rational" if isinstance(number, JuliaValue) else math.isfinite(number)
+    if isinstance(number, JuliaValue):
+        return number.tag == "$rational"
+    return isinstance(number, int) or math.isfinite(number)  # an integer may be more than a float holds
 

@@ -117,18 +117,21 @@ class Parameter:
         return value
 
     def _real(self, text: str) -> float:
-        return float(self._number(text, "give a number"))
+        try:
+            return float(self._number(text, "give a number"))
+        except OverflowError:
+            self._refuse(text, "it has too many digits")
 
     def _number(self, text: str, wanted: str) -> float:
         try:
             value = read_value(_without_groups(text))
-        except InvalidJSON:
+            if isinstance(value, JuliaValue) and value.tag == "$rational":
+                value = value.content[0] / value.content[1]
+        except (InvalidJSON, OverflowError):
             value = text
-        if isinstance(value, JuliaValue) and value.tag == "$rational":
-            value = value.content[0] / value.content[1]
         if isinstance(value, Decimal):
             value = float(value)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if type(value) is not int and not (isinstance(value, float) and math.isfinite(value)):
             self._refuse(text, _about_commas(text) or f"{wanted}, such as {shown(self.default)}")
         return value
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import queue
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, overload
 
-from taskq_kernel.client.awaiting import Awaited
 from taskq_kernel.client.task import Task
+from taskq_kernel.client.task_list import TaskList
 from taskq_kernel.domain import TaskStatus
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from taskq_kernel.client.task_cache import Entry
 
 
-class Batch(Sequence[Task], Awaited[list[Any]]):
+class Batch(TaskList):
     """A list of tasks that can be waited for, cancelled and looked at together.
 
     Batches come from `Client.submit_many` and `Client.tasks`; a slice of one is one. Its
@@ -54,27 +54,9 @@ class Batch(Sequence[Task], Awaited[list[Any]]):
     def __iter__(self) -> Iterator[Task]:
         return iter(self._tasks)
 
-    def as_argument(self) -> list[dict[str, str]]:
-        """What stands for the list of its values among the arguments of a task."""
-        return [task.as_argument() for task in self._tasks]
-
     # -- waiting -------------------------------------------------------------------------
 
     def as_completed(self, timeout: float | None = None, *, progress: bool = True) -> Iterator[Task]:
-        """The tasks in the order in which they end, however they end.
-
-        Parameters
-        ----------
-        timeout : float, optional
-            How long to wait for all of them, in seconds. Default: as long as it takes.
-        progress : bool
-            Show a progress bar, in a notebook or a terminal.
-
-        Raises
-        ------
-        TaskTimeout
-            If some are not done within ``timeout``. They go on.
-        """
         from taskq_kernel.client.progress import ProgressBar
 
         deadline = None if timeout is None else time.monotonic() + timeout
@@ -105,35 +87,11 @@ class Batch(Sequence[Task], Awaited[list[Any]]):
         """The tasks' entries, each once."""
         return list({task.id: task.entry for task in self._tasks}.values())
 
-    def wait(self, timeout: float | None = None, *, progress: bool = True) -> Batch:
-        """Wait until all are done, whichever way they end. The parameters are `as_completed`'s."""
-        for _ in self.as_completed(timeout, progress=progress):
-            pass
-        return self
-
-    def results(self, timeout: float | None = None) -> list[Any]:
-        """The values, in the order of the tasks.
-
-        Raises
-        ------
-        TaskFailed, TaskCancelled, TaskDeleted
-            For the first task, in this order, that has no value.
-        TaskTimeout
-            If some are not done within ``timeout`` seconds. They go on.
-        """
-        self.wait(timeout)
-        return self._outcomes()
-
     async def _result(self) -> list[Any]:
         import asyncio
 
         await self._client.ended(self._entries())
         return await asyncio.to_thread(self._outcomes)
-
-    def _outcomes(self) -> list[Any]:
-        for task in self._tasks:
-            task.check_followed()
-        return [task.outcome() for task in self._tasks]
 
     # -- acting and looking --------------------------------------------------------------
 

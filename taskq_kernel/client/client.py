@@ -15,11 +15,11 @@ from taskq_kernel.client.creating import create
 from taskq_kernel.client.definition import Definition, define
 from taskq_kernel.client.feed import Feed
 from taskq_kernel.client.fleet import Statistics, WorkerInfo, statistics_of, worker_info
-from taskq_kernel.client.options import task_input
+from taskq_kernel.client.options import ids_of, task_input
 from taskq_kernel.client.pickling import client_of, keep_in_mind
 from taskq_kernel.client.session import Session
 from taskq_kernel.client.sweep import Sweep
-from taskq_kernel.client.task import Task, ids_of, read_task, task_from
+from taskq_kernel.client.task import Task, read_task, task_from
 from taskq_kernel.errors import InvalidTask
 from taskq_kernel.transport.graphql import GraphQLTransport
 
@@ -375,7 +375,7 @@ class Client(Session):
         count = sum(int(getattr(sweep, verb)()) for sweep in sweeps)
         if sweeps and not others:
             return count
-        ids = None if chosen else list(dict.fromkeys(ids_of(others)))
+        ids = None if chosen else ids_of(others, "tasks")
         return count + self.bulk_action(verb, ids, chosen or None)[1]
 
 

@@ -158,7 +158,6 @@ def _tell(future: TaskFuture) -> None:
     if not future.set_running_or_notify_cancel():
         return
     try:
-        future.task.check_followed()
         value = future.task.outcome()
     except TaskCancelled as error:
         cancelled = CancelledError(str(error))

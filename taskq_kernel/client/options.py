@@ -163,22 +163,28 @@ def call_options(
         given["memoryLimit"] = parse_size(memory_limit)
     if seed is not None:
         given["seed"] = check_seed(seed)
-    if ids := _ids(after):
+    if ids := ids_of(after, "after"):
         given["after"] = ids
     return given
 
 
-def _ids(after: Any) -> list[str]:
-    """The ids of tasks: given as one, as a list, or as lists of them, by number or UUID."""
-    if isinstance(after, str | int):
-        return [str(after)]
-    own = getattr(after, "as_argument", None)
+def ids_of(tasks: Any, field: str) -> list[str]:
+    """The ids of tasks, each once: given as one, as a list, or as lists of them, by number or UUID.
+
+    Raises
+    ------
+    InvalidTask
+        If something among them is none of these.
+    """
+    if isinstance(tasks, str | int):
+        return [str(tasks)]
+    own = getattr(tasks, "as_argument", None)
     if own is not None:
         found = own()
         return [one["$task"] for one in (found if isinstance(found, list) else [found])]
-    if isinstance(after, Iterable):
-        return list(dict.fromkeys(one for item in after for one in _ids(item)))
-    raise refused(f"has {type(after).__name__}: give tasks, their numbers or their UUIDs", "after")
+    if isinstance(tasks, Iterable):
+        return list(dict.fromkeys(one for item in tasks for one in ids_of(item, field)))
+    raise refused(f"has {type(tasks).__name__}: give tasks, their numbers or their UUIDs", field)
 
 
 def _text(text: str, field: str) -> str:

@@ -42,8 +42,11 @@ class ProgressBar:
 
     def advance(self, status: str) -> None:
         """One more has ended, with this status."""
-        self._done += 1
-        self._failed += status != "FINISHED"
+        self.show(self._done + 1, self._failed + (status != "FINISHED"))
+
+    def show(self, done: int, failed: int) -> None:
+        """So many have ended, and so many of these have no value."""
+        self._done, self._failed = done, failed
         if time.monotonic() - self._drawn_at > _REDRAW_S or self._done == self._total:
             self._draw()
 

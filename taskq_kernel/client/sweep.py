@@ -10,13 +10,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Self, overload
 
 from taskq_kernel.client import batch_operations, designs, operations
-from taskq_kernel.client.awaiting import Awaited
 from taskq_kernel.client.batch import Batch
 from taskq_kernel.client.options import call_options
 from taskq_kernel.client.task import Task, task_from
+from taskq_kernel.client.task_list import TaskList
 from taskq_kernel.domain import FINAL, TaskStatus
 from taskq_kernel.errors import TaskDeleted, TaskqError, TaskTimeout
 from taskq_kernel.seeds import point_seed
@@ -34,7 +34,7 @@ POLL_S = 1.0
 GATHER_S = 0.05
 
 
-class Sweep(Sequence[Task], Awaited[list[Any]]):
+class Sweep(TaskList):
     """The points of a definition under one name.
 
     Sweeps come from `Definition.sweep`, `Definition.map` and `Definition.sample`, and from
@@ -106,56 +106,52 @@ class Sweep(Sequence[Task], Awaited[list[Any]]):
                 raise TaskDeleted(f"point {lost[0]} of the batch {self.name!r} is gone")
             return [task_from(self._client, found[place]) for place in places]
 
-    def as_argument(self) -> list[dict[str, str]]:
-        """What stands for the list of its values among the arguments of a task."""
-        return [task.as_argument() for task in self]
-
     # -- waiting -------------------------------------------------------------------------
 
     def as_completed(self, timeout: float | None = None, *, progress: bool = True) -> Iterator[Task]:
-        """The tasks of the points in the order in which they end, however they end.
-
-        Parameters
-        ----------
-        timeout : float, optional
-            How long to wait for all of them, in seconds. Default: as long as it takes.
-        progress : bool
-            Show a progress bar with the time left, in a notebook or a terminal.
-
-        Raises
-        ------
-        TaskTimeout
-            If some are not done within ``timeout``. They go on.
-        """
         from taskq_kernel.client.progress import ProgressBar
 
         bar = ProgressBar(len(self)) if progress else None
         seen: set[int] = set()
+        version = 0
         try:
-            for rows in self._ended(timeout):
-                for row in rows:
+            for figures in self._followed(timeout):
+                for row in self._ended_after(version):
                     if row["point"] not in seen:
                         seen.add(row["point"])
                         if bar is not None:
                             bar.advance(row["status"])
                         yield task_from(self._client, row)
+                version = figures["version"]
         finally:
             if bar is not None:
                 bar.close()
 
-    def _ended(self, timeout: float | None) -> Iterator[list[dict[str, Any]]]:
-        """What has ended, and then what ends, until all have: some rows of points at a time."""
+    def wait(self, timeout: float | None = None, *, progress: bool = True) -> Self:
+        # Counting them is enough: no task of them is read, and no value.
+        from taskq_kernel.client.progress import ProgressBar
+
+        bar = ProgressBar(len(self)) if progress else None
+        try:
+            for figures in self._followed(timeout):
+                if bar is not None:
+                    bar.show(figures["done"], figures["done"] - _counts(figures)[TaskStatus.FINISHED])
+        finally:
+            if bar is not None:
+                bar.close()
+        return self
+
+    def _followed(self, timeout: float | None) -> Iterator[dict[str, Any]]:
+        """How far it is, and again when points have ended, until all have."""
         deadline = None if timeout is None else time.monotonic() + timeout
         news = threading.Event()
         stop = self._client.feed.subscribe(self._tell(news))
         self._client.feed.start()
-        version = 0
         try:
             while True:
                 news.clear()
                 now = self.refresh()["figures"]
-                yield self._changed_after(version)
-                version = now["version"]
+                yield now
                 if now["done"] >= len(self):
                     return
                 self._wait_for(news, deadline, timeout, len(self) - now["done"])
@@ -174,7 +170,7 @@ class Sweep(Sequence[Task], Awaited[list[Any]]):
 
         return look
 
-    def _changed_after(self, version: int) -> list[dict[str, Any]]:
+    def _ended_after(self, version: int) -> list[dict[str, Any]]:
         chosen = {"batch": self.id, "status": [str(status) for status in sorted(FINAL)], "changedAfter": version}
         rows = operations.pages(self._client.transport, chosen, batch_operations.POINT)
         points = [row for row in rows if row["point"] is not None]
@@ -188,25 +184,6 @@ class Sweep(Sequence[Task], Awaited[list[Any]]):
             )
         if news.wait(patience):
             time.sleep(min(GATHER_S, patience))
-
-    def wait(self, timeout: float | None = None, *, progress: bool = True) -> Sweep:
-        """Wait until all are done, whichever way they end. The parameters are `as_completed`'s."""
-        for _ in self.as_completed(timeout, progress=progress):
-            pass
-        return self
-
-    def results(self, timeout: float | None = None) -> list[Any]:
-        """The values, in the order of the points.
-
-        Raises
-        ------
-        TaskFailed, TaskCancelled, TaskDeleted
-            For the first point, in this order, that has no value.
-        TaskTimeout
-            If some are not done within ``timeout`` seconds. They go on.
-        """
-        self.wait(timeout)
-        return [task.outcome() for task in self]
 
     async def _result(self) -> list[Any]:
         import asyncio
@@ -223,7 +200,7 @@ class Sweep(Sequence[Task], Awaited[list[Any]]):
 
     def counts(self) -> dict[TaskStatus, int]:
         """How many points have each status; those without a task yet wait."""
-        return {TaskStatus(one["status"]): one["count"] for one in self.refresh()["figures"]["counts"]}
+        return _counts(self.refresh()["figures"])
 
     @property
     def done(self) -> bool:
@@ -348,6 +325,10 @@ class Sweep(Sequence[Task], Awaited[list[Any]]):
         text = repr(self)
         done = self._row.get("figures", {}).get("done", 0)
         return {"text/plain": text, "text/html": progress_html(done, len(self), text[1:-1])}
+
+
+def _counts(figures: Mapping[str, Any]) -> dict[TaskStatus, int]:
+    return {TaskStatus(one["status"]): one["count"] for one in figures["counts"]}
 
 
 def submitted(

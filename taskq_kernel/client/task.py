@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,12 +26,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: What a task has before anything happened to it.
-_UNTOUCHED: dict[str, Any] = {field.graphql: field.empty for field in operations.LIVE}
-#: What it has where its input does not say.
-_UNSAID: dict[str, Any] = {
-    field.graphql: field.empty for field in operations.FIXED if field.empty is not None or not field.type.endswith("!")
-}
 #: What a pickled task takes along: enough to name it, and to know how old that is.
 _TRAVELS = ("id", "number", "name", "status", "version")
 
@@ -336,7 +330,6 @@ class Task(Awaited[Any]):
         import asyncio
 
         await self._client.ended([self.entry])
-        self.check_followed()
         return await asyncio.to_thread(self.outcome) if self.entry.row.get("valueRef") else self.outcome()
 
     def check_followed(self) -> None:
@@ -355,6 +348,7 @@ class Task(Awaited[Any]):
         if self.entry.deleted:
             raise TaskDeleted(f"task {self} was deleted; its result cannot be had")
         self.field("valueKind")
+        self.check_followed()
         row = self.entry.row
         if row["status"] == TaskStatus.CANCELLED:
             raise TaskCancelled(f"task {self} was cancelled; retry() runs it again")
@@ -577,38 +571,6 @@ def _decode(client: Session, row: Row) -> Any:
         except InvalidJSON:
             return blob.decode(errors="replace")  # its text, rather than nothing
     return decode(row.get("valueKind") or ValueKind.JSON, raw, row.get("valueType") or "")
-
-
-def new_task_data(given: dict[str, Any], created: dict[str, Any]) -> dict[str, Any]:
-    """All that is known of a task that was just created.
-
-    Parameters
-    ----------
-    given : dict
-        The ``TaskInput`` it was created from.
-    created : dict
-        What the service answered.
-    """
-    unsaid = dict(_UNSAID)
-    if given.get("definition") is not None:
-        for name in ("code", "entry"):  # the definition's: read when they are asked for
-            unsaid.pop(name, None)
-    data = unsaid | given | created
-    # A request that was repeated finds tasks that have gone on: their other fields are read.
-    return _UNTOUCHED | data if created["status"] == TaskStatus.QUEUEING and not created["attempt"] else data
-
-
-def ids_of(tasks: Sequence[Any]) -> list[str]:
-    """The ids of tasks, batches of tasks, numbers and UUIDs."""
-    ids: list[str] = []
-    for one in tasks:
-        if isinstance(one, Task):
-            ids.append(one.id)
-        elif isinstance(one, int | str):
-            ids.append(str(one))
-        else:
-            ids += ids_of(list(one))
-    return ids
 
 
 def _optional(kind: Callable[[Any], T], value: Any) -> T | None:

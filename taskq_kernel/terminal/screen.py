@@ -266,6 +266,7 @@ class Screen:
             self._erase_line(which)
         if which == 0:
             del self.lines[self._row + 1 :]
+            self._changed = min(self._changed, len(self.lines))
         elif which == 1:
             for row in range(top, min(self._row, len(self.lines))):
                 self.lines[row].clear()

@@ -73,6 +73,12 @@ def test_a_failed_task_raises_julias_error_with_its_trace(service: FakeService, 
     assert task.error.line == 2
 
 
+def test_a_task_that_is_not_done_has_no_outcome_not_even_none(service: FakeService, q: Client) -> None:
+    task = q.submit("1")
+    with pytest.raises(TaskqError, match=r"task 1 \(task 1\) was QUEUEING .* wait again"):
+        task.outcome()
+
+
 def test_cancelled_and_deleted_tasks_raise_what_they_are(service: FakeService, q: Client) -> None:
     cancelled, deleted = q.submit("1"), q.submit("2")
     assert cancelled.cancel()
@@ -580,6 +586,8 @@ def test_a_change_needs_tasks_or_a_selection(service: FakeService, q: Client) ->
         q.retry(colour="red")
     with pytest.raises(InvalidTask, match="status is 'done': use QUEUEING"):
         q.tasks(status="done")
+    with pytest.raises(InvalidTask, match="tasks has float: give tasks, their numbers or their UUIDs"):
+        q.cancel(1.5)  # type: ignore[arg-type]
     with pytest.raises(NotFound):
         q.cancel(99)
     assert q.cancel(q.tasks()) == 0  # an empty batch is no selection of everything

@@ -85,6 +85,12 @@ def test_a_number_beyond_all_bounds_is_refused_and_no_text() -> None:
         parse_arguments(["n=.5e9999999"])
 
 
+def test_an_integer_may_have_more_digits_than_a_float_holds() -> None:
+    digits = "9" * 400
+    assert encode_arguments({"x": read_value(f"1:{digits}")})["x"] == {"$range": [1, int(digits)]}
+    assert read_value(f"{digits}pi") == f"{digits}pi"
+
+
 def test_deep_brackets_are_a_text() -> None:
     text = "[" * 100_000 + ":a"
     assert read_value(text) == text

@@ -53,6 +53,13 @@ def test_levels_are_the_same_however_the_log_comes() -> None:
     assert log.lines() == shown(chunks(RECORDS))
 
 
+def test_what_is_erased_below_a_very_long_line_is_gone() -> None:
+    log = ShownLog()
+    log.feed(chunks(f"{'x' * 20_000}\nbelow"))
+    assert log.feed(chunks("\x1b[A\x1b[J")) == 1
+    assert [len(line.text) for line in log.lines()] == [20_000]
+
+
 def test_records_from_a_level_on_are_chosen() -> None:
     text = f"plain\n{RECORDS}plain\n"
     assert [line.text[:10] for line in shown(chunks(text), Level.WARN)] == [
