@@ -14,6 +14,7 @@ import pytest
 import sqlalchemy as sa
 from sample_messages import OUTCOME, changed
 from sqlalchemy.exc import OperationalError
+from stacks import until
 from taskq_sink import sink as module
 from taskq_sink import tell
 from taskq_sink.database import Reported, ResultsDatabase, results
@@ -72,15 +73,6 @@ class Lab:
 
 def outcome(attempt: int) -> bytes:
     return encode(msgspec.structs.replace(OUTCOME, attempt=attempt))
-
-
-async def until(condition: Callable[[], bool], what: str) -> None:
-    try:
-        async with asyncio.timeout(20):
-            while not condition():
-                await asyncio.sleep(0.005)
-    except TimeoutError:
-        pytest.fail(f"not within 20 s: {what}")
 
 
 Play = Callable[[Callable[[Lab], Awaitable[None]]], Lab]
