@@ -359,6 +359,11 @@ class FakeFeed:
             listener()
 
 
+def later(action: Callable[[], Any]) -> None:
+    """Act while somebody waits already."""
+    threading.Timer(0.05, action).start()
+
+
 def soon(condition: Callable[[], Any], timeout_s: float = 5.0) -> Any:
     """The first true value of ``condition``; fails after ``timeout_s``."""
     deadline = time.monotonic() + timeout_s
