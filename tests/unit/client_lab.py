@@ -170,13 +170,14 @@ class FakeService:
         self.calls: list[str] = []
         self.down = False
         self.refuse_input: InvalidTask | None = None
-        self.transport = FakeTransport(self)
-        self.feed = FakeFeed(self)
+        #: Any, as they stand for a `GraphQLTransport` and a `Feed`.
+        self.transport: Any = FakeTransport(self)
+        self.feed: Any = FakeFeed(self)
 
     def client(self) -> Client:
         client = Client("http://127.0.0.1:1/graphql", TOKEN)
         client.feed.close()
-        Session.__init__(client, self.transport, self.feed)  # type: ignore[arg-type]
+        Session.__init__(client, self.transport, self.feed)
         return client
 
     def add(self, **fields: Any) -> dict[str, Any]:
