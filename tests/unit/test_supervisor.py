@@ -166,9 +166,9 @@ def test_a_running_task_reports_its_progress_and_is_stopped_on_the_services_word
         await until(lambda: lab.service.progress == {task_id(1): 0.5}, "its progress is told")
         lab.service.cancelled.add(task_id(1))
         await lab.submit((2, "1"), (3, "1"))
-        await until(lambda: set(lab.outcomes()) == {task_id(2), task_id(3)}, "both slots are free")
+        await until(lambda: set(lab.outcomes()) == {task_id(2), task_id(3)}, "the slot is free")
 
-    play(scene)
+    play(scene, slots=1)
 
 
 def test_while_the_service_is_away_what_runs_goes_on_and_the_worker_stays(play: Play) -> None:
