@@ -15,7 +15,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 TOLD = "told: "
 
@@ -28,10 +30,10 @@ def as_kernel(url: str, token: str, count: int) -> None:
     from taskq_kernel import connect
 
     board = TaskBoard(connect(url, token=token, timeout_s=600))
-    seen: dict[str, object] = {}
+    seen: dict[str, Any] = {}
 
-    def note(content: dict[str, object], **_buffers: object) -> None:
-        seen.update(content.get("head") or {})  # type: ignore[call-overload]
+    def note(content: dict[str, Any], **_buffers: object) -> None:
+        seen.update(content.get("head") or {})
         seen.update({name: content[name] for name in ("ids", "first") if name in content})
 
     board.table.send = note
@@ -39,9 +41,9 @@ def as_kernel(url: str, token: str, count: int) -> None:
     def tell(**content: object) -> None:
         board.table._on_message(board.table, {"view": "v", **content}, [])
 
-    def until(there: object) -> float:
+    def until(there: Callable[[], object]) -> float:
         asked, beat = time.perf_counter(), time.perf_counter()
-        while not there():  # type: ignore[operator]
+        while not there():
             if time.perf_counter() - beat > 5:
                 beat = time.perf_counter()
                 tell(type="alive")

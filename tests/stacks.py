@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import tempfile
@@ -94,3 +95,13 @@ def eventually(probe: Callable[[], T], what: str, timeout_s: float = 15.0) -> T:
         if time.monotonic() > deadline:
             pytest.fail(f"not within {timeout_s:g} s: {what}; last seen: {value!r}")
         time.sleep(0.02)
+
+
+async def until(condition: Callable[[], object], what: str, timeout_s: float = 30.0) -> None:
+    """Let a loop run until ``condition`` holds, or fail with what did not happen."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            while not condition():
+                await asyncio.sleep(0.005)
+    except TimeoutError:
+        pytest.fail(f"not within {timeout_s:g} s: {what}")

@@ -14,7 +14,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from stacks import RunningStack, eventually
+from stacks import RunningStack, eventually, until
 from taskq_worker import supervisor
 from taskq_worker.claims import claims
 from taskq_worker.julia.command import choose_runner
@@ -52,15 +52,6 @@ def play(stack: RunningStack, scene: Callable[[Broker, str], Awaitable[None]]) -
             await broker.close()
 
     asyncio.run(asyncio.wait_for(act(), 90))
-
-
-async def until(condition: Callable[[], bool], what: str, timeout_s: float = 20.0) -> None:
-    try:
-        async with asyncio.timeout(timeout_s):
-            while not condition():
-                await asyncio.sleep(0.01)
-    except TimeoutError:
-        pytest.fail(f"not within {timeout_s:g} s: {what}")
 
 
 @contextmanager

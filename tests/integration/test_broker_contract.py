@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 
 import pytest
-from stacks import RunningStack
+from stacks import RunningStack, until
 
 from taskq_kernel.broker import client as client_module
 from taskq_kernel.broker.client import Broker
@@ -100,15 +100,6 @@ def play(server: Server, scene: Callable[[Broker, str], Awaitable[None]]) -> Non
             await broker.close()
 
     asyncio.run(asyncio.wait_for(act(), 60))
-
-
-async def until(condition: Callable[[], bool], what: str) -> None:
-    try:
-        async with asyncio.timeout(10):
-            while not condition():
-                await asyncio.sleep(0.002)
-    except TimeoutError:
-        pytest.fail(f"not within 10 s: {what}")
 
 
 async def until_waiting(broker: Broker, queue: str, count: int) -> None:

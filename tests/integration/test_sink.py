@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 from sample_messages import OUTCOME, changed
 from sqlalchemy.exc import OperationalError
-from stacks import RunningStack
+from stacks import RunningStack, until
 from taskq_sink import sink as sinks
 from taskq_sink.database import Reported, ResultsDatabase, results
 from taskq_sink.sink import Sink
@@ -55,13 +55,6 @@ class Service:
 
     def execute(self, _query: str, variables: dict[str, Any]) -> dict[str, Any]:
         return {"recordOutcomes": ["ACCEPTED"] * len(variables["outcomes"])}
-
-
-async def until(holds: Callable[[], bool], what: str) -> None:
-    async with asyncio.timeout(30):
-        while not holds():
-            await asyncio.sleep(0.01)
-    assert holds(), what
 
 
 def with_sink(

@@ -175,17 +175,3 @@ def processes_that_name(home: Path) -> list[str]:
         if str(home) in line and process.pid != os.getpid():
             found.append(line)
     return found
-
-
-def test_what_had_started_is_stopped_where_a_first_up_fails(tmp_path: Path) -> None:
-    env = {**os.environ, "TASKQ_HOME": str(tmp_path), "TASKQ_DATABASE": f"sqlite:///{tmp_path}/nowhere/tasks.db"}
-    command = [sys.executable, "-m", "taskq_kernel.cli"]
-
-    done = subprocess.run([*command, "up"], env=env, capture_output=True, text=True, timeout=90)
-
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert "the service stopped as it started" in done.stderr
-    status = subprocess.run([*command, "status", "--json"], env=env, capture_output=True, text=True, timeout=60)
-    states = {one["role"]: one["state"] for one in json.loads(status.stdout)["processes"]}
-    assert states == {"broker": "stopped", "service": "stopped", "sink": "stopped", "worker": "stopped"}
-    assert processes_that_name(tmp_path) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -86,15 +87,19 @@ def test_a_disk_that_is_full_by_then_is_an_error_with_the_reason(home: Path, mon
         assert not list(home.glob("**/.*.????????")), "half a file was left"
 
 
-def test_only_what_was_said_in_this_run_is_shown(home: Path) -> None:
+def test_a_first_up_that_fails_shows_what_was_said_in_this_run_alone_and_stops_what_had_started(home: Path) -> None:
     (home / "logs").mkdir(parents=True, mode=0o700)
     home.chmod(0o700)
     (home / "logs" / "service.log").write_text("ERROR of an earlier run\n" * 3, "utf-8")
     done = taskq(home, "up", DATABASE="sqlite:////nowhere/at/all/tasks.db")
     assert done.returncode == 1
+    assert "the service stopped as it started" in done.stderr
     assert "unable to open database file" in done.stderr
     assert "earlier run" not in done.stderr
-    assert taskq(home, "status").returncode == 3
+    status = taskq(home, "status", "--json")
+    states = {one["role"]: one["state"] for one in json.loads(status.stdout)["processes"]}
+    assert status.returncode == 3
+    assert states == {"broker": "stopped", "service": "stopped", "sink": "stopped", "worker": "stopped"}
 
 
 def test_what_ran_before_a_failed_start_goes_on_and_the_rest_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:

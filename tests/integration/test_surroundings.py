@@ -74,9 +74,10 @@ def runs_a_task(here: Surroundings) -> bool:
     return done.stdout.decode() == '"µ42"\n'
 
 
-def test_modules_in_the_current_folder_are_not_taken_for_the_standard_librarys(
+def test_strangers_in_the_current_folder_a_strict_umask_and_a_locale_of_ascii_are_no_obstacles(
     place: Path, brought_up: Callable[..., Surroundings]
 ) -> None:
+    # Given: modules that are named like those of the standard library.
     here = place / "work"
     here.mkdir()
     for name in ("queue", "signal", "types", "secrets", "ssl", "ctypes"):
@@ -84,16 +85,8 @@ def test_modules_in_the_current_folder_are_not_taken_for_the_standard_librarys(
         source = f"open({str(mark)!r}, 'w').close()\nraise ImportError('a stranger')\n"
         (here / f"{name}.py").write_text(source, "utf-8")
 
-    assert runs_a_task(brought_up(cwd=here))
+    assert runs_a_task(brought_up(str(place / "Daten für mich"), cwd=here, umask=0o027, **ASCII_ALONE))
     assert list(place.glob("* was imported")) == []
-
-
-def test_a_strict_umask_is_no_obstacle(brought_up: Callable[..., Surroundings]) -> None:
-    assert runs_a_task(brought_up(umask=0o027))
-
-
-def test_a_locale_of_ascii_alone_is_no_obstacle(place: Path, brought_up: Callable[..., Surroundings]) -> None:
-    assert runs_a_task(brought_up(str(place / "Daten für mich"), **ASCII_ALONE))
 
 
 def test_a_data_folder_may_have_any_name(place: Path, brought_up: Callable[..., Surroundings]) -> None:

@@ -170,13 +170,14 @@ class FakeService:
         self.calls: list[str] = []
         self.down = False
         self.refuse_input: InvalidTask | None = None
-        self.transport = FakeTransport(self)
-        self.feed = FakeFeed(self)
+        #: Any, as they stand for a `GraphQLTransport` and a `Feed`.
+        self.transport: Any = FakeTransport(self)
+        self.feed: Any = FakeFeed(self)
 
     def client(self) -> Client:
         client = Client("http://127.0.0.1:1/graphql", TOKEN)
         client.feed.close()
-        Session.__init__(client, self.transport, self.feed)  # type: ignore[arg-type]
+        Session.__init__(client, self.transport, self.feed)
         return client
 
     def add(self, **fields: Any) -> dict[str, Any]:
@@ -357,6 +358,11 @@ class FakeFeed:
             self.enter("away", "Connection refused")
         for listener in self._retry_listeners:
             listener()
+
+
+def later(action: Callable[[], Any]) -> None:
+    """Act while somebody waits already."""
+    threading.Timer(0.05, action).start()
 
 
 def soon(condition: Callable[[], Any], timeout_s: float = 5.0) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -23,8 +24,8 @@ def npy(array: np.ndarray) -> bytes:
 
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("dtype", ["<f8", "<i2", "|b1", "<c8"])
-def test_an_array_file_is_read_with_its_type_shape_and_order(dtype: str, order: str) -> None:
-    array = np.asarray(np.arange(24).reshape(2, 3, 4) % 5, dtype=dtype, order=order)  # type: ignore[call-overload]
+def test_an_array_file_is_read_with_its_type_shape_and_order(dtype: str, order: Literal["C", "F"]) -> None:
+    array = np.asarray(np.arange(24).reshape(2, 3, 4) % 5, dtype=dtype, order=order)
     made = decode("ARRAY", npy(array))
     assert (made.dtype, made.shape) == (array.dtype, (2, 3, 4))
     assert np.array_equal(made, array)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
 from client_fixtures import q, service
-from client_lab import FakeService
+from client_lab import FakeService, later
 
 from taskq_kernel.client.client import Client
 from taskq_kernel.errors import TaskFailed
@@ -62,7 +61,7 @@ WAYS: dict[str, Callable[[Any], Coroutine[Any, Any, Any]]] = {
 @pytest.mark.parametrize("way", WAYS)
 def test_a_task_is_awaited_in_every_way_that_asyncio_has(service: FakeService, q: Client, way: str) -> None:
     task = q.submit("1 + 1")
-    threading.Timer(0.05, lambda: service.finish(task.id, 2)).start()
+    later(lambda: service.finish(task.id, 2))
     assert asyncio.run(WAYS[way](task)) == 2
     assert asyncio.run(WAYS[way](task)) == 2
 
@@ -71,7 +70,7 @@ def test_a_task_is_awaited_in_every_way_that_asyncio_has(service: FakeService, q
 def test_a_batch_is_awaited_in_every_way_that_asyncio_has(service: FakeService, q: Client, way: str) -> None:
     batch = q.submit_many(["1", "2"])
     for task in batch:
-        threading.Timer(0.05, service.finish, [task.id, task.number]).start()
+        later(lambda task=task: service.finish(task.id, task.number))
     assert asyncio.run(WAYS[way](batch)) == [1, 2]
     assert asyncio.run(WAYS[way](batch)) == [1, 2]
 

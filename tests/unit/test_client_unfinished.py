@@ -27,7 +27,7 @@ def ends(service: FakeService, error: BaseException, after: int, arrives: bool =
     """Have requests to create tasks end with ``error`` after so many, created or not."""
     create, seen = service.transport._create, [0]
 
-    def cut_off(query: str, variables: dict[str, Any]) -> dict[str, Any]:
+    def cut_off(query: str, variables: dict[str, Any]) -> Any:
         seen[0] += 1
         if seen[0] <= after:
             return create(query, variables)
@@ -35,7 +35,7 @@ def ends(service: FakeService, error: BaseException, after: int, arrives: bool =
             create(query, variables)
         raise error
 
-    service.transport._create = cut_off  # type: ignore[method-assign]
+    service.transport._create = cut_off
 
 
 def notes(error: BaseException) -> str:

@@ -13,7 +13,7 @@ PAIRS = list(itertools.product(TaskStatus, TaskStatus))
 
 
 @pytest.mark.parametrize(("before", "after"), PAIRS)
-def test_a_move_is_allowed_exactly_if_the_table_has_it(before: TaskStatus, after: TaskStatus) -> None:
+def test_a_transition_is_allowed_exactly_if_the_table_has_it(before: TaskStatus, after: TaskStatus) -> None:
     if (before, after) in LEGAL_TRANSITIONS:
         check_transition(before, after)
     else:

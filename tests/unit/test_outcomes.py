@@ -11,6 +11,7 @@ from typing import Any, cast
 import msgspec
 import pytest
 from sample_messages import OUTCOME, TASK
+from stacks import until
 from taskq_worker.claims import outcomes as module
 from taskq_worker.claims.claim import Claim
 from taskq_worker.claims.claims import Claims
@@ -95,10 +96,7 @@ class Lab:
 
         async def act() -> None:
             self.broker.rabbit.drop_connections()
-            await asyncio.sleep(0)
-            async with asyncio.timeout(10):
-                while self.broker.connections < 2:
-                    await asyncio.sleep(0.002)
+            await until(lambda: self.broker.connections == 2, "it is connected again")
 
         self._runner.run(act())
 

@@ -14,6 +14,7 @@ import pytest
 import sqlalchemy as sa
 from sample_messages import OUTCOME, changed
 from sqlalchemy.exc import OperationalError
+from stacks import until
 from taskq_sink import sink as module
 from taskq_sink import tell
 from taskq_sink.database import Reported, ResultsDatabase, results
@@ -74,15 +75,6 @@ def outcome(attempt: int) -> bytes:
     return encode(msgspec.structs.replace(OUTCOME, attempt=attempt))
 
 
-async def until(condition: Callable[[], bool], what: str) -> None:
-    try:
-        async with asyncio.timeout(20):
-            while not condition():
-                await asyncio.sleep(0.005)
-    except TimeoutError:
-        pytest.fail(f"not within 20 s: {what}")
-
-
 Play = Callable[[Callable[[Lab], Awaitable[None]]], Lab]
 
 
@@ -133,14 +125,22 @@ def test_an_outcome_that_comes_twice_is_kept_and_told_once(play: Play) -> None:
     play(scene)
 
 
-def test_what_was_just_committed_is_told_without_reading_it_back(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """One for each time that the database was asked for what is not told."""
     read = ResultsDatabase.unreported
-    reads: list[int] = []
+    made: list[int] = []
 
     def count(database: ResultsDatabase, *arguments: Any) -> Any:
-        reads.append(1)
+        made.append(1)
         return read(database, *arguments)
 
+    monkeypatch.setattr(ResultsDatabase, "unreported", count)
+    monkeypatch.setattr(tell, "LOOK_S", 3600.0)  # it is asked now and then all the same
+    return made
+
+
+def test_what_was_just_committed_is_told_without_reading_it_back(play: Play, reads: list[int]) -> None:
     async def scene(lab: Lab) -> None:
         await until(lambda: len(reads) == 1, "what an earlier run did not tell is looked for")
         for attempt in range(1, 6):
@@ -151,17 +151,20 @@ def test_what_was_just_committed_is_told_without_reading_it_back(play: Play, mon
         await until(lambda: lab.unmarked == 0, "and marked, though nothing else is committed")
         assert len(reads) == 1
 
-    monkeypatch.setattr(ResultsDatabase, "unreported", count)
     play(scene)
 
 
-def test_what_does_not_fit_into_memory_is_told_from_the_database(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_does_not_fit_into_memory_is_told_from_the_database(
+    play: Play, reads: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(tell, "MEMORY_BYTES", 3 * len(outcome(1)))
 
     async def scene(lab: Lab) -> None:
+        await until(lambda: len(reads) == 1, "what an earlier run did not tell is looked for")
         await lab.publish(*map(outcome, range(1, 51)))
         await until(lambda: sorted(lab.service.recorded) == list(range(1, 51)), "all are told, each once")
         await until(lambda: lab.unmarked == 0, "and marked")
+        assert len(reads) > 1
 
     play(scene)
 

@@ -128,7 +128,10 @@ def test_others_are_told_while_the_service_fails_over_one_whatever_is_made_of_it
 
 
 @pytest.mark.parametrize("code", ["UNAVAILABLE", "UNAUTHORIZED", "FORBIDDEN"])
-def test_a_service_that_is_away_or_refuses_the_token_changes_no_outcome(code: str, database: ResultsDatabase) -> None:
+def test_a_service_that_is_away_or_refuses_the_token_changes_no_outcome(
+    code: str, database: ResultsDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tell, "BACKOFF_S", (0.01, 0.05))
     left = [5]
 
     def at_first(_item: dict[str, Any]) -> bool:

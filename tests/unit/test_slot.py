@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from stacks import until
 from taskq_worker.sandbox.sandbox import Sandbox
 from taskq_worker.slots import attempt as attempt_module
 from taskq_worker.slots.double import DoubleCommand
@@ -125,8 +126,7 @@ def test_a_time_limit_and_a_word_from_outside_end_a_task(play: Play) -> None:
     async def scene(bench: Bench) -> None:
         assert error_of(await bench.run("sleep(60)", timeout_s=0.1)).name == "TimeoutExceeded"
         running = asyncio.create_task(bench.run('[progress(0.0, "on"), sleep(60)]'))
-        while not bench.progress:
-            await asyncio.sleep(0.002)
+        await until(lambda: bool(bench.progress), "it runs")
         await bench.slot.stop_task(ErrorInfo(name="Stopped", message="enough"))
         assert error_of(await running).name == "Stopped"
         await bench.check()
@@ -137,8 +137,7 @@ def test_a_time_limit_and_a_word_from_outside_end_a_task(play: Play) -> None:
 def test_a_process_that_is_killed_from_outside_is_lost_and_one_that_taskq_ends_has_failed(play: Play) -> None:
     async def scene(bench: Bench) -> None:
         running = asyncio.create_task(bench.run('[progress(0.5, "on"), sleep(60)]'))
-        while not bench.progress:
-            await asyncio.sleep(0.002)
+        await until(lambda: bool(bench.progress), "it runs")
         assert bench.slot.pid is not None
         os.kill(bench.slot.pid, signal.SIGKILL)
         report = await running
@@ -162,8 +161,7 @@ def test_a_process_that_dies_between_two_tasks_is_replaced(play: Play) -> None:
         pid = bench.slot.pid
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
-        while bench.slot.pid in (pid, None):
-            await asyncio.sleep(0.005)
+        await until(lambda: bench.slot.pid not in (pid, None), "there is another")
         await bench.check()
 
     play(scene)

@@ -200,7 +200,7 @@ def test_output_of_another_attempt_is_ignored(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize("line", ["{:09d}\n", "é😀{:09d}\n"])
-@pytest.mark.parametrize("lines_a_chunk", [1, 7, 500])
+@pytest.mark.parametrize("lines_a_chunk", [1, 7, 200])
 @pytest.mark.parametrize("chunks_a_beat", [1, 16])
 def test_of_output_beyond_the_limit_the_beginning_and_the_end_are_kept_and_what_is_missing_is_told(
     lab: Lab, line: str, lines_a_chunk: int, chunks_a_beat: int
@@ -209,7 +209,7 @@ def test_of_output_beyond_the_limit_the_beginning_and_the_end_are_kept_and_what_
     [task] = lab.submit()
     worker = lab.join()
     lab.claim(worker, task)
-    whole = "".join(map(line.format, range(500)))
+    whole = "".join(map(line.format, range(200)))
     width = len(line.format(0)) * lines_a_chunk
     pieces = [log(task, 1 + at // width, whole[at : at + width]) for at in range(0, len(whole), width)]
     for at in range(0, len(pieces), chunks_a_beat):

@@ -74,7 +74,7 @@ def test_a_write_that_fails_leaves_nothing_behind(lab: Lab) -> None:
     assert lab.submit()[0].number == 1
 
 
-def test_an_illegal_move_is_refused_whatever_the_caller_believes(lab: Lab) -> None:
+def test_an_illegal_transition_is_refused_whatever_the_caller_believes(lab: Lab) -> None:
     [task] = lab.submit()
 
     def jump(write: Write) -> None:

@@ -19,7 +19,7 @@ def test_what_a_hot_statement_writes_is_what_sqlalchemy_reads(lab: Lab) -> None:
     def act(write: Write) -> list[tuple[str, str]]:
         KEEP.execute(write.conn, {"sha256": "a" * 64, "code": "a NUL \0, a quote ', %(x)s and :x"})
         KEEP.execute(write.conn, [{"sha256": letter * 64, "code": f"{letter} \0"} for letter in "bcd"])
-        return [tuple(row) for row in write.conn.execute(FIND)]  # type: ignore[misc]
+        return [(row.sha256, row.code) for row in write.conn.execute(FIND)]
 
     assert lab.store.write(act) == [
         ("a" * 64, "a NUL \0, a quote ', %(x)s and :x"), *((letter * 64, f"{letter} \0") for letter in "bcd"),

@@ -10,6 +10,7 @@ from typing import Any, cast
 import msgspec
 import pytest
 from sample_messages import TASK
+from stacks import until
 from taskq_worker import membership
 from taskq_worker import slot_loop as loop_module
 from taskq_worker.sandbox.sandbox import OWN_USER
@@ -36,6 +37,7 @@ class Service:
     def __init__(self, rabbit: MemoryRabbit) -> None:
         self._rabbit = rabbit
         self.away = False
+        self.asked_in_vain = 0
         self.unknown = False
         self.joined: list[dict[str, Any]] = []
         self.left = False
@@ -48,6 +50,7 @@ class Service:
 
     def _answer(self) -> None:
         if self.away:
+            self.asked_in_vain += 1
             raise ServiceUnreachable("away")
 
     async def source(self, sha256: str) -> str:
@@ -114,15 +117,6 @@ def task_id(number: int) -> str:
     return f"{number:08x}-0000-0000-0000-000000000000"
 
 
-async def until(condition: Callable[[], bool], what: str) -> None:
-    try:
-        async with asyncio.timeout(30):
-            while not condition():
-                await asyncio.sleep(0.005)
-    except TimeoutError:
-        pytest.fail(f"not within 30 s: {what}")
-
-
 Play = Callable[..., Lab]
 
 
@@ -172,9 +166,9 @@ def test_a_running_task_reports_its_progress_and_is_stopped_on_the_services_word
         await until(lambda: lab.service.progress == {task_id(1): 0.5}, "its progress is told")
         lab.service.cancelled.add(task_id(1))
         await lab.submit((2, "1"), (3, "1"))
-        await until(lambda: set(lab.outcomes()) == {task_id(2), task_id(3)}, "both slots are free")
+        await until(lambda: set(lab.outcomes()) == {task_id(2), task_id(3)}, "the slot is free")
 
-    play(scene)
+    play(scene, slots=1)
 
 
 def test_while_the_service_is_away_what_runs_goes_on_and_the_worker_stays(play: Play) -> None:
@@ -216,7 +210,7 @@ def test_a_service_that_is_away_at_the_start_is_waited_for(play: Play, monkeypat
 
     async def scene(lab: Lab) -> None:
         lab.service.away = True
-        await asyncio.sleep(0)
+        await until(lambda: lab.service.asked_in_vain > 1, "it asks again and again")
         lab.service.away = False
         await until(lambda: lab.service.beats > 0, "it has joined")
 

@@ -22,9 +22,9 @@ def service() -> FakeService:
 @pytest.fixture
 def cache(service: FakeService) -> TaskCache:
     def read(ids: Sequence[str]) -> list[dict[str, Any]]:
-        return operations.get_many(service.transport, ids, operations.FEED)  # type: ignore[arg-type]
+        return operations.get_many(service.transport, ids, operations.FEED)
 
-    return TaskCache(service.feed, read)  # type: ignore[arg-type]
+    return TaskCache(service.feed, read)
 
 
 def test_whoever_looks_at_a_task_holds_the_same_entry_which_goes_with_the_last(

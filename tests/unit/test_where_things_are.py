@@ -25,6 +25,13 @@ def test_every_function_that_the_page_names_stands_in_that_file(file: str, name:
     assert re.search(rf"\b(def|function) {name}\(", (ROOT / file).read_text("utf-8"))
 
 
+def test_every_word_is_explained_once() -> None:
+    table = PAGE.partition("## Words")[2].partition("\n## ")[0]
+    words = [word for row in re.findall(r"^\| ([^|]+) \|", table, re.MULTILINE)[1:] for word in row.split(", ")]
+    assert len(words) > 40
+    assert [word for word in words if words.count(word) > 1] == []
+
+
 def test_the_page_leads_from_the_form_to_julia_and_back() -> None:
     way = [file for file, _ in STEPS]
     assert way[0] == "widgets/js/form/index.js"
