@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from board_fixtures import client, lab_board, pages, voila_board
 from browser import chromium, open_page, serve
 
-__all__ = ["chromium", "open_page", "serve"]
+__all__ = ["chromium", "client", "lab_board", "open_page", "pages", "serve", "voila_board"]

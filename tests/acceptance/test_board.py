@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
-from boards import RECORD, Board, choose_theme, dashboard, lab_site, open_board, save_notebook, violations
-from browser import Pages, Sites, pages_in
+from boards import RECORD, Board, choose_theme, dashboard, open_board, save_notebook, violations
+from browser import Pages, pages_in
 from playwright.sync_api import Browser, expect
 
-from taskq_kernel import Client, connect
+from taskq_kernel import Client
 
 if TYPE_CHECKING:
     from stacks import RunningStack  # the one beside the test folders
@@ -27,12 +27,6 @@ TYPEFACES = """() => [...new Set([...document.querySelectorAll('.tq-board .tq *'
 SETTING = """one => ['fontFamily', 'fontSize', 'lineHeight', 'whiteSpace', 'wordBreak', 'margin', 'padding']
   .map(name => getComputedStyle(one)[name])"""
 expect.set_options(timeout=30_000)
-
-
-@pytest.fixture(scope="module")
-def client(stack: RunningStack) -> Iterator[Client]:
-    with connect(stack.url, token=stack.token()) as client:
-        yield client
 
 
 @pytest.fixture(scope="module")
@@ -51,11 +45,6 @@ def pages(chromium: Browser) -> Iterator[Pages]:
 @pytest.fixture(scope="module")
 def voila_board(pages: Pages, voila: str) -> Board:
     return open_board(pages, "voila", voila)
-
-
-@pytest.fixture(scope="module")
-def lab_board(pages: Pages, stack: RunningStack, serve: Sites) -> Board:
-    return open_board(pages, "lab", lab_site(serve, stack))
 
 
 @pytest.fixture(params=["voila", "lab"])
