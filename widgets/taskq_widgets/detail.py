@@ -127,10 +127,6 @@ class TaskDetail(Panel):
         self._tab_is_open = tab is None
         self._refresh_soon()
 
-    def reveal(self) -> None:
-        """Scroll the page to it, where it is out of sight."""
-        self.send({"type": "reveal"})
-
     def on_edit(self, handler: EditHandler) -> None:
         """Call ``handler(task)`` when the user wants to edit and resubmit; ``task`` as GraphQL gives it."""
         self._edit_handlers.append(handler)

@@ -240,14 +240,6 @@ class DetailDisplay extends Display {
     return [scrolling("History", h("table", { class: "tqp-grid tqp-history" }, h("thead", {}, head), h("tbody", {}, ...rows)))];
   }
 
-  /** Scroll to it, when it is out of sight. */
-  reveal() {
-    const { top, bottom } = this.root.getBoundingClientRect();
-    if (bottom > 80 && top < innerHeight - 80) return;
-    const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    this.root.scrollIntoView({ block: "start", behavior: still ? "auto" : "smooth" });
-  }
-
   // -- log
 
   onLink() {
@@ -257,8 +249,7 @@ class DetailDisplay extends Display {
 
   /** @param {any} message @param {DataView[]} buffers */
   receive(message, buffers) {
-    if (message.type === "reveal") this.reveal();
-    else if (message.type === "say") this.toast.say(message.text, "error");
+    if (message.type === "say") this.toast.say(message.text, "error");
     else if (message.type === "file") this.taking.transfer.receive(message, buffers);
     else if (message.type === "log" && this.model.get("state") === "ready") {
       const atEnd = this.panel.scrollHeight - this.panel.scrollTop - this.panel.clientHeight < 40;
