@@ -310,6 +310,9 @@ def test_a_task_is_opened_from_the_table_and_edited_and_resubmitted(board: Board
     expect(board.detail.locator(".tqp-value")).to_have_text("42")
     board.detail.get_by_role("tab", name="Code").click()
     expect(board.detail.locator(".tqp-code")).to_have_text("a + 1")
+    board.detail.get_by_role("button", name="Copy", exact=True).click()
+    expect(board.detail.get_by_role("button", name="Copied")).to_be_visible()
+    assert board.page.evaluate("navigator.clipboard.readText()") == "a + 1"
     board.detail.get_by_role("button", name="Edit and resubmit").click()
     expect(board.form.get_by_label("Name", exact=True)).to_have_value(name)
     board.form.get_by_label("Value of argument 1").fill("1")

@@ -2,7 +2,7 @@
 /** One task in full, in tabs. */
 
 import { copyText } from "../shared/clipboard.js";
-import { button, notice, progressBar, statusChip, toast } from "../shared/controls.js";
+import { button, notice, progressBar, sayDone, statusChip, toast } from "../shared/controls.js";
 import { Display, displayedBy } from "../shared/display.js";
 import { h, setAttr, setText } from "../shared/dom.js";
 import { clockTime, duration, localTime } from "../shared/format.js";
@@ -205,7 +205,10 @@ class DetailDisplay extends Display {
     const pieces = this.model.get("code");
     const facts = this.model.get("facts");
     const edit = this.model.get("editable") ? button("edit", "Edit and resubmit", { onclick: () => this.send({ type: "act", action: "edit" }) }) : null;
-    const copy = button("copy", "Copy", { onclick: () => copyText(this.root, pieces.map((/** @type {string[]} */ piece) => piece[1]).join("")) });
+    const copy = button("copy", "Copy", { onclick: async () => {
+      await copyText(this.root, pieces.map((/** @type {string[]} */ piece) => piece[1]).join(""));
+      sayDone(copy, "Copied");
+    } });
     const list = facts.length
       ? [h("dl", { class: "tqp-list" }, ...facts.flatMap((/** @type {string[]} */ [kind, name, text]) => [h("dt", { "data-kind": kind }, name), h("dd", {}, text)]))]
       : [];
