@@ -19,9 +19,14 @@ class Counter(Panel):
 
     def __init__(self) -> None:
         self.refreshed = 0
+        self.pause_s = 5.0
         self.sent: list[dict[str, Any]] = []
         self.said: list[dict[str, Any]] = []
         super().__init__()
+
+    @property
+    def _pause_s(self) -> float:
+        return self.pause_s
 
     def _refresh(self) -> None:
         self.refreshed += 1
@@ -55,7 +60,7 @@ def test_nobody_looks_and_nothing_is_done() -> None:
 
 def test_a_heartbeat_wakes_it_and_silence_puts_it_to_sleep() -> None:
     panel = Counter()
-    panel._pause_s = 0.05  # type: ignore[misc]
+    panel.pause_s = 0.05
     say(panel, "alive")
     assert panel.watched
     deadline = time.monotonic() + 5
@@ -93,7 +98,7 @@ def test_a_trait_that_stays_the_same_sends_nothing() -> None:
 
 def test_each_heartbeat_is_answered_and_nothing_is_said_without_one() -> None:
     panel = Counter()
-    panel._pause_s = 0.01  # type: ignore[misc]
+    panel.pause_s = 0.01
     for _ in range(3):
         say(panel, "alive")
     assert panel.said == [{"type": "here", "view": "v"}] * 3

@@ -225,7 +225,7 @@ class TaskDetail(Panel):
     # -- on the panel's thread
 
     @property
-    def _pause_s(self) -> float:  # type: ignore[override]  # a constant in other panels
+    def _pause_s(self) -> float:
         return LOG_S if self._stale or self._follows_log() else 5.0
 
     def _refresh(self) -> None:

@@ -313,7 +313,7 @@ class TableView(Panel):
             self._guarded(self._bring, screen)
 
     @property
-    def _pause_s(self) -> float:  # type: ignore[override]  # a constant in other panels
+    def _pause_s(self) -> float:
         """How long to wait for something to do: until a window is to be read again."""
         nexts = [screen.next_read() for screen in self._fresh_screens()]
         return min(max(0.0, min(nexts, default=5.0) - time.monotonic()), 5.0)
