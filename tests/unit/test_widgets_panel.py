@@ -11,6 +11,8 @@ from memory_tasks import MemoryTable
 from taskq_widgets.panels import panel as module
 from taskq_widgets.panels.panel import Panel
 
+from taskq_kernel.errors import InvalidTask
+
 
 class Counter(Panel):
     """A panel that counts how often it was refreshed, and shows a number."""
@@ -118,4 +120,18 @@ def test_a_table_answers_each_heartbeat_of_a_view_that_it_does_not_know_too(monk
     monkeypatch.setattr(table, "send", said.append)
     table._on_message(table, {"type": "alive", "view": "v"}, [])
     assert said == [{"type": "here", "view": "v"}, {"type": "reopen", "view": "v"}]
+    table.close()
+
+
+def test_what_is_refused_does_not_hold_up_what_the_user_asks_a_table_for_next() -> None:
+    table = MemoryTable()
+    done: list[str] = []
+
+    def refuse() -> None:
+        raise InvalidTask("too many")
+
+    table._do(refuse)
+    table._do(lambda: done.append("copied"))
+    table._refresh()
+    assert done == ["copied"]
     table.close()

@@ -308,7 +308,8 @@ class TableView(Panel):
 
     def _refresh(self) -> None:
         """Do what messages asked for, and patch the screens that are looked at."""
-        self._guarded(self._work_off)
+        while not self._todo.empty():
+            self._guarded(self._todo.get())
         for screen in self._fresh_screens():
             self._guarded(self._bring, screen)
 
@@ -335,11 +336,6 @@ class TableView(Panel):
 
     def _on_refusal(self, error: TaskqError) -> None:
         """Say what the service does not answer; a connection that is lost is told by the feed."""
-
-    def _work_off(self) -> None:
-        """Do what messages asked for."""
-        while not self._todo.empty():
-            self._todo.get()()
 
     def _bring(self, screen: Screen) -> None:
         """Read what a screen lacks, and send it what its browser lacks."""
