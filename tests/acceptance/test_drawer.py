@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import pytest
 from boards import Board, violations
@@ -13,9 +12,6 @@ from browser import Pages
 from playwright.sync_api import Locator, expect
 
 from taskq_kernel import Client
-
-if TYPE_CHECKING:
-    pass  # the one beside the test folders
 
 pytestmark = pytest.mark.timeout(300)
 expect.set_options(timeout=30_000)
