@@ -53,7 +53,7 @@ class TaskDetail(Panel):
     """
 
     _esm = bundle("detail")
-    _css = stylesheet("panel", "detail", "result", "log")
+    _css = stylesheet("panel", "detail", "picture", "result", "log")
     _handlers: ClassVar[dict[str, str]] = {
         "act": "_on_act", "tab": "_on_tab", "log": "_on_log", "whole": "_on_whole", "slice": "_on_slice",
         "show": "_on_show", "file": "_on_file", "file-next": "_on_file_next", "file-end": "_on_file_end",

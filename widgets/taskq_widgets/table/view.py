@@ -93,7 +93,7 @@ class TableView(Panel):
     """
 
     _esm = bundle("table")
-    _css = stylesheet("table")
+    _css = stylesheet("table", "toolbar", "cards")
 
     columns = traitlets.List(traitlets.Unicode()).tag(sync=True)
     widths = traitlets.Dict(value_trait=traitlets.Float(), key_trait=traitlets.Unicode()).tag(sync=True)
