@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from browser import ROOT, Pages, Sites, end, run_all_cells
 from javascript import axe
@@ -177,9 +177,9 @@ def save_notebook(page: Page) -> None:
     page.locator(".jp-mod-current.lm-TabBar-tab:not(.jp-mod-dirty)").first.wait_for()
 
 
-def open_board(pages: Pages, kind: str, url: str, **how: object) -> Board:
+def open_board(pages: Pages, kind: str, url: str, **how: Any) -> Board:
     """Open a page with the board; ``kind`` is ``voila`` or ``lab``."""
-    page = pages(url, **how)  # type: ignore[arg-type]
+    page = pages(url, **how)
     if kind == "lab":
         run_all_cells(page)
         page.locator(".tq-board").wait_for()

@@ -5,43 +5,16 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import pytest
-from boards import Board, dashboard, lab_site, open_board, violations
-from browser import Pages, Sites, pages_in
-from playwright.sync_api import Browser, Locator, expect
+from boards import Board, violations
+from browser import Pages
+from playwright.sync_api import Locator, expect
 
-from taskq_kernel import Client, connect
-
-if TYPE_CHECKING:
-    from stacks import RunningStack  # the one beside the test folders
+from taskq_kernel import Client
 
 pytestmark = pytest.mark.timeout(300)
 expect.set_options(timeout=30_000)
-
-
-@pytest.fixture(scope="module")
-def client(stack: RunningStack) -> Iterator[Client]:
-    with connect(stack.url, token=stack.token()) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def pages(chromium: Browser) -> Iterator[Pages]:
-    with pages_in(chromium) as pages:
-        yield pages
-
-
-@pytest.fixture(scope="module")
-def voila_board(pages: Pages, stack: RunningStack) -> Iterator[Board]:
-    with dashboard(stack.env) as served:
-        yield open_board(pages, "voila", served.url)
-
-
-@pytest.fixture(scope="module")
-def lab_board(pages: Pages, stack: RunningStack, serve: Sites) -> Board:
-    return open_board(pages, "lab", lab_site(serve, stack))
 
 
 @pytest.fixture

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from browser import Pages, pages_in
+from browser import Pages
 from panel_page import show_detail
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 from printed_samples import PROGRESS_METER, RECORDS
 from taskq_widgets.panels.log_lines import line_for_page
 
@@ -32,12 +31,6 @@ CONTRASTS = """() => {
     return [(high + 0.05) / (low + 0.05), one.textContent];
   }).sort((a, b) => a[0] - b[0]);
 }"""
-
-
-@pytest.fixture(scope="module")
-def pages(chromium: Browser) -> Iterator[Pages]:
-    with pages_in(chromium) as pages:
-        yield pages
 
 
 class Printed:

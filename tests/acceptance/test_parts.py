@@ -13,7 +13,7 @@ from browser import Pages, Sites, run_all_cells
 from playwright.sync_api import Locator, expect
 from relay import Relay, relay
 
-from taskq_kernel import Client, connect
+from taskq_kernel import Client
 
 if TYPE_CHECKING:
     from stacks import RunningStack  # the one beside the test folders
@@ -45,12 +45,6 @@ WebSocket.prototype.send = function (data) {
   return send.call(this, data);
 };
 """
-
-
-@pytest.fixture(scope="module")
-def client(stack: RunningStack) -> Iterator[Client]:
-    with connect(stack.url, token=stack.token()) as client:
-        yield client
 
 
 @pytest.fixture

@@ -6,17 +6,15 @@ import csv
 import io
 import json
 import secrets
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from boards import Board, dashboard, lab_site, open_board, violations
-from browser import Pages, Sites, pages_in
-from playwright.sync_api import Browser, expect
+from boards import Board, violations
+from playwright.sync_api import expect
 
-from taskq_kernel import Client, Task, connect
+from taskq_kernel import Client, Task
 
 if TYPE_CHECKING:
     from stacks import RunningStack  # the one beside the test folders
@@ -28,29 +26,6 @@ SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="40" height="20"><rect widt
 PLOT = f'struct Plot end\nBase.show(io::IO, ::MIME"image/svg+xml", ::Plot) = print(io, raw"""{SVG}""")\nPlot()'
 #: Half of it is whole and half of it is not: its JSON has about 13 MB, more than is shown.
 LARGE = "[i / 2 for i in 1:1_500_000]"
-
-
-@pytest.fixture(scope="module")
-def client(stack: RunningStack) -> Iterator[Client]:
-    with connect(stack.url, token=stack.token()) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
-def pages(chromium: Browser) -> Iterator[Pages]:
-    with pages_in(chromium) as pages:
-        yield pages
-
-
-@pytest.fixture(scope="module")
-def voila_board(pages: Pages, stack: RunningStack) -> Iterator[Board]:
-    with dashboard(stack.env) as served:
-        yield open_board(pages, "voila", served.url)
-
-
-@pytest.fixture(scope="module")
-def lab_board(pages: Pages, stack: RunningStack, serve: Sites) -> Board:
-    return open_board(pages, "lab", lab_site(serve, stack))
 
 
 @pytest.fixture(params=["voila", "lab"])

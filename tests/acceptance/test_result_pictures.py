@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from browser import Pages, pages_in
+from browser import Pages
 from javascript import axe
 from panel_page import show_result
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 from taskq_widgets.panels.results import present
 
 NAN = {"$float": "NaN"}
 PEAK = [0.0] * 12_344 + [1.0] + [0.0] * 87_655
 GAPS = [*(math.sin(i / 20) for i in range(150)), *[NAN] * 20, 0.5, *[NAN] * 29, *(math.sin(i / 20) for i in range(200))]
 MATRIX = [[NAN if (i, j) == (3, 4) else math.sin(i / 8) * math.cos(j / 11) for j in range(60)] for i in range(40)]
-
-
-@pytest.fixture(scope="module")
-def pages(chromium: Browser) -> Iterator[Pages]:
-    with pages_in(chromium) as pages:
-        yield pages
 
 
 def path(page: Page, kind: str) -> str:

@@ -6,9 +6,11 @@ import hashlib
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from javascript import JS, node
+from taskq_widgets import JuliaEditor, Overview, SubmitForm, TableView, TaskDetail
 
 BUNDLES = JS.parent / "taskq_widgets" / "bundles"
 EXTENSION = BUNDLES.parent / "launcher" / "labextensions" / "taskq-launcher" / "static" / "remoteEntry.js"
@@ -50,6 +52,13 @@ def test_a_bundle_is_one_module_that_loads_nothing_else(widget: str) -> None:
     assert "import(" not in code
     assert "sourceMappingURL" not in code
     assert re.search(r"export\{\w+ as default", code) is not None
+
+
+@pytest.mark.parametrize("widget", [TaskDetail, JuliaEditor, SubmitForm, Overview, TableView])
+def test_every_variable_of_a_style_sheet_has_a_value(widget: Any) -> None:
+    css, script = widget._css, widget._esm
+    given = set(re.findall(r"(--tqp?-[\w-]+)\s*:", css)) | set(re.findall(r"[\"'`](--tqp?-[\w-]+)[\"'`]", script))
+    assert set(re.findall(r"var\((--tqp?-[\w-]+)\)", css)) - given == set()
 
 
 def test_the_bundle_of_the_editor_carries_the_licence_of_every_package_in_it() -> None:

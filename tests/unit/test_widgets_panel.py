@@ -11,6 +11,8 @@ from memory_tasks import MemoryTable
 from taskq_widgets.panels import panel as module
 from taskq_widgets.panels.panel import Panel
 
+from taskq_kernel.errors import InvalidTask
+
 
 class Counter(Panel):
     """A panel that counts how often it was refreshed, and shows a number."""
@@ -19,9 +21,14 @@ class Counter(Panel):
 
     def __init__(self) -> None:
         self.refreshed = 0
+        self.pause_s = 5.0
         self.sent: list[dict[str, Any]] = []
         self.said: list[dict[str, Any]] = []
         super().__init__()
+
+    @property
+    def _pause_s(self) -> float:
+        return self.pause_s
 
     def _refresh(self) -> None:
         self.refreshed += 1
@@ -55,7 +62,7 @@ def test_nobody_looks_and_nothing_is_done() -> None:
 
 def test_a_heartbeat_wakes_it_and_silence_puts_it_to_sleep() -> None:
     panel = Counter()
-    panel._pause_s = 0.05  # type: ignore[misc]
+    panel.pause_s = 0.05
     say(panel, "alive")
     assert panel.watched
     deadline = time.monotonic() + 5
@@ -93,7 +100,7 @@ def test_a_trait_that_stays_the_same_sends_nothing() -> None:
 
 def test_each_heartbeat_is_answered_and_nothing_is_said_without_one() -> None:
     panel = Counter()
-    panel._pause_s = 0.01  # type: ignore[misc]
+    panel.pause_s = 0.01
     for _ in range(3):
         say(panel, "alive")
     assert panel.said == [{"type": "here", "view": "v"}] * 3
@@ -113,4 +120,18 @@ def test_a_table_answers_each_heartbeat_of_a_view_that_it_does_not_know_too(monk
     monkeypatch.setattr(table, "send", said.append)
     table._on_message(table, {"type": "alive", "view": "v"}, [])
     assert said == [{"type": "here", "view": "v"}, {"type": "reopen", "view": "v"}]
+    table.close()
+
+
+def test_what_is_refused_does_not_hold_up_what_the_user_asks_a_table_for_next() -> None:
+    table = MemoryTable()
+    done: list[str] = []
+
+    def refuse() -> None:
+        raise InvalidTask("too many")
+
+    table._do(refuse)
+    table._do(lambda: done.append("copied"))
+    table._refresh()
+    assert done == ["copied"]
     table.close()

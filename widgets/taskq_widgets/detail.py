@@ -8,33 +8,22 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import traitlets
 
-from taskq_kernel.arguments import encode_arguments
 from taskq_kernel.client import operations
-from taskq_kernel.client.connection import connecting_code
 from taskq_kernel.errors import NotFound, TaskqError
-from taskq_kernel.exact_json import decode_kept
-from taskq_kernel.task_fields import field
-from taskq_kernel.terminal.log import as_text
-from taskq_kernel.values import decode
 from taskq_widgets.assets import bundle, stylesheet
 from taskq_widgets.live import in_background, live_tasks
-from taskq_widgets.panels.files import contents, formats, likely_formats
+from taskq_widgets.panels.facts import facts_of, head_of, history_of, problem_of
 from taskq_widgets.panels.highlight import pieces
 from taskq_widgets.panels.log_lines import PanelLog
 from taskq_widgets.panels.panel import Panel
-from taskq_widgets.panels.results import Shown, cell, present, trace_sections
 from taskq_widgets.panels.transfers import Transfers
-from taskq_widgets.table.values import seconds_of
+from taskq_widgets.panels.value import PanelValue
 
 if TYPE_CHECKING:
     from taskq_kernel.client.client import Client
     from taskq_kernel.client.feed import Changes
     from taskq_kernel.client.task_cache import Entry
 
-#: A value larger than this is not brought to the notebook to be looked at.
-MOST_BYTES = 8 << 20
-#: Nor one larger than this to be taken as a file: it passes the kernel and the page.
-MOST_FILE_BYTES = 64 << 20
 #: How often the log of a running task is read while it is looked at, in seconds.
 LOG_S = 1.0
 
@@ -64,7 +53,7 @@ class TaskDetail(Panel):
     """
 
     _esm = bundle("detail")
-    _css = stylesheet("panel", "detail", "result", "log")
+    _css = stylesheet("panel", "detail", "picture", "result", "log")
     _handlers: ClassVar[dict[str, str]] = {
         "act": "_on_act", "tab": "_on_tab", "log": "_on_log", "whole": "_on_whole", "slice": "_on_slice",
         "show": "_on_show", "file": "_on_file", "file-next": "_on_file_next", "file-end": "_on_file_end",
@@ -93,12 +82,7 @@ class TaskDetail(Panel):
         self._stale = False
         self._acting = False
         self._recalled = False
-        #: How the value is looked at: all of it or the beginning, and which slice of it.
-        self._whole, self._slice = False, 0
-        #: A large value that was read, and where it is kept.
-        self._blob: tuple[str, Any] = ("", None)
-        #: How Python connects to the service.
-        self._connecting: str | None = None
+        self._value = PanelValue(self._live)
         self._log = PanelLog()
         self._transfers = Transfers(self.send)
         self._edit_handlers: list[EditHandler] = []
@@ -120,16 +104,11 @@ class TaskDetail(Panel):
             self._recalled = False
             self._id = str(getattr(task, "id", task))
             self._entry, self._stale = None, True
-            self._whole, self._slice, self._blob = False, 0, ("", None)
-            self._log = PanelLog()
+            self._value, self._log = PanelValue(self._live), PanelLog()
         with self._together():
             self.state, self.message, self.tab = "loading", "", tab or "result"
         self._tab_is_open = tab is None
         self._refresh_soon()
-
-    def reveal(self) -> None:
-        """Scroll the page to it, where it is out of sight."""
-        self.send({"type": "reveal"})
 
     def on_edit(self, handler: EditHandler) -> None:
         """Call ``handler(task)`` when the user wants to edit and resubmit; ``task`` as GraphQL gives it."""
@@ -167,9 +146,9 @@ class TaskDetail(Panel):
 
     def _on_file(self, content: dict[str, Any]) -> None:
         """Send a display the value as a file, the first piece of it."""
-        data, form = self._data, str(content["form"])
+        value, data, form = self._value, self._data, str(content["form"])
         in_background(
-            self._transfers.begin, str(content["view"]), str(content["request"]), lambda: self._file(data, form)
+            self._transfers.begin, str(content["view"]), str(content["request"]), lambda: value.file(data, form)
         )
 
     def _on_file_next(self, content: dict[str, Any]) -> None:
@@ -180,11 +159,11 @@ class TaskDetail(Panel):
 
     def _on_whole(self, _content: dict[str, Any]) -> None:
         """Show all of the value."""
-        self._whole = True
+        self._value.whole = True
 
     def _on_slice(self, content: dict[str, Any]) -> None:
         """Show another slice of an array of more than two dimensions."""
-        self._slice = int(content["at"])
+        self._value.slice = int(content["at"])
 
     def _act(self, action: str, task_id: str) -> None:
         try:
@@ -229,7 +208,7 @@ class TaskDetail(Panel):
     # -- on the panel's thread
 
     @property
-    def _pause_s(self) -> float:  # type: ignore[override]  # a constant in other panels
+    def _pause_s(self) -> float:
         return LOG_S if self._stale or self._follows_log() else 5.0
 
     def _refresh(self) -> None:
@@ -285,70 +264,17 @@ class TaskDetail(Panel):
                     self._row = row | {"waitsFor": waits_for}
 
     def _show(self, data: dict[str, Any]) -> None:
-        error = data.get("error")
-        result = self._result(data)
+        result = self._value.shown(data)
         with self._together():
-            self.head = _head(data)
-            self.facts = _facts(data)
+            self.head = head_of(data)
+            self.facts = facts_of(data)
             self.code = pieces(data["code"])
             self.result = result
-            self.problem = _problem(error) if error else {}
-            self.history = [
-                [seconds_of(event["at"]), event["status"], event["attempt"], event["worker"] or "", event["reason"]]
-                for event in data["history"]
-            ]
+            self.problem = problem_of(data)
+            self.history = history_of(data)
             if self._tab_is_open:
                 self.tab = "error" if data["status"] == "FAILED" else "result"
             self.state = "ready"
-
-    def _result(self, data: dict[str, Any]) -> Shown:
-        size, ref = int(data.get("valueSize") or 0), data.get("valueRef")
-        kind, julia_type = data.get("valueKind"), data.get("valueType") or ""
-        if data["status"] != "FINISHED":
-            waits_for = data.get("waitsFor") if data["status"] == "QUEUEING" else None
-            return {"form": "none", "text": f"Waiting: {waits_for}." if waits_for else _PENDING[data["status"]]}
-        if kind is None:
-            return {"form": "none", "text": ""}
-        taken = {"python": self._in_python(data), "type": julia_type}
-        if ref and size > MOST_BYTES:
-            forms = likely_formats(kind, julia_type) if size <= MOST_FILE_BYTES else []
-            note = f"{size / 1e6:,.1f} MB are too much to show here."
-            return taken | {"form": "text", "text": data.get("valueText") or "", "note": note, "files": forms}
-        look = [ref or "", self._whole, self._slice]
-        if ref and self.result.get("look") == look:
-            return self.result
-        try:
-            value = self._large(ref, kind) if ref else data.get("value")
-        except TaskqError as error:
-            return {"form": "none", "text": f"The value cannot be read: {error}"}
-        shown = present(kind, value, data.get("valueText") or "", julia_type, whole=self._whole, at=self._slice)
-        remarks = [data.get("valueNote") or "", shown.get("note", "")]
-        files = formats(kind, value, julia_type)
-        return shown | taken | {"note": " ".join(filter(None, remarks)), "look": look, "files": files}
-
-    def _large(self, ref: str, kind: str) -> Any:
-        """The JSON of a large value."""
-        if self._blob[0] != ref:
-            self._blob = (ref, _json_of(kind, self._live.transport.get_blob(ref)))
-        return self._blob[1]
-
-    def _in_python(self, data: dict[str, Any]) -> str:
-        """Return a line that has the value in Python."""
-        if self._connecting is None:
-            self._connecting = connecting_code(self._live.client.url)
-        return f"from taskq_kernel import connect; value = {self._connecting}.task({data['number']}).value"
-
-    def _file(self, data: dict[str, Any], form: str) -> bytes:
-        """Return the value as the contents of a file; see `taskq_widgets.panels.files`."""
-        size, ref = int(data.get("valueSize") or 0), data.get("valueRef")
-        most = MOST_BYTES if form == "text" else MOST_FILE_BYTES
-        if size > most:
-            raise ValueError(f"{size / 1e6:,.1f} MB are more than a page takes; in Python: {self._in_python(data)}")
-        kind, blob = data["valueKind"], self._live.transport.get_blob(ref) if ref else None
-        if blob is not None and form == ("npy" if kind == "ARRAY" else "json"):
-            return blob
-        value = data.get("value") if blob is None else _json_of(kind, blob)
-        return contents(form, kind, value, data.get("valueType") or "")
 
     # -- the log
 
@@ -371,60 +297,3 @@ class TaskDetail(Panel):
                 self._wake.set()
             elif first < len(log) or log.complete or before < 0:
                 self.send(log.message(first))
-
-
-_PENDING = {
-    "QUEUEING": "Waiting for a free slot.",
-    "RUNNING": "Running. The result appears here.",
-    "FAILED": "It failed, so there is no result.",
-    "CANCELLED": "It was cancelled, so there is no result.",
-}
-
-
-def _json_of(kind: str, blob: bytes) -> Any:
-    """Return what is kept of a large value as JSON; an array of numbers, which is kept as NumPy's file, too."""
-    if kind == "ARRAY":
-        return encode_arguments({"value": decode(kind, blob)})["value"]
-    return decode_kept(blob)
-
-
-def _head(data: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "id": data["id"],
-        "number": data["number"],
-        "name": data["name"],
-        "status": data["status"],
-        "progress": data.get("progress"),
-        "note": data.get("progressMessage") or "",
-        "seconds": data.get("seconds"),
-        "started": _instant(data.get("startedAt")),
-        "attempt": data["attempt"],
-        "attempts": data["maxAttempts"],
-        "worker": data.get("worker") or "",
-        "repeats": data.get("repeats"),
-    }
-
-
-def _facts(data: dict[str, Any]) -> list[list[Any]]:
-    """Return what stands below the code: arguments and options, as pairs of name and text."""
-    arguments = [[name, cell(value)] for name, value in data["arguments"].items()]
-    options = [
-        (field("queue").label, data["queue"] if data["queue"] != "default" else None),
-        (field("priority").label, {0: "low", 2: "high"}.get(data["priority"])),
-        (field("timeout_seconds").label, data["timeoutSeconds"] and f"{data['timeoutSeconds']:g} s"),
-        (field("memory_limit").label, data["memoryLimit"] and f"{data['memoryLimit'] / 2**20:,.0f} MiB"),
-    ]
-    return [["argument", *pair] for pair in arguments] + [["option", *pair] for pair in options if pair[1]]
-
-
-def _problem(error: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "name": error["name"],
-        "message": as_text(error["message"]),
-        "line": error.get("line"),
-        "trace": trace_sections(error.get("stacktrace") or ""),
-    }
-
-
-def _instant(text: str | None) -> float | None:
-    return None if text is None else seconds_of(text)

@@ -25,6 +25,7 @@ _STATISTICS_S = 1.0
 
 _making = threading.Lock()
 
+
 @dataclass(frozen=True)
 class LiveState:
     """How far what is shown can be trusted.

@@ -68,7 +68,7 @@ class Overview(Panel):
     board = traitlets.Unicode().tag(sync=True)
 
     @property
-    def _pause_s(self) -> float:  # type: ignore[override]  # a constant in other panels
+    def _pause_s(self) -> float:
         return COUNT_S if self._changed else ASK_S
 
     def __init__(self, client: Client | None = None, *, table: TaskTable | None = None, **traits: Any) -> None:

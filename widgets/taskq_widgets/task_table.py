@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from taskq_kernel.client import operations
-from taskq_kernel.errors import Forbidden, InvalidTask, ServiceUnreachable, TaskqError, Unauthorized
+from taskq_kernel.errors import InvalidTask, ServiceUnreachable, TaskqError
 from taskq_widgets.live import LiveState, in_background, live_tasks
 from taskq_widgets.table.query import Query
 from taskq_widgets.table.selection import Chosen
@@ -30,7 +30,7 @@ class TaskTable(TableView):
     status : str or iterable of str, optional
         Statuses to show at first; the user may choose others.
     search : str, optional
-        What the filter looks for at first, in names, code, values and errors.
+        What the filter looks for at first, in names and code, or a task's number.
     batch, owner : str, optional
         Show only the tasks of this batch or owner, whatever the filter says.
     banner : bool
@@ -82,7 +82,7 @@ class TaskTable(TableView):
                 self.away = away_text(state)
 
     def _on_refusal(self, error: TaskqError) -> None:
-        refused = isinstance(error, Unauthorized | Forbidden | InvalidTask) or not isinstance(error, ServiceUnreachable)
+        refused = not isinstance(error, ServiceUnreachable)
         if refused and self.state == "loading":
             self.state, self.message = "error", f"The tasks cannot be read: {error}."
         elif refused and self.state == "ready" and self._refused != str(error):

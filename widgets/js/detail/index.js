@@ -2,7 +2,7 @@
 /** One task in full, in tabs. */
 
 import { copyText } from "../shared/clipboard.js";
-import { button, notice, progressBar, statusChip, toast } from "../shared/controls.js";
+import { button, notice, progressBar, sayDone, statusChip, toast } from "../shared/controls.js";
 import { Display, displayedBy } from "../shared/display.js";
 import { h, setAttr, setText } from "../shared/dom.js";
 import { clockTime, duration, localTime } from "../shared/format.js";
@@ -205,7 +205,10 @@ class DetailDisplay extends Display {
     const pieces = this.model.get("code");
     const facts = this.model.get("facts");
     const edit = this.model.get("editable") ? button("edit", "Edit and resubmit", { onclick: () => this.send({ type: "act", action: "edit" }) }) : null;
-    const copy = button("copy", "Copy", { onclick: () => copyText(this.root, pieces.map((/** @type {string[]} */ piece) => piece[1]).join("")) });
+    const copy = button("copy", "Copy", { onclick: async () => {
+      await copyText(this.root, pieces.map((/** @type {string[]} */ piece) => piece[1]).join(""));
+      sayDone(copy, "Copied");
+    } });
     const list = facts.length
       ? [h("dl", { class: "tqp-list" }, ...facts.flatMap((/** @type {string[]} */ [kind, name, text]) => [h("dt", { "data-kind": kind }, name), h("dd", {}, text)]))]
       : [];
@@ -240,14 +243,6 @@ class DetailDisplay extends Display {
     return [scrolling("History", h("table", { class: "tqp-grid tqp-history" }, h("thead", {}, head), h("tbody", {}, ...rows)))];
   }
 
-  /** Scroll to it, when it is out of sight. */
-  reveal() {
-    const { top, bottom } = this.root.getBoundingClientRect();
-    if (bottom > 80 && top < innerHeight - 80) return;
-    const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    this.root.scrollIntoView({ block: "start", behavior: still ? "auto" : "smooth" });
-  }
-
   // -- log
 
   onLink() {
@@ -257,8 +252,7 @@ class DetailDisplay extends Display {
 
   /** @param {any} message @param {DataView[]} buffers */
   receive(message, buffers) {
-    if (message.type === "reveal") this.reveal();
-    else if (message.type === "say") this.toast.say(message.text, "error");
+    if (message.type === "say") this.toast.say(message.text, "error");
     else if (message.type === "file") this.taking.transfer.receive(message, buffers);
     else if (message.type === "log" && this.model.get("state") === "ready") {
       const atEnd = this.panel.scrollHeight - this.panel.scrollTop - this.panel.clientHeight < 40;

@@ -6,7 +6,7 @@
  */
 
 import { copyText } from "../shared/clipboard.js";
-import { button, dropDown } from "../shared/controls.js";
+import { button, dropDown, sayDone } from "../shared/controls.js";
 import { h, setText } from "../shared/dom.js";
 import { amount } from "../shared/format.js";
 
@@ -88,9 +88,7 @@ export class LogView {
     const least = this.choice.value;
     const chosen = [...this.lines.querySelectorAll(least ? shownLevels(least) : ":scope > span")];
     await copyText(this.element, chosen.map((line) => line.textContent).join(""));
-    const label = /** @type {HTMLElement} */ (this.copy.querySelector("span"));
-    setText(label, `${amount(chosen.filter((line) => line.textContent?.trim()).length)} lines copied`);
-    setTimeout(() => setText(label, "Copy"), 2000);
+    sayDone(this.copy, `${amount(chosen.filter((line) => line.textContent?.trim()).length)} lines copied`);
   }
 }
 

@@ -7,8 +7,9 @@
  */
 
 import { copyText } from "../shared/clipboard.js";
-import { button } from "../shared/controls.js";
+import { button, sayDone } from "../shared/controls.js";
 import { h, setText } from "../shared/dom.js";
+import { saveAs } from "../shared/save.js";
 import { asPng, pictureAsSvg, svgAddress } from "./images.js";
 import { fill, resultParts } from "./result.js";
 import { GivenUp, Transfer } from "./transfer.js";
@@ -91,7 +92,7 @@ export class Taking {
     try {
       if (this.result.form === "image") await this.copyImage();
       else await copyText(this.root, await this.text());
-      this.said(this.copyButton, "Copied");
+      sayDone(this.copyButton, "Copied");
     } catch (error) {
       if (!(error instanceof GivenUp)) this.refuse(`It could not be copied: ${/** @type {Error} */ (error).message}`);
     }
@@ -111,18 +112,6 @@ export class Taking {
     } catch {
       throw new Error("the browser lets no picture be copied here; download it");
     }
-  }
-
-  /** Say for a moment that something was done. @param {HTMLElement} place @param {string} text */
-  said(place, text) {
-    const label = /** @type {HTMLElement} */ (place.querySelector("span"));
-    const usual = place.dataset.label ??= label.textContent ?? "";
-    setText(label, text);
-    place.toggleAttribute("data-done", true);
-    setTimeout(() => {
-      place.removeAttribute("data-done");
-      setText(label, usual);
-    }, 2000);
   }
 
   // -- saving
@@ -197,11 +186,4 @@ export class Taking {
 /** Escape shuts what lies on top, and not what is below it. @param {KeyboardEvent} event */
 function keepEscape(event) {
   if (event.key === "Escape") event.stopPropagation();
-}
-
-/** Have the browser save a file. @param {Blob} blob @param {string} name */
-function saveAs(blob, name) {
-  const address = URL.createObjectURL(blob);
-  h("a", { href: address, download: name }).click();
-  setTimeout(() => URL.revokeObjectURL(address), 60_000);
 }

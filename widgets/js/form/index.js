@@ -6,6 +6,7 @@ import { Display, displayedBy } from "../shared/display.js";
 import { h, setAttr, setText } from "../shared/dom.js";
 import { icon } from "../shared/icons.js";
 import { Keep, browserStorage } from "../shared/keep.js";
+import { debounce } from "../shared/timing.js";
 
 /** @typedef {import("../shared/display.js").Model} Model */
 
@@ -115,18 +116,13 @@ class FormDisplay extends Display {
     const initial = this.model.get("initial");
     this.putBack(kept.read(), initial);
     const write = () => kept.write(this.isAsAtFirst(initial) ? null : { initial, code: this.editor.get("value"), form: this.typed() });
-    /** @type {number | undefined} */
-    let timer;
-    const later = () => {
-      clearTimeout(timer);
-      timer = window.setTimeout(write, DRAFT_MS);
-    };
+    const later = debounce(write, DRAFT_MS);
     const names = [...Object.keys(this.fields), "arguments"].map((name) => `change:${name}`).join(" ");
     this.model.on(names, later);
     this.editor.on("change:value", later);
     addEventListener("pagehide", write);
     this.ends.push(() => {
-      clearTimeout(timer);
+      later.stop();
       this.model.off(names, later);
       this.editor.off("change:value", later);
       removeEventListener("pagehide", write);

@@ -17,6 +17,18 @@ export function button(name, label, props) {
     name ? icon(name) : null, bare ? null : h("span", { class: "tq-button-label" }, label));
 }
 
+/** Say on a button for a moment that it has done its work. @param {HTMLElement} place @param {string} text */
+export function sayDone(place, text) {
+  const label = /** @type {HTMLElement} */ (place.querySelector(".tq-button-label"));
+  const usual = place.dataset.label ??= label.textContent ?? "";
+  setText(label, text);
+  place.toggleAttribute("data-done", true);
+  setTimeout(() => {
+    place.removeAttribute("data-done");
+    setText(label, usual);
+  }, 2000);
+}
+
 /** A select with an arrow of its own. @param {HTMLSelectElement} select @param {string} [name] a further class */
 export function dropDown(select, name = "") {
   return h("span", { class: `tq-select ${name}` }, select, icon("down"));

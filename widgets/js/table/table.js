@@ -12,6 +12,7 @@ import { Display } from "../shared/display.js";
 import { h, setText } from "../shared/dom.js";
 import { amount, counted } from "../shared/format.js";
 import { icon } from "../shared/icons.js";
+import { saveAs } from "../shared/save.js";
 import { CARD, COLUMNS, fitting, isArgument } from "./columns.js";
 import { confirmed, isConfirmed } from "./confirm.js";
 import { Footer } from "./footer.js";
@@ -231,9 +232,7 @@ export class Table extends Display {
   /** @param {DataView} content @param {number} count */
   download(content, count) {
     const stamp = new Date().toISOString().slice(0, 19).replaceAll(":", "");
-    const url = URL.createObjectURL(new Blob([/** @type {any} */ (content)], { type: "text/csv" }));
-    h("a", { download: `tasks-${stamp}.csv`, href: url }).click();
-    setTimeout(() => URL.revokeObjectURL(url), 60_000);
+    saveAs(new Blob([/** @type {any} */ (content)], { type: "text/csv" }), `tasks-${stamp}.csv`);
     this.toast.say(`${counted(count, "task")} exported`, "info");
   }
 

@@ -45,9 +45,6 @@ class Panel(GuardedWidget):
 
     #: The messages that a browser may send, besides ``alive`` and ``close``, and what handles each.
     _handlers: ClassVar[dict[str, str]] = {}
-    #: How long at most between two refreshes while somebody looks, in seconds.
-    _pause_s = 5.0
-
     def __init__(self, **traits: Any) -> None:
         self._beats: dict[str, float] = {}
         self._guard = threading.RLock()
@@ -89,6 +86,11 @@ class Panel(GuardedWidget):
         """
         with self._guard, self.hold_sync():
             yield
+
+    @property
+    def _pause_s(self) -> float:
+        """How long at most between two refreshes while somebody looks, in seconds."""
+        return 5.0
 
     def _refresh(self) -> None:
         """Bring the traits up to date; called on the panel's thread while somebody looks."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from taskq_kernel.client import operations
@@ -41,10 +41,10 @@ class Figures:
 
     total: int = 0
     all: int = 0
-    counts: Mapping[str, int] = None  # type: ignore[assignment]  # set below, a dict cannot be a default
+    counts: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "counts", dict.fromkeys(STATUSES, 0) | dict(self.counts or {}))
+        object.__setattr__(self, "counts", dict.fromkeys(STATUSES, 0) | dict(self.counts))
 
 
 class Source(Protocol):

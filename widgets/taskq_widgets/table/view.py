@@ -93,7 +93,7 @@ class TableView(Panel):
     """
 
     _esm = bundle("table")
-    _css = stylesheet("table")
+    _css = stylesheet("table", "toolbar", "cards")
 
     columns = traitlets.List(traitlets.Unicode()).tag(sync=True)
     widths = traitlets.Dict(value_trait=traitlets.Float(), key_trait=traitlets.Unicode()).tag(sync=True)
@@ -308,12 +308,13 @@ class TableView(Panel):
 
     def _refresh(self) -> None:
         """Do what messages asked for, and patch the screens that are looked at."""
-        self._guarded(self._work_off)
+        while not self._todo.empty():
+            self._guarded(self._todo.get())
         for screen in self._fresh_screens():
             self._guarded(self._bring, screen)
 
     @property
-    def _pause_s(self) -> float:  # type: ignore[override]  # a constant in other panels
+    def _pause_s(self) -> float:
         """How long to wait for something to do: until a window is to be read again."""
         nexts = [screen.next_read() for screen in self._fresh_screens()]
         return min(max(0.0, min(nexts, default=5.0) - time.monotonic()), 5.0)
@@ -335,11 +336,6 @@ class TableView(Panel):
 
     def _on_refusal(self, error: TaskqError) -> None:
         """Say what the service does not answer; a connection that is lost is told by the feed."""
-
-    def _work_off(self) -> None:
-        """Do what messages asked for."""
-        while not self._todo.empty():
-            self._todo.get()()
 
     def _bring(self, screen: Screen) -> None:
         """Read what a screen lacks, and send it what its browser lacks."""
