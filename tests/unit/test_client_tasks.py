@@ -14,7 +14,7 @@ from client_fixtures import q, service
 from client_lab import FakeService, later, soon
 
 from taskq_kernel.client.client import Client
-from taskq_kernel.errors import InvalidTask, TaskCancelled, TaskDeleted, TaskFailed, TaskTimeout
+from taskq_kernel.errors import InvalidTask, TaskCancelled, TaskDeleted, TaskFailed, TaskqError, TaskTimeout
 
 __all__ = ["q", "service"]
 
