@@ -102,17 +102,11 @@ def task_input(
     name: str | None = None,
     *,
     arguments: Mapping[str, Any] | None = None,
-    queue: str = "default",
-    priority: int | str = 1,
-    timeout: float | None = None,
-    memory_limit: int | str | None = None,
-    max_attempts: int = 1,
-    seed: int | None = None,
-    after: Iterable[Any] = (),
+    **options: Any,
 ) -> dict[str, Any]:
     """A new task as GraphQL's ``TaskInput``, without its id.
 
-    The parameters are those of `taskq_kernel.Client.submit`.
+    The parameters are those of `taskq_kernel.Client.submit`; ``options`` are those of `call_options`.
 
     Raises
     ------
@@ -121,10 +115,7 @@ def task_input(
     """
     if not isinstance(code, str):
         raise refused(f"is {type(code).__name__}: give Julia code as a string", "code")
-    given: dict[str, Any] = {"code": _text(code, "code"), "kind": "SCRIPT"} | call_options(
-        queue=queue, priority=priority, timeout=timeout, memory_limit=memory_limit,
-        max_attempts=max_attempts, seed=seed, after=after,
-    )
+    given: dict[str, Any] = {"code": _text(code, "code"), "kind": "SCRIPT"} | call_options(**options)
     if name is not None:
         given["name"] = _text(str(name), "name")
     if arguments := with_defaults(code, arguments):
