@@ -18,9 +18,9 @@ from taskq_kernel.task_fields import ERROR_FIELDS, TASK_FIELDS, Of, TaskField
 
 def test_a_new_field_is_in_every_selection_of_the_client_that_its_line_names() -> None:
     told = with_made_up("""
-from taskq_kernel.client import operations as o, task, task_cache
+from taskq_kernel.client import creating, operations as o, task_cache
 print(json.dumps({name: getattr(o, name).split() for name in ("TASK", "ROW", "ALL", "FEED", "CREATED", "FRAME")} | {
-    "fixed": sorted(task_cache.FIXED), "untouched": list(task._UNTOUCHED), "unsaid": list(task._UNSAID)}))
+    "fixed": sorted(task_cache.FIXED), "untouched": list(creating._UNTOUCHED), "unsaid": list(creating._UNSAID)}))
 """)
     assert isinstance(told, dict)
     assert {name for name, words in told.items() if "moodToday" in words} == {
