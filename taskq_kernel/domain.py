@@ -65,6 +65,26 @@ class Verdict(StrEnum):
     REFUSED = "REFUSED"
 
 
+class WhyKind(StrEnum):
+    """Why a task stands where it stands."""
+
+    DEPENDENCY = "DEPENDENCY"
+    RETRY = "RETRY"
+    UNSERVED = "UNSERVED"
+    BROKER = "BROKER"
+    BUSY = "BUSY"
+    STARTING = "STARTING"
+    RUNNING = "RUNNING"
+    FINISHED = "FINISHED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+    @property
+    def is_obstacle(self) -> bool:
+        """Whether it keeps a task from starting, besides its turn."""
+        return self in (WhyKind.DEPENDENCY, WhyKind.RETRY, WhyKind.UNSERVED, WhyKind.BROKER)
+
+
 #: Final statuses: nothing but the user's own retry takes a task out of one, and out of FINISHED nothing does.
 FINAL = frozenset({TaskStatus.FINISHED, TaskStatus.FAILED, TaskStatus.CANCELLED})
 

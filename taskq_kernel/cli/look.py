@@ -21,6 +21,8 @@ from taskq_kernel.client.options import priority_name
 from taskq_kernel.client.series import described as series_text
 from taskq_kernel.client.timing import described as timing_text
 from taskq_kernel.client.timing import timing_of
+from taskq_kernel.client.why import why_of
+from taskq_kernel.domain import FINAL
 from taskq_kernel.errors import ServiceUnreachable
 from taskq_kernel.printable import one_line, printable
 from taskq_kernel.terminal.levels import NAMES, least
@@ -132,7 +134,7 @@ def _described(task: dict[str, Any]) -> str:
     progress, timing = task["progress"], timing_of(task)
     facts = {
         "status": task["status"],
-        "waits for": task["waitsFor"],
+        "why": None if task["status"] in FINAL else str(why_of(task["why"])),
         "progress": None if progress is None else f"{100 * progress:.0f} % {task['progressMessage'] or ''}".strip(),
         "seconds": seconds_text(task["seconds"]),
         "worker": task["worker"],

@@ -23,7 +23,7 @@ from taskq_kernel.client.options import PRIORITY_NAMES, parse_arguments, task_in
 from taskq_kernel.client.session import Session
 from taskq_kernel.client.task import Task
 from taskq_kernel.client.task_cache import Entry
-from taskq_kernel.domain import ValueKind
+from taskq_kernel.domain import ValueKind, WhyKind
 from taskq_kernel.errors import (
     InvalidTask,
     ServiceUnreachable,
@@ -214,22 +214,22 @@ def _check(client: Session, left: Any, deadline: float | None, timeout_s: float 
 
 
 class _Doubt:
-    """Says on standard error, once, what keeps the first of the tasks from starting."""
+    """Says on standard error, once, what keeps the first of the tasks from starting besides its turn."""
 
     def __init__(self, client: Session) -> None:
         self._client = client
         self._next = time.monotonic() + _DOUBT_S
-        self._said: str | None = None
+        self._said: WhyKind | None = None
 
     def say(self, left: Iterable[Task]) -> None:
         """Ask the service, if that is due, and say what is new."""
         if time.monotonic() < self._next:
             return
         self._next = time.monotonic() + _DOUBT_S
-        why = self._client.waits_for(task.entry for task in left)
-        if why is not None and why != self._said:
+        why = self._client.why(task.entry for task in left)
+        if why is not None and why.kind.is_obstacle and why.kind is not self._said:
             output.note(f"taskq: still waiting: {why}")
-        self._said = why
+        self._said = why.kind if why is not None else None
 
 
 def _go_on(left: Any) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from uuid import uuid4
 
+from taskq_kernel.client import why
 from taskq_kernel.client.moments import moment
 from taskq_kernel.client.refusals import input_refused, refused
 from taskq_kernel.domain import TaskStatus
@@ -39,7 +40,7 @@ FRAME_WITHOUT_VALUES = select(
 )
 FRAME = f"{FRAME_WITHOUT_VALUES} value valueRef"
 #: Everything there is to know.
-ALL = f"{TASK} waitsFor history {{ status attempt worker at reason }}"
+ALL = f"{TASK} waitsFor {why.FIELDS} history {{ status attempt worker at reason }}"
 #: What the live feed brings for each changed task.
 FEED = select((*(field for field in FIXED if Of.EVENT in field.of), *LIVE))
 #: What the answer to a submission has that the input has not.

@@ -11,6 +11,7 @@ from taskq_kernel.client import operations
 from taskq_kernel.client.feed import Feed
 from taskq_kernel.client.operations import Filter, Row
 from taskq_kernel.client.task_cache import Entry, TaskCache
+from taskq_kernel.client.why import FIELDS, Why, why_of
 from taskq_kernel.domain import TaskStatus
 from taskq_kernel.errors import TaskqError, TaskTimeout
 from taskq_kernel.transport.graphql import GraphQLTransport
@@ -99,17 +100,18 @@ class Session:
             stop()
 
     def timed_out(self, what: str, timeout_s: float, left: Iterable[Entry]) -> TaskTimeout:
-        """The exception for a wait that took too long, with what keeps the tasks that are left."""
+        """The exception for a wait that took too long, with why the first that is left is not done."""
         reason = self.feed.state.reason
         away = f"; the service is away ({reason})" if reason else ""
-        why = None if reason else self.waits_for(left)
+        why = None if reason else self.why(left)
         return TaskTimeout(f"{what} after {timeout_s:g} s, and goes on{away}{f'; {why}' if why else ''}")
 
-    def waits_for(self, entries: Iterable[Entry]) -> str | None:
-        """What keeps the first of the tasks that wait from starting, as far as it can be had now."""
-        first = next((entry for entry in entries if entry.row["status"] == TaskStatus.QUEUEING), None)
-        if first is None:
+    def why(self, entries: Iterable[Entry]) -> Why | None:
+        """Why the first of the tasks that wait does, or where the first runs, as far as it can be had now."""
+        undone = [entry for entry in entries if not entry.done]
+        left = sorted(undone, key=lambda entry: entry.row["status"] != TaskStatus.QUEUEING)
+        if not left:
             return None
         with suppress(TaskqError):
-            return operations.waits_for(self.transport, first.id)
+            return why_of(operations.get(self.transport, left[0].id, FIELDS)["why"])
         return None

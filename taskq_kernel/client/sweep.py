@@ -17,6 +17,8 @@ from taskq_kernel.client.batch import Batch
 from taskq_kernel.client.options import call_options
 from taskq_kernel.client.task import Task, task_from
 from taskq_kernel.client.task_list import TaskList
+from taskq_kernel.client.why import FIELDS as WHY
+from taskq_kernel.client.why import why_of
 from taskq_kernel.domain import FINAL, TaskStatus
 from taskq_kernel.errors import TaskDeleted, TaskqError, TaskTimeout
 from taskq_kernel.seeds import point_seed
@@ -180,10 +182,19 @@ class Sweep(TaskList):
         patience = POLL_S if deadline is None else min(POLL_S, deadline - time.monotonic())
         if patience <= 0:
             raise TaskTimeout(
-                f"{left} of {len(self)} points of the batch {self.name!r} are not done after {timeout:g} s, and go on"
+                f"{left} of {len(self)} points of the batch {self.name!r} are not done after {timeout:g} s, "
+                f"and go on{self._why_not()}"
             )
         if news.wait(patience):
             time.sleep(min(GATHER_S, patience))
+
+    def _why_not(self) -> str:
+        """Why its first point that waits does, as far as it can be had now."""
+        chosen = {"batch": self.id, "status": [TaskStatus.QUEUEING]}
+        with suppress(TaskqError):
+            for point in operations.page(self._client.transport, chosen, WHY, first=1)["nodes"]:
+                return f"; {why_of(point['why'])}"
+        return ""
 
     async def _result(self) -> list[Any]:
         import asyncio

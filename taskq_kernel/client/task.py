@@ -15,6 +15,8 @@ from taskq_kernel.client.operations import Row
 from taskq_kernel.client.pickling import Missing
 from taskq_kernel.client.session import Session
 from taskq_kernel.client.task_cache import FIXED, Entry
+from taskq_kernel.client.why import FIELDS as WHY
+from taskq_kernel.client.why import Why, why_of
 from taskq_kernel.domain import FINAL, TaskKind, TaskStatus, ValueKind
 from taskq_kernel.errors import ClientClosed, InvalidJSON, TaskCancelled, TaskDeleted, TaskFailed, TaskqError
 
@@ -268,6 +270,21 @@ class Task(Awaited[Any]):
     def waits_for(self) -> str | None:
         """What keeps it from starting besides its turn, and what to do; None where nothing does."""
         return operations.waits_for(self._client.transport, self.id)
+
+    def why(self) -> Why:
+        """Why it waits, since when and where it runs, or how it ended; ``print(task.why())`` says it in a sentence.
+
+        Returns
+        -------
+        Why
+            A sentence, with its ``kind``, and where they matter ``since``, ``until``, ``ahead`` and ``needs``.
+
+        Raises
+        ------
+        NotFound
+            If it was deleted.
+        """
+        return why_of(operations.get(self._client.transport, self.id, WHY)["why"])
 
     # -- waiting -------------------------------------------------------------------------
 

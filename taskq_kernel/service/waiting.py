@@ -1,4 +1,4 @@
-"""Why a task does not start, as far as the service can tell."""
+"""Why a task does not start, or how it ended, as far as the service can tell."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import time
 from typing import Protocol
 
 from taskq_kernel.broker.alarms import explain_block
-from taskq_kernel.domain import TaskStatus
+from taskq_kernel.domain import TaskStatus, WhyKind
+from taskq_kernel.service import why
 from taskq_kernel.service.async_store import AsyncStore
-from taskq_kernel.store.dependencies import waits_for
+from taskq_kernel.service.why import Reason
+from taskq_kernel.store.backlog import Backlog, read_backlog
 from taskq_kernel.store.rows import TaskRow
-from taskq_kernel.store.waiting import served_queues, unserved_queues
+from taskq_kernel.store.waiting import Standing, last_reason, standing_of, unserved_queues
 
 #: How long what was found is passed on to others, in seconds.
 FRESH_S = 1.0
@@ -29,27 +31,41 @@ class BrokerState(Protocol):
 
 
 class Waiting:
-    """Knows what keeps tasks from starting: the broker, or that nobody serves their queue."""
+    """Knows what keeps tasks from starting: others, the broker, that nobody serves their queue, or their turn."""
 
     def __init__(self, store: AsyncStore, broker: BrokerState | None) -> None:
         self._store = store
         self._broker = broker
-        self._served: tuple[float, frozenset[str]] = (float("-inf"), frozenset())
+        self._backlog: tuple[float, Backlog] | None = None
         self._unserved: dict[str | None, tuple[float, list[str]]] = {}
 
-    async def why(self, task: TaskRow) -> str | None:
-        """What a waiting task waits for besides its turn; None where it waits for nothing else."""
+    async def why(self, task: TaskRow) -> Reason:
+        """Why a task stands where it stands, whatever that is."""
+        if task.status == TaskStatus.RUNNING:
+            return why.runs(task)
         if task.status != TaskStatus.QUEUEING:
-            return None
-        needed = await self._store.read(waits_for, task.number)
-        if needed is not None:
-            return needed
-        if task.queue not in await self._served_queues():
-            return (
-                f"no worker serves the queue {task.queue!r}; start one with TASKQ_QUEUES={task.queue}, or submit to "
-                "another queue"
-            )
-        return self.broker_trouble
+            cancelled = task.status == TaskStatus.CANCELLED
+            return why.ended(task, await self._store.read(last_reason, task.number) if cancelled else "")
+        standing = await self._store.read(standing_of, task.number)
+        if standing.unmet is not None:
+            return why.needs_another(standing.unmet)
+        if standing.row.available_at > self._store.sync.clock():
+            return why.tried_again(task, standing.row.available_at)
+        return await self._in_its_queue(standing)
+
+    async def _in_its_queue(self, standing: Standing) -> Reason:
+        backlog = await self._read_backlog()
+        if standing.row.queue not in backlog.slots:
+            return why.unserved(standing.row.queue)
+        trouble = self.broker_trouble
+        if trouble is not None and (standing.row.published_at is None or not self._delivers):
+            return Reason(WhyKind.BROKER, trouble)
+        return why.its_turn(standing.row, backlog)
+
+    @property
+    def _delivers(self) -> bool:
+        """Whether RabbitMQ hands out what it has: it does so when it takes nothing, too."""
+        return self._broker is not None and self._broker.connected
 
     @property
     def broker_trouble(self) -> str | None:
@@ -71,8 +87,8 @@ class Waiting:
         self._unserved[visible_to] = now, found
         return found
 
-    async def _served_queues(self) -> frozenset[str]:
+    async def _read_backlog(self) -> Backlog:
         now = time.monotonic()
-        if now - self._served[0] >= FRESH_S:
-            self._served = now, await self._store.read(served_queues)
-        return self._served[1]
+        if self._backlog is None or now - self._backlog[0] >= FRESH_S:
+            self._backlog = now, await self._store.read(read_backlog, self._store.sync.clock())
+        return self._backlog[1]

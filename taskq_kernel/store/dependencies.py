@@ -21,7 +21,7 @@ from taskq_kernel.domain import FINAL, TaskStatus, ValueKind
 from taskq_kernel.errors import InvalidJSON
 from taskq_kernel.store.database import Write
 from taskq_kernel.store.ids import chunks
-from taskq_kernel.store.rows import TaskRow, rows_of
+from taskq_kernel.store.rows import TaskRow, one_or_none, rows_of
 from taskq_kernel.store.tables import dependencies, held_back, tasks
 
 #: Stands among arguments for the value of a task: ``{"$task": "<uuid>"}``.
@@ -297,19 +297,32 @@ def why(task: Any) -> str:
     return f"{who}, which it needs, failed: {task.error_name}{f': {first}' if first else ''}"[:1000]
 
 
-def waits_for(conn: Connection, number: int) -> str | None:
-    """What a task that is held back waits for, in words; None where it is not."""
-    unmet = conn.execute(sa.select(held_back.c.unmet).where(held_back.c.task == number)).scalar_one_or_none()
-    if unmet is None:
+@dataclass(frozen=True, slots=True)
+class Unmet:
+    """What a task that is held back waits for.
+
+    Attributes
+    ----------
+    count : int
+        How many of the tasks that it needs are not finished.
+    first : TaskRow
+        The oldest of them: its number, name and status.
+    """
+
+    count: int
+    first: TaskRow
+
+
+def unmet_of(conn: Connection, number: int) -> Unmet | None:
+    """What a task waits for; None where it is not held back."""
+    count = conn.execute(sa.select(held_back.c.unmet).where(held_back.c.task == number)).scalar_one_or_none()
+    if count is None:
         return None
     query = (
-        sa.select(tasks.c.number, tasks.c.name)
+        sa.select(tasks.c.number, tasks.c.name, tasks.c.status)
         .join(dependencies, dependencies.c.needs == tasks.c.number)
         .where(dependencies.c.task == number, tasks.c.status != TaskStatus.FINISHED)
         .order_by(tasks.c.number).limit(1)
     )
-    first = conn.execute(query).one_or_none()
-    if first is None:
-        return None
-    who = f"task {first.number} ({first.name})"
-    return f"it needs {who}" if unmet == 1 else f"it needs {unmet} tasks that are not done, such as {who}"
+    first = one_or_none(TaskRow, conn.execute(query))
+    return None if first is None else Unmet(count, first)

@@ -20,7 +20,7 @@ from taskq_kernel.messages import INLINE_CODE_BYTES, SCHEMA, TaskMessage, encode
 from taskq_kernel.store.database import Write
 from taskq_kernel.store.hot import HotStatement
 from taskq_kernel.store.ids import chunks
-from taskq_kernel.store.rows import DueRow, each_of
+from taskq_kernel.store.rows import DueRow, TaskRow, each_of
 from taskq_kernel.store.tables import outbox, sources, tasks
 from taskq_kernel.store.transitions import enqueue
 
@@ -89,7 +89,7 @@ def read_due(conn: Connection, now: float) -> Due:
                 continue
             seen.add(row.number)
             body = encode(_message(row))
-            messages.setdefault((row.queue, _urgency(row)), []).append(body)
+            messages.setdefault((row.queue, urgency(row)), []).append(body)
             numbers.append(row.number)
             size += len(body)
             if size >= BATCH_BYTES:
@@ -101,7 +101,7 @@ def read_due(conn: Connection, now: float) -> Due:
     return Due(entries, messages, numbers, more, next_at)
 
 
-def _urgency(row: DueRow) -> int:
+def urgency(row: TaskRow) -> int:
     """The priority that a task is handed over with: one that lost its worker has had its turn."""
     return PRIORITIES[0] if row.lost else int(row.priority)
 

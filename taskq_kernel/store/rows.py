@@ -114,6 +114,12 @@ class DueRow(TaskRow):
     outbox_id: int
 
 
+class WaitingRow(TaskRow):
+    """A waiting task; ``held`` is its number where it is held back."""
+
+    held: int | None
+
+
 class EventRow:
     """A line of a task's history."""
 

@@ -1,16 +1,51 @@
-"""Queues in which tasks wait, and no worker that would take them."""
+"""What keeps tasks from starting: queues that no worker serves, and what stands with one task alone."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from taskq_kernel.domain import TaskStatus
-from taskq_kernel.store.tables import tasks, workers
+from taskq_kernel.store.dependencies import Unmet, unmet_of
+from taskq_kernel.store.rows import TaskRow, one_of
+from taskq_kernel.store.tables import task_events, tasks, workers
 from taskq_kernel.store.workers import ONLINE
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the task database knows of one waiting task that no list shows.
+
+    Attributes
+    ----------
+    row : TaskRow
+        What its place in its queue depends on, and from when on it may be handed to the broker.
+    unmet : Unmet or None
+        What it needs that is not finished.
+    """
+
+    row: TaskRow
+    unmet: Unmet | None
+
+
+def standing_of(conn: Connection, number: int) -> Standing:
+    """How a waiting task stands."""
+    return Standing(one_of(TaskRow, conn.execute(_STANDING, {"number": number})), unmet_of(conn, number))
+
+
+_STANDING = sa.select(
+    tasks.c.number, tasks.c.queue, tasks.c.priority, tasks.c.lost, tasks.c.published_at, tasks.c.available_at
+).where(tasks.c.number == sa.bindparam("number"))
+
+
+def last_reason(conn: Connection, number: int) -> str:
+    """What brought about the latest change of a task's status."""
+    query = sa.select(task_events.c.reason).where(task_events.c.task == number)
+    return conn.execute(query.order_by(task_events.c.id.desc()).limit(1)).scalar_one_or_none() or ""
 
 
 def served_queues(conn: Connection) -> frozenset[str]:

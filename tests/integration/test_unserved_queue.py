@@ -42,6 +42,7 @@ def taskq(stack: RunningStack, *arguments: str) -> subprocess.CompletedProcess[s
 
 def test_the_task_its_timeout_and_show_say_so(stack: RunningStack, task: Task) -> None:
     assert SAID in (task.waits_for or "")
+    assert (task.why().kind, SAID in str(task.why())) == ("UNSERVED", True)
     with pytest.raises(TaskTimeout, match=SAID):
         task.result(timeout=0.1)
     assert SAID in taskq(stack, "show", str(task.number)).stdout

@@ -223,7 +223,9 @@ class FakeService:
 NOTHING_YET: dict[str, Any] = {
     field.graphql: field.empty for field in TASK_FIELDS
     if field.lifetime is not Lifetime.FIXED and field.name not in ("status", "attempt", "lost", "version")
-} | {"waitsFor": None}
+} | {"waitsFor": None, "why": {
+    "kind": "STARTING", "sentence": "it is on its way", "since": None, "until": None, "ahead": 0, "needs": None,
+}}
 NEW: dict[str, Any] = {
     field.graphql: field.given.default if field.given and field.empty is None else field.empty for field in TASK_FIELDS
 } | NOTHING_YET | {"status": "QUEUEING", "attempt": 0}

@@ -123,6 +123,8 @@ def test_show_tells_words_local_times_and_sizes(
         timeoutSeconds=90.0, memoryLimit=2 << 30, seconds=125.25, valueKind=None, createdAt=at,
         history=[{"at": at, "status": "QUEUEING", "reason": "submitted by ann"}],
         repeats=None, waitsFor=None, timing=None, series=None,
+        why={"kind": "RETRY", "sentence": "the next attempt is due", "since": None, "until": at, "ahead": None,
+             "needs": None},
     )  # fmt: skip
     with http_stub(data(task=task)) as stub:
         monkeypatch.setenv("TASKQ_URL", stub.url)
@@ -133,6 +135,7 @@ def test_show_tells_words_local_times_and_sizes(
     assert facts == {"priority": "normal", "seconds": "2 min 05 s"}
     assert "time limit    1 min 30 s" in text
     assert "memory limit  2 GiB" in text
+    assert "why           the next attempt is due (at 2024-05-17 09:30:15)" in text
     assert "  2024-05-17 09:30:15  QUEUEING   submitted by ann" in text
     assert "(UTC+05:45)" in text
     assert local_time("2024-05-17T03:45:15Z", seconds=False) == "2024-05-17 09:30"

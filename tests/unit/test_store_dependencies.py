@@ -48,13 +48,13 @@ def test_a_task_goes_on_its_way_when_the_last_one_that_it_needs_is_finished(lab:
     a, b = lab.submit("1", "2")
     both, none = needing(lab, a, b), needing(lab)
     assert lab.publish() == [a.number, b.number, none.number]
-    assert lab.store.read(dependencies.waits_for, both.number) == (
-        f"it needs 2 tasks that are not done, such as task {a.number} (1)"
-    )
+    unmet = lab.store.read(dependencies.unmet_of, both.number)
+    assert (unmet.count, unmet.first.number, unmet.first.status) == (2, a.number, "QUEUEING")
     worker = lab.join()
     finish(lab, worker, a)
     assert lab.waiting() == []
-    assert lab.store.read(dependencies.waits_for, both.number) == f"it needs task {b.number} (2)"
+    unmet = lab.store.read(dependencies.unmet_of, both.number)
+    assert (unmet.count, unmet.first.number, unmet.first.status) == (1, b.number, "QUEUEING")
     finish(lab, worker, b)
     assert lab.publish() == [both.number]
     assert needing(lab, a, b).number in lab.waiting()

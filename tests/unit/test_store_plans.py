@@ -11,12 +11,17 @@ from store_lab import Lab
 from store_plans import executed, plan
 
 from taskq_kernel.domain import Verdict
-from taskq_kernel.store import claims, leases, statistics, workers
+from taskq_kernel.store import backlog, claims, leases, statistics, waiting, workers
 from taskq_kernel.store.blob_refs import has_value, oldest_running_start, referenced
 
 pytest_plugins = ["store_fixtures"]
 
 _FLEET = "0b6f0c57-1c5e-4d53-8d3c-9a1f4f6f0d11"
+
+
+def _any_task(conn: Connection) -> int:
+    return workers.claimed_by(conn, _FLEET)[0].number
+
 
 #: What is asked often, each with a database that has one running task of the worker `_FLEET`.
 HOT: dict[str, Callable[[Connection], Any]] = {
@@ -28,6 +33,9 @@ HOT: dict[str, Callable[[Connection], Any]] = {
     "workers whose lease ran out": lambda conn: leases.expired_workers(conn, 0.0),
     "when the oldest running task started": oldest_running_start,
     "which values are in use": lambda conn: referenced(conn, ["0" * 64, "1" * 64]),
+    "what waits, and for which slots": lambda conn: backlog.read_backlog(conn, 0.0),
+    "how a waiting task stands": lambda conn: waiting.standing_of(conn, _any_task(conn)),
+    "what a task's history says last": lambda conn: waiting.last_reason(conn, _any_task(conn)),
     "whether a value is somebody's": lambda conn: has_value(conn, "ann", "0" * 64),
 }
 

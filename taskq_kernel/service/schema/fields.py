@@ -85,6 +85,12 @@ TASK_EVENT: Mapping[str, Getter] = {
     "at": lambda row: iso(row.at),
 }
 
+WHY: Mapping[str, Getter] = {
+    **_same("kind", "sentence", "ahead", "needs"),
+    "since": lambda why: iso(why.since),
+    "until": lambda why: iso(why.until),
+}
+
 LOG_CHUNK: Mapping[str, Getter] = _same("seq", "attempt", "stream", "text")
 
 WORKER: Mapping[str, Getter] = {
@@ -106,6 +112,7 @@ TOKEN: Mapping[str, Getter] = {
 TABLES: Mapping[str, Mapping[str, Getter]] = {
     "Token": TOKEN, "Definition": DEFINITION, "DefinitionError": DEFINITION_ERROR, "Batch": BATCH, "Grid": GRID,
     "Task": TASK, "TaskError": TASK_ERROR, "TaskEvent": TASK_EVENT, "LogChunk": LOG_CHUNK, "Worker": WORKER,
+    "Why": WHY,
 }
 
 

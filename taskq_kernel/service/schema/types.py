@@ -13,6 +13,7 @@ from graphql import GraphQLResolveInfo
 from taskq_kernel import domain
 from taskq_kernel.service.schema.fields import resolver_of
 from taskq_kernel.service.schema.scalars import JSON, BigInt, DateTime
+from taskq_kernel.service.why import Reason
 from taskq_kernel.store.pages import ORDER_COLUMNS, Page
 from taskq_kernel.store.rows import EventRow, LogRow, TaskRow
 from taskq_kernel.task_fields import ERROR_FIELDS, TASK_FIELDS, TaskField
@@ -60,6 +61,20 @@ Verdict = _enum("Verdict", "What was made of an outcome.", {
     domain.Verdict.ACCEPTED: "It is recorded.",
     domain.Verdict.REPEATED: "The same one is recorded already; nothing changed.",
     domain.Verdict.REFUSED: "Its attempt no longer holds the task; the task did not change.",
+})
+
+
+WhyKind = _enum("WhyKind", "Why a task stands where it stands.", {
+    domain.WhyKind.DEPENDENCY: "A task that it needs is not finished.",
+    domain.WhyKind.RETRY: "Its last attempt failed, and the next one is not due yet.",
+    domain.WhyKind.UNSERVED: "No worker serves its queue.",
+    domain.WhyKind.BROKER: "RabbitMQ is away, or takes nothing.",
+    domain.WhyKind.BUSY: "Every slot that serves its queue has a task.",
+    domain.WhyKind.STARTING: "A slot is free, and it is on its way there.",
+    domain.WhyKind.RUNNING: "A worker runs it.",
+    domain.WhyKind.FINISHED: "It returned a value.",
+    domain.WhyKind.FAILED: "It failed.",
+    domain.WhyKind.CANCELLED: "It was cancelled.",
 })
 
 
@@ -137,6 +152,20 @@ class LogChunk(ObjectType):
     text = String(required=True, description="The text.")
 
 
+class Why(ObjectType):
+    """Why a task stands where it stands."""
+
+    class Meta:
+        default_resolver = resolver_of("Why")
+
+    kind = Field(WhyKind, required=True, description="What kind of reason it is.")
+    sentence = String(required=True, description="The reason in words, without the times.")
+    since = DateTime(description="Since when: every slot is busy, it runs, or it is done.")
+    until = DateTime(description="When its next attempt is due.")
+    ahead = Int(description="How many tasks of its queue start before it; of a long queue, at least as many.")
+    needs = Int(description="The number of the first task that it needs and that is not finished.")
+
+
 class Task(_TaskFields, ObjectType):
     """A piece of Julia work."""
 
@@ -146,6 +175,9 @@ class Task(_TaskFields, ObjectType):
     waits_for = String(
         description="What keeps it from starting besides its turn, and what to do; null where nothing does."
     )
+    why = Field(Why, required=True, description=(
+        "Why it waits, since when and where it runs, or how it ended; asked anew for each look."
+    ))
     history = List(NonNull(TaskEvent), required=True, description="Its changes of status, oldest first.")
     logs = List(
         NonNull(LogChunk), required=True, description="What its latest attempt printed.",
@@ -165,9 +197,15 @@ class Task(_TaskFields, ObjectType):
 
     @staticmethod
     async def resolve_waits_for(row: TaskRow, info: GraphQLResolveInfo) -> str | None:
+        """What of `why` keeps it from starting."""
+        found = await Task.resolve_why(row, info)
+        return found.sentence if found.kind.is_obstacle else None
+
+    @staticmethod
+    async def resolve_why(row: TaskRow, info: GraphQLResolveInfo) -> Reason:
         """Ask who knows the fleet and the broker."""
-        why: str | None = await info.context.runtime.waiting.why(row)
-        return why
+        found: Reason = await info.context.runtime.waiting.why(row)
+        return found
 
     @staticmethod
     async def resolve_history(row: TaskRow, info: GraphQLResolveInfo) -> Sequence[EventRow]:

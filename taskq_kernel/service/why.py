@@ -1,0 +1,89 @@
+"""Why a task stands where it stands, in one sentence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from taskq_kernel.domain import TaskStatus, WhyKind
+from taskq_kernel.store.backlog import MOST, Backlog
+from taskq_kernel.store.dependencies import Unmet
+from taskq_kernel.store.rows import TaskRow
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a task stands where it stands; see the schema's Why.
+
+    Times are seconds since the epoch. The sentence names none, so that it changes only with what it says.
+    """
+
+    kind: WhyKind
+    sentence: str
+    since: float | None = None
+    until: float | None = None
+    ahead: int | None = None
+    needs: int | None = None
+
+
+def needs_another(unmet: Unmet) -> Reason:
+    """A task that is held back."""
+    first = unmet.first
+    who = f"task {first.number} ({first.name}), which is {first.status}"
+    several = "" if unmet.count == 1 else f"{unmet.count} tasks that are not done, such as "
+    sentence = f"it needs {several}{who}"
+    return Reason(WhyKind.DEPENDENCY, sentence, needs=first.number)
+
+
+def tried_again(task: TaskRow, at: float) -> Reason:
+    """One whose last attempt failed, and whose next is not due yet."""
+    return Reason(WhyKind.RETRY, f"attempt {task.attempt} failed ({_failure(task)}); the next one is due", until=at)
+
+
+def unserved(queue: str) -> Reason:
+    """One in whose queue no worker looks."""
+    return Reason(WhyKind.UNSERVED, (
+        f"no worker serves the queue {queue!r}; start one with TASKQ_QUEUES={queue}, or submit to another queue"
+    ))
+
+
+def its_turn(standing: TaskRow, backlog: Backlog) -> Reason:
+    """One that nothing but its turn keeps from starting."""
+    ahead, slots = backlog.ahead(standing), backlog.slots[standing.queue]
+    before = _before(ahead, backlog)
+    if slots.free:
+        sentence = f"it is on its way to a slot: {slots.free} of {slots.total} are free{before}"
+        return Reason(WhyKind.STARTING, sentence, ahead=ahead)
+    queue = f"the queue {standing.queue!r}"
+    busy = f"the one slot of {queue} is busy" if slots.total == 1 else f"all {slots.total} slots of {queue} are busy"
+    sentence = f"{busy}{before or ', and it is the next'}"
+    return Reason(WhyKind.BUSY, sentence, since=slots.full_since, ahead=ahead)
+
+
+def _before(ahead: int, backlog: Backlog) -> str:
+    count = f"{ahead:,}" if backlog.whole else f"at least {ahead:,}"
+    if ahead == 0:
+        return "" if backlog.whole else f", and more than {MOST:,} tasks wait"
+    return f", and {count} {'task is' if ahead == 1 else 'tasks are'} ahead of it"
+
+
+def runs(task: TaskRow) -> Reason:
+    """One that a worker has."""
+    attempt = "" if task.attempt == 1 else f" (attempt {task.attempt})"
+    return Reason(WhyKind.RUNNING, f"worker {task.worker} runs it{attempt}", since=task.started_at)
+
+
+def ended(task: TaskRow, reason: str) -> Reason:
+    """One that is done, with what its history says last."""
+    if task.status == TaskStatus.FINISHED:
+        where = "" if task.worker is None else f" on worker {task.worker}"
+        took = "" if task.seconds is None else f", after {task.seconds:.3g} s"
+        return Reason(WhyKind.FINISHED, f"it finished{where}{took}", since=task.finished_at)
+    if task.status == TaskStatus.CANCELLED:
+        how = reason if reason.startswith("cancelled") else "cancelled"
+        return Reason(WhyKind.CANCELLED, f"it was {how}", since=task.finished_at)
+    return Reason(WhyKind.FAILED, f"it failed: {_failure(task)}", since=task.finished_at)
+
+
+def _failure(task: TaskRow) -> str:
+    first = next(iter((task.error_message or "").strip().splitlines()), "")
+    return ": ".join(filter(None, (task.error_name or "Failed", first)))[:500]

@@ -1,0 +1,41 @@
+"""Why a task waits, on a real stack: every slot is busy, a task that it needs is not done."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from stacks import RunningStack, eventually
+
+from taskq_kernel import connect
+from taskq_kernel.client.operations import workers
+from taskq_kernel.errors import TaskTimeout
+
+
+def test_a_task_says_why_it_waits_where_it_runs_and_how_it_ended(stack: RunningStack) -> None:
+    with connect(stack.url, token=stack.token()) as client:
+        slots = sum(worker["slots"] for worker in workers(client.transport))
+        blockers = [client.submit("sleep(600)", name="blocker") for _ in range(slots)]
+        try:
+            for blocker in blockers:
+                eventually(lambda one=blocker: one.why().kind == "RUNNING", "every slot has a task")
+            first = client.submit("1 + 1", name="first")
+            second = client.submit("2 + 2", after=[first])
+            busy = eventually(lambda: next((why for why in [first.why()] if why.kind == "BUSY"), None), "it is busy")
+            assert (busy.ahead, busy.since is not None) == (0, True)
+            assert f"it needs task {first.number} (first), which is QUEUEING" in str(second.why())
+            with pytest.raises(TaskTimeout, match="queue 'default' (is|are) busy, and it is the next"):
+                first.result(timeout=0.1)
+            with pytest.raises(TaskTimeout, match=f"is RUNNING .*; worker {blockers[0].worker} runs it"):
+                blockers[0].result(timeout=0.1)
+            shown = subprocess.run(
+                [sys.executable, "-m", "taskq_kernel.cli", "show", str(first.number)], env=stack.env,
+                capture_output=True, encoding="utf-8", timeout=60,
+            )  # fmt: skip
+            assert "busy, and it is the next (since " in shown.stdout
+        finally:
+            client.cancel(*blockers)
+        assert second.result(timeout=120) == 4
+        assert first.why().kind == "FINISHED"
+        assert blockers[0].why().sentence.startswith("it was cancelled by ")
