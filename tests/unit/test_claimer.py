@@ -15,7 +15,7 @@ from taskq_worker.claims.claim import Claim
 from taskq_worker.claims.claimer import Claimer
 from taskq_worker.claims.claims import Claims
 
-from taskq_kernel.broker.client import Consumer
+from taskq_kernel.broker.consumer import Consumer
 from taskq_kernel.broker.delivery import Delivery, acknowledge
 from taskq_kernel.broker.double import MemoryBroker, MemoryRabbit
 from taskq_kernel.broker.names import Names

@@ -16,7 +16,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from taskq_kernel.broker.client import SETTLE_S, SUBSCRIBE_S, Broker, Consumer
+from taskq_kernel.broker.client import Broker
+from taskq_kernel.broker.consumer import SETTLE_S, SUBSCRIBE_S, Consumer
 from taskq_kernel.broker.delivery import Delivery, acknowledge
 from taskq_kernel.errors import BrokerUnreachable, MessageError, ServiceError, ServiceUnreachable
 from taskq_kernel.messages import TaskMessage, decode, named_task
