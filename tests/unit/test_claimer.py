@@ -201,6 +201,21 @@ def test_nothing_is_claimed_for_a_slot_whose_julia_is_replaced() -> None:
     play(scene)
 
 
+def test_nothing_is_claimed_ahead_for_a_slot_whose_julia_is_replaced() -> None:
+    async def scene(lab: Lab) -> None:
+        for _ in range(30):
+            with lab.claimer.occupied_by(Claim(message(0), 1)):
+                pass
+        whole = lab.claimer.room
+        with lab.claimer.without_slot():
+            assert 1 < lab.claimer.room <= whole // 2, "the other slot works ahead"
+            with lab.claimer.without_slot():
+                assert lab.claimer.room == 0
+        assert lab.claimer.room == whole
+
+    play(scene)
+
+
 def test_a_claim_that_is_refused_is_dropped_with_its_message() -> None:
     async def scene(lab: Lab) -> None:
         lab.service.refused = {task_id(1)}

@@ -148,7 +148,10 @@ class Claimer:
         waiting, running = self._claims.waiting, self._claims.count(ClaimState.RUNNING)
         if self._draining or self._service_away or self._claims.full or len(self._claims) >= MOST_UNSETTLED:
             return 0
-        return max(0, self._slots - self._slots_away - running + self._claim_ahead.ahead - waiting)
+        there = self._slots - self._slots_away
+        # Nothing ahead for a slot that is away either: what waits for its Julia would become stale, again and again.
+        ahead = self._claim_ahead.ahead * there // self._slots
+        return max(0, there - running + ahead - waiting)
 
     async def run(self) -> None:
         """Claim for ever."""
