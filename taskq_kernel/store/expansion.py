@@ -123,8 +123,8 @@ def _make(write: Write, row: Any, points: Sequence[int], known: Grids) -> int:
 def _there(conn: Connection, batch: str, points: Sequence[int]) -> set[int]:
     found: set[int] = set()
     for chunk in chunks(points):
-        among = tasks.c.point.between(chunk[0], chunk[-1])
-        found.update(conn.execute(sa.select(tasks.c.point).where(tasks.c.batch == batch, among)).scalars())
+        query = sa.select(tasks.c.point).where(tasks.c.batch == batch, tasks.c.point.in_(list(chunk)))
+        found.update(conn.execute(query).scalars())
     return found
 
 
@@ -146,7 +146,6 @@ _shared = attrgetter(*SHARED)
 
 
 def _task(write: Write, row: Any, point: int, grid: Grid, place: int) -> dict[str, Any]:
-    named = sorted(zip(grid.names, grid.cells(place), strict=True))
     return {
         "number": write.next_number(), "id": str(uuid4()), "version": write.next_version(),
         "status": TaskStatus.QUEUEING, "attempt": 0, "failures": 0, "lost": 0,
@@ -154,7 +153,7 @@ def _task(write: Write, row: Any, point: int, grid: Grid, place: int) -> dict[st
         "owner": row.owner, "batch": row.id, "created_at": write.now,
         "available_at": write.now, "log_bytes": 0, "source": row.source, "entry": row.entry,
         "name": call_name(row.function, zip(grid.names, grid.cells(place), strict=True)).replace("\0", ""),
-        "arguments": "{" + ",".join(f'"{name}":{text}' for name, text in named) + "}",
+        "arguments": grid[place],
         "seed": point_seed(row.seed, point), "definition": row.definition, "point": point,
     }
 
