@@ -8,6 +8,7 @@ the values that have broken other services: surrogate halves, NUL, numbers at th
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import graphql
@@ -71,12 +72,7 @@ class Requests:
 
     def _operation(self, of: tuple[str, str, graphql.GraphQLField]) -> st.SearchStrategy[dict[str, Any]]:
         """One field with all its arguments as variables, each well or badly filled."""
-        kind, name, field = of
-        declared = ", ".join(f"${argument}: {given.type}" for argument, given in field.args.items())
-        passed = ", ".join(f"{argument}: ${argument}" for argument in field.args)
-        head = f"{kind}({declared})" if declared else kind
-        selected = _selection(field.type, 3)
-        query = f"{head} {{ {name}{f'({passed})' if passed else ''}{selected} }}"
+        query, field = _query(*of), of[2]
         variables = st.fixed_dictionaries(
             {argument: self._value(given.type, argument) for argument, given in field.args.items()}
         ) | st.fixed_dictionaries(
@@ -124,6 +120,29 @@ _USUAL: dict[str, st.SearchStrategy[Any]] = {
 }  # fmt: skip
 
 
+def with_nulls() -> Iterator[dict[str, Any]]:
+    """Every field with null for each argument that may be null, and with null for all within these that may be."""
+    for of in _operations():
+        for within in (False, True):
+            variables = {name: _null(given.type, name, within=within) for name, given in of[2].args.items()}
+            yield {"query": _query(*of), "variables": variables}
+
+
+def _null(kind: Any, name: str, *, within: bool) -> Any:
+    """Null; where that may not be, or is wanted ``within`` only, a value with nulls in it."""
+    needed = isinstance(kind, graphql.GraphQLNonNull)
+    kind = kind.of_type if needed else kind
+    if isinstance(kind, graphql.GraphQLInputObjectType) and (needed or within):
+        return {field: _null(of.type, field, within=within) for field, of in kind.fields.items()}
+    if not needed:
+        return None
+    if isinstance(kind, graphql.GraphQLList):
+        return [_null(kind.of_type, name, within=within)]
+    if isinstance(kind, graphql.GraphQLEnumType):
+        return next(iter(kind.values))
+    return {"ID": WORKER if name == "worker" else TASK, "String": "default"}.get(kind.name, 1)
+
+
 def body(request: Any) -> bytes:
     """A request as JSON; surrogate halves are written as escapes, NaN as NaN."""
     return json.dumps(request).encode()
@@ -132,6 +151,14 @@ def body(request: Any) -> bytes:
 def _operations() -> list[tuple[str, str, graphql.GraphQLField]]:
     roots = (("query", SCHEMA.query_type), ("mutation", SCHEMA.mutation_type))
     return [(kind, name, field) for kind, root in roots if root for name, field in root.fields.items()]
+
+
+def _query(kind: str, name: str, field: graphql.GraphQLField) -> str:
+    """A field with all its arguments as variables of the same names."""
+    declared = ", ".join(f"${argument}: {given.type}" for argument, given in field.args.items())
+    passed = ", ".join(f"{argument}: ${argument}" for argument in field.args)
+    head = f"{kind}({declared})" if declared else kind
+    return f"{head} {{ {name}{f'({passed})' if passed else ''}{_selection(field.type, 3)} }}"
 
 
 def _selection(kind: Any, depth: int) -> str:

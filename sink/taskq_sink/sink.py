@@ -27,7 +27,7 @@ from taskq_sink.tell import Teller, first_line
 
 log = logging.getLogger(__name__)
 
-#: Messages in hand at most; `taskq_kernel.broker.client.IN_HAND_BYTES` bounds their size.
+#: Messages in hand at most; `taskq_kernel.broker.consumer.IN_HAND_BYTES` bounds their size.
 PREFETCH = 500
 #: How long the next outcomes gather where the last came in company, in seconds: fewer commits, and fewer
 #: requests to the service.

@@ -4,8 +4,7 @@ A `Broker` holds one connection, opens it again with back-off when it is lost, a
 so once. On top of it:
 
 - `publish` sends a batch and returns when RabbitMQ has confirmed every message of it;
-- a `Consumer` has a channel of its own, can be paused and resumed, and subscribes again
-  by itself after a reconnection;
+- a `taskq_kernel.broker.consumer.Consumer` takes messages from a queue;
 - only the service declares task queues. A task queue that did not exist when the service
   connected means that the broker's data was wiped, and everything that waits is published
   again (`Broker.fresh`). A worker that declared it first would hide that.
@@ -16,7 +15,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -24,8 +22,9 @@ from typing import Any, Literal
 import pika
 
 from taskq_kernel.broker.alarms import explain_block
+from taskq_kernel.broker.consumer import Consumer
 from taskq_kernel.broker.dead_letters import REASON_HEADER
-from taskq_kernel.broker.delivery import Delivery, InHand
+from taskq_kernel.broker.delivery import Delivery
 from taskq_kernel.broker.names import Names
 from taskq_kernel.broker.publisher import Publisher, QueueMissing
 from taskq_kernel.broker.session import NOT_FOUND, PRECONDITION_FAILED, Channel, ChannelRefused, Session, parse_url
@@ -39,12 +38,6 @@ log = logging.getLogger(__name__)
 #: the database. RabbitMQ 4 drops messages at 20 when no limit is set.
 DELIVERY_LIMIT = 1000
 BACKOFF_S = (0.05, 1.0)
-#: What a consumer may have in hand, in bytes: RabbitMQ counts messages only, and one may have megabytes.
-IN_HAND_BYTES = 16 << 20
-#: How soon after its subscription a consumer has the first messages, in seconds, and how
-#: long a subscription takes at most where all is well.
-SETTLE_S = 0.004
-SUBSCRIBE_S = 0.2
 
 
 class Broker:
@@ -278,166 +271,3 @@ class Broker:
             self._connected.clear()
             self._session = self._publisher = None
             await session.close()
-
-
-class Consumer:
-    """A subscription to one queue, on a channel of its own.
-
-    While it is active it subscribes again after every reconnection, and waits for a queue
-    that does not exist yet. It ends its subscription while it has `IN_HAND_BYTES` in hand,
-    and asks for as many messages the next time as fit.
-    """
-
-    def __init__(
-        self, broker: Broker, queue: str, prefetch: int, on_delivery: Callable[[Delivery], None]
-    ) -> None:
-        self.queue = queue
-        self._broker = broker
-        self._in_hand = InHand(IN_HAND_BYTES, lambda: self._changed.set())
-        self._prefetch = prefetch
-        self._subscribed_prefetch = 0
-        self._on_delivery = on_delivery
-        self._active = False
-        self._channel: Channel | None = None
-        self._tag: str | None = None
-        self._changed = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-        self._late: list[Delivery] = []
-        self._quiet = asyncio.Event()
-        self._quiet.set()
-        self._resumed_at = self._subscribed_at = float("-inf")
-
-    @property
-    def settled(self) -> bool:
-        """Whether what waits in the queue has had the time to arrive since `resume`.
-
-        True, too, once a subscription takes long: the queue does not exist, or RabbitMQ is slow.
-        """
-        now = time.monotonic()
-        if self._tag is None:
-            return not self._active or now - self._resumed_at > SUBSCRIBE_S
-        return now - self._subscribed_at >= SETTLE_S
-
-    @property
-    def active(self) -> bool:
-        """Whether messages are wanted."""
-        return self._active
-
-    def resume(self) -> None:
-        """Take messages from now on."""
-        self._active = True
-        self._resumed_at = time.monotonic()
-        self._changed.set()
-        if self._task is None:
-            self._task = asyncio.create_task(self._keep_subscribed(), name=f"consumer of {self.queue}")
-
-    def set_prefetch(self, prefetch: int) -> None:
-        """Change how many messages may be in hand; it takes a new subscription."""
-        if prefetch != self._prefetch:
-            self._prefetch = prefetch
-            self._changed.set()
-
-    def pause(self) -> None:
-        """Take no more messages. Those that are on their way are given back."""
-        self._active = False
-        self._changed.set()
-
-    async def unsubscribed(self) -> None:
-        """Wait, after `pause`, until RabbitMQ delivers nothing here; what is given back then stays there."""
-        await self._quiet.wait()
-
-    async def close(self) -> None:
-        """Stop for good; what is in hand and not acknowledged goes back to the queue."""
-        self._active = False
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-        if self._channel is not None:
-            self._channel.close()
-
-    async def _keep_subscribed(self) -> None:
-        delay = BACKOFF_S[0]
-        while True:
-            await self._broker.wait_connected()
-            try:
-                await self._follow()
-            except BrokerUnreachable as error:
-                log.debug("consumer of %s: %s", self.queue, error)
-                self._quiet.set()
-                delay = min(2 * delay, BACKOFF_S[1]) if self._tag is None else BACKOFF_S[0]
-            except Exception:
-                log.exception("consumer of %s failed, subscribing again", self.queue)
-                delay = BACKOFF_S[1]
-            await asyncio.sleep(delay)
-
-    async def _follow(self) -> None:
-        """Subscribe and unsubscribe as wanted, until the channel is gone."""
-        channel = self._channel = await self._broker.open_channel()
-        try:
-            await self._follow_on(channel)
-        finally:
-            # A subscription that RabbitMQ answers late would go on taking messages, for nobody.
-            channel.close()
-
-    async def _follow_on(self, channel: Channel) -> None:
-        self._tag = None
-        self._late.clear()
-        self._in_hand.clear()
-        channel.raw.add_on_cancel_callback(lambda _frame: channel.close())  # the queue was deleted
-        while channel.is_open:
-            self._changed.clear()
-            if self._tag is not None and not (self._wanting and self._fitting == self._subscribed_prefetch):
-                tag, self._tag = self._tag, None
-                await channel.call(channel.raw.basic_cancel, consumer_tag=tag)
-                self._give_back_late()
-                self._quiet.set()
-            self._give_back_late()  # it may be wanted again before the subscription ended
-            if self._tag is None and self._wanting:
-                self._tag = await self._subscribe(channel)
-            changed = asyncio.ensure_future(self._changed.wait())
-            either: list[asyncio.Future[Any]] = [changed, channel.closed]
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-            changed.cancel()
-        raise ChannelRefused(*channel.closed.result())
-
-    @property
-    def _wanting(self) -> bool:
-        """Whether to be subscribed."""
-        return self._active and not self._in_hand.full
-
-    @property
-    def _fitting(self) -> int:
-        """How many messages to ask for."""
-        fits = self._in_hand.fits
-        return self._prefetch if fits is None else min(self._prefetch, fits)
-
-    def _give_back_late(self) -> None:
-        """Requeue what came when nothing was wanted any more."""
-        late, self._late = self._late, []
-        for delivery in late:
-            delivery.requeue()
-
-    async def _subscribe(self, channel: Channel) -> str:
-        def deliver(_raw: Any, method: Any, _properties: Any, body: bytes) -> None:
-            delivery = Delivery(body, self.queue, method.delivery_tag, channel, self._in_hand)
-            if self._in_hand.full:
-                delivery.requeue()
-                return
-            self._in_hand.add(delivery)
-            if not self._active:
-                # Given back now it would come again at once, and again, until RabbitMQ ends the subscription.
-                # In hand all the same: an acknowledgement of all up to a later one must not take it along.
-                self._late.append(delivery)
-                return
-            if len(self._in_hand) >= self._subscribed_prefetch < self._prefetch and not self._in_hand.full:
-                # Messages have become smaller: ask for twice as many.
-                self._in_hand.expect(2 * self._subscribed_prefetch)
-                self._changed.set()
-            self._on_delivery(delivery)
-
-        self._quiet.clear()
-        self._subscribed_prefetch = self._fitting
-        await channel.call(channel.raw.basic_qos, prefetch_count=self._subscribed_prefetch)
-        frame = await channel.call(channel.raw.basic_consume, queue=self.queue, on_message_callback=deliver)
-        self._subscribed_at = time.monotonic()
-        return str(frame.method.consumer_tag)

@@ -8,6 +8,7 @@ from taskq_kernel.broker.dead_letters import DeadLetters, drop_dead_letters, rea
 from taskq_kernel.broker.names import Names
 from taskq_kernel.errors import BrokerUnreachable
 from taskq_kernel.local.checks import Check
+from taskq_kernel.local.info import info_file
 from taskq_kernel.settings import Settings, read_broker_url
 
 #: How many reasons are shown.
@@ -44,7 +45,7 @@ def broker_url(settings: Settings) -> str | None:
     if settings.broker is not None or settings.broker_file is not None:
         return read_broker_url(settings)
     own = settings.home / "tokens" / "broker.url"
-    return own.read_text("utf-8").strip() if (settings.home / "stack.json").exists() and own.exists() else None
+    return own.read_text("utf-8").strip() if info_file(settings.home).exists() and own.exists() else None
 
 
 def _as_check(found: DeadLetters, names: Names) -> Check:

@@ -6,13 +6,14 @@ from taskq_kernel.client import operations
 from taskq_kernel.client.connection import existing, stack_address
 from taskq_kernel.errors import Forbidden, ServiceError, Unreachable, listed
 from taskq_kernel.local.checks import Check
+from taskq_kernel.local.info import info_file
 from taskq_kernel.settings import Settings
 
 
 def check_queues(settings: Settings) -> Check:
     """Some worker serves each queue in which tasks wait."""
     try:
-        there = (settings.home / "stack.json").is_file()
+        there = info_file(settings.home).is_file()
         address = existing() if settings.url is not None else stack_address(settings.home) if there else None
         if address is None:
             return Check("queues", True, "no stack runs here, and no service is set")

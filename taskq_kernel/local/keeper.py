@@ -25,7 +25,7 @@ from datetime import UTC, datetime
 
 from taskq_kernel import logs
 from taskq_kernel.errors import StackError, TaskqError
-from taskq_kernel.local.info import StackInfo, read_info
+from taskq_kernel.local.info import StackInfo, info_file, read_info
 from taskq_kernel.local.parts import BROKER_START_S, ROLES, Parts
 from taskq_kernel.local.processes import Daemon, LockTaken
 from taskq_kernel.local.ready import log_end, log_size
@@ -76,7 +76,7 @@ class Keeper:
         """Look after the stack until told to `stop`, or the stack is down."""
         self._write()
         try:
-            while not self._stop_requested and self._parts.home.joinpath("stack.json").exists():
+            while not self._stop_requested and info_file(self._parts.home).exists():
                 self._try_to_look()
                 time.sleep(POLL_S)
         finally:

@@ -103,23 +103,24 @@ def _add_points(write: Write, row: BatchRow, design: str) -> int:
     if any(known.sha256 == digest for known in there):
         return 0
     grid = Grid(design)
+    count = len(grid)
     if there:
         places = list(new_places(grid, (Grid(known.design) for known in there)))
-        if len(places) != len(grid):
-            design, grid = part_of(grid, places), range(len(places))  # type: ignore[assignment]  # only its length
-    if not len(grid):
+        if len(places) != count:
+            design, count = part_of(grid, places), len(places)
+    if not count:
         return 0
-    if row.total + len(grid) > MAX_POINTS or len(there) >= MAX_GRIDS:
+    if row.total + count > MAX_POINTS or len(there) >= MAX_GRIDS:
         raise InvalidTask(
-            f"would bring the batch {row.name!r} to {row.total + len(grid):,} points in {len(there) + 1} parts: at "
+            f"would bring the batch {row.name!r} to {row.total + count:,} points in {len(there) + 1} parts: at "
             f"most {MAX_POINTS:,} in {MAX_GRIDS:,} are possible, begin another one",
             "design",
         )
     write.conn.execute(sa.insert(grids).values(
-        batch=row.id, first=row.total, count=len(grid), sha256=digest, design=design
+        batch=row.id, first=row.total, count=count, sha256=digest, design=design
     ))
-    write.conn.execute(sa.update(batches).where(batches.c.id == row.id).values(total=row.total + len(grid)))
-    return len(grid)
+    write.conn.execute(sa.update(batches).where(batches.c.id == row.id).values(total=row.total + count))
+    return count
 
 
 def resume_batch(write: Write, batch: str, actor: Actor) -> int:

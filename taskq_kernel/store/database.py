@@ -9,6 +9,7 @@ seen version *v* has seen every change up to *v*.
 from __future__ import annotations
 
 import logging
+import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -137,7 +138,7 @@ class Store:
                 result = operation(write, *args, **kwargs)
                 write.finish()
         except DBAPIError as error:
-            raise _translated(error) from error
+            raise translated(error) from error
         if write.changed or write.published:
             for callback in self.on_commit:
                 callback(write.version, write.changed, write.published)
@@ -151,7 +152,7 @@ class Store:
             with self.reader.begin() as conn:
                 return operation(conn, *args, **kwargs)
         except DBAPIError as error:
-            raise _translated(error) from error
+            raise translated(error) from error
 
     def close(self) -> None:
         """Close every connection."""
@@ -171,13 +172,22 @@ def database_id(conn: Connection) -> str:
     return found
 
 
-def _translated(error: DBAPIError) -> Exception:
-    """What a driver's error means. Every driver calls what is not our mistake by this name."""
-    kinds = {kind.__name__ for kind in type(error.orig).__mro__}
-    if "OperationalError" not in kinds and not error.connection_invalidated:
+def translated(error: DBAPIError) -> Exception:
+    """What a driver's error means: `StoreUnavailable`, or itself where a statement is at fault."""
+    if not is_away(error):
         return error
     log.error("task database: %s", error.orig)
     return StoreUnavailable(error)
+
+
+def is_away(error: DBAPIError) -> bool:
+    """Whether the database is at fault, and not a statement. Every driver calls that by this name."""
+    if error.connection_invalidated:
+        return True
+    # SQLite's does so for a column that is not there, too; the last byte of its code tells that apart.
+    code = getattr(error.orig, "sqlite_errorcode", sqlite3.SQLITE_OK)
+    kinds = {kind.__name__ for kind in type(error.orig).__mro__}
+    return "OperationalError" in kinds and code & 0xFF != sqlite3.SQLITE_ERROR
 
 
 def normal_url(url: str | sa.URL) -> sa.URL:

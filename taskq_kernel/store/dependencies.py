@@ -21,7 +21,7 @@ from taskq_kernel.domain import FINAL, TaskStatus, ValueKind
 from taskq_kernel.errors import InvalidJSON
 from taskq_kernel.store.database import Write
 from taskq_kernel.store.ids import chunks
-from taskq_kernel.store.rows import TaskRow, one_or_none, rows_of
+from taskq_kernel.store.rows import HangingRow, TaskRow, one_or_none, rows_of
 from taskq_kernel.store.tables import dependencies, held_back, tasks
 
 #: Stands among arguments for the value of a task: ``{"$task": "<uuid>"}``.
@@ -131,7 +131,7 @@ class Dependent:
     Attributes
     ----------
     row : TaskRow
-        Its number, owner, attempt and status.
+        Its number, owner, attempt, status and arguments.
     problem : str
         Why it cannot run; empty where it can.
     """
@@ -142,7 +142,8 @@ class Dependent:
 
 def let_go(write: Write, numbers: Iterable[int]) -> list[Dependent]:
     """Let values take their places in tasks that need nothing any longer; those with a problem stay held back."""
-    found = [Dependent(row, _resolve(write, row)) for row in rows_by_number(write.conn, numbers)]
+    rows = _by_number(write.conn, _DEPENDENT.add_columns(tasks.c.arguments), numbers)
+    found = [Dependent(row, _resolve(write, row)) for row in rows]
     free = [one.row.number for one in found if not one.problem]
     for chunk in chunks(free):
         write.conn.execute(sa.delete(held_back).where(held_back.c.task.in_(chunk)))
@@ -151,15 +152,17 @@ def let_go(write: Write, numbers: Iterable[int]) -> list[Dependent]:
 
 def rows_by_number(conn: Connection, numbers: Iterable[int]) -> list[TaskRow]:
     """As much of tasks as their transitions need."""
+    return _by_number(conn, _DEPENDENT, numbers)
+
+
+def _by_number(conn: Connection, query: sa.Select[Any], numbers: Iterable[int]) -> list[TaskRow]:
     found: list[TaskRow] = []
     for chunk in chunks(sorted(numbers)):
-        found += rows_of(TaskRow, conn.execute(_DEPENDENT.where(tasks.c.number.in_(chunk))))
+        found += rows_of(TaskRow, conn.execute(query.where(tasks.c.number.in_(chunk))))
     return found
 
 
-_DEPENDENT = sa.select(
-    tasks.c.number, tasks.c.owner, tasks.c.attempt, tasks.c.status, tasks.c.error_name, tasks.c.arguments,
-)
+_DEPENDENT = sa.select(tasks.c.number, tasks.c.owner, tasks.c.attempt, tasks.c.status)
 
 
 def _resolve(write: Write, row: TaskRow) -> str:
@@ -253,8 +256,8 @@ def _hanging(conn: Connection, numbers: Sequence[int], those: sa.ColumnElement[b
             .join(tasks, tasks.c.number == dependencies.c.task).where(kept)
         )
         query = _DEPENDENT.add_columns(hanging.c.root).join(hanging, hanging.c.task == tasks.c.number)
-        for row in conn.execute(query):
-            found.setdefault(row.number, (row, row.root))  # type: ignore[arg-type]  # it has what a TaskRow has
+        for row in rows_of(HangingRow, conn.execute(query)):
+            found.setdefault(row.number, (row, row.root))
     return list(found.values())
 
 
@@ -265,7 +268,7 @@ def why_unmet(conn: Connection, numbers: Iterable[int]) -> dict[int, str]:
     ended = [str(status) for status in FINAL - {TaskStatus.FINISHED}]
     for chunk in chunks(list(numbers)):
         query = (
-            sa.select(dependencies.c.task, needed)
+            sa.select(dependencies.c.task, *_said_of(needed))
             .join(held_back, held_back.c.task == dependencies.c.task)
             .join(needed, needed.c.number == dependencies.c.needs)
             .where(dependencies.c.task.in_(chunk), needed.c.status.in_(ended))
@@ -279,9 +282,14 @@ def why_of(conn: Connection, numbers: Iterable[int]) -> dict[int, str]:
     """What became of tasks that ended without a value, for those that hang on them."""
     found: dict[int, str] = {}
     for chunk in chunks(sorted(set(numbers))):
-        for row in conn.execute(sa.select(tasks).where(tasks.c.number.in_(chunk))):
+        for row in conn.execute(sa.select(*_said_of(tasks)).where(tasks.c.number.in_(chunk))):
             found[row.number] = why(row)
     return found
+
+
+def _said_of(table: sa.FromClause) -> list[sa.ColumnElement[Any]]:
+    """The columns that `why` needs."""
+    return [table.c[name] for name in ("number", "name", "status", "deleted_at", "error_name", "error_message")]
 
 
 def why(task: Any) -> str:

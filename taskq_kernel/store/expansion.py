@@ -39,11 +39,11 @@ class Grids:
     """Decoded grids, so that a large one is not read for every few of its tasks."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[str, int], Grid] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, float, int], Grid] = OrderedDict()
 
-    def of(self, conn: Connection, batch: str, first: int) -> Grid:
-        """The grid of a batch that begins with this point."""
-        key = (batch, first)
+    def of(self, conn: Connection, batch: str, created_at: float, first: int) -> Grid:
+        """The grid of a batch that begins with this point. One that was deleted may have had the same id."""
+        key = (batch, created_at, first)
         if key not in self._kept:
             query = sa.select(grids.c.design).where(grids.c.batch == batch, grids.c.first == first)
             self._kept[key] = Grid(conn.execute(query).scalar_one())
@@ -103,7 +103,7 @@ def _make(write: Write, row: Any, points: Sequence[int], known: Grids) -> int:
     points = sorted(set(points) - _there(write.conn, row.id, points))
     if not points:
         return 0
-    grids_of = _Lookup(write.conn, row.id, known)
+    grids_of = _Lookup(write.conn, row, known)
     rows = [_task(write, row, point, *grids_of.point(point)) for point in points]
     write.conn.execute(sa.insert(tasks), rows)
     reason = f"submitted by {row.owner}, point of the batch {row.name}"
@@ -123,30 +123,29 @@ def _make(write: Write, row: Any, points: Sequence[int], known: Grids) -> int:
 def _there(conn: Connection, batch: str, points: Sequence[int]) -> set[int]:
     found: set[int] = set()
     for chunk in chunks(points):
-        among = tasks.c.point.between(chunk[0], chunk[-1])
-        found.update(conn.execute(sa.select(tasks.c.point).where(tasks.c.batch == batch, among)).scalars())
+        query = sa.select(tasks.c.point).where(tasks.c.batch == batch, tasks.c.point.in_(list(chunk)))
+        found.update(conn.execute(query).scalars())
     return found
 
 
 class _Lookup:
     """Finds the grid that a point of a batch stands in."""
 
-    def __init__(self, conn: Connection, batch: str, known: Grids) -> None:
-        self._conn, self._batch, self._known = conn, batch, known
-        query = sa.select(grids.c.first).where(grids.c.batch == batch).order_by(grids.c.first.desc())
+    def __init__(self, conn: Connection, row: Any, known: Grids) -> None:
+        self._conn, self._row, self._known = conn, row, known
+        query = sa.select(grids.c.first).where(grids.c.batch == row.id).order_by(grids.c.first.desc())
         self._firsts = conn.execute(query).scalars().all()
 
     def point(self, place: int) -> tuple[Grid, int]:
         """The grid, and the point's place in it."""
         first = next(first for first in self._firsts if first <= place)
-        return self._known.of(self._conn, self._batch, first), place - first
+        return self._known.of(self._conn, self._row.id, self._row.created_at, first), place - first
 
 
 _shared = attrgetter(*SHARED)
 
 
 def _task(write: Write, row: Any, point: int, grid: Grid, place: int) -> dict[str, Any]:
-    named = sorted(zip(grid.names, grid.cells(place), strict=True))
     return {
         "number": write.next_number(), "id": str(uuid4()), "version": write.next_version(),
         "status": TaskStatus.QUEUEING, "attempt": 0, "failures": 0, "lost": 0,
@@ -154,7 +153,7 @@ def _task(write: Write, row: Any, point: int, grid: Grid, place: int) -> dict[st
         "owner": row.owner, "batch": row.id, "created_at": write.now,
         "available_at": write.now, "log_bytes": 0, "source": row.source, "entry": row.entry,
         "name": call_name(row.function, zip(grid.names, grid.cells(place), strict=True)).replace("\0", ""),
-        "arguments": "{" + ",".join(f'"{name}":{text}' for name, text in named) + "}",
+        "arguments": grid[place],
         "seed": point_seed(row.seed, point), "definition": row.definition, "point": point,
     }
 

@@ -166,7 +166,7 @@ def _is_tried_again(row: TaskRow, outcome: Outcome) -> bool:
 
 def _try_again(write: Write, pairs: Sequence[tuple[TaskRow, Outcome]]) -> None:
     transitions: list[Transition] = []
-    due: list[float] = []
+    due: dict[float, list[int]] = {}
     for row, outcome in pairs:
         delay = retry_delay_s(row.failures + 1)
         reason = f"{_failure(outcome)}; tried again in {delay:.0f} s"
@@ -174,11 +174,11 @@ def _try_again(write: Write, pairs: Sequence[tuple[TaskRow, Outcome]]) -> None:
             **WAITING, **_error_columns(outcome.error), "failures": row.failures + 1,
             "available_at": write.now + delay,
         }
-        due.append(write.now + delay)
+        due.setdefault(write.now + delay, []).append(row.number)
         transitions.append(Transition(row.number, row.owner, row.attempt, row.worker, reason, row.status, columns))
     transition(write, TaskStatus.QUEUEING, Cause.OUTCOME, transitions)
-    for item, at in zip(transitions, due, strict=True):
-        enqueue(write, [item.number], at)
+    for at, numbers in due.items():
+        enqueue(write, numbers, at)
 
 
 def _take_from_lost_processes(

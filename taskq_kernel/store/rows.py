@@ -120,6 +120,12 @@ class WaitingRow(TaskRow):
     held: int | None
 
 
+class HangingRow(TaskRow):
+    """As much of a task as its transition needs, and which of the tasks asked about it hangs on."""
+
+    root: int
+
+
 class EventRow:
     """A line of a task's history."""
 

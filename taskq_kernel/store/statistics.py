@@ -13,10 +13,9 @@ from taskq_kernel.store.counts import read_counts
 from taskq_kernel.store.database import Write, current_version
 from taskq_kernel.store.dialects import upsert
 from taskq_kernel.store.hot import HotStatement
-from taskq_kernel.store.records import RUNNING_NOW
 from taskq_kernel.store.rows import Columns
 from taskq_kernel.store.tables import minutes, outbox, tasks, workers
-from taskq_kernel.store.workers import PRESENT
+from taskq_kernel.store.workers import BUSY, PRESENT, WITH_BUSY
 
 HOUR_S = 3600
 
@@ -63,18 +62,8 @@ def read_statistics(conn: Connection, now: float, visible_to: str | None = None)
 
 
 def _fleet(conn: Connection) -> list[tuple[int, int]]:
-    """How many slots each worker that is there has, and how many running tasks: it may claim more than it has slots."""
-    running = (
-        sa.select(tasks.c.worker_id, sa.func.count().label("running"))
-        .where(RUNNING_NOW)
-        .group_by(tasks.c.worker_id)
-        .subquery()
-    )
-    query = (
-        sa.select(workers.c.slots, sa.func.coalesce(running.c.running, 0))
-        .select_from(workers.outerjoin(running, running.c.worker_id == workers.c.id))
-        .where(workers.c.state.in_(PRESENT))
-    )
+    """How many slots each worker that is there has, and how many running tasks."""
+    query = sa.select(workers.c.slots, BUSY).select_from(WITH_BUSY).where(workers.c.state.in_(PRESENT))
     return [(slots, running) for slots, running in conn.execute(query)]
 
 

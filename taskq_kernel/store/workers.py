@@ -29,6 +29,14 @@ ONLINE, DRAINING, LOST, LEFT = "ONLINE", "DRAINING", "LOST", "LEFT"
 #: States of a worker that holds a lease.
 PRESENT = (ONLINE, DRAINING)
 
+_running = (
+    sa.select(tasks.c.worker_id, sa.func.count().label("count"))
+    .where(RUNNING_NOW).group_by(tasks.c.worker_id).subquery()
+)
+#: Workers, each with how many running tasks it holds: it may claim more than it has slots.
+WITH_BUSY = workers.outerjoin(_running, _running.c.worker_id == workers.c.id)
+BUSY = sa.func.coalesce(_running.c.count, 0)
+
 
 @dataclass(frozen=True, slots=True)
 class NewWorker:
@@ -167,15 +175,9 @@ def list_workers(conn: Connection, *, everyone: bool = False) -> list[WorkerRow]
 
 
 def _workers(conn: Connection, where: sa.ColumnElement[bool]) -> list[WorkerRow]:
-    busy = (
-        sa.select(tasks.c.worker_id, sa.func.count().label("busy"))
-        .where(RUNNING_NOW)
-        .group_by(tasks.c.worker_id)
-        .subquery()
-    )
     query = (
-        sa.select(workers, sa.func.coalesce(busy.c.busy, 0).label("busy"))
-        .select_from(workers.outerjoin(busy, busy.c.worker_id == workers.c.id))
+        sa.select(workers, BUSY.label("busy"))
+        .select_from(WITH_BUSY)
         .where(where)
         .order_by(workers.c.joined_at.desc())
         .limit(1000)

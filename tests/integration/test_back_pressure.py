@@ -22,7 +22,7 @@ from taskq_worker.sandbox.sandboxes import make_sandboxes
 from taskq_worker.service_api import ServiceApi
 
 from taskq_kernel import connect
-from taskq_kernel.broker import client as broker_client
+from taskq_kernel.broker import consumer as broker_consumer
 from taskq_kernel.broker import publisher
 from taskq_kernel.broker.client import Broker
 from taskq_kernel.broker.delivery import Delivery
@@ -79,7 +79,7 @@ def test_a_consumer_has_a_bounded_number_of_bytes_in_hand_and_gets_every_message
     stack: RunningStack, monkeypatch: pytest.MonkeyPatch, size: int
 ) -> None:
     limit = 1000 * KB
-    monkeypatch.setattr(broker_client, "IN_HAND_BYTES", limit)
+    monkeypatch.setattr(broker_consumer, "IN_HAND_BYTES", limit)
     count = 100 if size < limit else 5
 
     async def scene(broker: Broker, queue: str) -> None:
@@ -114,7 +114,7 @@ def test_a_consumer_has_a_bounded_number_of_bytes_in_hand_and_gets_every_message
 def test_after_large_messages_a_consumer_asks_for_many_small_ones_again(
     stack: RunningStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(broker_client, "IN_HAND_BYTES", 1000 * KB)
+    monkeypatch.setattr(broker_consumer, "IN_HAND_BYTES", 1000 * KB)
 
     async def scene(broker: Broker, queue: str) -> None:
         await broker.publish(queue, [b"x" * 400 * KB] * 9)

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from stacks import RunningStack, until
 
-from taskq_kernel.broker import client as client_module
+from taskq_kernel.broker import consumer as consumer_module
 from taskq_kernel.broker.client import Broker
 from taskq_kernel.broker.delivery import Delivery, acknowledge
 from taskq_kernel.broker.double import MemoryBroker, MemoryRabbit
@@ -168,7 +168,7 @@ def test_no_more_than_the_prefetch_is_in_hand(server: Server) -> None:
 
 
 def test_no_more_bytes_than_allowed_are_in_hand(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client_module, "IN_HAND_BYTES", 1000)
+    monkeypatch.setattr(consumer_module, "IN_HAND_BYTES", 1000)
 
     async def scene(broker: Broker, queue: str) -> None:
         await broker.publish(queue, [str(number).encode().ljust(400) for number in range(9)])

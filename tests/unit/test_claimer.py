@@ -15,7 +15,7 @@ from taskq_worker.claims.claim import Claim
 from taskq_worker.claims.claimer import Claimer
 from taskq_worker.claims.claims import Claims
 
-from taskq_kernel.broker.client import Consumer
+from taskq_kernel.broker.consumer import Consumer
 from taskq_kernel.broker.delivery import Delivery, acknowledge
 from taskq_kernel.broker.double import MemoryBroker, MemoryRabbit
 from taskq_kernel.broker.names import Names
@@ -197,6 +197,21 @@ def test_nothing_is_claimed_for_a_slot_whose_julia_is_replaced() -> None:
             await until(lambda: lab.held == [1], "one is claimed for the other slot")
             await until(lambda: lab.waiting() == [2], "the other waits")
         await until(lambda: lab.held == [1, 2], "it is claimed once the slot is there")
+
+    play(scene)
+
+
+def test_nothing_is_claimed_ahead_for_a_slot_whose_julia_is_replaced() -> None:
+    async def scene(lab: Lab) -> None:
+        for _ in range(30):
+            with lab.claimer.occupied_by(Claim(message(0), 1)):
+                pass
+        whole = lab.claimer.room
+        with lab.claimer.without_slot():
+            assert 1 < lab.claimer.room <= whole // 2, "the other slot works ahead"
+            with lab.claimer.without_slot():
+                assert lab.claimer.room == 0
+        assert lab.claimer.room == whole
 
     play(scene)
 

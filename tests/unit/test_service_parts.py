@@ -217,6 +217,24 @@ def test_rows_written_at_once_and_field_by_field_are_the_same(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize("lab", ["sqlite"], indirect=True)
+def test_a_page_whose_variables_are_null_is_the_default_page(lab: Lab) -> None:
+    lab.submit(*"123")
+    query = """query($n: Int, $s: String, $f: TaskFilter, $o: [TaskOrder!]) {
+        tasks(filter: $f, orderBy: $o, first: $n, after: $s, last: $n, before: $s, offset: $n) { nodes { number } }
+    }"""
+
+    async def ask(**variables: None) -> list[int]:
+        runtime: Any = SimpleNamespace(store=AsyncStore(lab.store), settings=Settings())
+        context = RequestContext(Identity("ann", Role.USER), runtime)
+        prepared = Documents(build_schema()).prepare(query, variables, None)
+        result = await run(build_schema(), prepared, variables, context)
+        assert result.errors is None
+        return [node["number"] for node in (result.data or {})["tasks"]["nodes"]]
+
+    assert asyncio.run(ask(n=None, s=None, f=None, o=None)) == asyncio.run(ask()) == [1, 2, 3]
+
+
+@pytest.mark.parametrize("lab", ["sqlite"], indirect=True)
 def test_many_histories_are_one_query(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     lab.submit(*"12345")
     calls: list[Any] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from taskq_kernel.local.environment import keeper_environment, part_environment
 from taskq_kernel.local.home import check_file
 from taskq_kernel.local.info import StackInfo
 from taskq_kernel.local.stack import LocalStack
-from taskq_kernel.settings import load_settings
+from taskq_kernel.settings import Settings, load_settings
 
 INFO = StackInfo("http://127.0.0.1:5/graphql", "admin.token", 5, 1)
 
@@ -44,6 +45,18 @@ def test_what_users_may_see_is_told_to_the_service(stack: LocalStack) -> None:
     assert environment["TASKQ_PRIVATE_TASKS"] == "the user's PRIVATE_TASKS"
     assert environment["TASKQ_GRAPHIQL"] == "the user's GRAPHIQL"
     assert "TASKQ_PRIVATE_TASKS" not in part_environment(stack.home, "worker", INFO)
+
+
+def test_every_limit_that_a_user_sets_reaches_the_service_and_the_worker(
+    stack: LocalStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = [one.name for one in fields(Settings) if one.name.startswith(("max_", "task_", "memory_"))]
+    names = {f"TASKQ_{name.upper()}" for name in limits}
+    assert len(names) > 6
+    for name in names:
+        monkeypatch.setenv(name, "5")
+    for role in ("service", "worker"):
+        assert names <= part_environment(stack.home, role, INFO).keys()
 
 
 @pytest.mark.parametrize("role", ["service", "sink", "worker"])

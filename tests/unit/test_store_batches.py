@@ -145,6 +145,16 @@ def test_a_point_whose_task_was_deleted_is_done_until_the_batch_is_resumed(lab: 
     assert points(lab, batch)[1].number > made[2].number
 
 
+def test_a_batch_that_has_the_id_of_a_deleted_one_has_its_own_points(lab: Lab) -> None:
+    known, given = expansion.Grids(), {"id": str(uuid4())}
+    for n in (1, 2):
+        batch = submit(lab, axes={"n": [n]}, **given).batch
+        lab.store.write(expansion.make_next, batch.id, known)
+        assert points(lab, batch)[0].arguments == f'{{"n":{n}}}'
+        lab.store.write(batches.delete_batch, batch.id, ANN)
+        lab.clock.advance(1)
+
+
 def test_a_cancelled_batch_makes_no_more_tasks_until_it_is_resumed(lab: Lab) -> None:
     batch = submit(lab, axes={"n": list(range(5))}).batch
     make(lab, batch, 2)

@@ -103,6 +103,17 @@ def test_a_database_that_cannot_be_used_is_reported_without_its_insides(tmp_path
     store.close()
 
 
+@pytest.mark.parametrize("statement", ["SELECT colour FROM tasks", "SELECT 1 FROM nothing", "SELEKT 1"])
+def test_a_statement_that_is_at_fault_is_not_told_as_a_database_that_is_away(lab: Lab, statement: str) -> None:
+    calls = (
+        lambda: lab.store.read(lambda conn: conn.exec_driver_sql(statement)),
+        lambda: lab.store.write(lambda write: write.conn.exec_driver_sql(statement)),
+    )
+    for call in calls:
+        with pytest.raises(sa.exc.DBAPIError):
+            call()
+
+
 @pytest.mark.parametrize(
     ("given", "driver"),
     [

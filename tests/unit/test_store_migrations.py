@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -12,8 +13,9 @@ from stacks import missing
 from store_seed import seed
 
 from taskq_kernel.domain import TaskStatus
+from taskq_kernel.errors import SetupError
 from taskq_kernel.seeds import MAX_SEED
-from taskq_kernel.store import Store, upgrade
+from taskq_kernel.store import Store, StoreUnavailable, upgrade
 from taskq_kernel.store.migrate import configuration
 from taskq_kernel.store.statistics import read_statistics
 from taskq_kernel.store.tables import tasks
@@ -38,6 +40,37 @@ def at_revision(store: Store, revision: str) -> None:
         config = configuration()
         config.attributes["connection"] = conn
         command.upgrade(config, revision)
+
+
+@pytest.mark.parametrize(
+    ("damage", "lacking"),
+    [("ALTER TABLE tasks DROP COLUMN timing", "timing"), ("DROP TABLE held_back", "held_back")],
+)
+def test_a_database_that_lacks_what_its_revision_has_is_refused_with_what_it_is(
+    url: str, damage: str, lacking: str
+) -> None:
+    upgrade(url)
+    store = Store(url)
+    with store.writer.begin() as conn:
+        conn.exec_driver_sql(damage)
+    store.close()
+    with pytest.raises(SetupError, match=rf"not as this release makes it \(.*{lacking}.*\): move it away"):
+        upgrade(url)
+
+
+def test_a_database_of_a_release_that_this_one_does_not_know_is_refused_with_what_it_is(url: str) -> None:
+    upgrade(url)
+    store = Store(url)
+    with store.writer.begin() as conn:
+        conn.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    store.close()
+    with pytest.raises(SetupError, match=r"made by a release that this one does not know \(.*9999.*\): install that"):
+        upgrade(url)
+
+
+def test_a_database_that_does_not_answer_is_not_called_a_wrong_one(tmp_path: Path) -> None:
+    with pytest.raises(StoreUnavailable):
+        upgrade(f"sqlite:///{tmp_path / 'missing' / 'tasks.db'}")
 
 
 def test_tasks_of_an_earlier_release_are_counted_once_and_for_all(url: str) -> None:

@@ -13,6 +13,7 @@ from taskq_kernel.service.schema.scalars import BigInt, DateTime
 from taskq_kernel.service.schema.types import StatusCount, declared
 from taskq_kernel.store import batches
 from taskq_kernel.store.batch_figures import Figures, read_failures, read_figures
+from taskq_kernel.store.rows import BatchRow
 from taskq_kernel.task_fields import SHARED_FIELDS
 
 
@@ -77,18 +78,18 @@ class Batch(_SharedFields, ObjectType):
     grids = List(NonNull(Grid), required=True, description="Its points, in the order in which they were submitted.")
 
     @staticmethod
-    async def resolve_figures(row: Any, info: GraphQLResolveInfo) -> Figures:
+    async def resolve_figures(row: BatchRow, info: GraphQLResolveInfo) -> Figures:
         store = info.context.runtime.store
         figures: Figures = await store.read(read_figures, row, store.sync.clock())
         return figures
 
     @staticmethod
-    async def resolve_failures(row: Any, info: GraphQLResolveInfo) -> list[Any]:
+    async def resolve_failures(row: BatchRow, info: GraphQLResolveInfo) -> list[Any]:
         found: list[Any] = await info.context.runtime.store.read(read_failures, row.id)
         return found
 
     @staticmethod
-    async def resolve_grids(row: Any, info: GraphQLResolveInfo) -> list[Any]:
+    async def resolve_grids(row: BatchRow, info: GraphQLResolveInfo) -> list[Any]:
         return list(await info.context.runtime.store.read(batches.read_grids, row.id))
 
 
@@ -99,7 +100,7 @@ class BatchPage(ObjectType):
     total_count = Int(required=True, description="How many there are.")
 
     @staticmethod
-    def resolve_nodes(page: batches.BatchPage, _info: GraphQLResolveInfo) -> list[Any]:
+    def resolve_nodes(page: batches.BatchPage, _info: GraphQLResolveInfo) -> list[BatchRow]:
         return page.rows
 
     @staticmethod

@@ -77,8 +77,10 @@ class Query(BatchQuery, ObjectType):
         _root: object, info: GraphQLResolveInfo, filter: dict[str, Any] | None = None,
         order_by: Sequence[dict[str, Any]] | None = None, **window: Any,
     ) -> Page:
+        # Null is the default, too: a client's variable that is not set.
+        asked_for = Window(**{name: value for name, value in window.items() if value is not None})
         page: Page = await info.context.runtime.store.read(
-            read_page, filter_of(filter, info.context.visible_to), orders_of(order_by), Window(**window), wanted(info)
+            read_page, filter_of(filter, info.context.visible_to), orders_of(order_by), asked_for, wanted(info)
         )
         return page
 

@@ -16,7 +16,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from taskq_kernel.broker.client import SETTLE_S, SUBSCRIBE_S, Broker, Consumer
+from taskq_kernel.broker.client import Broker
+from taskq_kernel.broker.consumer import SETTLE_S, SUBSCRIBE_S, Consumer
 from taskq_kernel.broker.delivery import Delivery, acknowledge
 from taskq_kernel.errors import BrokerUnreachable, MessageError, ServiceError, ServiceUnreachable
 from taskq_kernel.messages import TaskMessage, decode, named_task
@@ -147,7 +148,10 @@ class Claimer:
         waiting, running = self._claims.waiting, self._claims.count(ClaimState.RUNNING)
         if self._draining or self._service_away or self._claims.full or len(self._claims) >= MOST_UNSETTLED:
             return 0
-        return max(0, self._slots - self._slots_away - running + self._claim_ahead.ahead - waiting)
+        there = self._slots - self._slots_away
+        # Nothing ahead for a slot that is away either: what waits for its Julia would become stale, again and again.
+        ahead = self._claim_ahead.ahead * there // self._slots
+        return max(0, there - running + ahead - waiting)
 
     async def run(self) -> None:
         """Claim for ever."""

@@ -1,8 +1,9 @@
 # What a task finds, and what is put back after it.
 #
 # A task gets a fresh module and an empty folder. What it may change on the way and can be
-# put back is put back: the folder, ENV, load paths, and the settings of settings.jl. What cannot be put back (a Julia task that still runs, a standard stream sent
-# elsewhere, an exit hook) is noticed, and the supervisor replaces the process.
+# put back is put back: the folder, ENV, load paths, and the settings of settings.jl. What
+# cannot be put back (a Julia task that still runs, a standard stream sent elsewhere, an exit
+# hook) is noticed, and the supervisor replaces the process.
 
 "How the process was before its first task."
 struct Baseline
