@@ -45,6 +45,11 @@ def shut(board: Board) -> None:
     expect(board.detail).to_be_hidden()
 
 
+def sign(board: Board, name: str) -> Locator:
+    """Return the sign of a finished task's status beside its number."""
+    return board.row(name).locator(".tq-cell-number .tq-icon-FINISHED")
+
+
 def place(part: Locator) -> dict[str, float]:
     """Return where something is in the window, in whole pixels."""
     box = part.bounding_box()
@@ -75,6 +80,8 @@ def test_opening_a_task_or_filtering_moves_nothing_and_the_open_row_is_marked(bo
         expect(board.table.locator("[aria-current]")).to_have_count(1)
         assert [place(board.table), place(board.row(names[9]))] == before
         assert within(place(board.detail), place(board.table))
+        # And: the signs of the statuses, which it covers, stand beside the numbers.
+        expect(sign(board, names[9])).to_be_in_viewport(ratio=1)
     # And: a chip that leaves no task in the table moves the page as little.
     board.overview.get_by_role("button", name=re.compile("^Failed")).click()
     expect(board.table.get_by_text("No task matches")).to_be_visible()
@@ -97,6 +104,7 @@ def test_an_open_task_is_shut_by_its_button_or_by_escape_and_the_keyboard_is_bac
     board.detail.get_by_role("button", name="Close the task").click()
     expect(board.detail).to_be_hidden()
     expect(board.table.locator("[aria-current]")).to_have_count(0)
+    expect(sign(board, names[1])).to_be_hidden()
 
     board.table.get_by_role("searchbox").press("ArrowDown")
     board.page.keyboard.press("ArrowDown")

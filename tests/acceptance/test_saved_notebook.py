@@ -56,6 +56,8 @@ def test_a_saved_board_is_shown_as_a_plain_picture_where_there_is_no_kernel(
     assert [part for part in told if part not in html] == []
     finished = board.overview.locator(".tq-chip[data-status=FINISHED] b").inner_text()
     assert f"Finished {finished} · Failed" in html
+    assert html.count(" · Queueing ") == 1
+    assert [control for control in ("Download", "Copy", "connect(") if control in html] == []
     expect(snapshot).to_be_hidden()
 
     # When: its kernel ends, and the file is opened again.

@@ -358,7 +358,7 @@ def test_motion_stops_for_those_who_asked(open_page: Pages, table_site: Site) ->
     page = open_page(table_site.url, reduced_motion=True)
     table = opened(page, table_site)
     table.kernel(FRESH_START + "view.upsert([task(501, status='RUNNING')])")
-    spinner = table.row(501).locator(".tq-icon-RUNNING")
+    spinner = table.row(501).locator(".tq-status .tq-icon-RUNNING")
     spinner.wait_for()
     assert spinner.evaluate("element => getComputedStyle(element).animationName") == "none"
 

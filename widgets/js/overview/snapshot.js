@@ -13,6 +13,9 @@ const WIDGET_VIEW = "application/vnd.jupyter.widget-view+json";
 const SNAPSHOT_CLASS = "taskq-snapshot";
 /** The longest text that is taken over from the task that is open. */
 const SNAPSHOT_CHARACTERS = 2000;
+/** What the open task says: no buttons, and of a picture what stands below it. */
+const TEXTS = ".tqp-panel > :not(.tqp-taking, .tqp-code-actions, .tqp-more-button, .tqp-picture, .tqp-log-place), "
+  + ".tqp-panel > .tqp-picture figcaption, .tqp-panel .tqp-log";
 
 /**
  * Keep the snapshot as current as the file; return what ends that.
@@ -48,9 +51,9 @@ function putSnapshot(cells, board, html) {
 export function drawSnapshot(board) {
   const text = (/** @type {string} */ part) => /** @type {HTMLElement | null} */ (board.querySelector(part))?.textContent?.trim() ?? "";
   const line = (/** @type {"p" | "pre"} */ tag, /** @type {string} */ content) => (content ? h(tag, {}, content) : null);
-  const counts = [...board.querySelectorAll(".tq-chip")].map((chip) => `${chip.querySelector(".tq-chip-label")?.textContent} ${chip.lastElementChild?.textContent}`);
+  const counts = [...board.querySelectorAll(".tqp-overview .tq-chip")].map((chip) => `${chip.querySelector(".tq-chip-label")?.textContent} ${chip.lastElementChild?.textContent}`);
   const opened = text(".tqp-drawer[data-open] h2");
-  const parts = board.querySelectorAll(".tqp-panel > *:not(.tqp-code-actions)");
+  const parts = board.querySelectorAll(TEXTS);
   const shown = [...parts].map((part) => part.textContent).join("\n").slice(0, SNAPSHOT_CHARACTERS);
   const task = opened
     ? h("div", {}, h("p", {}, h("b", {}, opened), ` ${text(".tqp-detail .tq-status")} · ${text(".tqp-facts")}`), line("pre", shown))

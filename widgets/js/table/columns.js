@@ -4,6 +4,7 @@
 import { progressBar, statusChip } from "../shared/controls.js";
 import { h, setAttr, setText } from "../shared/dom.js";
 import { ago, duration, localTime } from "../shared/format.js";
+import { icon } from "../shared/icons.js";
 import fields from "./fields.json" with { type: "json" };
 import { roughly, secondsLeft } from "../shared/remaining.js";
 
@@ -37,6 +38,19 @@ const opens = (part, text, label) => (/** @type {HTMLElement} */ cell) => {
     button.hidden = text(task) === "";
   };
 };
+
+/** The number, and the sign of the status: it shows where an open task covers the column of statuses. @param {HTMLElement} cell */
+function number(cell) {
+  const text = h("span");
+  cell.append(text);
+  let shown = "";
+  return (/** @type {Task} */ task) => {
+    setText(text, String(task.number));
+    if (shown === task.status) return;
+    shown = task.status;
+    cell.replaceChildren(icon(shown), text);
+  };
+}
 
 /** @param {HTMLElement} cell */
 function status(cell) {
@@ -102,7 +116,7 @@ function plain(name) {
 
 /** Columns that show their part of a task in a way of their own. @type {Record<string, Omit<Column, "label" | "sort">>} */
 const SHOWN = {
-  number: { width: 88, grow: 0, end: true, fill: texts((task) => String(task.number), () => "") },
+  number: { width: 88, grow: 0, end: true, fill: number },
   name: { width: 150, grow: 2.2, fill: opens("task", (task) => task.name || "(no name)") },
   code: { width: 110, grow: 1.2, empty: (task) => !task.code,
     fill: opens("code", (task) => task.code, (task) => `Code of task ${task.number}: ${task.code}`) },
