@@ -24,6 +24,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
+from taskq_kernel.durations import seconds_of
 from taskq_kernel.errors import SettingsError
 from taskq_kernel.paths import absolute
 from taskq_kernel.secret_file import read_secret_file
@@ -62,10 +63,14 @@ class Secret:
 
 
 def setting(
-    default: Any = None, *, about: str, factory: Callable[[], Any] | None = None, repr: bool = True, **bounds: Any
+    default: Any = None, *, about: str, factory: Callable[[], Any] | None = None, repr: bool = True,
+    length: bool = False, **bounds: Any,
 ) -> Any:
-    """One field of `Settings`: its default, what it is, and `msgspec.Meta`'s bounds of its value."""
-    metadata = {"about": about, "bounds": bounds}
+    """One field of `Settings`: its default, what it is, and `msgspec.Meta`'s bounds of its value.
+
+    With ``length`` it is a length of time, which may be written as ``90d``.
+    """
+    metadata = {"about": about, "bounds": bounds, "length": length}
     if factory is not None:
         return dataclasses.field(default_factory=factory, repr=repr, metadata=metadata)
     return dataclasses.field(default=default, repr=repr, metadata=metadata)
@@ -147,6 +152,13 @@ class Settings:
     max_value_bytes: int = setting(64 << 20, ge=1024, about="largest value kept whole, as JSON")
     max_array_bytes: int = setting(1 << 30, ge=1024, about="largest array of numbers kept whole, in binary")
 
+    retention: float | None = setting(
+        None, gt=0, length=True, about="how long tasks are kept that are done, such as 90d; unset: for ever"
+    )
+    retention_keep_results: bool = setting(
+        False, about="take from old tasks their logs and history only, and keep their results"
+    )
+
     log_level: Literal["debug", "info", "warning", "error"] = setting("info", about="how much is logged")
 
     def __post_init__(self) -> None:
@@ -168,12 +180,15 @@ class Declared:
         What it is where nobody sets it; None also where that is found out at the time.
     bounds : mapping
         What its values have to be, as `msgspec.Meta` takes it.
+    length : bool
+        Whether it is a length of time in seconds, which may be written as ``90d``.
     """
 
     kind: Any
     about: str
     default: Any
     bounds: Mapping[str, Any]
+    length: bool = False
 
 
 @cache
@@ -187,7 +202,7 @@ def _declared(kind: Any, field: dataclasses.Field[Any]) -> Declared:
     if isinstance(kind, UnionType):
         [kind] = (one for one in get_args(kind) if one is not type(None))
     default = None if field.default is dataclasses.MISSING else field.default
-    return Declared(kind, field.metadata["about"], default, field.metadata["bounds"])
+    return Declared(kind, field.metadata["about"], default, field.metadata["bounds"], field.metadata["length"])
 
 
 # -- reading -------------------------------------------------------------------------------
@@ -266,6 +281,8 @@ def _converted(one: Declared, value: Any) -> Any:
         return Secret(text) if one.kind is Secret else Path(text)
     if isinstance(value, str):
         value = _from_text(one.kind, value)
+    if one.length and isinstance(value, str):
+        value = seconds_of(value)
     return msgspec.convert(value, Annotated[one.kind, msgspec.Meta(**one.bounds)], strict=False)
 
 

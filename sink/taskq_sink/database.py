@@ -67,6 +67,7 @@ results = sa.Table(
     sa.UniqueConstraint("task_id", "attempt"),
     sa.Index("results_untold", "id", sqlite_where=sa.text("verdict IS NULL"),
              postgresql_where=sa.text("verdict IS NULL")),
+    sa.Index("results_finished_at", "finished_at"),
 )  # fmt: skip
 
 #: Rows of `results` that another release wrote and this one cannot read. They keep their message.
@@ -110,17 +111,25 @@ class Quarantined:
     reason: str
 
 
+def results_engine(url: str | sa.URL) -> sa.Engine:
+    """The engine behind the results database's URL, as the sink uses it."""
+    engine = sa.create_engine(url)
+    if engine.dialect.name == "sqlite":
+        sa.event.listen(engine, "connect", _configure_sqlite)
+    return engine
+
+
 class ResultsDatabase:
     """The table of results behind an SQLAlchemy URL. Calls block; one thread at a time."""
 
     def __init__(self, url: str | sa.URL) -> None:
-        self._engine = sa.create_engine(url)
-        if self._engine.dialect.name == "sqlite":
-            sa.event.listen(self._engine, "connect", _configure_sqlite)
+        self._engine = results_engine(url)
         self._insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
         self._keep = self._insert(results).on_conflict_do_nothing(index_elements=["task_id", "attempt"])
         metadata.create_all(self._engine)
         self._add_missing_columns()
+        for index in results.indexes:
+            index.create(self._engine, checkfirst=True)
 
     def _add_missing_columns(self) -> None:
         """Give a table of an earlier release the columns that came later, which may all be NULL."""
@@ -255,7 +264,8 @@ def _mark(connection: sa.Connection, reported: Sequence[Reported]) -> None:
 
 def _configure_sqlite(connection: object, _record: object) -> None:
     cursor = connection.cursor()  # type: ignore[attr-defined]  # a DB-API connection
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000"):
+    # The first counts where there is no table yet: rows that go give their space back.
+    for pragma in ("auto_vacuum=INCREMENTAL", "journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

@@ -10,9 +10,10 @@ from taskq_kernel.broker.names import Names
 from taskq_kernel.errors import SettingsError
 from taskq_kernel.settings import Settings, read_broker_url, read_token
 from taskq_kernel.signals import stop_signals
-from taskq_kernel.store.database import sqlite_url
+from taskq_kernel.store.urls import results_url
 from taskq_kernel.transport.graphql import GraphQLTransport
 from taskq_sink.database import ResultsDatabase
+from taskq_sink.retention import keep_pruned
 from taskq_sink.sink import Sink
 
 
@@ -25,7 +26,7 @@ def run(settings: Settings) -> int:
     if settings.url is None:
         raise SettingsError("set TASKQ_URL: the sink needs to know the service")
     transport = GraphQLTransport(settings.url, read_token(settings), ca_file=settings.ca_file)
-    database = ResultsDatabase(settings.results_database or sqlite_url(settings.home / "results.db"))
+    database = ResultsDatabase(results_url(settings))
     try:
         asyncio.run(_sink(settings, database, transport))
     finally:
@@ -38,6 +39,7 @@ async def _sink(settings: Settings, database: ResultsDatabase, transport: GraphQ
         read_broker_url(settings), Names(settings.broker_prefix), settings.queue_type, "sink", settings.ca_file
     )
     task = asyncio.create_task(Sink(broker, database, transport).run())
+    pruning = asyncio.create_task(keep_pruned(results_url(settings), settings))
     loop = asyncio.get_running_loop()
     for number in stop_signals():
         loop.add_signal_handler(number, task.cancel)
@@ -46,3 +48,6 @@ async def _sink(settings: Settings, database: ResultsDatabase, transport: GraphQ
     except asyncio.CancelledError:
         if not task.cancelled():
             raise
+    finally:
+        pruning.cancel()
+        await asyncio.gather(pruning, return_exceptions=True)

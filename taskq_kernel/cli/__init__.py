@@ -42,6 +42,7 @@ _COMMANDS = {
     "cancel": ("bulk_actions", "Cancel tasks."),
     "retry": ("bulk_actions", "Run tasks again that are done."),
     "delete": ("bulk_actions", "Delete tasks."),
+    "prune": ("prune", "Remove what is done and old."),
     "completion": ("completion", "Set up the tab key of a shell."),
 }
 

@@ -16,6 +16,7 @@ import click
 
 from taskq_kernel.client.options import parse_size
 from taskq_kernel.client.refusals import by_option
+from taskq_kernel.durations import seconds_of
 from taskq_kernel.errors import InvalidTask
 from taskq_kernel.settings import Secret, declared
 
@@ -66,6 +67,8 @@ def _click_type(name: str, kind: Any) -> dict[str, Any]:
         return {"metavar": "URL", "callback": _url}
     if name in _SIZES:
         return {"metavar": "SIZE", "callback": size}
+    if declared()[name].length:
+        return {"metavar": "TIME", "callback": length_of_time}
     return {"type": {Path: click.Path(path_type=Path)}.get(kind, kind)}
 
 
@@ -90,6 +93,14 @@ def size(_ctx: click.Context, parameter: click.Parameter, value: str | None) -> 
         return None if value is None else parse_size(value)
     except InvalidTask as error:
         raise error.at(parameter.opts[0]) from None
+
+
+def length_of_time(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> float | None:
+    """Click's callback for a length of time such as ``30d``, in seconds."""
+    try:
+        return None if value is None else seconds_of(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 def _url(_ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:

@@ -26,7 +26,8 @@ _SERVICE = ("url", "token_file", "ca_file")
 @settings_options(
     "host", "port", "tls_cert", "tls_key", "insecure", "trusted_proxies", "tokens_file", "auth_failures",
     "private_tasks", "graphiql", "introspection", "database", "blobs", *_BROKER, "ca_file",
-    "heartbeat", "lease", "max_lost", "max_log_bytes", "max_value_bytes", "max_array_bytes", "home", "log_level",
+    "heartbeat", "lease", "max_lost", "max_log_bytes", "max_value_bytes", "max_array_bytes", "retention",
+    "retention_keep_results", "home", "log_level",
 )  # fmt: skip
 def service(**flags: Any) -> int:
     """Run the GraphQL service until it is told to stop (SIGTERM or Ctrl-C).
@@ -54,7 +55,9 @@ def worker(**flags: Any) -> int:
 @click.command(
     epilog=examples("taskq sink --url http://127.0.0.1:8000/graphql --token-file sink.token"),
 )
-@settings_options(*_SERVICE, *_BROKER, "results_database", "home", "log_level")
+@settings_options(
+    *_SERVICE, *_BROKER, "results_database", "retention", "retention_keep_results", "home", "log_level",
+)  # fmt: skip
 def sink(**flags: Any) -> int:
     """Run the sink until it is told to stop (SIGTERM or Ctrl-C). It commits what it has first."""
     return _run("sink", "taskq_sink.main", "run", flags)

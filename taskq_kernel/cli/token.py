@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -11,25 +9,12 @@ from typing import Any
 import click
 
 from taskq_kernel.cli import DONE, output
-from taskq_kernel.cli.options import TaskCommand, as_json_option, examples
+from taskq_kernel.cli.options import TaskCommand, as_json_option, examples, length_of_time
 from taskq_kernel.cli.times import local_time
 from taskq_kernel.client import operations
 from taskq_kernel.client.connection import existing
 from taskq_kernel.domain import Role
 from taskq_kernel.transport.graphql import GraphQLTransport
-
-_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
-
-
-def _duration(_ctx: click.Context, _parameter: click.Parameter, value: str | None) -> float | None:
-    """Click's callback for a time such as ``30d``, in seconds."""
-    if value is None:
-        return None
-    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*([smhdw])", value.strip())
-    seconds = float(found[1]) * _UNITS_S[found[2]] if found else 0.0
-    if not 0 < seconds < math.inf:
-        raise click.BadParameter(f"{value!r} is no time; give such as 90s, 45m, 12h, 30d or 2w")
-    return seconds
 
 
 @click.group(
@@ -52,7 +37,7 @@ def token() -> None:
 @click.argument("name")
 @click.option("--role", type=click.Choice([str(role) for role in Role]), required=True, help="What it may do.")
 @click.option(
-    "--expires", metavar="TIME", callback=_duration,
+    "--expires", metavar="TIME", callback=length_of_time,
     help="For how long it is good, such as 30d. Default: until it is revoked.",
 )  # fmt: skip
 def create(name: str, role: str, expires: float | None) -> int:

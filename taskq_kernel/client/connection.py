@@ -23,12 +23,12 @@ class Address:
     token: str | None
     ca_file: Path | None = None
 
-    def transport(self) -> GraphQLTransport:
-        """What single requests are made with."""
+    def transport(self, timeout_s: float = 30.0) -> GraphQLTransport:
+        """What single requests are made with, each answered within ``timeout_s``."""
         # late: importing `connect` connects to nothing yet
         from taskq_kernel.transport.graphql import GraphQLTransport
 
-        return GraphQLTransport(self.url, self.token, ca_file=self.ca_file)
+        return GraphQLTransport(self.url, self.token, timeout_s, ca_file=self.ca_file)
 
     def __repr__(self) -> str:
         return f"Address({self.url!r})"

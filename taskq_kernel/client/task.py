@@ -363,7 +363,7 @@ class Task(Awaited[Any]):
     def outcome(self) -> Any:
         """The value of a task that is done, or the exception for how it ended; as `result` without waiting."""
         if self.entry.deleted:
-            raise TaskDeleted(f"task {self} was deleted; its result cannot be had")
+            raise TaskDeleted(f"task {self} was deleted or pruned; its result cannot be had")
         self.field("valueKind")
         self.check_followed()
         row = self.entry.row
@@ -411,7 +411,7 @@ class Task(Awaited[Any]):
         """
         self._client.cache.refresh([self.entry])
         if self.entry.deleted:
-            raise TaskDeleted(f"task {self} was deleted")
+            raise TaskDeleted(f"task {self} was deleted or pruned")
         return self
 
     def logs(self, level: str | None = None) -> LogText:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Engine
 
 from taskq_kernel.store import Store, Write
 
@@ -42,6 +42,11 @@ class AsyncStore:
         """Run a read operation; see `Store.read`."""
         call = partial(self.sync.read, operation, *args, **kwargs)
         return await asyncio.get_running_loop().run_in_executor(self._readers, call)
+
+    async def maintain(self, operation: Callable[Concatenate[Engine, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run an operation that is no transaction, with the engine that writes, while nothing else does."""
+        call = partial(operation, self.sync.writer, *args, **kwargs)
+        return await asyncio.get_running_loop().run_in_executor(self._writer, call)
 
     def close(self) -> None:
         """Let what runs end, then close the database."""

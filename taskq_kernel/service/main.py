@@ -14,10 +14,11 @@ from taskq_kernel.broker.client import Broker
 from taskq_kernel.broker.names import Names
 from taskq_kernel.errors import SettingsError, TaskqError
 from taskq_kernel.service.app import build_app
-from taskq_kernel.service.runtime import Runtime, database_url
+from taskq_kernel.service.runtime import Runtime
 from taskq_kernel.settings import Settings, load_settings, read_broker_url
 from taskq_kernel.signals import stop_signals
 from taskq_kernel.store import upgrade
+from taskq_kernel.store.urls import tasks_url
 from taskq_kernel.tls import check_certificate, is_loopback
 
 log = logging.getLogger("taskq_kernel.service.main")
@@ -40,7 +41,7 @@ def serve(settings: Settings) -> int:
     try:
         check_listening(settings)
         settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        upgrade(database_url(settings))
+        upgrade(tasks_url(settings))
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             return runner.run(_serve(settings))
     except SettingsError as error:

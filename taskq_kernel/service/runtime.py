@@ -9,14 +9,13 @@ from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-import sqlalchemy as sa
-
 from taskq_kernel.broker.names import Names
 from taskq_kernel.errors import BrokerUnreachable
 from taskq_kernel.service.async_store import READERS, AsyncStore
 from taskq_kernel.service.blobs import Blobs
 from taskq_kernel.service.feed import Feed
 from taskq_kernel.service.jobs.expander import Expander
+from taskq_kernel.service.jobs.pruner import Pruner
 from taskq_kernel.service.jobs.publisher import Publisher, PublishingBroker
 from taskq_kernel.service.jobs.reaper import Reaper
 from taskq_kernel.service.metrics import Metrics
@@ -26,17 +25,12 @@ from taskq_kernel.service.statistics import CachedStatistics
 from taskq_kernel.service.waiting import Waiting
 from taskq_kernel.settings import Settings
 from taskq_kernel.store import Policy, Store
-from taskq_kernel.store.database import sqlite_url
+from taskq_kernel.store.urls import tasks_url
 
 log = logging.getLogger(__name__)
 
 #: How long a background job that failed rests before it is begun again.
 RESTART_S = 1.0
-
-
-def database_url(settings: Settings) -> str | sa.URL:
-    """The task database's URL: the one that is set, or SQLite in the data folder."""
-    return settings.database or sqlite_url(settings.home / "tasks.db")
 
 
 def blobs_folder(settings: Settings) -> Path:
@@ -59,7 +53,7 @@ class Runtime:
         self.settings = settings
         self.policy = Policy.of(settings)
         self.broker = broker
-        self.store = AsyncStore(Store(database_url(settings), readers=READERS))
+        self.store = AsyncStore(Store(tasks_url(settings), readers=READERS))
         self.tokens = Tokens(settings.tokens_file, self.store, Throttle(settings.auth_failures))
         self.blobs = Blobs(blobs_folder(settings), max(settings.max_value_bytes, settings.max_array_bytes))
         self.feed = Feed(self.store)
@@ -68,6 +62,7 @@ class Runtime:
         self.metrics = Metrics()
         self.reaper = Reaper(self.store, self.policy, self.blobs)
         self.expander = Expander(self.store)
+        self.pruner = Pruner(self.store, self.blobs, settings.retention, settings.retention_keep_results)
         self.publisher = Publisher(self.store, broker, Names(settings.broker_prefix)) if broker else None
         self._tasks: list[asyncio.Task[Any]] = []
         self._offers: set[asyncio.Task[None]] = set()
@@ -101,6 +96,8 @@ class Runtime:
         self.store.sync.on_commit.append(committed)
         await self.reaper.start()
         jobs = [self.reaper.run, self.reaper.sweep, self.feed.poll, self.expander.run]
+        if self.settings.retention is not None:
+            jobs.append(self.pruner.run)
         if self.publisher is not None:
             jobs += [self.publisher.run, self.publisher.check_queues, self.publisher.probe]
         else:

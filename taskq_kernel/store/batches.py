@@ -30,6 +30,7 @@ from taskq_kernel.store.tables import SHARED, batches, definitions, grids, tasks
 #: Grids that one batch may be put together from.
 MAX_GRIDS = 1_000
 _NOTHING: frozenset[str] = frozenset()
+_WHY_NOT = "there never was one, or it was deleted or pruned"
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +187,7 @@ def get_batch(conn: Connection, batch: str, visible_to: str | None = None) -> Ba
         query = query.where(batches.c.owner == visible_to)
     row = one_or_none(BatchRow, conn.execute(query))
     if row is None:
-        raise NotFound(f"no batch has the id {batch[:80]}", "NOT_FOUND")
+        raise NotFound(f"no batch has the id {batch[:80]}: {_WHY_NOT}", "NOT_FOUND")
     return row
 
 
@@ -206,7 +207,7 @@ def find_batch(conn: Connection, name: str, asker: str, visible_to: str | None =
     query = _SELECT.where(batches.c.name == name)
     found = [] if visible_to is not None else rows_of(BatchRow, conn.execute(query.limit(2)))
     if not found:
-        raise NotFound(f"no batch is named {name[:80]!r}", "NOT_FOUND")
+        raise NotFound(f"no batch is named {name[:80]!r}: {_WHY_NOT}", "NOT_FOUND")
     if len(found) > 1:
         raise InvalidTask(f"several people have a batch named {name[:80]!r}: ask for it by its id")
     return found[0]

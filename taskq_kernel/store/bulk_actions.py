@@ -15,8 +15,9 @@ from taskq_kernel.store.filters import TaskFilter
 from taskq_kernel.store.ids import chunks, find
 from taskq_kernel.store.records import LONG_FIELDS, columns_for, select_tasks
 from taskq_kernel.store.rows import Columns, TaskRow, rows_of
+from taskq_kernel.store.source_texts import drop_unused
 from taskq_kernel.store.stopping import stop_making
-from taskq_kernel.store.tables import Cause, definitions, sources, task_events, task_logs, task_series, tasks
+from taskq_kernel.store.tables import Cause, task_events, task_logs, task_series, tasks
 from taskq_kernel.store.transitions import Transition, requeue, transition
 from taskq_kernel.task_fields import TASK_FIELDS, Lifetime
 
@@ -194,7 +195,7 @@ def _leave_tombstones(write: Write, numbers: Sequence[int]) -> None:
     used: set[str] = set()
     for chunk in chunks(numbers):
         query = sa.select(tasks.c.source).distinct().where(tasks.c.number.in_(chunk))
-        used.update(write.conn.execute(query).scalars())
+        used.update(filter(None, write.conn.execute(query).scalars()))
         write.conn.execute(sa.delete(task_logs).where(task_logs.c.task.in_(chunk)))
         write.conn.execute(sa.delete(task_series).where(task_series.c.task.in_(chunk)))
         # Reasons quote error messages.
@@ -202,7 +203,4 @@ def _leave_tombstones(write: Write, numbers: Sequence[int]) -> None:
     write.conn.execute(_TOMBSTONE, [
         {"b_number": number, "version": write.next_version(), "deleted_at": write.now} for number in numbers
     ])
-    defined = sa.select(definitions.c.id).where(definitions.c.source == sources.c.sha256).exists()
-    still_used = sa.select(tasks.c.number).where(tasks.c.source == sources.c.sha256).exists()
-    for digests in chunks(sorted(used)):
-        write.conn.execute(sa.delete(sources).where(sources.c.sha256.in_(digests), ~still_used, ~defined))
+    drop_unused(write, used)

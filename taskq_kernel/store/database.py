@@ -222,6 +222,8 @@ def make_engine(url: sa.URL, *, size: int, writes: bool) -> Engine:
         connection.isolation_level = None
         connection.create_function("taskq_fold", 1, _fold, deterministic=True)
         cursor = connection.cursor()
+        # First: it counts where there is no table yet, and else when the file is written anew (`space`).
+        cursor.execute("PRAGMA auto_vacuum = INCREMENTAL")
         cursor.execute("PRAGMA journal_mode = WAL")
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.execute("PRAGMA foreign_keys = ON")

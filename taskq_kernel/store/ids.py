@@ -110,7 +110,7 @@ def find(
 def not_found(missing: Sequence[str]) -> NotFound:
     """The error for ids that no task has."""
     plural = "s" if len(missing) > 1 else ""
-    message = f"no task has the id{plural} {listed(missing)}"
+    message = f"no task has the id{plural} {listed(missing)}: there never was one, or it was deleted or pruned"
     return NotFound(message, "NOT_FOUND", {"ids": list(missing[:100])})
 
 

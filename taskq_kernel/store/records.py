@@ -28,7 +28,7 @@ _LATE = {field.graphql: tuple(stored_columns(field)) for field in TASK_FIELDS if
 LONG_FIELDS = frozenset(_LONG | _LATE)
 
 #: What is the store's own business.
-_INTERNAL = frozenset({"failures", "source", "published_at", "available_at", "log_bytes"})
+_INTERNAL = frozenset({"failures", "source", "published_at", "available_at", "log_bytes", "trimmed_at"})
 _ON_REQUEST = frozenset(column.name for columns in (_LONG | _LATE).values() for column in columns)
 
 _SHORT = tuple(column for column in tasks.c if column.name not in _INTERNAL | _ON_REQUEST)

@@ -69,6 +69,7 @@ class TaskRow:
     definition: str | None
     point: int | None
     timing: str | None
+    trimmed_at: float | None
     code: str | None
 
 

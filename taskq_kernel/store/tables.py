@@ -148,6 +148,8 @@ tasks = sa.Table(
     sa.Column("point", sa.BigInteger),
     # Where its time went, as JSON.
     sa.Column("timing", AnyText),
+    # When all but its result was taken from it, as the rules of retention have it; see `retention`.
+    sa.Column("trimmed_at", _Time),
 )
 
 
@@ -184,6 +186,10 @@ sa.Index(
     None, tasks.c.value_ref,
     sqlite_where=tasks.c.value_ref.isnot(None), postgresql_where=tasks.c.value_ref.isnot(None),
 )
+
+# Tombstones go as well one day; there are few, and nothing else would find them.
+_is_gone = tasks.c.deleted_at.isnot(None)
+sa.Index(None, tasks.c.deleted_at, tasks.c.number, sqlite_where=_is_gone, postgresql_where=_is_gone)
 
 #: Code with a function that tasks call, by the SHA-256 of both; see `definitions.definition_id`.
 definitions = sa.Table(

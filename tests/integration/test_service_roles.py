@@ -41,6 +41,7 @@ REQUESTS = {
     "Mutation.cancelTasks": "mutation { cancelTasks(ids: []) { changed } }",
     "Mutation.retryTasks": "mutation { retryTasks(ids: []) { changed } }",
     "Mutation.deleteTasks": "mutation { deleteTasks(ids: []) { changed } }",
+    "Mutation.pruneTasks": "mutation { pruneTasks(olderThanSeconds: 1e9) { tasks } }",
     "Mutation.drainWorker": f'mutation {{ drainWorker(id: "{uuid4()}") {{ id }} }}',
     "Mutation.createToken": 'mutation { createToken(name: "x", role: user) { token { id } } }',
     "Mutation.revokeToken": f'mutation {{ revokeToken(id: "{uuid4()}") {{ id }} }}',

@@ -59,7 +59,7 @@ def test_tasks_of_others_are_not_listed_found_or_told_of(lab: Lab, scene: dict[s
 def test_changing_the_task_of_another_is_as_changing_none(lab: Lab, scene: dict[str, Any], verb: str) -> None:
     operation = getattr(bulk_actions, f"{verb}_tasks")
     selection = bulk_actions.Selection(ids=[scene["other"].id, scene["waits"].id])
-    with pytest.raises(NotFound, match=f"no task has the id {scene['other'].id}$"):
+    with pytest.raises(NotFound, match=f"no task has the id {scene['other'].id}: there never"):
         lab.store.write(operation, selection, bulk_actions.Actor("ann", visible_to="ann"), EVERYTHING)
     assert lab.task(scene["waits"]).status == TaskStatus.QUEUEING
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from taskq_kernel import exact_json
-from taskq_kernel.domain import TaskStatus
+from taskq_kernel.domain import FINAL, TaskStatus
 from taskq_kernel.errors import InvalidJSON, InvalidTask
 from taskq_kernel.store.bulk_actions import Selection
 from taskq_kernel.store.claims import ClaimReport, Log
@@ -15,6 +15,7 @@ from taskq_kernel.store.filters import TaskFilter
 from taskq_kernel.store.ids import canonical_uuid
 from taskq_kernel.store.outcomes import Error, Outcome, Value
 from taskq_kernel.store.pages import Order
+from taskq_kernel.store.retention import Rule
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -42,6 +43,25 @@ def orders_of(given: Sequence[Mapping[str, Any]] | None) -> list[Order]:
 def selection_of(ids: Sequence[str] | None, given: Mapping[str, Any] | None) -> Selection:
     """The tasks that a bulk action is about."""
     return Selection(ids, None if given is None else filter_of(given))
+
+
+def rule_of(now: float, older_than_s: float, keep_results: bool, status: Sequence[Any] | None) -> Rule:
+    """The store's rule of what is pruned.
+
+    Raises
+    ------
+    InvalidTask
+        If it is about tasks that are not done, or about no time.
+    """
+    if not 0 <= older_than_s < now:  # NaN included
+        raise InvalidTask(f"is {older_than_s}: give a number of seconds, 0 or more", "olderThanSeconds")
+    statuses = FINAL if status is None else frozenset(TaskStatus(name_of(one)) for one in status)
+    if not statuses <= FINAL or not statuses:
+        raise InvalidTask(
+            f"is {', '.join(sorted(statuses)) or 'empty'}: what is not done is never pruned; give some of "
+            f"{', '.join(sorted(FINAL))}", "status",
+        )
+    return Rule(now - older_than_s, statuses, keep_results)
 
 
 def tasks_of(inputs: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

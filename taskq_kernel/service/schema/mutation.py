@@ -12,9 +12,10 @@ from graphql import GraphQLResolveInfo
 
 from taskq_kernel.domain import Role
 from taskq_kernel.errors import InvalidTask
+from taskq_kernel.service.jobs.pruner import Cursor, Pruned
 from taskq_kernel.service.schema import inputs, types
 from taskq_kernel.service.schema.batch_fields import BatchMutation
-from taskq_kernel.service.schema.convert import claim_report_of, name_of, outcome_of, selection_of, tasks_of
+from taskq_kernel.service.schema.convert import claim_report_of, name_of, outcome_of, rule_of, selection_of, tasks_of
 from taskq_kernel.service.schema.inputs import required_list
 from taskq_kernel.service.schema.selection import wanted
 from taskq_kernel.store import bulk_actions, claims, create, definitions, outcomes, tokens, workers
@@ -25,6 +26,8 @@ log = logging.getLogger(__name__)
 
 #: How many outcomes, claims or reports come in one request at most.
 MAX_ITEMS = 10_000
+#: How long one request prunes, in seconds.
+PRUNE_S = 5.0
 
 
 def _selected(verb: str) -> Any:
@@ -63,6 +66,17 @@ class Mutation(BatchMutation, ObjectType):
         "that repeats it, so that no value is lost."
     )
     delete_tasks = _selected("Delete tasks; those that wait or run are cancelled first.")
+    prune_tasks = Field(
+        types.Pruned, required=True, description=(
+            "Remove tasks that are done and old, with all that hangs on them, or take all from them but their results. "
+            "It takes a few seconds at most: while the answer has a cursor, ask again with it."
+        ),
+        older_than_seconds=Float(required=True, description="How long ago they ended at least."),
+        keep_results=Boolean(default_value=False, description="Whether values, arguments, seeds and code stay."),
+        status=List(NonNull(types.TaskStatus), description="Only tasks that ended so; by default all that ended."),
+        dry_run=Boolean(default_value=False, description="Only find out what would go."),
+        after=String(description="The cursor of the last answer."),
+    )
     drain_worker = Field(
         types.Worker, required=True, description="Ask a worker to finish what it holds and to leave.",
         id=_worker_argument(),
@@ -147,6 +161,19 @@ class Mutation(BatchMutation, ObjectType):
         _root: object, info: GraphQLResolveInfo, ids: Sequence[str] | None = None, filter: Any = None
     ) -> bulk_actions.BulkResult:
         return await _bulk_action(info, bulk_actions.delete_tasks, "delete", ids, filter)
+
+    @staticmethod
+    async def resolve_prune_tasks(
+        _root: object, info: GraphQLResolveInfo, older_than_seconds: float, keep_results: bool | None = False,
+        status: Sequence[Any] | None = None, dry_run: bool | None = False, after: str | None = None,
+    ) -> Pruned:
+        runtime = info.context.runtime
+        rule = rule_of(runtime.store.sync.clock(), older_than_seconds, bool(keep_results), status)
+        cursor = None if after is None else Cursor.of(after)
+        done: Pruned = await runtime.pruner.prune(rule, PRUNE_S, cursor, trial=bool(dry_run))
+        if cursor is None:
+            log.info("prune what ended %.0f s ago by %s", older_than_seconds, info.context.identity.name)
+        return done
 
     @staticmethod
     async def resolve_drain_worker(_root: object, info: GraphQLResolveInfo, id: str) -> WorkerRow:

@@ -319,6 +319,20 @@ class BulkResult(ObjectType):
     unchanged = Int(required=True, description="How many it did not apply to, such as ended ones.")
 
 
+class Pruned(ObjectType):
+    """What was pruned in one go, or would be."""
+
+    tasks = Int(required=True, description="How many tasks.")
+    batches = Int(required=True, description="How many batches.")
+    tombstones = Int(required=True, description="How many tombstones of tasks that had been deleted.")
+    kept = Int(required=True, description=(
+        "How many tasks are old enough, and stay: others need them, or their batch is not done or not old."
+    ))
+    size_bytes = BigInt(required=True, description="About how much went, in bytes.")
+    file_bytes = BigInt(required=True, description="How large the database's file is; 0 where that is not known.")
+    cursor = String(description="What to ask for next; null: all is done.")
+
+
 class Worker(ObjectType):
     """A member of the fleet."""
 

@@ -42,6 +42,7 @@ ALLOWED: dict[str, frozenset[Role]] = {
     "Mutation.cancelTasks": _SUBMITTERS,
     "Mutation.retryTasks": _SUBMITTERS,
     "Mutation.deleteTasks": _SUBMITTERS,
+    "Mutation.pruneTasks": _ADMINS,
     "Mutation.drainWorker": _ADMINS,
     "Mutation.createToken": _ADMINS,
     "Mutation.revokeToken": _ADMINS,
