@@ -75,7 +75,7 @@ class TaskExecutor(Executor):
 
     @property
     def _max_workers(self) -> int:
-        """How many calls make sense at once: what python-adaptive and others ask an executor."""
+        """How many calls make sense at once: what some of those that drive executors ask them, under this name."""
         from taskq_kernel.client import operations
 
         return max(1, int(operations.statistics(self._client.transport)["slots"]))

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any, Protocol
 
 from taskq_kernel.client.progress import in_notebook
+from taskq_kernel.domain import TaskStatus
 from taskq_kernel.errors import InvalidTask, SetupError
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ class Plottable(Protocol):
     @property
     def done(self) -> bool:
         """Whether nothing more happens to any point."""
+
+    def counts(self) -> dict[TaskStatus, int]:
+        """How many points have each status."""
 
     def frame(self) -> pd.DataFrame:
         """One row a point."""
@@ -90,49 +94,59 @@ def _draw_until_done(sweep: Plottable, x: str | None, y: str | None, color: str 
     from IPython import display
 
     show: Any = display.display
-    handle: Any = None
+    handle = bar = None
+    drawn: int | None = None
     try:
         while True:
-            done = sweep.done
-            ax.clear()
-            for bar in [other for other in ax.figure.axes if other is not ax]:
-                bar.remove()
-            draw(sweep.frame(), x, y, color, ax, sweep.name)
-            if handle is None:
-                handle = show(ax.figure, display_id=True)
-            else:
-                handle.update(ax.figure)
-            if done:
+            began = time.monotonic()
+            counts = sweep.counts()
+            if counts[TaskStatus.FINISHED] != drawn:  # else the picture is what it was
+                drawn = counts[TaskStatus.FINISHED]
+                frame = sweep.frame()
+                if bar is not None:
+                    bar.remove()  # it gives the room back that it took
+                ax.clear()
+                bar = draw(frame, x, y, color, ax, sweep.name)
+                if handle is None:
+                    handle = show(ax.figure, display_id=True)
+                else:
+                    handle.update(ax.figure)
+            if not counts[TaskStatus.QUEUEING] + counts[TaskStatus.RUNNING]:
                 break
-            time.sleep(_REDRAW_S)
+            time.sleep(max(_REDRAW_S, time.monotonic() - began))  # a long table is read for half of the time at most
     except KeyboardInterrupt:
         pass
-    _pyplot().close(ax.figure)  # else the notebook shows it once more
+    finally:
+        _pyplot().close(ax.figure)  # else the notebook shows it once more
 
 
-def draw(frame: pd.DataFrame, x: str | None, y: str | None, color: str | None, ax: Any, title: str = "") -> None:
-    """Draw a sweep's frame into axes."""
+def draw(frame: pd.DataFrame, x: str | None, y: str | None, color: str | None, ax: Any, title: str = "") -> Any:
+    """Draw a sweep's frame into axes; the colour bar beside them, if there is one."""
     names = list(frame.columns)
     first = names.index(_FIRST_OWN)
     arguments, values = names[:first], names[names.index(_LAST_OWN) + 1 :]
     x = x or (arguments[0] if arguments else values[0])
     y = y or (values[0] if values else "seconds")
     color = color or next((name for name in arguments if name not in (x, y)), None)
-    for name in filter(None, (x, y, color)):
-        if name not in names:
-            raise InvalidTask(f"there is no column {name!r}: the frame has {', '.join(names)}")
     there = frame[frame["status"] == "FINISHED"]
-    if {x, y} <= set(arguments):
+    for name in filter(None, (x, y, color)):
+        if name not in names and len(there):  # before, nobody knows the fields of the values
+            raise InvalidTask(f"there is no column {name!r}: the frame has {', '.join(names)}")
+    bar = None
+    if there.empty:
+        pass
+    elif {x, y} <= set(arguments):
         shade = color if color is not None and color not in arguments else values[0] if values else "seconds"
-        _heat_map(there, x, y, shade, ax)
+        bar = _heat_map(there, x, y, shade, ax)
     elif color is not None and frame[color].nunique() <= _LINES:
         _lines(there, x, y, color, ax)
     else:
-        _dots(there, x, y, color, ax)
+        bar = _dots(there, x, y, color, ax)
     ax.set_xlabel(x)
     ax.set_ylabel(y)
     left = len(frame) - len(there)
     ax.set_title(f"{title}: {len(there)} of {len(frame)} points" if left else title)
+    return bar
 
 
 def _lines(there: pd.DataFrame, x: str, y: str, color: str, ax: Any) -> None:
@@ -140,21 +154,20 @@ def _lines(there: pd.DataFrame, x: str, y: str, color: str, ax: Any) -> None:
     for value, group in there.groupby(color, sort=True):
         mean = group.astype({y: "float64"}).groupby(x, sort=True)[y].mean()
         ax.plot(mean.index, mean, marker="o", markersize=3, label=str(value))
-    if len(there):
-        ax.legend(title=color)
+    ax.legend(title=color)
 
 
-def _dots(there: pd.DataFrame, x: str, y: str, color: str | None, ax: Any) -> None:
+def _dots(there: pd.DataFrame, x: str, y: str, color: str | None, ax: Any) -> Any:
     if color is None:
         ax.plot(there[x], there[y].astype("float64"), "o", markersize=3)
-        return
+        return None
     drawn = ax.scatter(there[x], there[y].astype("float64"), c=there[color].astype("float64"), s=9)
-    ax.figure.colorbar(drawn, ax=ax, label=color)
+    return ax.figure.colorbar(drawn, ax=ax, label=color)
 
 
-def _heat_map(there: pd.DataFrame, x: str, y: str, color: str, ax: Any) -> None:
+def _heat_map(there: pd.DataFrame, x: str, y: str, color: str, ax: Any) -> Any:
     table = there.astype({color: "float64"}).pivot_table(index=y, columns=x, values=color, aggfunc="mean")
     if table.empty:
-        return
+        return None
     drawn = ax.pcolormesh(table.columns, table.index, table.to_numpy(), shading="nearest")
-    ax.figure.colorbar(drawn, ax=ax, label=color)
+    return ax.figure.colorbar(drawn, ax=ax, label=color)

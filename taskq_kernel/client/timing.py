@@ -82,6 +82,9 @@ class Timing:
             return "Much of its time went into collecting garbage: write into arrays that are there already (.=, mul!)."
         return ""
 
+    def __str__(self) -> str:
+        return "\n".join(filter(None, [described(self), self.advice]))
+
 
 def timing_of(task: Mapping[str, Any]) -> Timing | None:
     """The timing of a task that is done.

@@ -63,6 +63,14 @@ def test_a_timing_adds_up_and_waiting_is_that_of_the_latest_attempt(service: Fak
     assert (old.compiling_s, old.running_s, "compiling" in old.parts) == (None, 4, False)
 
 
+def test_a_timing_is_printed_as_people_read_it(service: FakeService, q: Client) -> None:
+    timing = timed(service, q.submit("1"), waited_s=0.02, seconds=2.5, compile_s=2, gc_s=0.25)
+    parts, advice = str(timing).split("\n")
+    assert parts == "compiling 2 s, running 250 ms, garbage collection 250 ms"
+    assert advice == timing.advice
+    assert str(timed(service, q.submit("1"), waited_s=0, seconds=0.05)) == "running 50 ms"
+
+
 @pytest.mark.parametrize(
     ("spent", "said"),
     [

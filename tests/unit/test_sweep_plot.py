@@ -1,4 +1,4 @@
-"""A sweep's picture: what is drawn of a frame, and where."""
+"""A sweep's picture: what is drawn of a frame, where, and again while points arrive."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from taskq_kernel.client.sweep_plot import draw
+from taskq_kernel.client import sweep_plot
+from taskq_kernel.client.sweep_plot import draw, plot
+from taskq_kernel.domain import TaskStatus
 from taskq_kernel.errors import InvalidTask
 
 
@@ -63,3 +65,89 @@ def test_nothing_yet_is_an_empty_picture_and_no_error(ax: Any) -> None:
 def test_a_column_that_is_not_there_is_named_with_those_that_are(ax: Any) -> None:
     with pytest.raises(InvalidTask, match="no column 'm'.*n, beta"):
         draw(frame(GRID, "n", "beta", "value"), "m", None, None, ax)
+
+
+def test_before_the_first_value_its_fields_are_not_known_and_no_error(ax: Any) -> None:
+    waits = frame(GRID, "n", "beta", "value", left=6)
+    draw(waits, "n", "energy", "beta", ax, "gaps")
+    assert (ax.get_xlabel(), ax.get_ylabel(), ax.get_title()) == ("n", "energy", "gaps: 0 of 6 points")
+
+
+class Filling:
+    """A sweep of the grid, of which more is finished each time that somebody asks."""
+
+    name = "gaps"
+    done = False
+
+    def __init__(self, *finished: int) -> None:
+        self.finished = list(finished)
+        self.frames = 0
+
+    def counts(self) -> dict[TaskStatus, int]:
+        self.now = self.finished.pop(0)
+        return dict.fromkeys(TaskStatus, 0) | {TaskStatus.FINISHED: self.now, TaskStatus.QUEUEING: 6 - self.now}
+
+    def frame(self) -> pd.DataFrame:
+        self.frames += 1
+        rows = GRID[::-1]
+        return frame(rows, "n", "beta", "energy" if self.now else "value", left=6 - self.now)
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What a notebook's output shows, one after the other: its axes, as they were."""
+    display = pytest.importorskip("IPython.display", reason="IPython is part of the extra `lab`")
+    pictures: list[Any] = []
+
+    class Handle:
+        def update(self, figure: Any) -> None:
+            figure.canvas.draw()
+            main = figure.axes[0]
+            pictures.append((main.get_title(), len(figure.axes), main.get_position().bounds, len(main.lines)))
+
+    def show(figure: Any, display_id: bool) -> Handle:
+        Handle().update(figure)
+        return Handle()
+
+    monkeypatch.setattr(display, "display", show)
+    monkeypatch.setattr(sweep_plot, "_REDRAW_S", 0)
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    return pictures
+
+
+def test_while_points_arrive_one_picture_fills_in_and_is_not_drawn_for_nothing(shown: list[Any]) -> None:
+    sweep = Filling(0, 0, 2, 2, 2, 6)
+    plot(sweep, "n", "energy", "beta", live=True)
+    assert [title for title, *_ in shown] == ["gaps: 0 of 6 points", "gaps: 2 of 6 points", "gaps"]
+    assert [lines for *_, lines in shown] == [0, 2, 2]
+    assert sweep.frames == 3
+
+
+def test_a_heat_map_that_fills_in_keeps_its_size_and_has_one_colour_bar(shown: list[Any]) -> None:
+    plot(Filling(1, 2, 4, 6), "n", "beta", "energy", live=True)
+    assert [parts for _, parts, *_ in shown] == [2, 2, 2, 2]
+    assert len({bounds for _, _, bounds, _ in shown}) == 1
+
+
+def test_what_else_is_in_a_figure_is_left_alone(shown: list[Any]) -> None:
+    from matplotlib import pyplot
+
+    pyplot.switch_backend("agg")
+    figure, (left, right) = pyplot.subplots(1, 2)
+    plot(Filling(3, 6), "n", "energy", "beta", ax=left, live=True)
+    assert figure.axes == [left, right]
+
+
+def test_interrupting_ends_the_drawing_and_closes_the_figure(shown: list[Any]) -> None:
+    from matplotlib import pyplot
+
+    class Interrupted(Filling):
+        def frame(self) -> pd.DataFrame:
+            if self.frames:
+                raise KeyboardInterrupt
+            return super().frame()
+
+    pyplot.switch_backend("agg")
+    axes = plot(Interrupted(1, 2), "n", "energy", "beta", live=True)
+    assert axes.get_title() == "gaps: 1 of 6 points"
+    assert not pyplot.get_fignums()

@@ -55,6 +55,15 @@ def test_closing_closes_every_widget_that_was_made(service: CountedService, kind
 
 
 @pytest.mark.parametrize("kind", MAKE)
+def test_where_no_kernel_is_a_notebook_says_what_a_widget_is(service: CountedService, kind: str) -> None:
+    widget = MAKE[kind](service)
+    bundle = widget._repr_mimebundle_()
+    told = bundle[0] if isinstance(bundle, tuple) else bundle
+    assert told["text/plain"] == f"{type(widget).__name__}: run the cell to see it"
+    widget.close()
+
+
+@pytest.mark.parametrize("kind", MAKE)
 def test_closing_ends_every_subscription(service: CountedService, kind: str) -> None:
     widget = MAKE[kind](service)
     live = live_tasks(service)  # type: ignore[arg-type]

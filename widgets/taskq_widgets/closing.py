@@ -24,6 +24,10 @@ class ClosesLayout(DOMWidget):
         if self._own_layout is not None:
             self._own_layout.close()
 
+    def __repr__(self) -> str:
+        # A notebook's file keeps this, and shows it where there is no kernel.
+        return f"{type(self).__name__}: run the cell to see it"
+
 
 class Area(ClosesLayout, Box):
     """A box that closes its children and its layout with itself."""
