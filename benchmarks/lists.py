@@ -2,7 +2,7 @@
 
 ::
 
-    PYTHONPATH=tests .venv/bin/python benchmarks/lists.py 1000000 [postgresql]
+    PYTHONPATH=tests .venv/bin/python benchmarks/lists.py 1000000 [postgresql [PART OF A QUESTION]]
 """
 
 from __future__ import annotations
@@ -13,15 +13,19 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from typing import Any
 
 from postgres_fixture import postgres_server
 from store_seed import BATCH, START, seed
 
+from taskq_kernel.argument_conditions import ArgumentCondition, Comparison
 from taskq_kernel.domain import TaskStatus
 from taskq_kernel.store import Store, upgrade
+from taskq_kernel.store.argument_order import MOST_SORTED, ArgumentOrder
 from taskq_kernel.store.filters import TaskFilter
-from taskq_kernel.store.pages import Order, Window, read_page
+from taskq_kernel.store.pages import Order, read_page
 from taskq_kernel.store.statistics import read_statistics
+from taskq_kernel.store.window import Window
 
 ROUNDS = 5
 NOTHING: frozenset[str] = frozenset()
@@ -31,7 +35,9 @@ COUNT = frozenset({"totalCount"})
 def questions(count: int) -> dict[str, Callable[[Store], object]]:
     """What a board asks, by name."""
 
-    def page(task_filter: TaskFilter, *orders: Order, wants: frozenset[str] = NOTHING) -> Callable[[Store], object]:
+    def page(
+        task_filter: TaskFilter, *orders: Order | ArgumentOrder, wants: frozenset[str] = NOTHING
+    ) -> Callable[[Store], object]:
         return lambda store: store.read(read_page, task_filter, orders, Window(first=50), wants)
 
     newest = Order("NUMBER", descending=True)
@@ -72,11 +78,34 @@ def questions(count: int) -> dict[str, Callable[[Store], object]]:
         "statistics of one owner": lambda store: store.read(read_statistics, START + count * 10, "user3"),
         "statistics of the largest owner": lambda store: store.read(read_statistics, START + count * 10, "admin"),
     }
-    return made
+    return made | {
+        f"{what}, {name}": page(
+            TaskFilter(arguments=[ArgumentCondition(*one) for one in conditions], **others), order, wants=wants
+        )
+        for what, conditions, others in by_arguments(count)
+        for name, order, wants in (
+            ("newest", newest, NOTHING), ("with the total", newest, COUNT), ("by n", ArgumentOrder("n"), NOTHING)
+        )
+    }
 
 
-def main(count: int, database: str) -> None:
-    """Print the median of each question, in milliseconds."""
+def by_arguments(count: int) -> list[tuple[str, list[tuple[str, Comparison, object]], dict[str, Any]]]:
+    """Filters by arguments: one task in 997 has each ``n``, one in 13 each ``beta``."""
+    batch = f"00000000-0000-0000-0000-{count // BATCH // 2:012x}"
+    number = ("n", Comparison.EQ, 200)
+    return [
+        ("n=200", [number], {}),
+        ("n=5000, which none has", [("n", Comparison.EQ, 5000)], {}),
+        ("beta>0.5 n>=950", [("beta", Comparison.GT, 0.5), ("n", Comparison.GE, 950)], {}),
+        ("n=200 in a batch", [number], {"batch": batch}),
+        ("all of a batch", [], {"batch": batch}),
+        *([("everything", [], {})] if count <= MOST_SORTED else []),
+        ("n=200 of an owner", [number], {"owner": "user3"}),
+    ]
+
+
+def main(count: int, database: str, part: str) -> None:
+    """Print the median of each question that has this part in its name, in milliseconds."""
     with ExitStack() as stack:
         if database == "postgresql":
             url = stack.enter_context(postgres_server())
@@ -89,6 +118,8 @@ def main(count: int, database: str) -> None:
         seed(store, count)
         print(f"{database}: {count} tasks, seeded in {time.perf_counter() - began:.0f} s")
         for name, ask in questions(count).items():
+            if part not in name:
+                continue
             ask(store)
             took = []
             for _ in range(ROUNDS):
@@ -99,4 +130,5 @@ def main(count: int, database: str) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 200_000, sys.argv[2] if len(sys.argv) > 2 else "sqlite")
+    _, *given = [*sys.argv, *["200000", "sqlite", ""][len(sys.argv) - 1 :]]
+    main(int(given[0]), given[1], given[2])

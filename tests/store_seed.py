@@ -73,5 +73,5 @@ def _tasks(count: int) -> Iterator[dict[str, Any]]:
             "name": f"gap n={number % 997} beta={number % 13}",
             "value_text": "0.49985" if status is TaskStatus.FINISHED else None,
             "value_json": "0.49985" if status is TaskStatus.FINISHED else None,
-            "arguments": f'{{"n": {number % 997}, "beta": {number % 13}}}',
+            "arguments": f'{{"n":{number % 997},"beta":{number % 13 / 10}}}',
         }

@@ -14,6 +14,7 @@ from taskq_kernel.cli.log_output import JsonPieces, LogOutput, Pieces, log_outpu
 from taskq_kernel.cli.options import TaskCommand, as_json_option, examples
 from taskq_kernel.cli.times import local_time, offset
 from taskq_kernel.client import batch_operations, operations
+from taskq_kernel.client.argument_order import order_of
 from taskq_kernel.client.connection import existing
 from taskq_kernel.client.display import seconds_text, size_text
 from taskq_kernel.client.operations import logs as read_logs
@@ -41,7 +42,8 @@ PATIENCE_S = 60.0
 @click.command(
     cls=TaskCommand,
     epilog=examples(
-        "taskq ls", "taskq ls --status failed --status cancelled --limit 10", "taskq ls --json", "taskq ls --batches"
+        "taskq ls", "taskq ls --status failed --status cancelled --limit 10", "taskq ls --json", "taskq ls --batches",
+        "taskq ls --arg n=200 --arg 'beta>0.5' --sort n",
     ),
 )
 @click.option("--status", multiple=True, help="Only tasks with this status; may be repeated.")
@@ -51,6 +53,15 @@ PATIENCE_S = 60.0
 @click.option("--worker", help="Only tasks that this worker ran.")
 @click.option("--owner", help="Only tasks of this owner.")
 @click.option("--batch", help="Only tasks of this batch, by its name or UUID: a row that is opened.")
+@click.option(
+    "--arg", "arguments", multiple=True, metavar="CONDITION",
+    help="Only tasks with such an argument: n=200, 'beta>0.5', 'n!=3', method=euler; may be repeated.",
+)
+@click.option(
+    "--sort", metavar="NAME",
+    help="Sort by an argument, or by number, name, status, seconds, queue, priority, owner, created, started or "
+         "finished; -NAME is the reverse. By default the newest come first.",
+)
 @click.option("--batches", "only_batches", is_flag=True, help="List batches, a row each.")
 @click.option("--created-after", metavar="TIME", help="Only tasks submitted at this time or later.")
 @click.option("--created-before", metavar="TIME", help="Only tasks submitted before this time.")
@@ -58,23 +69,26 @@ PATIENCE_S = 60.0
 @click.option("--finished-before", metavar="TIME", help="Only tasks that ended before this time.")
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="At most this many.")
 @as_json_option
-def ls(status: Sequence[str], limit: int, as_json: bool, only_batches: bool, **selection: Any) -> int:
+def ls(
+    status: Sequence[str], limit: int, as_json: bool, only_batches: bool, sort: str | None, **selection: Any
+) -> int:
     """List tasks, the newest first.
 
     In a terminal a batch of points is one row, above the other tasks; --batch opens it. A TIME is a
     day, or a day and a time, in ISO 8601. Without an offset it is local time.
     """
     if only_batches:
-        return _list_batches(_transport(), limit, as_json, selection)
+        return _list_batches(_transport(), limit, as_json, selection | {"sort": sort})
+    order = ("NUMBER", "DESC") if sort is None else order_of(sort)
     chosen = operations.task_filter(status=status or None, **selection)
     transport = _transport()
     if "batch" in chosen:
         chosen["batch"] = batches.id_of(transport, str(chosen["batch"]))
     fields = operations.TASK if as_json else f"{operations.ROW} arguments"
-    if not chosen and not as_json and output.for_people():
+    if not chosen and sort is None and not as_json and output.for_people():
         _write_batches(transport)
         chosen = operations.task_filter(is_point=False)
-    rows = list(operations.pages(transport, chosen, fields, order=[("NUMBER", "DESC")], limit=limit))
+    rows = list(operations.pages(transport, chosen, fields, order=[order], limit=limit))
     if as_json:
         output.json_document(rows)
     else:

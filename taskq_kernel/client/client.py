@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from taskq_kernel.client import batch_operations, operations
+from taskq_kernel.client.argument_order import order_of
 from taskq_kernel.client.batch import Batch
 from taskq_kernel.client.connection import Address
 from taskq_kernel.client.creating import create
@@ -253,7 +254,9 @@ class Client(Session):
         """
         return read_task(self, str(task_id))
 
-    def tasks(self, *, limit: int | None = None, newest_first: bool = False, **selection: Any) -> Batch:
+    def tasks(
+        self, *, limit: int | None = None, newest_first: bool = False, order_by: str | None = None, **selection: Any
+    ) -> Batch:
         """The tasks that match a selection, as a `Batch`.
 
         Parameters
@@ -262,15 +265,20 @@ class Client(Session):
             At most this many. Default: all.
         newest_first : bool
             Order by falling number. Default: by rising number.
+        order_by : str, optional
+            Instead: order by an argument (``"n"``) or a field (``"seconds"``, ``"finished_at"``), falling
+            with ``"-n"``. Of arguments numbers come first, then texts; tasks without it come last. Up to
+            100,000 tasks are sorted by an argument. ``"argument.name"`` is the argument, not the field.
         **selection
             ``status`` (one or several), ``name`` (part of it), ``search`` (part of name or
-            code), ``batch``, ``owner``, ``queue``, ``worker``, ``created_after``,
+            code), ``batch``, ``owner``, ``queue``, ``worker``, ``arguments``, ``created_after``,
             ``created_before``, ``finished_after``, ``finished_before``, ``ids``. Points in
             time are datetimes, dates, pandas Timestamps or ISO 8601 texts; without an offset
-            they are local time.
+            they are local time. ``arguments`` are values by name, ``{"n": 200}``, or conditions as a
+            text, ``"n>=100 beta=0.5"``: see the page *Finding tasks by their arguments*.
         """
         with self.cache.reading():
-            rows = self._select(operations.TASK, limit, newest_first, selection)
+            rows = self._select(operations.TASK, limit, _order(newest_first, order_by), selection)
             return Batch(self, [task_from(self, row) for row in rows])
 
     def frame(
@@ -278,6 +286,7 @@ class Client(Session):
         *,
         limit: int | None = None,
         newest_first: bool = False,
+        order_by: str | None = None,
         values: bool = True,
         **selection: Any,
     ) -> pd.DataFrame:
@@ -302,7 +311,8 @@ class Client(Session):
         from taskq_kernel.client.frame import make_frame
 
         fields = operations.FRAME if values else operations.FRAME_WITHOUT_VALUES
-        return make_frame(self._select(fields, limit, newest_first, selection), values=values)
+        rows = self._select(fields, limit, _order(newest_first, order_by), selection)
+        return make_frame(rows, values=values)
 
     def workers(self, *, everyone: bool = False) -> list[WorkerInfo]:
         """The workers that are there; with ``everyone`` also those that left or were lost."""
@@ -313,10 +323,9 @@ class Client(Session):
         return statistics_of(operations.statistics(self.transport))
 
     def _select(
-        self, fields: str, limit: int | None, newest_first: bool, selection: Mapping[str, Any]
+        self, fields: str, limit: int | None, order: operations.Order, selection: Mapping[str, Any]
     ) -> list[operations.Row]:
         chosen = operations.task_filter(**selection)
-        order = [("NUMBER", "DESC" if newest_first else "ASC")]
         return list(operations.pages(self.transport, chosen, fields, order=order, limit=limit))
 
     # -- changing ------------------------------------------------------------------------
@@ -382,6 +391,14 @@ class Client(Session):
 def client_at(address: Address, timeout_s: float = 30.0) -> Client:
     """A client of a service; nothing is asked of it yet."""
     return Client(address.url, address.token, timeout_s=timeout_s, ca_file=address.ca_file)
+
+
+def _order(newest_first: bool, order_by: str | None) -> list[tuple[str, str]]:
+    if order_by is None:
+        return [("NUMBER", "DESC" if newest_first else "ASC")]
+    if newest_first:
+        raise InvalidTask("order_by and newest_first are both given: give one of them")
+    return [order_of(order_by)]
 
 
 def _task_input(common: Mapping[str, Any], one: str | Mapping[str, Any], index: int) -> dict[str, Any]:

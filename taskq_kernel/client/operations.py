@@ -11,6 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 from taskq_kernel.client import why
+from taskq_kernel.client.argument_order import order_input
 from taskq_kernel.client.moments import moment
 from taskq_kernel.client.refusals import input_refused, refused
 from taskq_kernel.domain import TaskStatus
@@ -46,6 +47,7 @@ FEED = select((*(field for field in FIXED if Of.EVENT in field.of), *LIVE))
 #: What the answer to a submission has that the input has not.
 CREATED = select(fields_of(Of.ANSWER))
 
+#: Fields, or arguments as ``argument.n``, each with its direction.
 Order = Sequence[tuple[str, str]]
 #: A task, or something else that the service has, with GraphQL's field names.
 Row = dict[str, Any]
@@ -144,7 +146,7 @@ def page(
     )
     variables = {
         "filter": dict(task_filter),
-        "order": [{"field": field, "direction": direction} for field, direction in order],
+        "order": order_input(order),
         "first": first,
         "after": after,
     }
@@ -183,7 +185,7 @@ def window(
         " tasks(filter: $filter, orderBy: $order, first: $first, last: $last, offset: $offset)"
         f" {{ nodes {{ {fields} }} }} }}"
     )
-    terms = [{"field": field, "direction": direction} for field, direction in order]
+    terms = order_input(order)
     variables = {"filter": dict(task_filter), "order": terms, "first": first, "last": last, "offset": offset}
     found: list[Row] = transport.execute(query, variables)["tasks"]["nodes"]
     return found
@@ -361,6 +363,7 @@ FILTERS = {
     "owner": "owner",
     "queue": "queue",
     "worker": "worker",
+    "arguments": "arguments",
     "created_after": "createdAfter",
     "created_before": "createdBefore",
     "finished_after": "finishedAfter",
@@ -388,6 +391,13 @@ def task_filter(**given: Any) -> dict[str, object]:
             value = [str(one) for one in value]
         elif name == "is_point":
             value = bool(value)
+        elif name == "arguments":
+            # late: few selections have any
+            from taskq_kernel.client.argument_filter import conditions_of
+
+            value = conditions_of(value)
+            if not value:
+                continue
         elif name.endswith(("_after", "_before")):
             value = moment(value, FILTERS[name])
         else:

@@ -22,6 +22,7 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from taskq_kernel.errors import ServiceError
+from taskq_kernel.store import decimal_order
 from taskq_kernel.store.counts import add_counts
 from taskq_kernel.store.hot import HotStatement
 from taskq_kernel.store.tables import counters
@@ -221,6 +222,7 @@ def make_engine(url: sa.URL, *, size: int, writes: bool) -> Engine:
         # The driver's own idea of when to begin is switched off: `_begin` does it.
         connection.isolation_level = None
         connection.create_function("taskq_fold", 1, _fold, deterministic=True)
+        decimal_order.install(connection)
         cursor = connection.cursor()
         # First: it counts where there is no table yet, and else when the file is written anew (`space`).
         cursor.execute("PRAGMA auto_vacuum = INCREMENTAL")

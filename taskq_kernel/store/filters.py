@@ -9,8 +9,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from taskq_kernel.argument_conditions import MAX_CONDITIONS, ArgumentCondition
 from taskq_kernel.domain import TaskStatus
 from taskq_kernel.errors import InvalidTask
+from taskq_kernel.store.argument_values import argument_clause
 from taskq_kernel.store.ids import CHUNK, id_clause
 from taskq_kernel.store.tables import sources, tasks
 
@@ -72,6 +74,8 @@ class TaskFilter:
     owner: str | None = None
     queue: str | None = None
     worker: str | None = None
+    #: On its arguments; all of them have to hold.
+    arguments: Sequence[ArgumentCondition] | None = None
     created_after: float | None = None
     created_before: float | None = None
     finished_after: float | None = None
@@ -130,7 +134,15 @@ class TaskFilter:
                 bounds.append(column < before)
             if bounds:
                 made.append(Condition(sa.and_(*bounds), Lookup.RANGE))
-        return made
+        return [*made, *self._on_arguments(dialect)]
+
+    def _on_arguments(self, dialect: str) -> list[Condition]:
+        """Those on arguments; last, because each has to parse what the others leave."""
+        given = self.arguments or ()
+        if len(given) > MAX_CONDITIONS:
+            raise InvalidTask(f"has {len(given)} conditions: give at most {MAX_CONDITIONS}", "arguments",
+                              place="the filter by arguments")  # fmt: skip
+        return [Condition(argument_clause(condition.check(), dialect), Lookup.NONE) for condition in given]
 
 
 def _check_length(text: str, field: str) -> None:

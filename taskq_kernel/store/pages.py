@@ -6,30 +6,25 @@ number. A page starts after that place, so rows that come and go do not shift it
 
 from __future__ import annotations
 
-import base64
-import binascii
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from taskq_kernel.domain import FINAL, TaskStatus
 from taskq_kernel.errors import InvalidTask
+from taskq_kernel.store import cursors
 from taskq_kernel.store.access_path import narrowed
+from taskq_kernel.store.argument_order import ArgumentOrder, cursor_of, read_places
 from taskq_kernel.store.counts import read_counts
 from taskq_kernel.store.filters import TaskFilter
 from taskq_kernel.store.records import tasks_by_number
 from taskq_kernel.store.rows import Cell, TaskRow
 from taskq_kernel.store.tables import AnyText, stored_columns, tasks
+from taskq_kernel.store.window import Window
 from taskq_kernel.task_fields import TASK_FIELDS
-
-DEFAULT_PAGE = 50
-MAX_PAGE = 1000
-#: How many tasks may be skipped: each of them is walked over in an index.
-MAX_OFFSET = 1_000_000
 
 #: Order fields by their GraphQL names.
 ORDER_COLUMNS: dict[str, sa.Column[Any]] = {
@@ -49,78 +44,37 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
-    """Which part of the whole: Relay's ``first``/``after`` or ``last``/``before``, and how many to skip there."""
-
-    first: int | None = None
-    after: str | None = None
-    last: int | None = None
-    before: str | None = None
-    offset: int = 0
-
-    @property
-    def backwards(self) -> bool:
-        """Whether the page is counted from its end."""
-        return self.last is not None
-
-    @property
-    def size(self) -> int:
-        """How many tasks it holds at most.
-
-        Raises
-        ------
-        InvalidTask
-            If ``first`` or ``last`` cannot be used.
-        """
-        if self.first is not None and self.last is not None:
-            raise InvalidTask("first and last are both given: give one of them")
-        name, size = ("last", self.last) if self.backwards else ("first", self.first)
-        size = DEFAULT_PAGE if size is None else size
-        if not 0 <= size <= MAX_PAGE:
-            raise InvalidTask(f"is {size}: give 0 to {MAX_PAGE}", name)
-        return size
-
-    @property
-    def skipped(self) -> int:
-        """How many tasks to leave out: after the start, or before the end where it is counted from there.
-
-        Raises
-        ------
-        InvalidTask
-            If ``offset`` cannot be used.
-        """
-        if not 0 <= self.offset <= MAX_OFFSET:
-            raise InvalidTask(f"is {self.offset}: give 0 to {MAX_OFFSET}, from the nearer end", "offset")
-        return self.offset
-
-
-@dataclass(frozen=True, slots=True)
 class Page:
     """Some tasks of a whole, with their place in it."""
 
     rows: list[TaskRow]
-    orders: tuple[Order, ...]
+    orders: tuple[Order | ArgumentOrder, ...]
     has_next: bool
     has_previous: bool
     total: int | None
     #: How many tasks have each status, whatever statuses the filter names.
     counts: dict[str, int] | None = None
+    #: Of each row, by its number, its place in the order of an argument.
+    places: Mapping[int, list[Cell]] = field(default_factory=dict)
 
     def cursor(self, row: TaskRow) -> str:
         """The place of a row of this page."""
-        return _encode(self.orders, row)
+        first = self.orders[0]
+        if isinstance(first, ArgumentOrder):
+            return cursor_of(first, self.places[row.number])
+        return _encode([term for term in self.orders if isinstance(term, Order)], row)
 
 
 def read_page(
-    conn: Connection, task_filter: TaskFilter, orders: Sequence[Order], window: Window,
+    conn: Connection, task_filter: TaskFilter, orders: Sequence[Order | ArgumentOrder], window: Window,
     wants: frozenset[str],
 ) -> Page:
     """Read one page of the tasks that match.
 
     Parameters
     ----------
-    orders : sequence of Order
-        What to order by, first to last; by number where it is empty.
+    orders : sequence of Order or ArgumentOrder
+        What to order by, first to last; by number where it is empty. An argument stands alone.
     wants : frozenset of str
         The GraphQL fields asked for; ``totalCount`` among them makes it count the whole, and
         ``counts`` what the filter's other conditions leave of each status.
@@ -128,24 +82,47 @@ def read_page(
     Raises
     ------
     InvalidTask
-        If the window or a cursor cannot be used.
+        If the window or a cursor cannot be used, or too many tasks match to be sorted by an argument.
     """
-    terms = _with_number(orders)
     size = window.size
-    matching = narrowed(conn, task_filter, by_number=terms[0].field == "NUMBER")
-    partitions = _partitions(terms[0], task_filter, window.backwards)
-    numbers = _numbers(conn, terms, partitions, matching, window, size + 1)
+    places: dict[int, list[Cell]] = {}
+    total: int | None = None
+    terms: tuple[Order | ArgumentOrder, ...]
+    if by_argument := _argument_order(orders):
+        terms = (by_argument,)
+        matching = narrowed(conn, task_filter)
+        found, total = read_places(conn, by_argument, matching, window, size + 1)
+        places = {int(place[-1] or 0): place for place in found}
+        numbers = list(places)
+    else:
+        terms = columns = _with_number([term for term in orders if isinstance(term, Order)])
+        matching = narrowed(conn, task_filter, by_number=columns[0].field == "NUMBER")
+        partitions = _partitions(columns[0], task_filter, window.backwards)
+        numbers = _numbers(conn, columns, partitions, matching, window, size + 1)
     more = len(numbers) > size
     numbers = numbers[:size]
     if window.backwards:
         numbers.reverse()
     rows = tasks_by_number(conn, numbers, wants)
-    total = _total(conn, task_filter, matching) if "totalCount" in wants else None
     counts = count_by_status(conn, task_filter) if "counts" in wants else None
+    if "totalCount" not in wants:
+        total = None
+    elif counts is not None:  # to count once more may take as long again
+        total = _of_statuses(counts, task_filter)
+    elif total is None:
+        total = _total(conn, task_filter, matching)
     behind = window.offset > 0
     has_next = window.before is not None or behind if window.backwards else more
     has_previous = more if window.backwards else window.after is not None or behind
-    return Page(rows, terms, has_next, has_previous, total, counts)
+    return Page(rows, terms, has_next, has_previous, total, counts, places)
+
+
+def _argument_order(orders: Sequence[Order | ArgumentOrder]) -> ArgumentOrder | None:
+    """The argument to order by, where it is one."""
+    found = [order for order in orders if isinstance(order, ArgumentOrder)]
+    if found and len(orders) > 1:
+        raise InvalidTask("has an argument beside other terms: give the argument alone", "orderBy")
+    return found[0] if found else None
 
 
 def count_by_status(conn: Connection, task_filter: TaskFilter) -> dict[str, int]:
@@ -161,9 +138,13 @@ def count_by_status(conn: Connection, task_filter: TaskFilter) -> dict[str, int]
 
 def _total(conn: Connection, task_filter: TaskFilter, matching: Sequence[sa.ColumnElement[bool]]) -> int:
     if task_filter == TaskFilter(owner=task_filter.owner, status=task_filter.status):
-        counts = read_counts(conn, task_filter.owner)
-        return sum(counts[status] for status in set(task_filter.status or counts))
+        return _of_statuses(read_counts(conn, task_filter.owner), task_filter)
     return int(conn.execute(sa.select(sa.func.count()).select_from(tasks).where(*matching)).scalar_one())
+
+
+def _of_statuses(counts: Mapping[str, int], task_filter: TaskFilter) -> int:
+    """How many of the tasks counted have a status that the filter names."""
+    return sum(counts[str(status)] for status in set(TaskStatus if task_filter.status is None else task_filter.status))
 
 
 def _with_number(orders: Sequence[Order]) -> tuple[Order, ...]:
@@ -306,21 +287,16 @@ def _further(
 
 
 def _encode(terms: Sequence[Order], row: TaskRow) -> str:
-    place = [_signature(terms), *(getattr(row, ORDER_COLUMNS[term.field].name) for term in terms)]
-    return base64.urlsafe_b64encode(msgspec.json.encode(place)).decode().rstrip("=")
+    return cursors.encode([_signature(terms), *(getattr(row, ORDER_COLUMNS[term.field].name) for term in terms)])
 
 
 def _decode(terms: Sequence[Order], cursor: str, name: str) -> list[Cell]:
     columns = [ORDER_COLUMNS[term.field] for term in terms]
-    try:
-        raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        place: list[Cell] = list(msgspec.json.decode(raw))
-    except (ValueError, TypeError, binascii.Error, msgspec.MsgspecError):
-        place = []
+    place = cursors.decode(cursor)
     values = place[1:]
     fitting = place[:1] == [_signature(terms)] and len(values) == len(columns)
     if not fitting or not all(map(_fits, columns, values)):
-        raise InvalidTask(f"is {cursor[:80]!r}: give a cursor of the same list in the same order", name)
+        raise cursors.refusal(cursor, name)
     return values
 
 

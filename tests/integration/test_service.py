@@ -170,7 +170,46 @@ def test_tasks_are_listed_page_by_page(service: ServiceProcess) -> None:
     assert codes == ["1", "3", "0", "2", "4"]
 
 
+def test_tasks_are_found_sorted_and_changed_by_their_arguments(service: ServiceProcess) -> None:
+    batch = str(uuid4())
+    values: list[Any] = [200, 200.0, "200", 10, 2**64, None]
+    create(service, *({"code": "1", "batch": batch, "arguments": {"n": value}} for value in values))
+    create(service, {"code": "1", "batch": batch})
+    query = """query($f: TaskFilter, $o: [TaskOrder!], $a: String) {
+        tasks(filter: $f, orderBy: $o, first: 2, after: $a) {
+            edges { cursor node { arguments } } totalCount pageInfo { hasNextPage endCursor } } }"""
+
+    def found(*conditions: dict[str, Any], order: list[dict[str, Any]] | None = None) -> list[Any]:
+        seen, after = [], None
+        while True:
+            given = {"batch": batch, "arguments": list(conditions)}
+            page = service.data(query, f=given, o=order, a=after)["tasks"]
+            seen += [edge["node"]["arguments"].get("n", "none") for edge in page["edges"]]
+            after = page["pageInfo"]["endCursor"]
+            if not page["pageInfo"]["hasNextPage"]:
+                assert page["totalCount"] == len(seen)
+                return seen
+
+    n_is_200 = {"name": "n", "value": 200}
+    assert found(n_is_200) == [200, 200.0]
+    assert found({"name": "n", "value": "200"}) == ["200"]
+    assert found({"name": "n", "value": None}) == [None]
+    assert found({"name": "n", "comparison": "GE", "value": 200}, {"name": "n", "comparison": "NE", "value": 200}) == [
+        2**64
+    ]
+    assert found(order=[{"argument": "n"}]) == [10, 200, 200.0, 2**64, "200", None, "none"]
+    assert found(order=[{"argument": "n", "direction": "DESC"}]) == [2**64, 200.0, 200, 10, "200", None, "none"]
+    cancel = "mutation($f: TaskFilter) { cancelTasks(filter: $f) { changed tasks { arguments } } }"
+    done = service.data(cancel, f={"batch": batch, "arguments": [n_is_200]})["cancelTasks"]
+    assert (done["changed"], [task["arguments"]["n"] for task in done["tasks"]]) == (2, [200, 200.0])
+
+
 @pytest.mark.parametrize(("query", "variables", "code", "words"), [
+    ('{ tasks(filter: {arguments: [{name: "n"}]}) { totalCount } }', {}, "BAD_INPUT", "'n' has no value"),
+    ('{ tasks(filter: {arguments: [{name: "n", comparison: LT, value: [1]}]}) { totalCount } }', {}, "BAD_INPUT",
+     "'n' is compared with [1]"),
+    ('{ tasks(orderBy: [{argument: "a b"}]) { totalCount } }', {}, "BAD_INPUT", "'a b' is no name"),
+    ("{ tasks(orderBy: [{direction: DESC}]) { totalCount } }", {}, "BAD_INPUT", "either a field or an argument"),
     ("query($i: ID!) { task(id: $i) { id } }", {"i": str(uuid4())}, "NOT_FOUND", "no task has the id"),
     ("query($i: ID!) { task(id: $i) { id } }", {"i": "abc"}, "BAD_INPUT",
      "'abc': neither the number of a task nor its UUID"),

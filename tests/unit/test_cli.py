@@ -329,6 +329,21 @@ def test_a_batch_is_one_row_with_its_counts_the_time_left_and_why_points_failed(
     assert (wrong[0], "give either the ID of a task or --batch" in wrong[2]) == (2, True)
 
 
+def test_tasks_are_listed_by_their_arguments_and_in_the_order_of_one(taskq: Any) -> None:
+    with http_stub(data(tasks={"nodes": [], "pageInfo": {"hasNextPage": False, "endCursor": None}})) as stub:
+        for given in (["--sort", "n"], ["--sort=-seconds"]):
+            assert taskq("ls", "--arg", "n=200", "--arg", "beta > 0.5", *given, url=stub.url)[0] == 0
+        wrong = taskq("ls", "--arg", "spin", url=stub.url)
+        asked = [json.loads(body)["variables"] for *_, body in stub.requests]
+    conditions = [("n", "EQ", 200), ("beta", "GT", 0.5)]
+    assert [[tuple(one.values()) for one in each["filter"]["arguments"]] for each in asked] == [conditions] * 2
+    assert [each["order"] for each in asked] == [
+        [{"argument": "n", "direction": "ASC"}], [{"field": "SECONDS", "direction": "DESC"}]
+    ]
+    assert wrong[0] == 2
+    assert "--arg is 'spin': write a condition such as n=200, beta>0.5 or method=euler" in wrong[2]
+
+
 def test_a_name_of_two_lines_takes_one(taskq: Any) -> None:
     with http_stub(data(task=HOSTILE)) as stub:
         lines = taskq("show", "7", url=stub.url)[1].splitlines()

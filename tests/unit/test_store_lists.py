@@ -18,9 +18,10 @@ from taskq_kernel.domain import TaskStatus
 from taskq_kernel.store import Store, upgrade
 from taskq_kernel.store.access_path import FEW
 from taskq_kernel.store.filters import TaskFilter
-from taskq_kernel.store.pages import ORDER_COLUMNS, Order, Page, Window, read_page
+from taskq_kernel.store.pages import ORDER_COLUMNS, Order, Page, read_page
 from taskq_kernel.store.statistics import read_statistics
 from taskq_kernel.store.tables import tasks
+from taskq_kernel.store.window import Window
 
 #: So many that most of them are more than can be sorted for one page.
 COUNT = 30_000

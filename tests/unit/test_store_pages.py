@@ -13,7 +13,8 @@ from store_lab import EVERYTHING, Lab
 from taskq_kernel.domain import TaskStatus
 from taskq_kernel.errors import InvalidTask
 from taskq_kernel.store.filters import TaskFilter
-from taskq_kernel.store.pages import MAX_OFFSET, MAX_PAGE, ORDER_COLUMNS, Order, Page, Window, read_page
+from taskq_kernel.store.pages import ORDER_COLUMNS, Order, Page, read_page
+from taskq_kernel.store.window import MAX_OFFSET, MAX_PAGE, Window
 
 pytest_plugins = ["store_fixtures"]
 

@@ -14,9 +14,10 @@ from taskq_kernel.store.blob_refs import has_value
 from taskq_kernel.store.feed import read_changes
 from taskq_kernel.store.filters import TaskFilter
 from taskq_kernel.store.outcomes import Value
-from taskq_kernel.store.pages import Window, read_page
+from taskq_kernel.store.pages import read_page
 from taskq_kernel.store.records import get_task
 from taskq_kernel.store.statistics import read_statistics
+from taskq_kernel.store.window import Window
 
 pytest_plugins = ["store_fixtures"]
 

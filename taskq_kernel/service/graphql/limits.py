@@ -24,7 +24,7 @@ from graphql.language import ast
 
 from taskq_kernel.service.graphql.errors import TOO_COMPLEX
 from taskq_kernel.store.feed import MAX_CHANGES
-from taskq_kernel.store.pages import DEFAULT_PAGE, MAX_PAGE
+from taskq_kernel.store.window import DEFAULT_PAGE, MAX_PAGE
 
 MAX_DEPTH = 12
 MAX_INTROSPECTION_DEPTH = 20

@@ -14,8 +14,8 @@ from taskq_kernel.errors import InvalidTask
 from taskq_kernel.service.schema import batch_types, inputs
 from taskq_kernel.store import batches, expansion
 from taskq_kernel.store.batches import BatchPage
-from taskq_kernel.store.pages import DEFAULT_PAGE, MAX_PAGE
 from taskq_kernel.store.submission import check_batch
+from taskq_kernel.store.window import DEFAULT_PAGE, MAX_PAGE
 
 log = logging.getLogger(__name__)
 

@@ -7,8 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from taskq_kernel import exact_json
+from taskq_kernel.argument_conditions import ArgumentCondition, Comparison, check_name
 from taskq_kernel.domain import FINAL, TaskStatus
 from taskq_kernel.errors import InvalidJSON, InvalidTask
+from taskq_kernel.store.argument_order import ArgumentOrder
 from taskq_kernel.store.bulk_actions import Selection
 from taskq_kernel.store.claims import ClaimReport, Log
 from taskq_kernel.store.filters import TaskFilter
@@ -32,12 +34,31 @@ def filter_of(given: Mapping[str, Any] | None, visible_to: str | None = None) ->
         values["status"] = [TaskStatus(name_of(status)) for status in values["status"]]
     if values.get("batch") is not None:
         values["batch"] = canonical_uuid(values["batch"], "batch")
+    if values.get("arguments") is not None:
+        values["arguments"] = [_condition_of(condition) for condition in values["arguments"]]
     return TaskFilter(**values, visible_to=visible_to)
 
 
-def orders_of(given: Sequence[Mapping[str, Any]] | None) -> list[Order]:
+def _condition_of(given: Mapping[str, Any]) -> ArgumentCondition:
+    if "value" not in given:
+        raise InvalidTask("has no value to be compared with: give one, null for Julia's nothing",
+                          f"arguments.{given['name'][:80]}", place=f"argument {given['name'][:80]!r}")  # fmt: skip
+    return ArgumentCondition(given["name"], Comparison(name_of(given["comparison"])), given["value"]).check()
+
+
+def orders_of(given: Sequence[Mapping[str, Any]] | None) -> list[Order | ArgumentOrder]:
     """The store's ordering."""
-    return [Order(name_of(item["field"]), name_of(item["direction"]) == "DESC") for item in given or ()]
+    return [_order_of(item) for item in given or ()]
+
+
+def _order_of(given: Mapping[str, Any]) -> Order | ArgumentOrder:
+    field, argument = given.get("field"), given.get("argument")
+    descending = name_of(given["direction"]) == "DESC"
+    if (field is None) == (argument is None):
+        raise InvalidTask("needs either a field or an argument", "orderBy")
+    if argument is None:
+        return Order(name_of(field), descending)
+    return ArgumentOrder(check_name(argument), descending)
 
 
 def selection_of(ids: Sequence[str] | None, given: Mapping[str, Any] | None) -> Selection:

@@ -13,7 +13,7 @@ import graphene
 from graphene import Boolean, Float, InputField, Int, List, NonNull, String
 
 from taskq_kernel.service.schema.scalars import JSON, BigInt, DateTime
-from taskq_kernel.service.schema.types import Direction, TaskOrderField, TaskStatus, ValueKind, field_type
+from taskq_kernel.service.schema.types import Comparison, Direction, TaskOrderField, TaskStatus, ValueKind, field_type
 from taskq_kernel.task_fields import SHARED_FIELDS, TASK_FIELDS, TaskField
 
 
@@ -76,6 +76,20 @@ class BatchInput(_SharedFields, graphene.InputObjectType):
     ))
 
 
+class ArgumentCondition(graphene.InputObjectType):
+    """A condition on one argument of a task. Numbers are compared by value, texts by their characters.
+
+    Anything else can be equal or not: where it has the same JSON. A task without the argument fulfils none.
+    """
+
+    class Meta:
+        container = dict
+
+    name = String(required=True, description="The argument; \"1\", \"2\" and so on go by position.")
+    comparison = InputField(Comparison, required=True, default_value="EQ", description="How it stands to the value.")
+    value = JSON(description="The value: 200 finds 200 and 200.0, and \"200\" the text alone.")
+
+
 class TaskFilter(graphene.InputObjectType):
     """Which tasks are meant: those for which all that is given holds."""
 
@@ -93,6 +107,13 @@ class TaskFilter(graphene.InputObjectType):
     owner = String(description="Of this owner.")
     queue = String(description="In this queue.")
     worker = String(description="At the worker of this name.")
+    arguments = List(
+        NonNull(ArgumentCondition),
+        description=(
+            "With arguments that fulfil all of these. An argument that stands for the value of another task "
+            "fulfils none until that is there, and neither does a point of which no task was made yet."
+        ),
+    )
     created_after = DateTime(description="Submitted at this time or later.")
     created_before = DateTime(description="Submitted before this time.")
     finished_after = DateTime(description="Ended at this time or later.")
@@ -100,12 +121,16 @@ class TaskFilter(graphene.InputObjectType):
 
 
 class TaskOrder(graphene.InputObjectType):
-    """What to order tasks by. Those without a value come last."""
+    """What to order tasks by: a field, or an argument. Those without a value come last."""
 
     class Meta:
         container = dict
 
-    field = InputField(TaskOrderField, required=True, description="The field.")
+    field = InputField(TaskOrderField, description="The field.")
+    argument = String(description=(
+        "The argument, alone, where at most 100,000 tasks match: numbers first, by value, then texts, then "
+        "anything else."
+    ))
     direction = InputField(Direction, required=True, default_value="ASC", description="The direction.")
 
 

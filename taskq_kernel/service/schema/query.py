@@ -18,10 +18,11 @@ from taskq_kernel.service.schema.selection import wanted
 from taskq_kernel.service.schema.version import service_version
 from taskq_kernel.service.security.auth import FileToken
 from taskq_kernel.store.definitions import get_definition, source_code
-from taskq_kernel.store.pages import Page, Window, read_page
+from taskq_kernel.store.pages import Page, read_page
 from taskq_kernel.store.records import get_task
 from taskq_kernel.store.rows import DefinitionRow, TaskRow, TokenRow, WorkerRow
 from taskq_kernel.store.tokens import Identity, list_tokens
+from taskq_kernel.store.window import Window
 from taskq_kernel.store.workers import list_workers
 
 

@@ -10,7 +10,7 @@ import msgspec
 from graphene import Boolean, Field, Float, Int, List, NonNull, ObjectType, String
 from graphql import GraphQLResolveInfo
 
-from taskq_kernel import domain
+from taskq_kernel import argument_conditions, domain
 from taskq_kernel.service.schema.fields import resolver_of
 from taskq_kernel.service.schema.scalars import JSON, BigInt, DateTime
 from taskq_kernel.service.why import Reason
@@ -47,6 +47,14 @@ ValueKind = _enum("ValueKind", "What a value is made of.", {
 })
 TaskOrderField = _enum("TaskOrderField", "What tasks can be ordered by.", {
     field: f"By {field.lower().replace('_', ' ')}." for field in ORDER_COLUMNS
+})
+Comparison = _enum("Comparison", "How an argument stands to a value.", {
+    argument_conditions.Comparison.EQ: "They are equal.",
+    argument_conditions.Comparison.NE: "It is there, and something else.",
+    argument_conditions.Comparison.LT: "It is below the value.",
+    argument_conditions.Comparison.LE: "It is below the value, or equal.",
+    argument_conditions.Comparison.GT: "It is above the value.",
+    argument_conditions.Comparison.GE: "It is above the value, or equal.",
 })
 Direction = _enum("Direction", "Which way to order.", {
     "ASC": "Smallest or oldest first.", "DESC": "Largest or newest first.",
