@@ -96,7 +96,7 @@ TokenOrigin = _enum("TokenOrigin", "Where the service has a token from.", {
 #: The types of a task's fields, by their names in `taskq_kernel.task_fields`.
 _FIELD_TYPES: dict[str, Any] = {
     "ID": graphene.ID, "Int": Int, "Float": Float, "String": String, "BigInt": BigInt, "DateTime": DateTime,
-    "JSON": JSON, "TaskStatus": TaskStatus, "TaskKind": TaskKind, "ValueKind": ValueKind,
+    "JSON": JSON, "Boolean": Boolean, "TaskStatus": TaskStatus, "TaskKind": TaskKind, "ValueKind": ValueKind,
 }
 
 
