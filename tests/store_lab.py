@@ -14,8 +14,8 @@ from taskq_kernel.store.submission import check_all
 from taskq_kernel.store.tables import counters, metadata, task_events
 
 EVERYTHING = frozenset({
-    "code", "arguments", "value", "stacktrace", "repeats", "seed", "timing", "cache", "cachedFrom", "environment", "tasks",
-    "totalCount",
+    "code", "arguments", "value", "stacktrace", "repeats", "seed", "timing", "cache", "cachedFrom", "environment",
+    "tasks", "totalCount",
 })
 
 

@@ -8,69 +8,23 @@ task's owner gets values of own tasks only, so nobody sees what others have kept
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from taskq_kernel import exact_json
 from taskq_kernel.domain import TaskStatus
-from taskq_kernel.seeds import seed_from
 from taskq_kernel.store.database import Write
 from taskq_kernel.store.ids import chunks
 from taskq_kernel.store.rows import Columns, TaskRow, WorkerRow, rows_of
 from taskq_kernel.store.tables import tasks, workers
+from taskq_kernel.work import Work
 
-_sorted = msgspec.json.Encoder(decimal_format="number", order="sorted")
-#: A task among arguments, which stands for its value.
-_TASK = re.compile(rb'\{"\$task":"[^"]*"\}')
 #: How much of a manifest's SHA-256 tells manifests apart.
 _DIGITS = 16
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """What a task computes.
-
-    Attributes
-    ----------
-    kind : str
-        How its code is run.
-    source : str
-        SHA-256 of its code.
-    entry : str or None
-        The function to call.
-    arguments : str
-        Its arguments, as JSON.
-    """
-
-    kind: str
-    source: str
-    entry: str | None
-    arguments: str
-
-    def seed(self) -> int:
-        """The seed that follows from what is computed, for whoever is given none.
-
-        Of a task that stands among the arguments for its value, which is not known yet, nothing counts.
-        """
-        return seed_from(self._digest(_TASK.sub(b'{"$task":""}', self._canonical())))
-
-    def key(self, seed: int | None) -> str:
-        """What two tasks have in common that compute the same."""
-        return sha256(self._digest(self._canonical()) + str(seed).encode()).hexdigest()
-
-    def _canonical(self) -> bytes:
-        """The arguments, so written that no order of their names tells them apart."""
-        return _sorted.encode(exact_json.decode_kept(self.arguments))
-
-    def _digest(self, arguments: bytes) -> bytes:
-        return sha256(f"{self.kind}\n{self.source}\n{self.entry or ''}\n".encode() + arguments).digest()
 
 
 def environment_of(julia_version: str, manifest: str | None) -> str:
@@ -111,8 +65,10 @@ def asked_of(write: Write, numbers: Iterable[int]) -> list[Asked]:
     """
     found: list[Asked] = []
     for chunk in chunks(list(numbers)):
-        for row in rows_of(TaskRow, write.conn.execute(_WORK.where(tasks.c.number.in_(chunk)))):
-            found.append(Asked(row.number, row.owner, row.queue, work_of(row).key(row.seed)))
+        found += [
+            Asked(row.number, row.owner, row.queue, work_of(row).key(row.seed))
+            for row in rows_of(TaskRow, write.conn.execute(_WORK.where(tasks.c.number.in_(chunk))))
+        ]
     if found:
         write.conn.execute(_KEY, [{"b_number": one.number, "key": one.key} for one in found])
     return found
@@ -155,10 +111,10 @@ def _computed(conn: Connection, owner: str, environments: set[str], keys: set[st
     """The latest task of each key that has a value."""
     found: dict[str, int] = {}
     for chunk in chunks(sorted(keys)):
-        query = sa.select(tasks.c.cache_key, sa.func.max(tasks.c.number)).where(
+        query = sa.select(tasks.c.cache_key, sa.func.max(tasks.c.number).label("latest")).where(
             tasks.c.cache_key.in_(chunk), usable(owner, environments)
         )
-        found.update({key: number for key, number in conn.execute(query.group_by(tasks.c.cache_key))})
+        found |= {row.cache_key: row.latest for row in conn.execute(query.group_by(tasks.c.cache_key))}
     return found
 
 

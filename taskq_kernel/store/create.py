@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 from taskq_kernel.domain import TaskStatus
 from taskq_kernel.errors import InvalidTask
 from taskq_kernel.seeds import draw_seed
-from taskq_kernel.store.cache import Asked, Work
+from taskq_kernel.store.cache import Asked
 from taskq_kernel.store.database import Write
 from taskq_kernel.store.definitions import definitions_of
 from taskq_kernel.store.dependencies import MAX_NEEDS, tasks_among
@@ -28,6 +28,7 @@ from taskq_kernel.store.submission import NewTask
 from taskq_kernel.store.tables import Cause, sources, tasks
 from taskq_kernel.store.transitions import Transition, answer_from_cache, enqueue, hold_back_new, record
 from taskq_kernel.task_fields import TASK_FIELDS
+from taskq_kernel.work import Work
 
 
 def create_tasks(
@@ -214,7 +215,8 @@ def _row(write: Write, task: NewTask, number: int, owner: str, definition: Defin
         "number": number, "id": task.id or str(uuid4()), "version": write.next_version(),
         "status": TaskStatus.QUEUEING, "attempt": 0, "failures": 0, "lost": 0,
         "owner": owner, "batch": task.batch, "created_at": write.now, "available_at": write.now,
-        "log_bytes": 0, "seed": seed, "cache_key": work.key(seed) if keyed else None, **dict(zip(_ALIKE, _alike(task), strict=True)), **called,
+        "log_bytes": 0, "seed": seed, "cache_key": work.key(seed) if keyed else None,
+        **dict(zip(_ALIKE, _alike(task), strict=True)), **called,
     }
 
 

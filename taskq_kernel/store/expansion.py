@@ -21,11 +21,12 @@ from taskq_kernel.call_name import call_name
 from taskq_kernel.domain import TaskKind, TaskStatus
 from taskq_kernel.grid import Grid
 from taskq_kernel.seeds import point_seed
-from taskq_kernel.store.cache import Asked, Work
+from taskq_kernel.store.cache import Asked
 from taskq_kernel.store.database import Write
 from taskq_kernel.store.ids import chunks
 from taskq_kernel.store.tables import SHARED, Cause, batches, definitions, grids, tasks
 from taskq_kernel.store.transitions import Transition, answer_from_cache, enqueue, record, transition
+from taskq_kernel.work import Work
 
 #: Tasks made in one transaction: others wait meanwhile.
 CHUNK = 500
@@ -117,15 +118,13 @@ def _make(write: Write, row: Any, points: Sequence[int], known: Grids) -> tuple[
     if row.cancelled_at is not None:
         _cancel(write, row, rows)
     elif row.error_name is None:
-        keyed = [task for task in rows if task["cache_key"] is not None]
-        answered = answer_from_cache(write, [Asked(*map(task.get, _ASKED)) for task in keyed])
+        answered = answer_from_cache(write, [
+            Asked(task["number"], row.owner, row.queue, task["cache_key"]) for task in rows if row.cache
+        ])
         enqueue(write, [task["number"] for task in rows if task["number"] not in answered])
     else:
         _fail(write, row, rows)
     return len(rows), len(rows) - len(answered)
-
-
-_ASKED = ("number", "owner", "queue", "cache_key")
 
 
 def _there(conn: Connection, batch: str, points: Sequence[int]) -> set[int]:

@@ -13,6 +13,7 @@ from taskq_kernel.errors import InvalidTask
 from taskq_kernel.grid import write_design
 from taskq_kernel.store import batch_figures, batches, blob_refs, create, definitions, expansion, outcomes
 from taskq_kernel.store.bulk_actions import Actor
+from taskq_kernel.store.cache_explanation import Explanation, explain_cache
 from taskq_kernel.store.submission import check_all, check_batch, check_definition
 from taskq_kernel.store.tables import tasks
 
@@ -207,3 +208,67 @@ def test_a_request_that_is_repeated_finds_the_same_task(lab: Lab) -> None:
     run(lab, worker, call(lab, f, arguments={"n": 1}))
     name = str(uuid4())
     assert call(lab, f, arguments={"n": 1}, id=name).number == call(lab, f, arguments={"n": 1}, id=name).number
+
+
+# -- why ----------------------------------------------------------------------------------------
+
+
+def explained(lab: Lab, definition: str | None, owner: str = "ann", **given: Any) -> Explanation:
+    """What the cache says of a call, or of a script."""
+    called = {} if definition is None else {"definition": definition}
+    return lab.store.read(explain_cache, check_all([{**called, "cache": True, **given}])[0], owner)
+
+
+def test_an_explanation_says_hit_or_which_arguments_and_which_seed_differ(lab: Lab) -> None:
+    worker, f = lab.join(), define(lab)
+    assert explained(lab, f, arguments={"n": 1}).reasons == [
+        "no task of the same code or name was submitted with cache=True"
+    ]
+    near, far = call(lab, f, arguments={"n": 1, "k": 2}), call(lab, f, arguments={"n": 9, "k": 9, "x": 9})
+    run(lab, worker, near, far)
+    assert explained(lab, f, arguments={"k": 2, "n": 1}) == Explanation(hit=near.number)
+    differs = Explanation(None, near.number, ["argument k: 2 there, 3 here"])
+    assert explained(lab, f, arguments={"n": 1, "k": 3}) == differs
+    assert explained(lab, f, arguments={"k": 2}).reasons == ["argument n: 1 there, not given here"]
+    assert explained(lab, f, arguments={"n": 1, "k": 2, "y": "z"}).reasons == ['argument y: not given there, "z" here']
+    assert explained(lab, f, arguments={"n": 1, "k": 2}, seed=4).reasons == [f"seed: {near.seed} there, 4 here"]
+    assert explained(lab, f, arguments={"n": 1, "k": 2}, owner="bob").hit is None
+
+
+def test_an_explanation_names_the_earlier_definition_of_the_same_name(lab: Lab) -> None:
+    worker, f = lab.join(), define(lab)
+    first = call(lab, f, arguments={"n": 1})
+    run(lab, worker, first)
+    edited = define(lab, "f(; n, k = 1) = 2n")
+    found = explained(lab, edited, arguments={"n": 1})
+    assert (found.hit, found.nearest) == (None, first.number)
+    was = f"the definition f was {f[:8]}, registered on 2023-11-14 22:13 UTC"
+    assert found.reasons == [f"{was}, and is {edited[:8]} now: its code has changed"]
+
+
+def test_an_explanation_tells_what_became_of_an_equal_task(lab: Lab) -> None:
+    worker, f = lab.join(), define(lab)
+    task = call(lab, f, arguments={"n": 1})
+    assert "is QUEUEING: its value is not there yet" in explained(lab, f, arguments={"n": 1}).reasons[0]
+    lab.claim(worker, task)
+    lab.fail(task, worker)
+    assert "is FAILED: it has no value" in explained(lab, f, arguments={"n": 1}).reasons[0]
+    other = call(lab, f, arguments={"n": 1})
+    run(lab, worker, other)
+    lab.join("w1", id=worker, julia_version="1.11.3")
+    assert explained(lab, f, arguments={"n": 1}).reasons == [
+        "environment: Julia 1.10.4 there, and the queue default is served by Julia 1.11.3"
+    ]
+    lab.bulk_action("delete", other)
+    assert f"task {other.number}, which computed it, was deleted on" in explained(lab, f, arguments={"n": 1}).reasons[0]
+    assert "no worker has ever served the queue gpu" in explained(lab, f, arguments={"n": 2}, queue="gpu").reasons[0]
+
+
+def test_an_explanation_of_a_script_finds_the_one_of_the_same_name_and_one_without_a_cache(lab: Lab) -> None:
+    worker = lab.join()
+    run(lab, worker, *lab.submit("1 + 1"))
+    assert "without cache=True" in explained(lab, None, code="1 + 1").reasons[0]
+    first, = lab.submit("1 + 1", name="sum", cache=True)
+    run(lab, worker, first)
+    assert explained(lab, None, code="1 + 1").hit == first.number
+    assert explained(lab, None, code="1 + 2", name="sum").reasons == ["its code is another"]

@@ -246,6 +246,14 @@ class Definition(ObjectType):
     error = Field(DefinitionError, description="Why it cannot be used, as its first task found: it does not parse.")
 
 
+class CacheExplanation(ObjectType):
+    """What the cache says of a task that is submitted now."""
+
+    hit = Int(description="The number of the task that has computed its value; null where it would run.")
+    nearest = Int(description="Where it would run: the number of the task that differs least.")
+    reasons = List(NonNull(String), required=True, description="What stands in the way; empty for a hit.")
+
+
 class PageInfo(ObjectType):
     """Where a page lies in its whole (Relay)."""
 
