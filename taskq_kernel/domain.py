@@ -92,6 +92,7 @@ FINAL = frozenset({TaskStatus.FINISHED, TaskStatus.FAILED, TaskStatus.CANCELLED}
 LEGAL_TRANSITIONS: dict[tuple[TaskStatus, TaskStatus], str] = {
     (TaskStatus.QUEUEING, TaskStatus.RUNNING): "a worker claims it",
     (TaskStatus.QUEUEING, TaskStatus.CANCELLED): "a user cancels it before it starts",
+    (TaskStatus.QUEUEING, TaskStatus.FINISHED): "an equal task has computed its value, and it may have it (cache)",
     (TaskStatus.QUEUEING, TaskStatus.FAILED): "it cannot be handed to any worker, or a task that it needs has failed",
     (TaskStatus.RUNNING, TaskStatus.FINISHED): "its code returned a value",
     (TaskStatus.RUNNING, TaskStatus.FAILED): "its code failed, or it was lost too often",

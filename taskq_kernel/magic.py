@@ -50,6 +50,7 @@ def _parser() -> _Parser:
     parser.add_argument("--memory-limit", metavar="SIZE", help="memory it may use, such as '2 GiB'")
     parser.add_argument("--max-attempts", type=int, default=1, help="runs that may fail")
     parser.add_argument("--seed", type=int, help="what its random numbers start from; default: one that is drawn")
+    parser.add_argument("--cache", action="store_true", help="take the value of an equal task, where there is one")
     return parser
 
 
@@ -57,7 +58,7 @@ def julia(line: str, cell: str | None = None) -> Any:
     """Submit the cell as a task.
 
     ``%%julia [--name NAME] [--arg NAME=VALUE]... [--wait] [--timeout SECONDS] [--queue QUEUE]
-    [--priority low|normal|high] [--memory-limit SIZE] [--max-attempts N] [--seed N]``
+    [--priority low|normal|high] [--memory-limit SIZE] [--max-attempts N] [--seed N] [--cache]``
 
     Returns
     -------

@@ -29,7 +29,11 @@ def point_seed(seed: int, place: int) -> int:
     decimal digits, places from 0. So the same sweep has the same seeds wherever and in whichever
     order it runs, any language can work them out, and neighbours have nothing in common.
     """
-    digest = sha256(f"{seed}:{place}".encode()).digest()
+    return seed_from(sha256(f"{seed}:{place}".encode()).digest())
+
+
+def seed_from(digest: bytes) -> int:
+    """The first `SEED_BITS` bits of a hash."""
     return int.from_bytes(digest[:8]) >> (64 - SEED_BITS)
 
 

@@ -213,6 +213,23 @@ TASK_FIELDS = (
         given=Given("What its random numbers start from, 0 to 2^53 - 1; by default one that is drawn.", own=True),
     ),
     TaskField(
+        "cache", "Boolean!", _FIXED, "Whether the value of an equal task may stand for a run of it.", late=True,
+        empty=False,
+        given=Given(
+            "Whether the value of an equal task that has finished may stand for a run, and this one's for later ones. "
+            "Without a seed, it has one that follows from what it computes.",
+            default=False, shared=True,
+        ),
+    ),
+    TaskField(
+        "cached_from", "Int", _OUTCOME, "The number of the task that computed its value; null where it ran itself.",
+        late=True, dtype="Int64",
+    ),
+    TaskField(
+        "environment", "String", _LIVE, "What its latest attempt ran in: Julia's version, and which packages.",
+        late=True,
+    ),
+    TaskField(
         "worker", "String", _LIVE, "The name of the worker that runs or ran it.", _COLUMN, dtype="string",
         label="Worker",
     ),

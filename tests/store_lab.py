@@ -13,7 +13,10 @@ from taskq_kernel.store import Policy, Store, bulk_actions, claims, create, leas
 from taskq_kernel.store.submission import check_all
 from taskq_kernel.store.tables import counters, metadata, task_events
 
-EVERYTHING = frozenset({"code", "arguments", "value", "stacktrace", "repeats", "seed", "timing", "tasks", "totalCount"})
+EVERYTHING = frozenset({
+    "code", "arguments", "value", "stacktrace", "repeats", "seed", "timing", "cache", "cachedFrom", "environment",
+    "tasks", "totalCount",
+})
 
 
 class Clock:

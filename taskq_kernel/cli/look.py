@@ -162,6 +162,8 @@ def _described(task: dict[str, Any]) -> str:
         "owner": task["owner"],
         "batch": task["batch"],
         "repeats": task["repeats"],
+        "cached from": None if task["cachedFrom"] is None else f"task {task['cachedFrom']}, which computed its value",
+        "environment": task["environment"],
         "seed": task["seed"],
         "id": task["id"],
         "arguments": arguments_text(task["arguments"] or {}),

@@ -61,6 +61,7 @@ _DOUBT_S = 3.0
 @click.option("--memory-limit", metavar="SIZE", callback=size, help="Resident memory it may use, such as '2 GiB'.")
 @click.option("--max-attempts", type=int, default=1, show_default=True, help="Runs that may fail.")
 @click.option("--seed", type=int, help="What its random numbers start from.  [default: one that is drawn]")
+@click.option("--cache", is_flag=True, help="Take the value of an equal task of yours, where one has computed it.")
 @as_json_option
 def submit(file: Path, name: str | None, wait: bool, arguments: Sequence[str], as_json: bool, **options: Any) -> int:
     """Submit the Julia code in FILE, or from standard input with -.

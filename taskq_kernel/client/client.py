@@ -86,6 +86,7 @@ class Client(Session):
         max_attempts: int = 1,
         seed: int | None = None,
         after: Iterable[Task | Batch | int | str] = (),
+        cache: bool = False,
     ) -> Task:
         """Submit Julia code. Returns at once, the task is on its way then and cannot be lost.
 
@@ -118,6 +119,11 @@ class Client(Session):
             Tasks that have to be finished before it starts. If one of them fails, so does this
             one, with that reason; a retry of it wakes this one again. A task among ``arguments``
             is waited for as well, and passes its value; a batch passes the list of its values.
+        cache : bool
+            Whether it may have the value that an equal task of yours has computed: the same code,
+            arguments and seed, in the same environment. Then it is FINISHED at once, and
+            `Task.cached_from` says which task that was. Without a seed it has one that follows
+            from its code and arguments. Default: it runs.
 
         Raises
         ------
@@ -137,6 +143,7 @@ class Client(Session):
             max_attempts=max_attempts,
             seed=seed,
             after=after,
+            cache=cache,
         )
         return self.create([given])[0]
 
@@ -201,7 +208,7 @@ class Client(Session):
         definition : Definition, optional
             What is called where ``submit`` or ``map`` is given None instead of a definition.
         **options
-            ``queue``, ``priority``, ``timeout``, ``memory_limit`` and ``max_attempts`` of its tasks.
+            ``queue``, ``priority``, ``timeout``, ``memory_limit``, ``max_attempts`` and ``cache`` of its tasks.
         """
         # late: few need it
         from taskq_kernel.client.executor import TaskExecutor

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from taskq_kernel import exact_json
 from taskq_kernel.call_name import call_name
 from taskq_kernel.client import batch_operations, designs, operations
+from taskq_kernel.client.caching import CacheExplanation, explained
 from taskq_kernel.client.creating import create
 from taskq_kernel.client.options import call_options
 from taskq_kernel.client.sweep import Sweep, submitted
@@ -58,7 +60,7 @@ class Definition:
             self._code = str(operations.definition(self._client.transport, self.id)["code"])
         return self._code
 
-    def __call__(self, /, *places: Any, **named: Any) -> Task:
+    def __call__(self, /, *places: Any, cache: bool = False, **named: Any) -> Task:
         """Submit one task that calls it.
 
         A task among its arguments passes its value, a batch the list of its values: it starts when
@@ -70,13 +72,15 @@ class Definition:
             Its arguments by position.
         **named
             Its arguments by name. See `taskq_kernel.values` for what both may be.
+        cache : bool
+            Whether it may have the value that an equal task has computed, as in `Client.submit`.
 
         Raises
         ------
         InvalidTask
             If an argument cannot cross; it is named.
         """
-        return self.submit(places, named)
+        return self.submit(places, named, cache=cache)
 
     def submit(
         self, places: tuple[Any, ...] = (), named: Mapping[str, Any] | None = None, name: str | None = None,
@@ -93,8 +97,8 @@ class Definition:
         name : str, optional
             What to call the task. Default: the call, as ``gap(n=100)``.
         **options
-            ``queue``, ``priority``, ``timeout``, ``memory_limit``, ``max_attempts``, ``seed`` and
-            ``after``, as in `Client.submit`.
+            ``queue``, ``priority``, ``timeout``, ``memory_limit``, ``max_attempts``, ``seed``,
+            ``after`` and ``cache``, as in `Client.submit`.
         """
         arguments = call_arguments(places, named or {})
         given = call_options(**options) | {
@@ -103,11 +107,33 @@ class Definition:
         }
         return create(self._client, [given])[0]
 
+    def explain_cache(
+        self, /, *places: Any, seed: int | None = None, queue: str = "default", **named: Any
+    ) -> CacheExplanation:
+        """Whether the same call with ``cache=True`` would have its value at once, and if not, why.
+
+        Parameters
+        ----------
+        *places, **named
+            The arguments of the call.
+        seed, queue
+            Its options, as in `Client.submit`.
+
+        Returns
+        -------
+        CacheExplanation
+            True where it would; shows itself as a sentence.
+        """
+        given = call_options(seed=seed, queue=queue) | {
+            "definition": self.id, "kind": "CALL", "arguments": call_arguments(places, named),
+        }
+        return explained(self._client, given)
+
     # -- sweeps --------------------------------------------------------------------------
 
     def map(
         self, *lists: Iterable[Any], name: str | None = None, seed: int | None = None,
-        options: Mapping[str, Any] | None = None, **constants: Any,
+        options: Mapping[str, Any] | None = None, cache: bool = False, **constants: Any,
     ) -> Sweep:
         """Call it once for each item of a list, or, as Python's ``map`` does, of several that go in step.
 
@@ -117,15 +143,15 @@ class Definition:
             What goes by position.
         **constants
             Arguments by name, the same in each call.
-        name, seed, options
+        name, seed, options, cache
             As for `sweep`.
         """
-        return self.submit_design(designs.mapped(lists, constants), name, seed, options)
+        return self.submit_design(designs.mapped(lists, constants), name, seed, options, cache)
 
     def sweep(
         self, axes: Mapping[str, Any] | None = None, *, where: Callable[[Any], Any] | None = None,
         frame: pd.DataFrame | None = None, name: str | None = None, seed: int | None = None,
-        options: Mapping[str, Any] | None = None, **named: Any,
+        options: Mapping[str, Any] | None = None, cache: bool = False, **named: Any,
     ) -> Sweep:
         """Call it for all combinations of some arguments, or once for each row of a table.
 
@@ -150,6 +176,10 @@ class Definition:
             same numbers, wherever and in whichever order it runs. Default: one that is drawn.
         options : dict, optional
             ``queue``, ``priority``, ``timeout``, ``memory_limit`` and ``max_attempts``, as in `Client.submit`.
+        cache : bool
+            Whether its points may have the values that equal tasks have computed, those of other
+            sweeps too, as in `Client.submit`. Without a seed that of a point follows from its
+            arguments, and not from its place: points that are equal are one computation.
 
         Raises
         ------
@@ -160,12 +190,12 @@ class Definition:
         if frame is not None:
             if given or where is not None:
                 raise InvalidTask("is given beside arguments or a condition: give one of them", "frame")
-            return self.submit_design(designs.rows(frame), name, seed, options)
-        return self.submit_design(designs.product(given, where), name, seed, options)
+            return self.submit_design(designs.rows(frame), name, seed, options, cache)
+        return self.submit_design(designs.product(given, where), name, seed, options, cache)
 
     def sample(
         self, count: int, ranges: Mapping[str, Any] | None = None, *, method: str = "sobol", name: str | None = None,
-        seed: int | None = None, options: Mapping[str, Any] | None = None, **named: Any,
+        seed: int | None = None, options: Mapping[str, Any] | None = None, cache: bool = False, **named: Any,
     ) -> Sweep:
         """Call it at points that fill a space evenly (needs scipy).
 
@@ -180,29 +210,33 @@ class Definition:
         method : str
             ``sobol``, ``halton``, ``lhs`` (a Latin hypercube) or ``random``.
         seed : int, optional
-            Draws the points, too. Default: that of the batch of this name, or one that is drawn.
-        name, options
+            Draws the points, too. Default: that of the batch of this name, or one that is drawn; 0 with ``cache``.
+        name, options, cache
             As for `sweep`.
         """
         # late: few sample
         from taskq_kernel.client.samples import sampled
 
         if seed is None:
-            seed = self._seed_of(name) if name is not None else draw_seed()
-        design = sampled(count, {**(ranges or {}), **named}, method, check_seed(seed))
-        return self.submit_design(design, name, seed, options)
+            seed = self._seed_of(name, cache)
+        design = sampled(count, {**(ranges or {}), **named}, method, 0 if seed is None else check_seed(seed))
+        return self.submit_design(design, name, seed, options, cache)
 
-    def _seed_of(self, name: str) -> int:
-        try:
-            return int(batch_operations.get(self._client.transport, name=name)["seed"])
-        except NotFound:
-            return draw_seed()
+    def _seed_of(self, name: str | None, cache: bool) -> int | None:
+        """The seed of the batch of this name, or one for a new batch; None where its points have their own."""
+        if name is not None:
+            with suppress(NotFound):
+                found = batch_operations.get(self._client.transport, name=name)["seed"]
+                return None if found is None else int(found)
+        return None if cache else draw_seed()
 
     def submit_design(
-        self, design: str, name: str | None = None, seed: int | None = None, options: Mapping[str, Any] | None = None
+        self, design: str, name: str | None = None, seed: int | None = None,
+        options: Mapping[str, Any] | None = None, cache: bool = False,
     ) -> Sweep:
         """Submit points as `taskq_kernel.client.designs` makes them."""
-        return submitted(self._client, self.id, self.name, design, name, seed, **(options or {}))
+        given = {"cache": cache, **(options or {})}
+        return submitted(self._client, self.id, self.name, design, name, seed, **given)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Definition) and other.id == self.id

@@ -98,6 +98,14 @@ def register_definition(transport: GraphQLTransport, given: Mapping[str, Any]) -
     return made
 
 
+def explain_cache(transport: GraphQLTransport, given: Mapping[str, Any]) -> Row:
+    """What the cache says of a task, given as ``TaskInput``: its ``hit``, or the ``nearest`` and ``reasons``."""
+    query = "query Explain($input: TaskInput!) { explainCache(input: $input) { hit nearest reasons } }"
+    with input_refused():
+        found: Row = transport.execute(query, {"input": dict(given)})["explainCache"]
+    return found
+
+
 def definition(transport: GraphQLTransport, definition_id: str) -> Row:
     """A definition with its code."""
     query = f"query Definition($id: ID!) {{ definition(id: $id) {{ {_DEFINITION} code }} }}"

@@ -137,6 +137,7 @@ def call_options(
     max_attempts: int = 1,
     seed: int | None = None,
     after: Iterable[Any] = (),
+    cache: bool = False,
 ) -> dict[str, Any]:
     """What a task is given besides its code and arguments, with the names of GraphQL's ``TaskInput``.
 
@@ -156,6 +157,8 @@ def call_options(
         given["seed"] = check_seed(seed)
     if ids := ids_of(after, "after"):
         given["after"] = ids
+    if _truth(cache, "cache"):
+        given["cache"] = True
     return given
 
 
@@ -186,6 +189,16 @@ def _text(text: str, field: str) -> str:
     except AttributeError:
         raise refused(f"is {type(text).__name__}: give a string", field) from None
     return text
+
+
+def _truth(given: Any, field: str) -> bool:
+    # Not what merely counts as true: a call's argument of this name, meant for Julia, would be lost in silence.
+    if not isinstance(given, bool):
+        raise refused(
+            f"is {given!r}: give True or False; an argument of Julia's of this name goes into a dictionary: "
+            f"f.submit(named={{'{field}': ...}}), f.sweep({{'{field}': ...}})", field
+        )
+    return given
 
 
 def _positive(seconds: float) -> float:

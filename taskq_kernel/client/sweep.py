@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self, overload
 
 from taskq_kernel.client import batch_operations, designs, operations
 from taskq_kernel.client.batch import Batch
+from taskq_kernel.client.batch_seeds import content_seeds
 from taskq_kernel.client.options import call_options
 from taskq_kernel.client.task import Task, task_from
 from taskq_kernel.client.task_list import TaskList
@@ -53,8 +54,9 @@ class Sweep(TaskList):
         Whose it is.
     definition : str
         The id of the definition that its points call.
-    seed : int
-        What the seeds of its points follow from; see `taskq_kernel.seeds.point_seed`.
+    seed : int or None
+        What the seeds of its points follow from, see `taskq_kernel.seeds.point_seed`; None where that
+        of each point follows from what it computes: it was submitted with ``cache`` and without a seed.
     """
 
     def __init__(self, client: Session, row: Mapping[str, Any]) -> None:
@@ -64,7 +66,7 @@ class Sweep(TaskList):
         self.name = str(row["name"])
         self.owner = str(row["owner"])
         self.definition = str(row["definition"])
-        self.seed = int(row["seed"])
+        self.seed: int | None = None if row["seed"] is None else int(row["seed"])
 
     # -- a list --------------------------------------------------------------------------
 
@@ -226,7 +228,9 @@ class Sweep(TaskList):
 
     def seeds(self) -> list[int]:
         """The seeds of its points, in their order."""
-        return [point_seed(self.seed, place) for place in range(len(self))]
+        if self.seed is not None:
+            return [point_seed(self.seed, place) for place in range(len(self))]
+        return content_seeds(self._client.transport, self.id)
 
     # -- acting --------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from taskq_kernel import exact_json
 from taskq_kernel.argument_names import is_place
 from taskq_kernel.client import batch_operations, operations
+from taskq_kernel.client.batch_seeds import seeds_of
 from taskq_kernel.client.frame import make_frame
 from taskq_kernel.domain import TaskStatus, ValueKind
 from taskq_kernel.grid import Grid
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 
 #: What is shown of a point's task, in this order.
 _COLUMNS = (
-    "status", "progress", "seconds", "seed", "worker", "attempt", "error", "started_at", "finished_at", "number",
+    "status", "progress", "seconds", "seed", "cached_from", "worker", "attempt", "error", "started_at", "finished_at",
+    "number",
 )
 
 
@@ -40,7 +42,7 @@ def sweep_frame(client: Session, batch_id: str, *, values: bool) -> pd.DataFrame
     tasks = tasks.astype({"number": "Int64", "attempt": "Int64"})
     index = pd.RangeIndex(batch["total"], name="point")
     tasks = tasks.reindex(index)
-    _complete(tasks, batch)
+    _complete(client, tasks, batch)
     frame = pd.DataFrame(parameters([Grid(grid["design"]) for grid in batch["grids"]]), index=index)
     for name in _COLUMNS:
         frame[_free(name, frame)] = tasks[name]
@@ -49,15 +51,17 @@ def sweep_frame(client: Session, batch_id: str, *, values: bool) -> pd.DataFrame
     return frame
 
 
-def _complete(tasks: pd.DataFrame, batch: Mapping[str, Any]) -> None:
+def _complete(client: Session, tasks: pd.DataFrame, batch: Mapping[str, Any]) -> None:
     """Say what is known of points without a task: their seed, and that they wait, or were cancelled with the batch."""
     missing = tasks["status"].isna()
     if not missing.any():
         return
-    tasks["seed"] = tasks["seed"].fillna(
-        # Only those that are missing are worked out.
-        tasks.index.to_series()[missing].map(lambda place: point_seed(batch["seed"], place)).astype("Int64")
-    )
+    places = tasks.index.to_series()[missing]
+    if batch["seed"] is None:
+        seeds = places.map(seeds_of(client.transport, batch).__getitem__)
+    else:  # only those that are missing are worked out
+        seeds = places.map(lambda place: point_seed(batch["seed"], place))
+    tasks["seed"] = tasks["seed"].fillna(seeds.astype("Int64"))
     counts = {one["status"]: one["count"] for one in batch["figures"]["counts"]}
     status = TaskStatus.QUEUEING if batch["cancelledAt"] is None else TaskStatus.CANCELLED
     if counts[status] > (tasks["status"] == status.value).sum():  # else their tasks were deleted

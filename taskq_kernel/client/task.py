@@ -23,6 +23,7 @@ from taskq_kernel.errors import ClientClosed, InvalidJSON, TaskCancelled, TaskDe
 if TYPE_CHECKING:
     import pandas as pd
 
+    from taskq_kernel.client.caching import CacheExplanation
     from taskq_kernel.client.log_text import LogText
     from taskq_kernel.client.timing import Timing
 
@@ -155,6 +156,21 @@ class Task(Awaited[Any]):
     def seed(self) -> int | None:
         """What its random numbers start from, in each attempt; None where it finished before seeds were kept."""
         return _optional(int, self.field("seed"))
+
+    @property
+    def cache(self) -> bool:
+        """Whether the value of an equal task may stand for a run of it, and its own for one of others."""
+        return bool(self.field("cache"))
+
+    @property
+    def cached_from(self) -> int | None:
+        """The number of the task that computed its value; None where it ran itself (or is to)."""
+        return _optional(int, self._now("cachedFrom"))
+
+    @property
+    def environment(self) -> str | None:
+        """What its latest attempt ran in: Julia's version, and which packages."""
+        return _optional(str, self._now("environment"))
 
     @property
     def owner(self) -> str:
@@ -483,6 +499,17 @@ class Task(Awaited[Any]):
         from taskq_kernel.client.timing import FIELDS, timing_of
 
         return timing_of(operations.get(self._client.transport, self.id, FIELDS))
+
+    def explain_cache(self) -> CacheExplanation:
+        """Whether a task like this one, submitted now with ``cache=True``, would have its value at once; why not."""
+        from taskq_kernel.client.caching import explained
+
+        calls = self.field("definition")
+        code = {"definition": calls} if calls is not None else {"code": self.code, "entry": self.field("entry")}
+        return explained(self._client, {
+            **code, "kind": str(self.kind), "arguments": self.field("arguments"), "seed": self.seed,
+            "queue": self.queue, "name": self.name,
+        })
 
     def history(self) -> list[dict[str, Any]]:
         """Its changes of status: ``status``, ``attempt``, ``worker``, ``at``, ``reason``."""

@@ -44,8 +44,8 @@ class Waiting:
         if task.status == TaskStatus.RUNNING:
             return why.runs(task)
         if task.status != TaskStatus.QUEUEING:
-            cancelled = task.status == TaskStatus.CANCELLED
-            return why.ended(task, await self._store.read(last_reason, task.number) if cancelled else "")
+            told = task.status == TaskStatus.CANCELLED or task.worker is None
+            return why.ended(task, await self._store.read(last_reason, task.number) if told else "")
         standing = await self._store.read(standing_of, task.number)
         if standing.unmet is not None:
             return why.needs_another(standing.unmet)

@@ -74,10 +74,11 @@ def runs(task: TaskRow) -> Reason:
 
 def ended(task: TaskRow, reason: str) -> Reason:
     """One that is done, with what its history says last."""
+    if task.status == TaskStatus.FINISHED and task.worker is None:
+        return Reason(WhyKind.FINISHED, f"it did not run: {reason}", since=task.finished_at)  # the cache had its value
     if task.status == TaskStatus.FINISHED:
-        where = "" if task.worker is None else f" on worker {task.worker}"
         took = "" if task.seconds is None else f", after {task.seconds:.3g} s"
-        return Reason(WhyKind.FINISHED, f"it finished{where}{took}", since=task.finished_at)
+        return Reason(WhyKind.FINISHED, f"it finished on worker {task.worker}{took}", since=task.finished_at)
     if task.status == TaskStatus.CANCELLED:
         how = reason if reason.startswith("cancelled") else "cancelled"
         return Reason(WhyKind.CANCELLED, f"it was {how}", since=task.finished_at)

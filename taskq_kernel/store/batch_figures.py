@@ -60,11 +60,13 @@ def read_figures(conn: Connection, row: BatchRow, now: float) -> Figures:
 
 def _seconds_left(conn: Connection, batch: str, left: int, now: float) -> float | None:
     last = (
-        sa.select(tasks.c.finished_at)
+        sa.select(tasks.c.finished_at, tasks.c.worker)
         .where(tasks.c.batch == batch, tasks.c.status == TaskStatus.FINISHED, tasks.c.point.isnot(None))
         .order_by(tasks.c.finished_at.desc()).limit(LAST).subquery()
     )
-    count, first = conn.execute(sa.select(sa.func.count(), sa.func.min(last.c.finished_at))).one()
+    # What has its value from the cache says nothing of the pace: it was at no worker.
+    ran = sa.select(sa.func.count(), sa.func.min(last.c.finished_at)).where(last.c.worker.isnot(None))
+    count, first = conn.execute(ran).one()
     if count < 2 or first is None or now <= first:
         return None
     return float(left * (now - first) / count)

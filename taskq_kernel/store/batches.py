@@ -73,10 +73,11 @@ def submit_batch(write: Write, new: NewBatch, actor: Actor) -> Submitted:
 def _insert(write: Write, new: NewBatch, owner: str) -> BatchRow:
     if write.conn.execute(sa.select(batches.c.id).where(batches.c.id == new.id)).first() is not None:
         raise InvalidTask(f"is {new.id}, which cannot be had for a new batch: give another id", "id")
+    by_content = new.cache and new.seed is None
     write.conn.execute(sa.insert(batches).values(
         id=new.id, name=new.name, owner=owner, definition=new.definition,
-        seed=draw_seed() if new.seed is None else new.seed, total=0, made=0,
-        created_at=write.now, **{name: getattr(new, name) for name in SHARED},
+        seed=(0 if by_content else draw_seed()) if new.seed is None else new.seed, seeds_by_content=by_content,
+        total=0, made=0, created_at=write.now, **{name: getattr(new, name) for name in SHARED},
     ))
     return get_batch(write.conn, new.id)
 
@@ -88,9 +89,10 @@ def _check_same(row: BatchRow, new: NewBatch, definition: DefinitionRow) -> None
             f"{new.definition[:8]}: its code or its entry is another. Choose another name, or delete that batch",
             "name",
         )
-    if new.seed is not None and new.seed != row.seed:
+    if new.seed is not None and (row.seeds_by_content or new.seed != row.seed):
+        its = "seeds that follow from what its points compute" if row.seeds_by_content else f"the seed {row.seed}"
         raise InvalidTask(
-            f"is {new.seed}, and the batch {row.name!r} has the seed {row.seed}: leave it out, or choose another name",
+            f"is {new.seed}, and the batch {row.name!r} has {its}: leave it out, or choose another name",
             "seed",
         )
 

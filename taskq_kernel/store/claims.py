@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from taskq_kernel.domain import TaskStatus
+from taskq_kernel.store.cache import environment_of
 from taskq_kernel.store.database import Write
 from taskq_kernel.store.dialects import insert_new
 from taskq_kernel.store.ids import chunks, parse_ids
@@ -76,10 +77,11 @@ def claim_tasks(write: Write, worker_id: str, ids: Sequence[str]) -> list[tuple[
     for chunk in chunks(uuids):
         waiting += rows_of(TaskRow, write.conn.execute(_CLAIMABLE, {"ids": chunk}))
     reason = f"claimed by worker {worker.name}"
+    environment = environment_of(worker.julia_version, worker.manifest)
     transition(write, TaskStatus.RUNNING, Cause.CLAIMED, [
         Transition(row.number, row.owner, row.attempt + 1, worker.name, reason, row.status, {
             "attempt": row.attempt + 1, "worker": worker.name, "worker_id": worker_id,
-            "started_at": write.now, "finished_at": None, "log_bytes": 0,
+            "started_at": write.now, "finished_at": None, "log_bytes": 0, "environment": environment,
         })
         for row in waiting
     ])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any
@@ -14,6 +15,7 @@ from sqlalchemy.engine import Connection
 from taskq_kernel.domain import TaskStatus
 from taskq_kernel.errors import InvalidTask
 from taskq_kernel.seeds import draw_seed
+from taskq_kernel.store.cache import Asked
 from taskq_kernel.store.database import Write
 from taskq_kernel.store.definitions import definitions_of
 from taskq_kernel.store.dependencies import MAX_NEEDS, tasks_among
@@ -24,8 +26,9 @@ from taskq_kernel.store.records import LONG_FIELDS, select_tasks
 from taskq_kernel.store.rows import Columns, DefinitionRow, TaskRow, rows_of
 from taskq_kernel.store.submission import NewTask
 from taskq_kernel.store.tables import Cause, sources, tasks
-from taskq_kernel.store.transitions import Transition, enqueue, hold_back_new, record
+from taskq_kernel.store.transitions import Transition, answer_from_cache, enqueue, hold_back_new, record
 from taskq_kernel.task_fields import TASK_FIELDS
+from taskq_kernel.work import Work
 
 
 def create_tasks(
@@ -82,8 +85,11 @@ def create_tasks(
         made = [Transition(number, owner, 0, None, f"submitted by {owner}") for number in fresh]
         record(write, TaskStatus.QUEUEING, Cause.SUBMITTED, made)
         write.count(owner, TaskStatus.QUEUEING, len(rows))
-        hold_back_new(write, _needs(write.conn, new, numbers, set(fresh), visible_to))
-        enqueue(write, fresh)
+        needs = _needs(write.conn, new, numbers, set(fresh), visible_to)
+        hold_back_new(write, needs)
+        alone = [row for row in rows if row["number"] not in needs]
+        answered = answer_from_cache(write, [_asked(row) for row in alone if row["cache_key"] is not None])
+        enqueue(write, [number for number in fresh if number not in needs and number not in answered])
     found = {row.number: row for row in _stored(write.conn, numbers, wants)}
     return [found[number] for number in numbers], len(rows)
 
@@ -103,10 +109,10 @@ _OWN = (
 _SEED = sa.func.coalesce(tasks.c.seed, sa.bindparam("new_seed", type_=tasks.c.seed.type))
 # Within the database: arguments may be long, and nobody has to see them.
 _REPEAT = sa.insert(tasks).from_select(
-    [*_OWN, *_ALIKE, "seed"],
+    [*_OWN, *_ALIKE, "seed", "cache_key"],
     sa.select(
         *(sa.bindparam(f"new_{name}", type_=tasks.c[name].type) for name in _OWN), *(tasks.c[name] for name in _ALIKE),
-        _SEED,
+        _SEED, tasks.c.cache_key,
     ).where(tasks.c.number == sa.bindparam("new_repeats", type_=tasks.c.repeats.type)),
 )
 
@@ -199,14 +205,23 @@ def _needs(
 
 def _row(write: Write, task: NewTask, number: int, owner: str, definition: DefinitionRow | None) -> Columns:
     called: Columns = {}
+    work = Work(task.kind, task.source, task.entry, task.arguments)
     if definition is not None:
         called = {"source": definition.source, "entry": definition.entry, "name": task.name or definition.name}
+        work = replace(work, source=definition.source, entry=definition.entry)
+    seed = work.seed() if task.seed is None else task.seed
+    keyed = task.cache and not tasks_among(task.arguments)  # else its arguments are not complete yet
     return {
         "number": number, "id": task.id or str(uuid4()), "version": write.next_version(),
         "status": TaskStatus.QUEUEING, "attempt": 0, "failures": 0, "lost": 0,
         "owner": owner, "batch": task.batch, "created_at": write.now, "available_at": write.now,
-        "log_bytes": 0, "seed": task.seed, **dict(zip(_ALIKE, _alike(task), strict=True)), **called,
+        "log_bytes": 0, "seed": seed, "cache_key": work.key(seed) if keyed else None,
+        **dict(zip(_ALIKE, _alike(task), strict=True)), **called,
     }
+
+
+def _asked(row: Columns) -> Asked:
+    return Asked(int(row["number"] or 0), str(row["owner"]), str(row["queue"]), str(row["cache_key"]))
 
 
 def _store_sources(conn: Connection, codes: dict[str, str]) -> None:

@@ -131,7 +131,7 @@ class Dependent:
     Attributes
     ----------
     row : TaskRow
-        Its number, owner, attempt, status and arguments.
+        Its number, owner, attempt, status, arguments and cache.
     problem : str
         Why it cannot run; empty where it can.
     """
@@ -142,7 +142,7 @@ class Dependent:
 
 def let_go(write: Write, numbers: Iterable[int]) -> list[Dependent]:
     """Let values take their places in tasks that need nothing any longer; those with a problem stay held back."""
-    rows = _by_number(write.conn, _DEPENDENT.add_columns(tasks.c.arguments), numbers)
+    rows = _by_number(write.conn, _DEPENDENT.add_columns(tasks.c.arguments, tasks.c.cache), numbers)
     found = [Dependent(row, _resolve(write, row)) for row in rows]
     free = [one.row.number for one in found if not one.problem]
     for chunk in chunks(free):

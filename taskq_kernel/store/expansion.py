@@ -21,10 +21,12 @@ from taskq_kernel.call_name import call_name
 from taskq_kernel.domain import TaskKind, TaskStatus
 from taskq_kernel.grid import Grid
 from taskq_kernel.seeds import point_seed
+from taskq_kernel.store.cache import Asked
 from taskq_kernel.store.database import Write
 from taskq_kernel.store.ids import chunks
 from taskq_kernel.store.tables import SHARED, Cause, batches, definitions, grids, tasks
-from taskq_kernel.store.transitions import Transition, enqueue, record, transition
+from taskq_kernel.store.transitions import Transition, answer_from_cache, enqueue, record, transition
+from taskq_kernel.work import Work
 
 #: Tasks made in one transaction: others wait meanwhile.
 CHUNK = 500
@@ -76,21 +78,21 @@ def _waiting(conn: Connection, batch: str) -> int:
 
 
 def make_next(write: Write, batch: str, known: Grids, count: int = CHUNK) -> tuple[int, bool]:
-    """Make the tasks of the next points of a batch; how many were made, and whether there are more to make."""
+    """Make the tasks of the next points of a batch; how many of them wait, and whether there are more to make."""
     row = write.conn.execute(_BATCH.where(batches.c.id == batch)).one_or_none()
     if row is None or row.cancelled_at is not None:
         return 0, False
     upto = min(row.made + count, row.total)
-    made = _make(write, row, range(row.made, upto), known)
+    _made, waiting = _make(write, row, range(row.made, upto), known)
     write.conn.execute(sa.update(batches).where(batches.c.id == batch).values(made=upto))
-    return made, upto < row.total
+    return waiting, upto < row.total
 
 
 def make_points(write: Write, batch: str, points: Sequence[int], known: Grids) -> int:
     """Make the tasks of certain points out of turn; those that have one are left alone."""
     row = write.conn.execute(_BATCH.where(batches.c.id == batch)).one_or_none()
     wanted = sorted({point for point in points if row is not None and 0 <= point < row.total})
-    return _make(write, row, wanted, known) if wanted else 0
+    return _make(write, row, wanted, known)[0] if wanted else 0
 
 
 _BATCH = sa.select(
@@ -99,10 +101,11 @@ _BATCH = sa.select(
 ).join(definitions, definitions.c.id == batches.c.definition)
 
 
-def _make(write: Write, row: Any, points: Sequence[int], known: Grids) -> int:
+def _make(write: Write, row: Any, points: Sequence[int], known: Grids) -> tuple[int, int]:
+    """Make the tasks of points; how many, and how many of them wait: the others have their values from the cache."""
     points = sorted(set(points) - _there(write.conn, row.id, points))
     if not points:
-        return 0
+        return 0, 0
     grids_of = _Lookup(write.conn, row, known)
     rows = [_task(write, row, point, *grids_of.point(point)) for point in points]
     write.conn.execute(sa.insert(tasks), rows)
@@ -111,13 +114,17 @@ def _make(write: Write, row: Any, points: Sequence[int], known: Grids) -> int:
         Transition(task["number"], row.owner, 0, None, reason) for task in rows
     ])
     write.count(row.owner, TaskStatus.QUEUEING, len(rows))
+    answered: set[int] = set()
     if row.cancelled_at is not None:
         _cancel(write, row, rows)
     elif row.error_name is None:
-        enqueue(write, [task["number"] for task in rows])
+        answered = answer_from_cache(write, [
+            Asked(task["number"], row.owner, row.queue, task["cache_key"]) for task in rows if row.cache
+        ])
+        enqueue(write, [task["number"] for task in rows if task["number"] not in answered])
     else:
         _fail(write, row, rows)
-    return len(rows)
+    return len(rows), len(rows) - len(answered)
 
 
 def _there(conn: Connection, batch: str, points: Sequence[int]) -> set[int]:
@@ -146,6 +153,8 @@ _shared = attrgetter(*SHARED)
 
 
 def _task(write: Write, row: Any, point: int, grid: Grid, place: int) -> dict[str, Any]:
+    work = Work(TaskKind.CALL, row.source, row.entry, grid[place])
+    seed = work.seed() if row.seeds_by_content else point_seed(row.seed, point)
     return {
         "number": write.next_number(), "id": str(uuid4()), "version": write.next_version(),
         "status": TaskStatus.QUEUEING, "attempt": 0, "failures": 0, "lost": 0,
@@ -153,8 +162,8 @@ def _task(write: Write, row: Any, point: int, grid: Grid, place: int) -> dict[st
         "owner": row.owner, "batch": row.id, "created_at": write.now,
         "available_at": write.now, "log_bytes": 0, "source": row.source, "entry": row.entry,
         "name": call_name(row.function, zip(grid.names, grid.cells(place), strict=True)).replace("\0", ""),
-        "arguments": grid[place],
-        "seed": point_seed(row.seed, point), "definition": row.definition, "point": point,
+        "arguments": work.arguments, "seed": seed, "cache_key": work.key(seed) if row.cache else None,
+        "definition": row.definition, "point": point,
     }
 
 

@@ -70,6 +70,10 @@ class TaskRow:
     point: int | None
     timing: str | None
     trimmed_at: float | None
+    cache: bool | None
+    cache_key: str | None
+    cached_from: int | None
+    environment: str | None
     code: str | None
 
 
@@ -105,6 +109,8 @@ class BatchRow:
     made: int
     created_at: float
     cancelled_at: float | None
+    cache: bool | None
+    seeds_by_content: bool | None
     definition_name: str
     entry: str | None
 
@@ -166,6 +172,7 @@ class WorkerRow:
     joined_at: float
     seen_at: float
     lease_until: float
+    manifest: str | None
     busy: int
 
 

@@ -52,11 +52,14 @@ class NewTask:
     memory_limit: int | None
     max_attempts: int
     batch: str | None
-    seed: int
+    #: None: one that follows from what it computes.
+    seed: int | None
     #: The definition that it calls, which has the code and the entry.
     definition: str | None = None
     #: Ids of tasks that have to be finished first.
     after: Sequence[str] = ()
+    #: Whether the value of an equal task may stand for a run.
+    cache: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,8 @@ class NewBatch:
     design : str
         Its points, as `grid.read_design` gives them.
     seed : int or None
-        What the seeds of its points follow from; None: the one it has, or one that is drawn.
+        What the seeds of its points follow from; None: the one it has, or, with a cache, what each
+        point computes, or one that is drawn.
     resume : bool
         Whether what failed, was cancelled or is missing runs again.
     """
@@ -89,6 +93,7 @@ class NewBatch:
     timeout_s: float | None = None
     memory_limit: int | None = None
     max_attempts: int = 1
+    cache: bool = False
     resume: bool = True
 
 
@@ -123,6 +128,7 @@ def _checked(given: Mapping[str, Any]) -> NewTask:
     priority = get("priority")
     queue = get("queue")
     attempts = get("max_attempts")
+    cache = bool(get("cache"))
     return NewTask(
         id=_uuid(get("id"), "id"),
         name=_name(get("name"), code),
@@ -137,9 +143,10 @@ def _checked(given: Mapping[str, Any]) -> NewTask:
         memory_limit=_memory(get("memory_limit")),
         max_attempts=1 if attempts is None else _attempts(attempts),
         batch=_uuid(get("batch"), "batch"),
-        seed=draw_seed() if get("seed") is None else check_seed(get("seed")),
+        seed=_seed(get("seed"), cache),
         definition=definition,
         after=tuple(get("after") or ()),
+        cache=cache,
     )
 
 
@@ -175,7 +182,8 @@ def _checked_batch(given: Mapping[str, Any]) -> NewBatch:
         queue=check_queue(get("queue") or "default"),
         priority=DEFAULT_PRIORITY if priority is None else _priority(priority),
         timeout_s=_timeout(get("timeout_seconds")), memory_limit=_memory(get("memory_limit")),
-        max_attempts=1 if attempts is None else _attempts(attempts), resume=get("resume") is not False,
+        max_attempts=1 if attempts is None else _attempts(attempts), cache=bool(get("cache")),
+        resume=get("resume") is not False,
     )
 
 
@@ -271,6 +279,12 @@ def _memory(limit: int | None) -> int | None:
     if limit is not None and not MIN_MEMORY_BYTES <= limit <= MAX_MEMORY_BYTES:
         _refuse("memoryLimit", f"is {limit}: give a number of bytes from {MIN_MEMORY_BYTES} (64 MiB) on")
     return limit
+
+
+def _seed(seed: int | None, cache: bool) -> int | None:
+    if seed is not None:
+        return check_seed(seed)
+    return None if cache else draw_seed()
 
 
 def _attempts(attempts: int) -> int:

@@ -55,6 +55,7 @@ class Cause(StrEnum):
     CANCELLED = "CANCELLED"
     RETRIED = "RETRIED"
     DEPENDENCY = "DEPENDENCY"
+    CACHED = "CACHED"
 
 
 metadata = sa.MetaData(
@@ -150,6 +151,13 @@ tasks = sa.Table(
     sa.Column("timing", AnyText),
     # When all but its result was taken from it, as the rules of retention have it; see `retention`.
     sa.Column("trimmed_at", _Time),
+    # Whether an equal task's value may stand for a run; what is equal (see `cache.cache_key`), once its
+    # arguments are known; and who computed its value, where it did not. A tombstone keeps the key.
+    sa.Column("cache", sa.Boolean),
+    sa.Column("cache_key", sa.Text),
+    sa.Column("cached_from", sa.BigInteger),
+    # What its latest attempt ran in; see `cache.environment_of`.
+    sa.Column("environment", AnyText),
 )
 
 
@@ -190,6 +198,8 @@ sa.Index(
 # Tombstones go as well one day; there are few, and nothing else would find them.
 _is_gone = tasks.c.deleted_at.isnot(None)
 sa.Index(None, tasks.c.deleted_at, tasks.c.number, sqlite_where=_is_gone, postgresql_where=_is_gone)
+_is_cached = tasks.c.cache_key.isnot(None)
+sa.Index(None, tasks.c.cache_key, tasks.c.number, sqlite_where=_is_cached, postgresql_where=_is_cached)
 
 #: Code with a function that tasks call, by the SHA-256 of both; see `definitions.definition_id`.
 definitions = sa.Table(
@@ -227,6 +237,9 @@ batches = sa.Table(
     sa.Column("created_at", _Time, nullable=False),
     # From then on no more tasks are made of it, until it is resumed.
     sa.Column("cancelled_at", _Time),
+    sa.Column("cache", sa.Boolean),
+    # Whether the seed of a point follows from what it computes, and not from `seed` and its place.
+    sa.Column("seeds_by_content", sa.Boolean),
 )
 sa.Index("uq_batches_owner_name", batches.c.owner, batches.c.name, unique=True)
 sa.Index("ix_batches_created_at", batches.c.created_at)
@@ -324,6 +337,8 @@ workers = sa.Table(
     sa.Column("joined_at", _Time, nullable=False),
     sa.Column("seen_at", _Time, nullable=False),
     sa.Column("lease_until", _Time, nullable=False),
+    # SHA-256 of the manifest of its Julia project; NULL: it has none.
+    sa.Column("manifest", AnyText),
 )
 
 #: Tasks to be handed to the broker. A task may stand here twice; claims make that harmless.

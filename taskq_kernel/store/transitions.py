@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from taskq_kernel.domain import TaskStatus, sources_of
 from taskq_kernel.errors import TaskqError
-from taskq_kernel.store import dependencies
+from taskq_kernel.store import cache, dependencies
 from taskq_kernel.store.database import Write
 from taskq_kernel.store.hot import HotStatement
 from taskq_kernel.store.rows import Columns, TaskRow
@@ -47,6 +47,9 @@ class Transition:
     before: str | None = None
     columns: Columns = field(default_factory=dict)
 
+
+#: A status that tasks come into, what brings that about, and which they are.
+_Step = tuple[TaskStatus, Cause, list[Transition]]
 
 #: What a task loses when it goes back to waiting.
 WAITING: Columns = {
@@ -94,10 +97,10 @@ def _move(write: Write, after: TaskStatus, cause: Cause, transitions: Sequence[T
 
 def _consequences(
     write: Write, after: TaskStatus, cause: Cause, numbers: Sequence[int]
-) -> list[tuple[TaskStatus, Cause, list[Transition]]]:
+) -> list[_Step]:
     """What happens to the tasks that hang on tasks which have just come into a status."""
     if after is TaskStatus.FINISHED:
-        return [go_on(write, dependencies.count_off(write, numbers))]
+        return go_on(write, dependencies.count_off(write, numbers))
     if after in (TaskStatus.FAILED, TaskStatus.CANCELLED):
         hanging = dependencies.waiting_for(write.conn, numbers)
         reasons = dependencies.why_of(write.conn, [needed for _, needed in hanging])
@@ -115,18 +118,43 @@ def hold_back_new(write: Write, needs: dict[int, set[int]]) -> None:
     unmet = dependencies.why_unmet(write.conn, needs)
     rows = dependencies.rows_by_number(write.conn, unmet)
     transition(write, *_fail(write, [(row, unmet[row.number]) for row in rows]))
-    transition(write, *go_on(write, dependencies.ready(write.conn, needs.keys() - unmet.keys())))
+    for step in go_on(write, dependencies.ready(write.conn, needs.keys() - unmet.keys())):
+        transition(write, *step)
 
 
-def go_on(write: Write, numbers: Iterable[int]) -> tuple[TaskStatus, Cause, list[Transition]]:
+def go_on(write: Write, numbers: Iterable[int]) -> list[_Step]:
     """Have tasks handed over that need nothing any longer; those that cannot get what they need fail."""
     found = dependencies.let_go(write, numbers)
     waiting = [one for one in found if one.row.status == _QUEUEING]
-    enqueue(write, [one.row.number for one in waiting if not one.problem])
-    return _fail(write, [(one.row, one.problem) for one in waiting if one.problem])
+    ready = [one.row.number for one in waiting if not one.problem]
+    cached = _from_cache(write, cache.asked_of(write, [one.row.number for one in waiting if one.row.cache]))
+    answered = {item.number for item in cached}
+    enqueue(write, [number for number in ready if number not in answered])
+    return [
+        (TaskStatus.FINISHED, Cause.CACHED, cached),
+        _fail(write, [(one.row, one.problem) for one in waiting if one.problem]),
+    ]
 
 
-def _fail(write: Write, rows: Iterable[tuple[TaskRow, str]]) -> tuple[TaskStatus, Cause, list[Transition]]:
+def answer_from_cache(write: Write, asked: Sequence[cache.Asked]) -> set[int]:
+    """Finish tasks whose value an equal one has computed; which these are."""
+    cached = _from_cache(write, asked)
+    transition(write, TaskStatus.FINISHED, Cause.CACHED, cached)
+    return {item.number for item in cached}
+
+
+def _from_cache(write: Write, asked: Sequence[cache.Asked]) -> list[Transition]:
+    answers = cache.find_answers(write.conn, asked) if asked else {}
+    return [
+        Transition(
+            one.number, one.owner, 0, None, f"task {answers[one.number]['cached_from']} has computed its value",
+            _QUEUEING, {**answers[one.number], "finished_at": write.now, "progress": 1.0},
+        )
+        for one in asked if one.number in answers
+    ]
+
+
+def _fail(write: Write, rows: Iterable[tuple[TaskRow, str]]) -> _Step:
     return TaskStatus.FAILED, Cause.DEPENDENCY, [
         Transition(row.number, row.owner, row.attempt, None, reason[:300], row.status, {
             "finished_at": write.now, "error_name": dependencies.DEPENDENCY_FAILED, "error_message": reason,
@@ -136,7 +164,7 @@ def _fail(write: Write, rows: Iterable[tuple[TaskRow, str]]) -> tuple[TaskStatus
     ]
 
 
-def _try_again(write: Write, numbers: Sequence[int]) -> list[tuple[TaskStatus, Cause, list[Transition]]]:
+def _try_again(write: Write, numbers: Sequence[int]) -> list[_Step]:
     """What failed because of tasks that are retried waits for them again; what needs others that failed, fails."""
     again = [
         Transition(row.number, row.owner, row.attempt, None, f"task {needed}, which it needs, is tried again",
@@ -148,7 +176,7 @@ def _try_again(write: Write, numbers: Sequence[int]) -> list[tuple[TaskStatus, C
     return [
         (TaskStatus.QUEUEING, Cause.DEPENDENCY, again),
         _fail(write, [(rows[number], reason) for number, reason in unmet.items()]),
-        go_on(write, dependencies.ready(write.conn, set(numbers) - unmet.keys())),
+        *go_on(write, dependencies.ready(write.conn, set(numbers) - unmet.keys())),
     ]
 
 

@@ -50,6 +50,8 @@ class NewWorker:
     queues: Sequence[str]
     slots: int
     id: str | None = None
+    #: SHA-256 of the manifest of its Julia project.
+    manifest: str | None = None
 
 
 def register_worker(write: Write, new: NewWorker, policy: Policy) -> str:
@@ -69,7 +71,7 @@ def register_worker(write: Write, new: NewWorker, policy: Policy) -> str:
     columns: Columns = {
         "name": new.name, "host": new.host, "pid": new.pid, "runner": new.runner,
         "julia_version": new.julia_version, "queues": msgspec.json.encode(list(new.queues)).decode(),
-        "slots": new.slots, "seen_at": write.now, "lease_until": write.now + policy.lease_s,
+        "manifest": new.manifest, "slots": new.slots, "seen_at": write.now, "lease_until": write.now + policy.lease_s,
     }
     if earlier is None:
         write.conn.execute(sa.insert(workers).values(

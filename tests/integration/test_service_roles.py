@@ -24,6 +24,7 @@ REQUESTS = {
     "Query.source": f'{{ source(sha256: "{"0" * 64}") }}',
     "Query.batch": f'{{ batch(id: "{uuid4()}") {{ id }} }}',
     "Query.batches": "{ batches { totalCount } }",
+    "Query.explainCache": '{ explainCache(input: {code: "1 + 1"}) { hit } }',
     "Query.workers": "{ workers { id } }",
     "Query.statistics": "{ statistics { total } }",
     "Query.tokens": "{ tokens { id } }",

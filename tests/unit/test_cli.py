@@ -31,6 +31,7 @@ TASK = {
     "progressMessage": None, "value": 55, "valueKind": "JSON", "valueType": "Int64", "valueText": "55",
     "valueNote": "", "valueRef": None, "error": None, "worker": "w1", "seconds": 0.25, "lost": 0,
     "waitsFor": None, "repeats": None, "seed": 9007199254740991, "timing": None, "series": None,
+    "cachedFrom": None, "environment": None,
     "owner": "ann", "arguments": {"n": 3},
     "createdAt": (datetime.now(UTC) - timedelta(days=2, hours=1)).isoformat(),
 }  # fmt: skip
@@ -271,7 +272,8 @@ EVIL = "evil\x1b]0;title\x07\x1b[2J\x9b31m\u202e"
 HOSTILE = TASK | {
     "name": f"{EVIL}\nstatus        FINISHED", "worker": EVIL, "owner": EVIL, "queue": EVIL, "batch": EVIL,
     "status": "FAILED", "finishedAt": None, "maxAttempts": 1, "priority": 1, "timeoutSeconds": None,
-    "memoryLimit": None, "repeats": None, "waitsFor": EVIL, "createdAt": "2026-01-02T03:04:05Z",
+    "memoryLimit": None, "repeats": None, "cachedFrom": None, "environment": EVIL, "waitsFor": EVIL,
+    "createdAt": "2026-01-02T03:04:05Z",
     "progressMessage": EVIL, "error": {"name": EVIL, "message": f"{EVIL}\r\n{EVIL}", "stacktrace": EVIL, "line": 1},
     "value": EVIL, "valueText": EVIL, "valueType": EVIL, "valueNote": EVIL, "code": EVIL, "arguments": {EVIL: EVIL},
     "history": [{"at": "2026-01-02T03:04:05Z", "status": "FAILED", "reason": EVIL}],

@@ -122,7 +122,7 @@ def test_show_tells_words_local_times_and_sizes(
         7, id="u-7", queue="default", priority=1, attempt=1, maxAttempts=1, lost=0, batch=None, code="1",
         timeoutSeconds=90.0, memoryLimit=2 << 30, seconds=125.25, valueKind=None, createdAt=at,
         history=[{"at": at, "status": "QUEUEING", "reason": "submitted by ann"}],
-        repeats=None, waitsFor=None, timing=None, series=None,
+        repeats=None, cachedFrom=3, environment="Julia 1.10.4", waitsFor=None, timing=None, series=None,
         why={"kind": "RETRY", "sentence": "the next attempt is due", "since": None, "until": at, "ahead": None,
              "needs": None},
     )  # fmt: skip

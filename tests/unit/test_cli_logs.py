@@ -161,7 +161,8 @@ def test_records_that_come_later_are_shown_below_those_before(monkeypatch: pytes
 FAILED = TASK | {
     "status": "FAILED", "waitsFor": None, "progress": None, "progressMessage": None, "seconds": 1.0, "worker": "w",
     "attempt": 1, "maxAttempts": 1, "lost": 0, "queue": "default", "priority": 1, "timeoutSeconds": None,
-    "memoryLimit": None, "owner": "ann", "batch": None, "repeats": None, "arguments": {}, "history": [],
+    "memoryLimit": None, "owner": "ann", "batch": None, "repeats": None, "cachedFrom": None, "environment": None,
+    "arguments": {}, "history": [],
     "createdAt": "2026-01-02T03:04:05Z", "code": "print(\"\\e[31mred\")", "valueKind": None,
     "error": {"name": "E", "message": "\x1b[31mred\x1b[0m\rR\x1b[2J", "stacktrace": "at \x1b[1mf\x1b[0m", "line": 1},
 }  # fmt: skip

@@ -145,8 +145,9 @@ def test_a_frame_has_the_documented_columns_and_types(service: FakeService, q: C
     assert list(frame.index) == [1, 2, 3]
     assert frame.dtypes.astype(str).to_dict() == {
         "name": "string", "status": "category", "progress": "float64", "value": "object", "value_text": "string",
-        "error": "string", "seconds": "float64", "seed": "Int64", "worker": "string", "attempt": "int64",
-        "lost": "int64", "queue": "string", "priority": "int64", "owner": "string", "batch": "string",
+        "error": "string", "seconds": "float64", "seed": "Int64", "cached_from": "Int64", "worker": "string",
+        "attempt": "int64", "lost": "int64", "queue": "string", "priority": "int64", "owner": "string",
+        "batch": "string",
         "created_at": "datetime64[us, UTC]", "started_at": "datetime64[us, UTC]",
         "finished_at": "datetime64[us, UTC]", "id": "string",
     }  # fmt: skip

@@ -136,6 +136,15 @@ def test_a_running_task_says_where_and_since_when_and_one_that_is_done_how_it_en
     assert why(lab, cancelled) == Reason(WhyKind.CANCELLED, "it was cancelled by ann", since=ended)
 
 
+def test_one_that_did_not_run_says_whose_value_it_has(lab: Lab) -> None:
+    worker = lab.join()
+    first, = lab.submit("1", cache=True)
+    lab.claim(worker, first)
+    lab.finish(first, worker)
+    second, = lab.submit("1", cache=True)
+    assert why(lab, second).sentence == f"it did not run: task {first.number} has computed its value"
+
+
 def test_as_a_text_it_has_its_times_on_this_machines_clock() -> None:
     now = datetime.now(UTC).replace(microsecond=0)
     found = NOTHING_MORE | {"kind": "BUSY", "sentence": "all are busy", "since": now.isoformat(), "ahead": 1}

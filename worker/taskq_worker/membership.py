@@ -53,6 +53,8 @@ class Membership:
         self._stop_attempt = stop_attempt
         self._on_reply = on_reply
         self._timer: HeartbeatTimer | None = None
+        #: What the service knows of this worker.
+        self._said: dict[str, Any] = {}
 
     @property
     def joined(self) -> bool:
@@ -74,8 +76,9 @@ class Membership:
         """
         delay, said = BACKOFF_S[0], False
         while True:
+            description = self._describe()
             try:
-                lease = await self._api.register(self._describe())
+                lease = await self._api.register(description)
             except (ServiceUnreachable, ServiceError) as error:
                 if not _is_away(error):
                     raise
@@ -85,6 +88,7 @@ class Membership:
                 await asyncio.sleep(delay)
                 delay = min(2 * delay, BACKOFF_S[1])
             else:
+                self._said = description
                 # The first interval stays: a timer that is waited for must not be replaced.
                 self._timer = self._timer or HeartbeatTimer(lease.heartbeat_s)
                 return lease
@@ -97,6 +101,8 @@ class Membership:
         while True:
             await self._timer.next()
             try:
+                if self._describe() != self._said:  # its packages have changed: what it computes from now on is other
+                    await self.join()
                 reply = await self._beat()
             except (ServiceUnreachable, ServiceError) as error:
                 if not _is_away(error):

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from taskq_kernel.broker.client import Broker
+from taskq_kernel.local.julia_project import manifest_sha256
 from taskq_kernel.messages import ErrorInfo
 from taskq_kernel.settings import Settings
 from taskq_worker.claims.claim import Claim, ClaimState
@@ -156,6 +157,7 @@ class Supervisor:
             "juliaVersion": self._julia_version,
             "queues": self._settings.queues,
             "slots": self._count,
+            "manifest": manifest_sha256(self._settings.home),
         }
 
     def _slot_loop(self, index: int, lease: Lease) -> SlotLoop:

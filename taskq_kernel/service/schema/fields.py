@@ -34,6 +34,8 @@ def _getter(field: TaskField) -> Getter:
         return _raw_json(stored, field.empty)
     if kind == "DateTime":
         return lambda row: iso(stored(row))
+    if kind == "Boolean":
+        return lambda row: bool(stored(row))
     if kind == "String" and field.empty is not None:
         return lambda row: stored(row) or field.empty
     return stored
@@ -66,8 +68,9 @@ DEFINITION_ERROR: Mapping[str, Getter] = {
 
 BATCH: Mapping[str, Getter] = {
     **_same(
-        "id", "name", "owner", "definition", "definition_name", "entry", "seed", "total",
+        "id", "name", "owner", "definition", "definition_name", "entry", "total",
     ),
+    "seed": lambda row: None if row.seeds_by_content else row.seed,
     **{field.name: _getter(field) for field in SHARED_FIELDS},
     "created_at": lambda row: iso(row.created_at),
     "cancelled_at": lambda row: iso(row.cancelled_at),

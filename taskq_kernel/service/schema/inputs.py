@@ -70,7 +70,9 @@ class BatchInput(_SharedFields, graphene.InputObjectType):
         "Its points, as JSON: {\"columns\": {name: [value, ...], ...}} with one point a row, or {\"axes\": ...} for "
         "all combinations, the last axis fastest. \"1\", \"2\" and so on go by position."
     ))
-    seed = BigInt(description="What the points' seeds follow from; by default drawn.")
+    seed = BigInt(description=(
+        "What the points' seeds follow from; by default drawn, or, with cache, what each point computes."
+    ))
     resume = Boolean(default_value=True, description=(
         "Whether points that failed, were cancelled or are missing run again, where the batch is there."
     ))
@@ -148,6 +150,7 @@ class WorkerInput(graphene.InputObjectType):
     julia_version = String(required=True, description="Their version of Julia.")
     queues = List(NonNull(String), required=True, description="The queues it serves.")
     slots = Int(required=True, description="How many tasks it can run at once.")
+    manifest = String(description="SHA-256 of the manifest of its Julia project; absent where it has none.")
 
 
 class TaskAttempt(graphene.InputObjectType):

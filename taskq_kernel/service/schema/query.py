@@ -12,15 +12,17 @@ from graphql import GraphQLResolveInfo
 from taskq_kernel.broker.alarms import explain_block
 from taskq_kernel.service.schema import inputs, types
 from taskq_kernel.service.schema.batch_fields import BatchQuery
-from taskq_kernel.service.schema.convert import filter_of, orders_of
+from taskq_kernel.service.schema.convert import filter_of, orders_of, tasks_of
 from taskq_kernel.service.schema.scalars import iso
 from taskq_kernel.service.schema.selection import wanted
 from taskq_kernel.service.schema.version import service_version
 from taskq_kernel.service.security.auth import FileToken
+from taskq_kernel.store.cache_explanation import Explanation, explain_cache
 from taskq_kernel.store.definitions import get_definition, source_code
 from taskq_kernel.store.pages import Page, read_page
 from taskq_kernel.store.records import get_task
 from taskq_kernel.store.rows import DefinitionRow, TaskRow, TokenRow, WorkerRow
+from taskq_kernel.store.submission import check
 from taskq_kernel.store.tokens import Identity, list_tokens
 from taskq_kernel.store.window import Window
 from taskq_kernel.store.workers import list_workers
@@ -53,6 +55,10 @@ class Query(BatchQuery, ObjectType):
     source = String(
         required=True, description="Code by its SHA-256, for a worker whose task's message does not have it.",
         sha256=graphene.ID(required=True, description="In lower-case hexadecimal digits."),
+    )
+    explain_cache = Field(
+        types.CacheExplanation, required=True, description="Why a task with cache would run, or would not have to.",
+        input=inputs.TaskInput(required=True, description="The task."),
     )
     workers = List(
         NonNull(types.Worker), required=True, description="The fleet.",
@@ -94,6 +100,14 @@ class Query(BatchQuery, ObjectType):
     async def resolve_source(_root: object, info: GraphQLResolveInfo, sha256: str) -> str:
         code: str = await info.context.runtime.store.read(source_code, sha256)
         return code
+
+    @staticmethod
+    async def resolve_explain_cache(_root: object, info: GraphQLResolveInfo, input: dict[str, Any]) -> Explanation:
+        new = check(tasks_of([{**input, "cache": True}])[0], "input")
+        found: Explanation = await info.context.runtime.store.read(
+            explain_cache, new, info.context.identity.name
+        )
+        return found
 
     @staticmethod
     async def resolve_workers(_root: object, info: GraphQLResolveInfo, all: bool = False) -> list[WorkerRow]:

@@ -104,7 +104,7 @@ TokenOrigin = _enum("TokenOrigin", "Where the service has a token from.", {
 #: The types of a task's fields, by their names in `taskq_kernel.task_fields`.
 _FIELD_TYPES: dict[str, Any] = {
     "ID": graphene.ID, "Int": Int, "Float": Float, "String": String, "BigInt": BigInt, "DateTime": DateTime,
-    "JSON": JSON, "TaskStatus": TaskStatus, "TaskKind": TaskKind, "ValueKind": ValueKind,
+    "JSON": JSON, "Boolean": Boolean, "TaskStatus": TaskStatus, "TaskKind": TaskKind, "ValueKind": ValueKind,
 }
 
 
@@ -252,6 +252,14 @@ class Definition(ObjectType):
     owner = String(required=True, description="Who registered it first.")
     created_at = DateTime(required=True, description="When it was registered.")
     error = Field(DefinitionError, description="Why it cannot be used, as its first task found: it does not parse.")
+
+
+class CacheExplanation(ObjectType):
+    """What the cache says of a task that is submitted now."""
+
+    hit = Int(description="The number of the task that has computed its value; null where it would run.")
+    nearest = Int(description="Where it would run: the number of the task that differs least.")
+    reasons = List(NonNull(String), required=True, description="What stands in the way; empty for a hit.")
 
 
 class PageInfo(ObjectType):

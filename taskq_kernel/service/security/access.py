@@ -25,6 +25,7 @@ ALLOWED: dict[str, frozenset[Role]] = {
     "Query.source": _WORKERS,
     "Query.batch": _READERS,
     "Query.batches": _READERS,
+    "Query.explainCache": _SUBMITTERS,
     "Query.workers": _READERS,
     "Query.statistics": _READERS,
     "Query.tokens": _ADMINS,

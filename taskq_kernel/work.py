@@ -1,0 +1,56 @@
+"""What a task computes: what tells it from others, and the seed that follows from it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from hashlib import sha256
+
+import msgspec
+
+from taskq_kernel import exact_json
+from taskq_kernel.seeds import seed_from
+
+_sorted = msgspec.json.Encoder(decimal_format="number", order="sorted")
+#: A task among arguments, which stands for its value.
+_TASK = re.compile(rb'\{"\$task":"[^"]*"\}')
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a task computes.
+
+    Attributes
+    ----------
+    kind : str
+        How its code is run.
+    source : str
+        SHA-256 of its code.
+    entry : str or None
+        The function to call.
+    arguments : str
+        Its arguments, as JSON.
+    """
+
+    kind: str
+    source: str
+    entry: str | None
+    arguments: str
+
+    def seed(self) -> int:
+        """The seed that follows from what is computed, for whoever is given none.
+
+        Of a task that stands among the arguments for its value, which is not known yet, nothing counts.
+        """
+        return seed_from(self._digest(_TASK.sub(b'{"$task":""}', self._canonical())))
+
+    def key(self, seed: int | None) -> str:
+        """What two tasks have in common that compute the same."""
+        return sha256(self._digest(self._canonical()) + str(seed).encode()).hexdigest()
+
+    def _canonical(self) -> bytes:
+        """The arguments, so written that no order of their names tells them apart."""
+        return _sorted.encode(exact_json.decode_kept(self.arguments))
+
+    def _digest(self, arguments: bytes) -> bytes:
+        return sha256(f"{self.kind}\n{self.source}\n{self.entry or ''}\n".encode() + arguments).digest()
