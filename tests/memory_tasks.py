@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from taskq_widgets import Query, TableView
+from taskq_widgets.table.batches import BatchRows
 from taskq_widgets.table.frames import frame_of
 from taskq_widgets.table.source import Figures
 
@@ -19,6 +20,7 @@ class MemoryTasks:
 
     def __init__(self) -> None:
         self.tasks: dict[str, dict[str, Any]] = {}
+        self.batch_rows: list[dict[str, Any]] = []
         self._listeners: list[Callable[[Changes], None]] = []
         self._sorted: tuple[Query, list[dict[str, Any]]] | None = None
 
@@ -63,15 +65,17 @@ class MemoryTasks:
         return self._in_order(query)[first : first + count]
 
     def figures(self, query: Query) -> Figures:
-        others = Counter(task["status"] for task in self._matching(Query(**vars(query) | {"statuses": frozenset()})))
+        any_status = {"statuses": frozenset(), "points": not query.folds}
+        others = Counter(task["status"] for task in self._matching(Query(**vars(query) | any_status)))
+        every = Counter(task["status"] for task in list(self.tasks.values()))
         total = sum(count for status, count in others.items() if not query.statuses or status in query.statuses)
-        return Figures(total, len(self.tasks), others)
+        return Figures(total, len(self.tasks), every if query.folds and query.points is None else others)
 
     def every(self, query: Query, _fields: str) -> Iterator[dict[str, Any]]:
         return iter(list(self._in_order(query)))
 
     def these(self, ids: Sequence[str], query: Query, _fields: str) -> Iterator[dict[str, Any]]:
-        everything = Query(sort=query.sort, descending=query.descending)
+        everything = Query(sort=query.sort, descending=query.descending, points=True)
         return iter([task for task in self._in_order(everything) if task["id"] in set(ids)])
 
     def among(self, ids: Sequence[str], query: Query) -> int:
@@ -80,9 +84,16 @@ class MemoryTasks:
     def newest(self) -> str | None:
         return max((task["createdAt"] for task in list(self.tasks.values())), default=None)
 
+    def batches(self, query: Query, count: int) -> BatchRows:
+        if query.batch:
+            found = [one for one in self.batch_rows if one["id"] == query.batch]
+        else:
+            found = [one for one in self.batch_rows if query.text.strip() in one["name"]]
+        return BatchRows(found[:count], len(found))
+
     def _matching(self, query: Query) -> list[dict[str, Any]]:
         now = time.time()
-        if query == Query(sort=query.sort, descending=query.descending):
+        if query == Query(sort=query.sort, descending=query.descending, points=True):
             return list(self.tasks.values())
         return [task for task in list(self.tasks.values()) if query.matches(task, now)]
 

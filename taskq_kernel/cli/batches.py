@@ -9,6 +9,7 @@ from typing import Any
 from taskq_kernel.cli import output
 from taskq_kernel.cli.times import age
 from taskq_kernel.client import batch_operations
+from taskq_kernel.client.batch_display import cause_text, counts_text
 from taskq_kernel.client.display import cut, seconds_text
 from taskq_kernel.client.progress import duration_text
 from taskq_kernel.errors import NotFound
@@ -66,18 +67,6 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
         cut(cause_text(row["failures"][0]), _CAUSE) if row["failures"] else "",
         age(row["createdAt"]),
     ]
-
-
-def counts_text(figures: Mapping[str, Any]) -> str:
-    """How many points have each status: ``3 FINISHED, 1 FAILED``."""
-    return ", ".join(f"{one['count']} {one['status']}" for one in figures["counts"] if one["count"])
-
-
-def cause_text(group: Mapping[str, Any]) -> str:
-    """Why points failed: ``12 x DomainError in line 3: with -1.0``."""
-    where = "" if group["line"] is None else f" in line {group['line']}"
-    first = next(iter(group["message"].splitlines()), "")
-    return one_line(f"{group['count']} x {group['name']}{where}: {first}")
 
 
 def described(row: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ these, and the command line prints them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 from taskq_kernel.client import why
@@ -199,19 +199,34 @@ def window(
     return found
 
 
-def counts(
-    transport: GraphQLTransport, task_filter: Filter, everything: Filter | None = None
-) -> tuple[int, dict[str, int], int]:
-    """How many tasks match; of each status, whatever statuses the filter names; and how many match ``everything``."""
+class Counts(NamedTuple):
+    """How many tasks there are.
+
+    Attributes
+    ----------
+    total
+        Those that match.
+    counts
+        Of each status those that match, whatever statuses the filter names.
+    everything
+        Of each status those that match a wider filter.
+    """
+
+    total: int
+    counts: dict[str, int]
+    everything: dict[str, int]
+
+
+def counts(transport: GraphQLTransport, task_filter: Filter, everything: Filter | None = None) -> Counts:
+    """How many tasks match, and how many match ``everything``."""
     query = (
         "query Counts($filter: TaskFilter, $everything: TaskFilter) {"
         " matching: tasks(filter: $filter, first: 0) { totalCount counts { status count } }"
-        " everything: tasks(filter: $everything, first: 0) { totalCount } }"
+        " everything: tasks(filter: $everything, first: 0) { counts { status count } } }"
     )
     found = transport.execute(query, {"filter": dict(task_filter), "everything": dict(everything or {})})
-    matching = found["matching"]
-    of_each = {one["status"]: one["count"] for one in matching["counts"]}
-    return matching["totalCount"], of_each, found["everything"]["totalCount"]
+    of_each = {name: {one["status"]: one["count"] for one in part["counts"]} for name, part in found.items()}
+    return Counts(found["matching"]["totalCount"], of_each["matching"], of_each["everything"])
 
 
 def bulk_action_matching(transport: GraphQLTransport, verb: str, task_filter: Filter) -> int:

@@ -18,6 +18,7 @@ from taskq_kernel.seeds import point_seed
 from taskq_kernel.store import batch_figures, batches, bulk_actions, definitions, expansion, outcomes
 from taskq_kernel.store.bulk_actions import Actor
 from taskq_kernel.store.filters import TaskFilter
+from taskq_kernel.store.pages import Window, read_page
 from taskq_kernel.store.submission import check_batch, check_definition
 from taskq_kernel.store.tables import tasks
 
@@ -153,6 +154,17 @@ def test_a_batch_that_has_the_id_of_a_deleted_one_has_its_own_points(lab: Lab) -
         assert points(lab, batch)[0].arguments == f'{{"n":{n}}}'
         lab.store.write(batches.delete_batch, batch.id, ANN)
         lab.clock.advance(1)
+
+
+def test_a_list_without_points_counts_the_other_tasks(lab: Lab) -> None:
+    batch = submit(lab, axes={"n": [1, 2, 3]}).batch
+    make(lab, batch)
+    first, _second = lab.submit("1", "2")
+    lab.bulk_action("delete", points(lab, batch)[1])
+    asked = TaskFilter(is_point=False), [], Window(first=1), frozenset({"totalCount"})
+    assert lab.store.read(read_page, *asked).total == 2
+    lab.bulk_action("delete", first)
+    assert lab.store.read(read_page, *asked).total == 1
 
 
 def test_a_cancelled_batch_makes_no_more_tasks_until_it_is_resumed(lab: Lab) -> None:

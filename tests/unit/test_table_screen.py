@@ -78,7 +78,24 @@ def test_a_query_is_a_filter_and_an_order_of_the_service() -> None:
         "search": "gap", "status": ["RUNNING", "FAILED"], "createdAfter": "1970-01-01T00:15:40+00:00"
     }  # fmt: skip
     assert query.to_order() == [("SECONDS", "DESC")]
-    assert Query().to_filter(0.0) == {}
+    assert Query().to_filter(0.0) == {"isPoint": False}
+    assert Query(batch="b").to_filter(0.0) == {"batch": "b"}
+
+
+def test_points_of_batches_are_left_out_until_a_filter_asks_for_some() -> None:
+    point = made(1, batch="b", point=0)
+    folded = [Query(), Query(sort="name"), Query(text=" "), Query(text="task", points=False)]
+    open_ = [Query(text="task"), Query(statuses=frozenset({point["status"]})), Query(after=0.0), Query(batch="b"),
+             Query(points=True)]  # fmt: skip
+    assert [query.matches(point, 0.0) for query in (*folded, *open_)] == [False] * 4 + [True] * 5
+    assert [query.shows_batches for query in (*folded, *open_)] == [True] * 3 + [False, True, False, False, True, False]
+    # What is chosen stays what it is, whatever it is narrowed down with later.
+    chosen = Query().fixed(1000.0, 2000.0)
+    both = chosen.and_also(Query(statuses=frozenset({"FAILED"})))
+    assert both is not None
+    assert both.to_filter(0.0)["isPoint"] is False
+    assert "isPoint" not in Query(text="x").fixed(0.0, 1.0).only(frozenset()).to_filter(0.0)
+    assert Query(batch="b").and_also(Query(batch="c")).before == 0.0  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("wrong", [{"sort": "colour"}, {"statuses": {"LOST"}}])
@@ -102,7 +119,7 @@ def test_every_order_is_one_of_the_service(sort: str) -> None:
 
 def test_two_filters_are_one_where_one_can_say_what_fits_both() -> None:
     failed, named = Query(statuses=frozenset({"FAILED", "RUNNING"}), after=5.0), Query(text="x", after=7.0)
-    assert failed.and_also(named) == Query(text="x", statuses=failed.statuses, after=7.0)
+    assert failed.and_also(named) == Query(text="x", statuses=failed.statuses, after=7.0, points=True)
     assert named.and_also(Query(text="y")) is None
     nothing = failed.and_also(Query(statuses=frozenset({"FINISHED"})))
     assert nothing is not None

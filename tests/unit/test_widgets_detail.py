@@ -21,7 +21,8 @@ from taskq_kernel.errors import NotFound, ServiceUnreachable, TaskqError
 def whole(status: str, version: int) -> dict[str, Any]:
     """A task with all its fields."""
     fields = (
-        "valueKind valueType valueText valueNote valueRef valueSize value error worker seconds startedAt finishedAt"
+        "valueKind valueType valueText valueNote valueRef valueSize value error worker seconds startedAt finishedAt "
+        "series"
     )
     rest = dict.fromkeys([*fields.split(), "progress", "progressMessage", "timeoutSeconds", "memoryLimit", "entry"])
     return rest | row(1, status, version) | {"arguments": {}, "attempt": int(version > 1), "lost": 0, "history": []}

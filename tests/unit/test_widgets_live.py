@@ -80,6 +80,8 @@ class ScriptedService:
         if query.startswith("query Counts"):
             figures = {"totalCount": len(self.rows), "counts": self.counts()}
             return {"matching": figures, "everything": figures}
+        if query.startswith("query Batches"):
+            return {"batches": {"nodes": [], "totalCount": 0}}
         if "statistics" in query:
             return {"statistics": self.answers.pop(0) if self.answers else self.statistics()}
         if query.startswith("mutation"):
@@ -262,7 +264,7 @@ def test_the_far_end_of_a_list_is_counted_from_there(service: ScriptedService) -
     table.source.rows(table.query, 990, 20, 1000)
     table.source.rows(table.query, 400, 20, 1000)
     table.source.rows(table.query, 5_000_000, 20, 9_000_000)
-    asked = [(v.get("first"), v.get("last"), v["offset"]) for _, v in service.asked]
+    asked = [(v.get("first"), v.get("last"), v["offset"]) for query, v in service.asked if "Window" in query]
     assert asked == [(None, 10, 0), (20, None, 400), (None, 20, 1_000_000)]
     table.close()
 

@@ -16,6 +16,7 @@ from taskq_widgets.panels.facts import facts_of, head_of, history_of, problem_of
 from taskq_widgets.panels.highlight import pieces
 from taskq_widgets.panels.log_lines import PanelLog
 from taskq_widgets.panels.panel import Panel
+from taskq_widgets.panels.series import PanelSeries
 from taskq_widgets.panels.transfers import Transfers
 from taskq_widgets.panels.value import PanelValue
 
@@ -70,6 +71,9 @@ class TaskDetail(Panel):
     facts: traitlets.List[list[Any]] = traitlets.List().tag(sync=True)
     code: traitlets.List[list[str]] = traitlets.List().tag(sync=True)
     result = traitlets.Dict().tag(sync=True)
+    series: traitlets.List[dict[str, Any]] = traitlets.List().tag(sync=True)
+    #: A line that has the series in Python.
+    series_python = traitlets.Unicode().tag(sync=True)
     problem = traitlets.Dict().tag(sync=True)
     history: traitlets.List[list[Any]] = traitlets.List().tag(sync=True)
 
@@ -83,6 +87,7 @@ class TaskDetail(Panel):
         self._acting = False
         self._recalled = False
         self._value = PanelValue(self._live)
+        self._series = PanelSeries()
         self._log = PanelLog()
         self._transfers = Transfers(self.send)
         self._edit_handlers: list[EditHandler] = []
@@ -104,7 +109,7 @@ class TaskDetail(Panel):
             self._recalled = False
             self._id = str(getattr(task, "id", task))
             self._entry, self._stale = None, True
-            self._value, self._log = PanelValue(self._live), PanelLog()
+            self._value, self._series, self._log = PanelValue(self._live), PanelSeries(), PanelLog()
         with self._together():
             self.state, self.message, self.tab = "loading", "", tab or "result"
         self._tab_is_open = tab is None
@@ -145,11 +150,10 @@ class TaskDetail(Panel):
             self.send(self._log.message(int(first)) | {"view": content["view"]})
 
     def _on_file(self, content: dict[str, Any]) -> None:
-        """Send a display the value as a file, the first piece of it."""
-        value, data, form = self._value, self._data, str(content["form"])
-        in_background(
-            self._transfers.begin, str(content["view"]), str(content["request"]), lambda: value.file(data, form)
-        )
+        """Send a display the value as a file, or the series, the first piece of it."""
+        value, series, data, form = self._value, self._series, self._data, str(content["form"])
+        make = series.csv if form == "series" else lambda: value.file(data, form)
+        in_background(self._transfers.begin, str(content["view"]), str(content["request"]), make)
 
     def _on_file_next(self, content: dict[str, Any]) -> None:
         self._transfers.go_on(str(content["view"]), str(content["request"]), int(content["offset"]))
@@ -209,7 +213,8 @@ class TaskDetail(Panel):
 
     @property
     def _pause_s(self) -> float:
-        return LOG_S if self._stale or self._follows_log() else 5.0
+        due = LOG_S if self._stale or self._follows_log() else 5.0
+        return min(due, self._series_due_in(self._data))
 
     def _refresh(self) -> None:
         with self._guard:
@@ -222,6 +227,8 @@ class TaskDetail(Panel):
             self._read_what_it_waits_for()
         data = self._data
         if data:
+            if self._series_due_in(data) <= 0:
+                self._read_series(data)
             self._show(data)
             if self._follows_log():
                 self._read_log(data)
@@ -264,17 +271,30 @@ class TaskDetail(Panel):
                     self._row = row | {"waitsFor": waits_for}
 
     def _show(self, data: dict[str, Any]) -> None:
-        result = self._value.shown(data)
+        result, series = self._value.shown(data), self._series.shown()
         with self._together():
             self.head = head_of(data)
             self.facts = facts_of(data)
             self.code = pieces(data["code"])
             self.result = result
+            self.series = series
+            self.series_python = self._value.in_python(data, "series", "()") if series else ""
             self.problem = problem_of(data)
             self.history = history_of(data)
             if self._tab_is_open:
                 self.tab = "error" if data["status"] == "FAILED" else "result"
             self.state = "ready"
+
+    # -- the series
+
+    def _series_due_in(self, data: dict[str, Any]) -> float:
+        """In how many seconds the series are to be read: nobody sees them but beside the result of what has begun."""
+        looked_at = self.tab == "result" and data and data["attempt"] > 0
+        return self._series.due_in(int(data["version"])) if looked_at else float("inf")
+
+    def _read_series(self, data: dict[str, Any]) -> None:
+        with suppress(TaskqError):  # asked again in a moment
+            self._series.read(self._live.transport, data["id"], int(data["version"]))
 
     # -- the log
 

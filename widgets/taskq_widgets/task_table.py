@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from taskq_kernel.client import operations
+from taskq_kernel.client import batch_operations, operations
 from taskq_kernel.errors import InvalidTask, ServiceUnreachable, TaskqError
 from taskq_widgets.live import LiveState, in_background, live_tasks
 from taskq_widgets.table.query import Query
@@ -31,6 +31,8 @@ class TaskTable(TableView):
         Statuses to show at first; the user may choose others.
     search : str, optional
         What the filter looks for at first, in names and code, or a task's number.
+    points : bool, optional
+        Whether there is a row for every point of a batch. Default: where a filter asks for some.
     batch, owner : str, optional
         Show only the tasks of this batch or owner, whatever the filter says.
     banner : bool
@@ -49,6 +51,7 @@ class TaskTable(TableView):
         *,
         status: str | Iterable[str] = (),
         search: str = "",
+        points: bool | None = None,
         batch: Any = None,
         owner: str | None = None,
         banner: bool = True,
@@ -59,8 +62,9 @@ class TaskTable(TableView):
         fixed = {"batch": getattr(batch, "id", batch), "owner": owner}
         self._tasks = ServiceTasks(self._live, {name: value for name, value in fixed.items() if value is not None})
         self._refused = ""
-        super().__init__(self._tasks, Query(text=search, statuses=_statuses(status)), **traits)
+        super().__init__(self._tasks, Query(text=search, statuses=_statuses(status), points=points), **traits)
         self.on_action(self._act)
+        self.on_batch_action(lambda action, batch: in_background(self._act_on_batch, action, batch))
         self._leave_live: Callable[[], None] = self._live.on_state(self._show_state)
 
     def close(self) -> None:
@@ -110,6 +114,19 @@ class TaskTable(TableView):
             self.say(f"Could not {action}: {error}", "error")
             return
         self.say(f"{changed:,} {'task' if changed == 1 else 'tasks'} {_DONE[action]}")
+
+
+    def _act_on_batch(self, action: str, batch: str) -> None:
+        try:
+            changed = batch_operations.change(self._live.transport, action, batch)
+        except TaskqError as error:
+            self.say(f"Could not {action}: {error}", "error")
+            return
+        points = f"{changed:,} {'point' if changed == 1 else 'points'}"
+        # Points that had no task yet go on, too, and are not among those.
+        again = f"Resumed; {points} run{'s' if changed == 1 else ''} again" if changed else "Resumed"
+        self.say(f"{points} cancelled" if action == "cancel" else again)
+        self._read_again()  # no change tells of points that have no task
 
 
 def away_text(state: LiveState) -> str:

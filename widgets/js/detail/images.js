@@ -15,6 +15,8 @@ import { COLOURS, between, colour, dotted, heatScales, lineScales, runs } from "
 const INK = "#16191d";
 const SOFT = "#5d6670";
 const LINE = "#0b5cad";
+/** How wide and high a line is drawn. @type {[number, number]} */
+const LINE_SIZE = [760, 420];
 const FONT = 'font-family="system-ui, sans-serif" font-size="12"';
 /** So many pixels of a PNG for one of the drawing. */
 const SHARPNESS = 2;
@@ -29,6 +31,13 @@ export function pictureAsSvg(data) {
   return data.kind === "heat" ? heatAsSvg(data) : lineAsSvg(data);
 }
 
+/** Some lines as one SVG, one below the other. @param {LineData[]} curves */
+export function curvesAsSvg(curves) {
+  const [width, height] = LINE_SIZE;
+  const each = curves.map((data, i) => lineAsSvg(data).replace("<svg ", `<svg y="${i * height}" `));
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height * curves.length}" viewBox="0 0 ${width} ${height * curves.length}">${each.join("")}</svg>\n`;
+}
+
 /** @param {number} width @param {number} height @param {string} title @param {string[]} parts */
 function drawing(width, height, title, parts) {
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" ${FONT}>`
@@ -37,19 +46,20 @@ function drawing(width, height, title, parts) {
 
 /** @param {LineData} data */
 function lineAsSvg(data) {
-  const [width, height, left, top, wide, high] = [760, 420, 84, 16, 656, 340];
+  const [[width, height], left, top, wide, high] = [LINE_SIZE, 84, 16, 656, 340];
   const { across, up, xTicks, yTicks } = lineScales(data);
   const at = (/** @type {[number, number | null]} */ [index, value]) => `${short(left + wide * across(index))} ${short(top + high * (1 - up(/** @type {number} */ (value))))}`;
   const line = runs(data.points).map((run) => `M${run.map(at).join("L")}`).join("");
   const dots = dotted(data.points).map((point) => `M${at(point)}h0`).join("");
-  return drawing(width, height, data.text, [
+  const said = [data.name, data.text].filter(Boolean).join(": ");
+  return drawing(width, height, said, [
     ...yTicks.map((tick) => `<path d="M${left} ${short(top + high * (1 - tick.at))}h${wide}" stroke="#e3e6e9"/>`),
     `<path d="M${left} ${top}v${high}h${wide}" fill="none" stroke="${SOFT}"/>`,
     `<path d="${line}" fill="none" stroke="${LINE}" stroke-width="1.5" stroke-linejoin="round"/>`,
     `<path d="${dots}" fill="none" stroke="${LINE}" stroke-width="4.5" stroke-linecap="round"/>`,
     below(xTicks, left, wide, top + high),
     beside(yTicks, left - 8, "end", top, high),
-    caption(data.text, left, height),
+    caption(said, left, height),
   ]);
 }
 

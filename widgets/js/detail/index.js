@@ -12,6 +12,7 @@ import { roughly, secondsLeft } from "../shared/remaining.js";
 import { makeDrawer } from "./drawer.js";
 import { LogView } from "./log.js";
 import { fill, resultParts, scrolling } from "./result.js";
+import { SeriesView } from "./series.js";
 import { Taking } from "./taking.js";
 
 /** @typedef {import("../shared/display.js").Model} Model */
@@ -50,6 +51,7 @@ class DetailDisplay extends Display {
     this.root.append(this.header, this.tablist, this.panel, this.notice);
     this.toast = toast(this.root);
     this.taking = new Taking(this.root, (content) => this.send(content), (text) => this.toast.say(text, "error"));
+    this.series = new SeriesView(this.root, (content) => this.send(content), (text) => this.toast.say(text, "error"), this.taking.transfer);
     this.ends.push(this.toast.close, () => this.taking.transfer.giveUp());
     this.tablist.addEventListener("keydown", (event) => this.onTabKey(event));
     this.onMessage((message, buffers) => this.receive(message, buffers));
@@ -61,6 +63,7 @@ class DetailDisplay extends Display {
     for (const [trait, tab] of [["result", "result"], ["code", "code"], ["facts", "code"], ["problem", "error"], ["history", "history"]]) {
       this.on([trait], () => model.get("tab") === tab && this.showPanel());
     }
+    this.on(["series", "head"], () => this.showSeries());
     const ticking = setInterval(() => this.link.lost || this.showFacts(), 1000); // what nobody hears of does not go on
     this.ends.push(() => clearInterval(ticking));
   }
@@ -196,7 +199,12 @@ class DetailDisplay extends Display {
   result() {
     const result = this.model.get("result");
     this.taking.show(result, this.model.get("head").number);
-    return [this.taking.element, ...resultParts(result, (content) => this.send(content))];
+    return [this.taking.element, ...resultParts(result, (content) => this.send(content)), this.series.element];
+  }
+
+  /** In their own place, and not with the whole panel: they grow while somebody looks. */
+  showSeries() {
+    this.series.show(this.model.get("series") ?? [], this.model.get("head").number, this.model.get("series_python") ?? "");
   }
 
   // -- code

@@ -54,7 +54,7 @@ function lineChart(data) {
     svg("path", { class: "tqp-line", d: runs(points).map((run) => `M${run.map(at).join("L")}`).join("") }),
     svg("path", { class: "tqp-dots", d: dotted(points).map((point) => `M${at(point)}h0`).join("") }));
   const mark = h("i", { class: "tqp-mark", hidden: true });
-  const area = h("div", { class: "tqp-area", role: "img", "aria-label": `A line of ${data.text}, from ${exact(low)} to ${exact(high)}` }, /** @type {any} */ (lines), mark);
+  const area = h("div", { class: "tqp-area", role: "img", "aria-label": `A line of ${data.name ? `${data.name}, ` : ""}${data.text}, from ${exact(low)} to ${exact(high)}` }, /** @type {any} */ (lines), mark);
   const said = caption(data.text);
   const there = points.filter(([, value]) => value !== null);
   area.addEventListener("pointermove", (event) => {
@@ -63,7 +63,7 @@ function lineChart(data) {
     mark.hidden = false;
     mark.style.left = `${100 * across(nearest[0])}%`;
     mark.style.bottom = `${100 * up(/** @type {number} */ (nearest[1]))}%`;
-    said.say(`[${amount(nearest[0])}]  ${exact(nearest[1])}`);
+    said.say(`${data.steps ? `step ${exact(nearest[0])}:` : `[${amount(nearest[0])}]`}  ${exact(nearest[1])}`);
   });
   area.addEventListener("pointerleave", () => { mark.hidden = true; said.say(""); });
   return h("figure", { class: "tqp-picture", "data-kind": "line" }, axis("y", yTicks), area, axis("x", xTicks), said.element);

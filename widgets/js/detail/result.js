@@ -3,7 +3,7 @@
 
 import { button } from "../shared/controls.js";
 import { h, setText } from "../shared/dom.js";
-import { amount } from "../shared/format.js";
+import { amount, momentText } from "../shared/format.js";
 import { picture } from "./pictures.js";
 
 /** HTML of a task is shown in a frame of no origin, in which nothing runs and from which nothing is fetched. */
@@ -21,9 +21,11 @@ export function resultParts(result, send) {
   /** @type {Record<string, () => HTMLElement[]>} */
   const parts = {
     none: () => [h("p", { class: "tqp-quiet-text" }, result.text ?? "")],
+    waits: () => waits(result, send),
     value: () => [h("p", { class: "tqp-value" }, result.text)],
     text: () => [h("pre", { class: "tqp-text" }, result.text)],
     grid: () => [grid(result)],
+    curves: () => result.curves.map((/** @type {import("./scales.js").LineData} */ data) => h("div", {}, h("h4", {}, data.name ?? ""), picture(data))),
     image: () => [h("img", { class: "tqp-image", src: result.source, alt: result.text || "The task's value, an image" })],
     html: () => [h("iframe", { class: "tqp-frame", sandbox: "", title: "The task's value", srcdoc: FRAME_HEAD + result.html })],
   };
@@ -34,6 +36,13 @@ export function resultParts(result, send) {
   if (note) made.push(h("p", { class: "tqp-quiet-text tqp-value-note" }, note));
   if (result.more) made.push(h("p", { class: "tqp-more-button" }, button("down", "Show all", { onclick: () => send({ type: "whole" }) })));
   return made;
+}
+
+/** Why a task waits, by the clock of who looks. @param {Record<string, any>} result @param {(content: Record<string, any>) => void} send */
+function waits({ text, since, until, needs }, send) {
+  const when = until ? ` (at ${momentText(until)})` : since ? ` (since ${momentText(since)})` : "";
+  const first = needs ? h("p", {}, button("open", `Open task ${needs}`, { onclick: () => send({ type: "open", id: String(needs) }) })) : null;
+  return [h("p", { class: "tqp-quiet-text" }, `Waiting: ${text}${when}.`), ...(first ? [first] : [])];
 }
 
 /** Put parts into a place; whoever is choosing a slice goes on with that. @param {HTMLElement} place @param {HTMLElement[]} parts */

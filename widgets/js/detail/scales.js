@@ -4,7 +4,11 @@
 import { amount } from "../shared/format.js";
 
 /** @typedef {{ at: number, text: string }} Tick where from 0 to 1, and its label */
-/** @typedef {{ kind: "line", count: number, points: [number, number | null][], low: number, high: number, text: string }} LineData */
+/**
+ * Numbers in a row; those of a series stand at its steps, not at their places. `log`: heights by powers of ten.
+ * @typedef {{ kind: "line", count: number, points: [number, number | null][], low: number, high: number, text: string,
+ *   name?: string, steps?: [number, number], log?: boolean }} LineData
+ */
 /** @typedef {{ kind: "heat", rows: number, columns: number, block: [number, number], cells: (number | null)[][], low: number, high: number, text: string }} HeatData */
 
 /** Viridis (Smith and van der Walt, CC0): even to the eye, in the dark too, and to those who see few colours. */
@@ -76,17 +80,45 @@ export function colour(at) {
   return COLOURS[lower].map((part, i) => Math.round(part + (COLOURS[lower + 1][i] - part) * (place - lower)));
 }
 
+/** Ticks of a scale of powers of ten: these, where there are some. @param {number} low @param {number} high @param {number} most @returns {Tick[]} */
+function logTicks(low, high, most) {
+  const at = (/** @type {number} */ value) => between(Math.log10(low), Math.log10(high), Math.log10(value));
+  const [first, last] = [Math.ceil(Math.log10(low) - 1e-9), Math.floor(Math.log10(high) + 1e-9)];
+  const step = Math.ceil((last - first + 1) / most);
+  if (last - first < 1) return ticks(low, high, most).map(({ text }) => ({ at: at(Number(text)), text })).filter((tick) => Number.isFinite(tick.at));
+  return Array.from({ length: Math.floor((last - first) / step) + 1 }, (_, i) => first + i * step)
+    .map((power) => ({ at: at(10 ** power), text: power < -3 || power > 5 ? `1e${power}` : `${Number((10 ** power).toPrecision(1))}` }));
+}
+
 /** The axes of a line. @param {LineData} data */
-export function lineScales({ count, low, high }) {
+export function lineScales(data) {
+  return { ...heights(data), ...places(data) };
+}
+
+/** Where the numbers of a line stand, and the ticks below. @param {LineData} data */
+function places({ count, steps }) {
+  if (steps) {
+    const [first, last] = steps;
+    const across = (/** @type {number} */ step) => between(first, last, step);
+    const named = (/** @type {number} */ most) => ticks(first, last, most)
+      .map(({ at, text }) => ({ at, text: Number.isInteger(Number(text)) && !text.includes("e") ? amount(Number(text)) : text }));
+    const many = named(5);
+    return { across, xTicks: many.some(({ text }) => text.length > 6) ? named(3) : many };
+  }
+  const across = (/** @type {number} */ index) => (index - 1) / Math.max(1, count - 1);
+  return { across, xTicks: indices(count, 6).map((index) => ({ at: across(index), text: amount(index) })) };
+}
+
+/** How high they stand, and the ticks beside. @param {LineData} data */
+function heights({ low, high, log }) {
+  if (log) {
+    const edge = (high / low) ** 0.1 || 1;
+    const [bottom, top] = high === low ? [low / 2, high * 2] : [low / edge, high * edge];
+    return { up: (/** @type {number} */ value) => between(Math.log10(bottom), Math.log10(top), Math.log10(value)), yTicks: logTicks(bottom, top, 5) };
+  }
   const edge = high === low ? Math.abs(high) / 10 || 1 : (high / 2 - low / 2) / 10; // so that the line is not cut at its ends
   const [bottom, top] = [Math.max(low - edge, -Number.MAX_VALUE), Math.min(high + edge, Number.MAX_VALUE)];
-  const across = (/** @type {number} */ index) => (index - 1) / Math.max(1, count - 1);
-  return {
-    across,
-    up: (/** @type {number} */ value) => between(bottom, top, value),
-    xTicks: indices(count, 6).map((index) => ({ at: across(index), text: amount(index) })),
-    yTicks: ticks(bottom, top, 5),
-  };
+  return { up: (/** @type {number} */ value) => between(bottom, top, value), yTicks: ticks(bottom, top, 5) };
 }
 
 /** The axes of a matrix, and those of its colours. @param {HeatData} data */

@@ -10,7 +10,7 @@ import { copyText } from "../shared/clipboard.js";
 import { button, sayDone } from "../shared/controls.js";
 import { h, setText } from "../shared/dom.js";
 import { saveAs } from "../shared/save.js";
-import { asPng, pictureAsSvg, svgAddress } from "./images.js";
+import { asPng, curvesAsSvg, pictureAsSvg, svgAddress } from "./images.js";
 import { fill, resultParts } from "./result.js";
 import { GivenUp, Transfer } from "./transfer.js";
 
@@ -28,17 +28,21 @@ export class Taking {
   /**
    * @param {HTMLElement} root of the display @param {(content: Record<string, any>) => void} send to Python
    * @param {(text: string) => void} refuse tells why something cannot be had
+   * @param {{ transfer?: Transfer, noun?: "value" | "series" }} [of] whose it is; a display takes one file at a time
    */
-  constructor(root, send, refuse) {
+  constructor(root, send, refuse, { transfer = new Transfer(send), noun = "value" } = {}) {
     this.root = root;
     this.send = send;
     this.refuse = refuse;
     /** @type {Record<string, any>} */
     this.result = {};
     this.number = 0;
-    this.transfer = new Transfer(send);
-    this.copyButton = button("copy", "Copy", { onclick: () => this.copy(), title: "Copy the whole value" });
-    this.saveButton = button("csv", "Download", { onclick: () => this.toggle(), "aria-expanded": "false", "aria-haspopup": "true", title: "Download the whole value" });
+    this.noun = noun;
+    this.transfer = transfer;
+    /** Whether a file is being taken. */
+    this.busy = false;
+    this.copyButton = button("copy", "Copy", { onclick: () => this.copy(), title: `Copy the whole ${noun}` });
+    this.saveButton = button("csv", "Download", { onclick: () => this.toggle(), "aria-expanded": "false", "aria-haspopup": "true", title: `Download the whole ${noun}` });
     this.largeButton = button("large", "Enlarge", { onclick: () => this.enlarge(), title: "See it large" });
     this.pythonButton = button("python", "Python", { onclick: () => this.toPython(), "aria-expanded": "false", title: "Take it to Python" });
     this.menu = h("div", { class: "tqp-forms", popover: "auto", role: "group", "aria-label": "Download as" });
@@ -46,7 +50,7 @@ export class Taking {
     this.code = h("code", {});
     this.python = h("p", { class: "tqp-python", hidden: true }, this.code, h("span", { class: "tqp-quiet-text", role: "status" }));
     this.large = h("div", { class: "tqp-large-body" });
-    this.dialog = /** @type {HTMLDialogElement} */ (h("dialog", { class: "tqp-large", "aria-label": "The task's value" },
+    this.dialog = /** @type {HTMLDialogElement} */ (h("dialog", { class: "tqp-large", "aria-label": `The task's ${noun}` },
       button("close", "Close", { class: "tq-bare tqp-large-close", onclick: () => this.dialog.close() }), this.large));
     this.dialog.addEventListener("close", () => this.large.replaceChildren());
     for (const place of [this.dialog, this.menu]) place.addEventListener("keydown", (event) => keepEscape(/** @type {KeyboardEvent} */ (event)));
@@ -77,15 +81,15 @@ export class Taking {
 
   /** The forms that it can be had in: those that Python makes, and those that the page draws. */
   get forms() {
-    const { files = [], picture, form } = this.result;
-    const drawn = picture ? ["svg", "png"] : form === "image" && !files.includes("png") ? ["png"] : [];
+    const { files = [], picture, form, curves } = this.result;
+    const drawn = picture || curves?.length ? ["svg", "png"] : form === "image" && !files.includes("png") ? ["png"] : [];
     return [...files, ...drawn].filter((one, i, all) => all.indexOf(one) === i);
   }
 
   // -- copying
 
   async copy() {
-    if (this.transfer.now) {
+    if (this.busy) {
       this.transfer.giveUp();
       return;
     }
@@ -101,6 +105,7 @@ export class Taking {
   /** All of the value as text; what the page has of it if that is all. */
   async text() {
     const { form, text, more, source, note } = this.result;
+    if (form === "curves") return new TextDecoder().decode(await new Blob(await this.take("csv", this.copyButton)).arrayBuffer());
     if (["value", "text"].includes(form) && !more && !source && !note) return text;
     return new TextDecoder().decode(await new Blob(await this.take("text", this.copyButton)).arrayBuffer());
   }
@@ -117,7 +122,7 @@ export class Taking {
   // -- saving
 
   toggle() {
-    if (this.transfer.now) {
+    if (this.busy) {
       this.transfer.giveUp();
       return;
     }
@@ -133,7 +138,7 @@ export class Taking {
     this.menu.hidePopover();
     this.saveButton.focus();
     try {
-      saveAs(await this.file(form), `task-${this.number}.${form === "jpeg" ? "jpg" : form}`);
+      saveAs(await this.file(form), `task-${this.number}${this.noun === "value" ? "" : `-${this.noun}`}.${form === "jpeg" ? "jpg" : form}`);
     } catch (error) {
       if (!(error instanceof GivenUp)) this.refuse(`It could not be downloaded: ${/** @type {Error} */ (error).message}`);
     }
@@ -141,11 +146,11 @@ export class Taking {
 
   /** @param {string} form @returns {Promise<Blob>} */
   async file(form) {
-    const { picture, source, files = [] } = this.result;
+    const { picture, curves, source, files = [] } = this.result;
     const type = FORMS[form][1];
     if (files.includes(form)) return new Blob(await this.take(form, this.saveButton), { type });
-    if (!picture) return asPng(source);
-    const text = pictureAsSvg(picture);
+    if (!picture && !curves) return asPng(source);
+    const text = curves ? curvesAsSvg(curves) : pictureAsSvg(picture);
     return form === "svg" ? new Blob([text], { type }) : asPng(svgAddress(text));
   }
 
@@ -154,14 +159,16 @@ export class Taking {
     const label = /** @type {HTMLElement} */ (place.querySelector("span"));
     const usual = place.dataset.label ??= label.textContent ?? "";
     place.setAttribute("aria-busy", "true");
+    this.busy = true;
     const waiting = setTimeout(() => setText(label, "Waiting, stop"), WAITING_MS); // a kernel that runs a cell answers later
     try {
-      return await this.transfer.take(form, (share) => {
+      return await this.transfer.take(this.noun === "series" ? "series" : form, (share) => {
         clearTimeout(waiting);
         if (share < 1) setText(label, `${Math.round(100 * share)} %, stop`);
       });
     } finally {
       clearTimeout(waiting);
+      this.busy = false;
       place.removeAttribute("aria-busy");
       setText(label, usual);
     }

@@ -61,7 +61,13 @@ export function drawSnapshot(board) {
   const saved = new Date().toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
   return h("div", { class: SNAPSHOT_CLASS },
     h("p", {}, h("b", {}, "The taskq board"), `, as it was when this notebook was saved (${saved}). Run the cell to work with it.`),
-    line("p", counts.join(" · ")), task, snapshotTable(board)).outerHTML;
+    line("p", counts.join(" · ")), task, snapshotBatches(board), snapshotTable(board)).outerHTML;
+}
+
+/** How far each batch in sight is. @param {Element} board */
+function snapshotBatches(board) {
+  const rows = [...board.querySelectorAll(".tq-batch-row")];
+  return rows.length ? h("ul", {}, ...rows.map((row) => h("li", {}, row.textContent))) : null;
 }
 
 /** The rows of the table that are in sight. @param {Element} board */

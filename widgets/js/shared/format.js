@@ -35,6 +35,12 @@ export function localTime(instant) {
   return new Date(instant * 1000).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
 }
 
+/** The time of day, with the day where that is not today. @param {number} instant seconds since 1970 */
+export function momentText(instant) {
+  const today = new Date(instant * 1000).toDateString() === new Date().toDateString();
+  return today ? clockTime(instant) : localTime(instant);
+}
+
 /** hh:mm:ss. @param {number} instant seconds since 1970 */
 export function clockTime(instant) {
   return new Date(instant * 1000).toLocaleTimeString("en-GB");

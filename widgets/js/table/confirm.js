@@ -37,7 +37,7 @@ function consequences(action, [count, cancellable, running, hidden, finished]) {
 }
 
 /**
- * Ask before acting. Resolves with whether the user confirmed.
+ * Ask before acting on the selection. Resolves with whether the user confirmed.
  * @param {HTMLElement} root @param {string} action @param {Selection} selection
  * @returns {Promise<boolean>}
  */
@@ -45,19 +45,25 @@ export function confirmed(root, action, selection) {
   const [count, cancellable] = selection;
   const tasks = counted(action === "cancel" ? cancellable : action === "retry" ? count - cancellable : count, "task");
   const { title, verb } = QUESTIONS[action];
+  return asked(root, { title: title(tasks), text: consequences(action, selection), verb: `${verb} ${tasks}`, danger: action !== "retry", careful: action === "delete" });
+}
+
+/**
+ * Ask before acting. Resolves with whether the user confirmed.
+ * @param {HTMLElement} root
+ * @param {{ title: string, text: string, verb: string, danger: boolean, careful?: boolean }} question `careful`: what cannot be undone
+ * @returns {Promise<boolean>}
+ */
+export function asked(root, { title, text, verb, danger, careful = false }) {
   const dialog = h("dialog", { class: "tq-dialog", "aria-labelledby": "tq-dialog-title" });
-  const go = button("", `${verb} ${tasks}`, { class: `tq-primary ${action === "retry" ? "" : "tq-danger"}`, onclick: () => dialog.close("yes") });
+  const go = button("", verb, { class: `tq-primary ${danger ? "tq-danger" : ""}`, onclick: () => dialog.close("yes") });
   const keep = button("", "Back", { onclick: () => dialog.close("") });
-  dialog.append(
-    h("h2", { id: "tq-dialog-title" }, title(tasks)),
-    h("p", {}, consequences(action, selection)),
-    h("div", { class: "tq-dialog-buttons" }, keep, go),
-  );
+  dialog.append(h("h2", { id: "tq-dialog-title" }, title), h("p", {}, text), h("div", { class: "tq-dialog-buttons" }, keep, go));
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close(""));
   dialog.addEventListener("keydown", (event) => event.stopPropagation());
   root.append(dialog);
   dialog.showModal();
-  (action === "delete" ? keep : go).focus();
+  (careful ? keep : go).focus();
   return new Promise((resolve) => {
     dialog.addEventListener("close", () => {
       dialog.remove();

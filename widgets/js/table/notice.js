@@ -13,11 +13,16 @@ export class Notice {
     this.shown = "";
   }
 
-  /** @returns {"" | "loading" | "error" | "none" | "empty"} what is to be said; empty where there are rows */
+  /** @returns {"" | "loading" | "error" | "none" | "points" | "unmade" | "empty"} what is to be said; empty where there are rows */
   get kind() {
     const state = this.table.model.get("state");
     if (state !== "ready") return state;
-    return this.table.grid.total ? "" : this.table.all ? "none" : "empty";
+    if (this.table.grid.total) return "";
+    const { text, statuses, after, before, within_s, batch } = this.table.query;
+    const filtered = text.trim() || statuses.length || [after, before, within_s].some((bound) => bound !== null);
+    if (batch && !filtered) return "unmade";
+    if (!this.table.all && !this.table.batches.total) return "empty";
+    return filtered ? "none" : "points";
   }
 
   show() {
@@ -44,6 +49,14 @@ export class Notice {
   none() {
     return notice("search", "No task matches", h("p", {}, `None of the ${counted(this.table.all, "task")} fits this filter.`),
       button("", "Clear the filter", { onclick: () => this.table.clearFilter() }));
+  }
+
+  points() {
+    return notice("empty", "Every task is a point of a batch", h("p", {}, "Open a batch to see its points."));
+  }
+
+  unmade() {
+    return notice("empty", "No points yet", h("p", {}, "They appear here as workers come to them."));
   }
 
   empty() {

@@ -13,6 +13,7 @@ import { h, setText } from "../shared/dom.js";
 import { amount, counted } from "../shared/format.js";
 import { icon } from "../shared/icons.js";
 import { saveAs } from "../shared/save.js";
+import { Batches } from "./batches.js";
 import { CARD, COLUMNS, fitting, isArgument } from "./columns.js";
 import { confirmed, isConfirmed } from "./confirm.js";
 import { Footer } from "./footer.js";
@@ -49,7 +50,7 @@ export class Table extends Display {
     this.waiting = [];
     this.all = 0;
     /** @type {Query} */
-    this.query = { text: "", statuses: [], after: null, before: null, within_s: null, sort: "number", descending: true };
+    this.query = { text: "", statuses: [], after: null, before: null, within_s: null, batch: null, points: null, sort: "number", descending: true };
     /** @type {import("./tasks.js").Selection} */
     this.selection = [0, 0, 0, 0, 0];
     this.narrow = false;
@@ -59,12 +60,13 @@ export class Table extends Display {
     this.said = "";
     this.grid = new Grid(this);
     this.toolbar = new Toolbar(this);
+    this.batches = new Batches(this);
     this.footer = new Footer(this);
     this.notice = new Notice(this);
     this.banner = h("div", { class: "tq-banner", role: "status", hidden: true }, icon("away"), h("span", {}));
     this.live = h("div", { class: "tq-visually-hidden", role: "status" });
     const frame = h("div", { class: "tq-frame" }, this.grid.element, this.notice.element);
-    this.root.append(this.toolbar.element, this.toolbar.created.between, this.banner, frame, this.footer.offer, this.footer.element, this.live);
+    this.root.append(this.toolbar.element, this.toolbar.created.between, this.banner, this.batches.element, frame, this.footer.offer, this.footer.element, this.live);
     this.toast = toast(this.root);
     this.follow();
   }
@@ -133,9 +135,11 @@ export class Table extends Display {
     clearTimeout(this.patience);
     this.patience = window.setTimeout(() => this.root.toggleAttribute("data-waiting", true), PATIENCE_MS);
     this.toolbar.show({ query: this.query });
+    if ("batch" in changes) this.batches.draw();
     this.grid.header.showSort();
   }
 
+  /** Ask for everything; of a batch that is open for all points. */
   clearFilter() {
     this.toolbar.clear();
     this.ask({ text: "", statuses: [], after: null, before: null, within_s: null });
@@ -209,6 +213,7 @@ export class Table extends Display {
     this.answered = head.selection_count ?? this.answered;
     this.query = head.query ?? this.query;
     this.toolbar.show(head);
+    this.batches.apply(head);
     this.grid.apply(patch);
     if (head.query_count && head.query_count === this.queryCount) this.onAnswer();
     if (head.selection) this.footer.show(this.selection);

@@ -3,11 +3,13 @@
  * What Python sends of the tasks (see `view.py` for the messages), and the page of rows that came last.
  *
  * @typedef {{ text: string, statuses: string[], after: number | null, before: number | null,
- *   within_s: number | null, sort: string, descending: boolean }} Query
+ *   within_s: number | null, batch: string | null, points: boolean | null, sort: string, descending: boolean }} Query
+ * `points`: whether the points of batches are rows; null for wherever a filter asks for some.
  * Of the selection: how many tasks, how many of them can be cancelled, run, are not in this view, have finished.
  * @typedef {[number, number, number, number, number]} Selection
  * @typedef {{ total: number, all: number, counts: Record<string, number>, query: Query, query_count: number,
- *   selection_count: number, selection: Selection, selected: string[] }} Head
+ *   selection_count: number, selection: Selection, selected: string[],
+ *   batches: import("./batch_row.js").Batch[], batches_total: number }} Head
  * @typedef {{ view: string, head?: Partial<Head>, first?: number, ids?: string[],
  *   rows?: Record<string, any[]>, cells?: Record<string, [number, any][]> }} Patch
  * @typedef {{ number: number, name: string, code: string, value: string, whole: string, kind: string,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from statistics import median
 from typing import Any
@@ -75,6 +75,34 @@ def line(values: Sequence[float]) -> Picture | None:
     return {
         "kind": "line", "count": len(values), "points": points, "low": min(finite), "high": max(finite),
         "text": "; ".join([*said, *_gaps(values)]),
+    }  # fmt: skip
+
+
+def curve(name: str, count: int, steps: Sequence[float], values: Sequence[float]) -> Picture | None:
+    """Return a series as a line over its steps; None where there is no number to draw.
+
+    Parameters
+    ----------
+    name
+        What it is called.
+    count
+        How many reports there were, of which these are the points that are kept.
+    steps, values
+        Where each point stands, and its number.
+    """
+    points = [(step, value) for step, value in zip(steps, values, strict=True) if math.isfinite(step)]
+    finite = [value for _, value in points if math.isfinite(value)]
+    if not finite:
+        return None
+    steps, values = zip(*points, strict=True)
+    places: Iterable[list[Any]] = [[at, _drawn(value)] for at, value in enumerate(values, 1)]
+    if len(values) > 3 * STRETCHES:
+        places = _thinned(values)
+    said = f"{count:,} report{'' if count == 1 else 's'}"
+    return {
+        "kind": "line", "count": len(values), "points": [[steps[at - 1], value] for at, value in places],
+        "low": min(finite), "high": max(finite), "steps": [min(steps), max(steps)], "name": name,
+        "text": "; ".join([said, *_gaps(values)]),
     }  # fmt: skip
 
 

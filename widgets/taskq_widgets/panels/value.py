@@ -64,7 +64,7 @@ class PanelValue:
             return {"form": "none", "text": f"Waiting: {waits_for}." if waits_for else _PENDING[data["status"]]}
         if kind is None:
             return {"form": "none", "text": ""}
-        taken = {"python": self._in_python(data), "type": julia_type}
+        taken = {"python": self.in_python(data), "type": julia_type}
         if ref and size > MOST_BYTES:
             forms = likely_formats(kind, julia_type) if size <= MOST_FILE_BYTES else []
             note = f"{size / 1e6:,.1f} MB are too much to show here."
@@ -93,7 +93,7 @@ class PanelValue:
         size, ref = int(data.get("valueSize") or 0), data.get("valueRef")
         most = MOST_BYTES if form == "text" else MOST_FILE_BYTES
         if size > most:
-            raise ValueError(f"{size / 1e6:,.1f} MB are more than a page takes; in Python: {self._in_python(data)}")
+            raise ValueError(f"{size / 1e6:,.1f} MB are more than a page takes; in Python: {self.in_python(data)}")
         kind, blob = data["valueKind"], self._live.transport.get_blob(ref) if ref else None
         if blob is not None and form == ("npy" if kind == "ARRAY" else "json"):
             return blob
@@ -106,11 +106,11 @@ class PanelValue:
             self._blob = (ref, _json_of(kind, self._live.transport.get_blob(ref)))
         return self._blob[1]
 
-    def _in_python(self, data: dict[str, Any]) -> str:
-        """Return a line that has the value in Python."""
+    def in_python(self, data: dict[str, Any], part: str = "value", call: str = "") -> str:
+        """Return a line that has the value in Python, or another part of the task."""
         if self._connecting is None:
             self._connecting = connecting_code(self._live.client.url)
-        return f"from taskq_kernel import connect; value = {self._connecting}.task({data['number']}).value"
+        return f"from taskq_kernel import connect; {part} = {self._connecting}.task({data['number']}).{part}{call}"
 
 
 def _json_of(kind: str, blob: bytes) -> Any:

@@ -25,6 +25,11 @@ class Query:
         Bounds on the time of creation, seconds since 1970; ``before`` itself is out.
     within_s
         Created in the last so many seconds: a window that moves on by itself.
+    batch
+        The id of a batch: its points alone.
+    points
+        Whether the points of batches are among the tasks; None for wherever a filter asks for some, so that a table
+        without one has a row for a batch, and not one for each of its points.
     sort, descending
         The column to sort by, one of `SORTABLE`. Ties go by number; rows without a value come last either way.
     """
@@ -34,6 +39,8 @@ class Query:
     after: float | None = None
     before: float | None = None
     within_s: float | None = None
+    batch: str | None = None
+    points: bool | None = None
     sort: str = "number"
     descending: bool = True
 
@@ -44,15 +51,30 @@ class Query:
         if self.sort not in SORTABLE:
             raise ValueError(f"cannot sort by {self.sort!r}; sort by one of {', '.join(SORTABLE)}")
 
+    @property
+    def folds(self) -> bool:
+        """Whether the points of batches are left out."""
+        return not self.points if self.points is not None else not (self.batch or self._narrows or self.text.strip())
+
+    @property
+    def shows_batches(self) -> bool:
+        """Whether there are rows for batches: the newest, those with the text in their name, or the open one."""
+        return bool(self.batch) or (self.points is None and not self._narrows)
+
+    @property
+    def _narrows(self) -> bool:
+        """Whether it asks for a status or a time, which tasks have and batches have not."""
+        return bool(self.statuses) or any(one is not None for one in (self.after, self.before, self.within_s))
+
     def to_filter(self, now: float) -> dict[str, Any]:
         """Return the filter as GraphQL's ``TaskFilter``; ``now`` in seconds since 1970."""
         after = self.since(now)
         given: dict[str, Any] = {
             "search": self.text.strip(), "status": [status for status in STATUSES if status in self.statuses],
             "createdAfter": None if after is None else _instant(after),
-            "createdBefore": None if self.before is None else _instant(self.before),
+            "createdBefore": None if self.before is None else _instant(self.before), "batch": self.batch,
         }  # fmt: skip
-        return {name: value for name, value in given.items() if value}
+        return {name: value for name, value in given.items() if value} | ({"isPoint": False} if self.folds else {})
 
     def to_order(self) -> list[tuple[str, str]]:
         """Return the order as field and direction."""
@@ -66,7 +88,7 @@ class Query:
     def fixed(self, now: float, before: float) -> Query:
         """Return the filter as it is now: a window that moves on stands still, and what comes later is out."""
         before = before if self.before is None else min(before, self.before)
-        return replace(self, after=self.since(now), within_s=None, before=before)
+        return replace(self, after=self.since(now), within_s=None, before=before, points=not self.folds)
 
     def ordering(self, other: Query) -> Query:
         """Return another filter in this order."""
@@ -83,6 +105,10 @@ class Query:
             return False
         if self.statuses and row["status"] not in self.statuses:
             return False
+        if self.batch and row["batch"] != self.batch:
+            return False
+        if self.folds and row.get("point") is not None:
+            return False
         text = self.text.strip().casefold()
         texts = (row["name"] or "").casefold(), (row["code"] or "").casefold()
         return any(text in one for one in texts) or text.removeprefix("#") == str(row["number"])
@@ -92,14 +118,17 @@ class Query:
         mine, others = self.text.strip(), other.text.strip()
         if mine and others and mine != others:
             return None
+        points = not (self.folds or other.folds)
         both = self.statuses & other.statuses if self.statuses and other.statuses else self.statuses | other.statuses
-        if self.statuses and other.statuses and not both:
+        no_status = self.statuses and other.statuses and not both
+        if no_status or (self.batch and other.batch and self.batch != other.batch):
             return replace(self, after=0.0, before=0.0, within_s=None)  # nothing
         afters = [bound for bound in (self.after, other.after) if bound is not None]
         befores = [bound for bound in (self.before, other.before) if bound is not None]
         return replace(
             self, text=mine or others, statuses=both, after=max(afters, default=None),
             before=min(befores, default=None), within_s=self.within_s or other.within_s,
+            batch=self.batch or other.batch, points=points,
         )  # fmt: skip
 
     def to_json(self) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from taskq_kernel.client.feed import Changes
+from taskq_widgets.table.batch_window import BatchWindow
 from taskq_widgets.table.cells import cells_of
 from taskq_widgets.table.query import Query
 from taskq_widgets.table.selection import Selection
@@ -62,6 +63,8 @@ class Screen:
         The rows in sight: the place of the first in the order, and how many. Replaced, never changed.
     loaded, figures
         What was read last.
+    batches
+        The rows of batches above the tasks.
     hidden
         How many selected tasks are not in this view; -1 where nobody can tell.
     """
@@ -73,6 +76,7 @@ class Screen:
     window: tuple[int, int] = (0, 40)
     loaded: LoadedRows | None = None
     figures: Figures = field(default_factory=Figures)
+    batches: BatchWindow = field(default_factory=BatchWindow)
     hidden: int = 0
     #: From when on it is read again, seconds of a monotonic clock; None where nothing has changed.
     due: float | None = None
@@ -109,6 +113,7 @@ class Screen:
                 self._meanwhile |= {task["id"]: task for task in changes.tasks}
             if self.loaded is not None:
                 self.loaded = replace(self.loaded, rows=tuple(_updated(self.loaded.rows, changes.tasks)))
+            self.batches.take(changes)
             self.read_again()
 
     def read_again(self) -> None:
@@ -208,6 +213,7 @@ class Screen:
             "selection": selection.figures(self.hidden),
             "selected": [row["id"] for row in loaded.rows if row in selection],
             "query": loaded.query.to_json(), "query_count": self._answers, "selection_count": self.selection_count,
+            "batches": self.batches.cells, "batches_total": self.batches.total,
         }  # fmt: skip
         if changed := self._changes(head):
             patch["head"] = changed

@@ -17,7 +17,7 @@ from taskq_widgets.table.query import Query
 from taskq_widgets.table.values import UNENDED, Row
 
 #: What is kept of a task that was selected by itself.
-KEPT = ("id", "number", "name", "code", "createdAt", "status", "version")
+KEPT = ("id", "number", "name", "code", "createdAt", "status", "batch", "point", "version")
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Selection:
         with self._guard:
             for row in rows:
                 if self.excluded.pop(row["id"], None) is None and not self._fits(row):
-                    self.included[row["id"]] = {name: row[name] for name in KEPT}
+                    self.included[row["id"]] = {name: row.get(name) for name in KEPT}
             self.revision += 1
 
     def remove(self, rows: Iterable[Row]) -> None:

@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from taskq_kernel.client import operations
+from taskq_kernel.client import batch_operations, operations
+from taskq_kernel.errors import NotFound
+from taskq_widgets.table.batches import BATCH, BatchRows
 from taskq_widgets.table.query import Query
 from taskq_widgets.table.values import STATUSES, Row
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from taskq_widgets.live import LiveTasks
 
 #: What the service is asked for when it is asked for a row.
-ROW = f"{operations.ROW} code arguments"
+ROW = f"{operations.ROW} point code arguments"
 #: What it is asked for when the whole of a task is wanted.
 WHOLE = operations.TASK
 #: The most tasks that the service skips, from either end.
@@ -71,6 +73,9 @@ class Source(Protocol):
     def newest(self) -> str | None:
         """Return when the newest task was created."""
 
+    def batches(self, query: Query, count: int) -> BatchRows:
+        """Return the batches that stand above the tasks, ``count`` at most: the newest, the named, or the open one."""
+
     def on_changes(self, listener: Listener) -> Callable[[], None]:
         """Call ``listener`` with what changes, on any thread; return what ends that."""
 
@@ -89,10 +94,27 @@ class ServiceTasks:
     def __init__(self, live: LiveTasks, fixed: Mapping[str, str]) -> None:
         self._live = live
         self._fixed = dict(fixed)
+        #: Whether there are batches: without any there are no points to be left out, and nothing to be looked through.
+        self._any_batches: bool | None = None
 
     def filter(self, query: Query) -> dict[str, Any]:
         """Return all conditions as GraphQL's ``TaskFilter``."""
-        return query.to_filter(time.time()) | self._fixed
+        conditions = query.to_filter(time.time()) | self._fixed
+        if "isPoint" in conditions and not self._has_batches():
+            del conditions["isPoint"]
+        return conditions
+
+    def _has_batches(self) -> bool:
+        if "batch" in self._fixed:
+            return False  # of one, each point has its row
+        if self._any_batches is None:
+            self._any_batches = self._batches(0)[1] > 0
+        return self._any_batches
+
+    def _batches(self, count: int, name: str | None = None) -> tuple[list[dict[str, Any]], int]:
+        return batch_operations.page(
+            self._live.transport, first=count, name=name, owner=self._fixed.get("owner"), fields=BATCH
+        )
 
     def rows(self, query: Query, first: int, count: int, total: int | None) -> Sequence[Row]:
         """Return rows of the window, counted from the nearer end of the list."""
@@ -103,9 +125,10 @@ class ServiceTasks:
         return operations.window(self._live.transport, self.filter(query), ROW, query.to_order(), **window)
 
     def figures(self, query: Query) -> Figures:
-        """Ask for all of them at once."""
-        total, counts, everything = operations.counts(self._live.transport, self.filter(query), self._fixed)
-        return Figures(total, everything, counts)
+        """Ask for all of them at once. Where points are left out for want of a filter, the statuses count them, too."""
+        found = operations.counts(self._live.transport, self.filter(query), self._fixed)
+        unfiltered = query.folds and query.points is None
+        return Figures(found.total, sum(found.everything.values()), found.everything if unfiltered else found.counts)
 
     def every(self, query: Query, fields: str) -> Iterator[Row]:
         """Read page by page."""
@@ -129,6 +152,21 @@ class ServiceTasks:
         newest = [("NUMBER", "DESC")]
         found = operations.window(self._live.transport, self._fixed, "createdAt", newest, first=1, offset=0)
         return found[0]["createdAt"] if found else None
+
+    def batches(self, query: Query, count: int) -> BatchRows:
+        """Ask for them with how far they are, and why points failed."""
+        if "batch" in self._fixed:
+            return BatchRows()
+        if query.batch:
+            try:
+                return BatchRows([batch_operations.get(self._live.transport, batch_id=query.batch, fields=BATCH)], 1)
+            except NotFound:
+                return BatchRows()
+        name = query.text.strip() or None
+        rows, total = self._batches(count, name)
+        if name is None:
+            self._any_batches = total > 0
+        return BatchRows(rows, total)
 
     def on_changes(self, listener: Listener) -> Callable[[], None]:
         """Listen to the feed, leaving out tasks that are none of these."""

@@ -12,6 +12,8 @@ A browser sends messages with a ``type``, and the ``view`` that it displays:
            ``selection_count``, the browser's count of these
 ``open_task`` ``id`` and ``part``: ``task`` or ``code``
 ``action`` ``action``: ``cancel``, ``retry``, ``delete``, ``copy``, ``csv``, ``reload``
+``batches`` ``count``: how many rows of batches it wants
+``act_on_batch`` ``action``: ``cancel``, ``resume``; ``id`` of the batch
 ========== ====================================================================================
 
 Python sends ``patch`` (see `Screen.patch`), ``here`` (the answer to ``alive``), ``reopen`` (it
@@ -93,7 +95,7 @@ class TableView(Panel):
     """
 
     _esm = bundle("table")
-    _css = stylesheet("table", "toolbar", "cards")
+    _css = stylesheet("table", "toolbar", "batches", "cards")
 
     columns = traitlets.List(traitlets.Unicode()).tag(sync=True)
     widths = traitlets.Dict(value_trait=traitlets.Float(), key_trait=traitlets.Unicode()).tag(sync=True)
@@ -108,7 +110,8 @@ class TableView(Panel):
 
     _handlers: ClassVar[dict[str, str]] = {
         "open": "_on_open", "window": "_on_window", "query": "_on_query", "select": "_on_select",
-        "open_task": "_on_open_task", "action": "_on_action",
+        "open_task": "_on_open_task", "action": "_on_action", "batches": "_on_batches",
+        "act_on_batch": "_on_act_on_batch",
     }  # fmt: skip
 
     def __init__(self, source: Source, query: Query | None = None, **traits: Any) -> None:
@@ -120,6 +123,7 @@ class TableView(Panel):
         self._action_handlers: list[ActionHandler] = []
         self._open_handlers: list[OpenHandler] = []
         self._query_handlers: list[Callable[[Query], None]] = []
+        self._batch_handlers: list[Callable[[str, str], None]] = []
         super().__init__(**traits)
         self._leave_source = source.on_changes(self._on_changes)
 
@@ -142,6 +146,10 @@ class TableView(Panel):
         """Call ``handler(query)`` when the user filters or sorts on any screen; return what ends that."""
         self._query_handlers.append(handler)
         return lambda: self._query_handlers.remove(handler)
+
+    def on_batch_action(self, handler: Callable[[str, str], None]) -> None:
+        """Call ``handler(action, id)`` when the user has a batch cancelled or resumed."""
+        self._batch_handlers.append(handler)
 
     @property
     def query(self) -> Query:
@@ -252,6 +260,14 @@ class TableView(Panel):
     def _on_open_task(self, content: dict[str, Any]) -> None:
         self._tell(self._open_handlers, str(content["id"]), str(content.get("part", "task")))
 
+    def _on_batches(self, content: dict[str, Any]) -> None:
+        if screen := self._screen(content):
+            screen.batches.look_at(int(content["count"]))
+
+    def _on_act_on_batch(self, content: dict[str, Any]) -> None:
+        if content["action"] in ("cancel", "resume"):
+            self._tell(self._batch_handlers, content["action"], str(content["id"]))
+
     def _on_action(self, content: dict[str, Any]) -> None:
         action, view = str(content["action"]), str(content["view"])
         if action == "reload":
@@ -298,6 +314,7 @@ class TableView(Panel):
             for screen in self._screens.values():
                 screen.not_before = float("-inf")
                 screen.read_again()
+                screen.batches.read_again()
         self._wake.set()
 
     def _fresh_screens(self) -> list[Screen]:
@@ -316,7 +333,8 @@ class TableView(Panel):
     @property
     def _pause_s(self) -> float:
         """How long to wait for something to do: until a window is to be read again."""
-        nexts = [screen.next_read() for screen in self._fresh_screens()]
+        screens = self._fresh_screens()
+        nexts = [one for screen in screens for one in (screen.next_read(), screen.batches.next_read(screen.query))]
         return min(max(0.0, min(nexts, default=5.0) - time.monotonic()), 5.0)
 
     def _guarded(self, call: Callable[..., None], *arguments: Any) -> None:
@@ -350,6 +368,9 @@ class TableView(Panel):
         if read:
             screen.took = time.monotonic() - began
         self._send_patch(screen)
+        if screen.batches.next_read(screen.query) <= time.monotonic():
+            screen.batches.read(self.source, screen.query)
+            self._send_patch(screen)
 
     def _send_patch(self, screen: Screen) -> None:
         with screen.lock:
