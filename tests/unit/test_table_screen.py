@@ -322,6 +322,11 @@ def test_what_is_typed_is_conditions_on_arguments_and_text_and_says_so() -> None
         Query(sort="argument.a b")
 
 
+def test_conditions_on_arguments_reach_the_points_of_batches_and_leave_no_row_for_a_batch() -> None:
+    by_n = Query(text="n=2")
+    assert (by_n.folds, by_n.shows_batches, Query(text="gap").shows_batches) == (False, False, True)
+
+
 def test_a_row_fits_where_its_arguments_do() -> None:
     rows = [made(n, arguments={"n": n, "kind": "a"}) for n in (1, 2, 3)]
     assert [row["number"] for row in rows if Query(text="n>=2 task").matches(row, 0.0)] == [2, 3]
@@ -335,7 +340,7 @@ def test_two_filters_by_arguments_are_one() -> None:
     assert both is not None
     assert (len(both.typed.terms), both.typed.text) == (2, "gap")
     assert by_m.and_also(Query(text="other")) is None
-    assert by_n.and_also(by_n) == by_n
+    assert (by_n.and_also(by_n) or Query()).text == "n=1"
     assert Query(text="z = 1").and_also(Query(text="+ 2im")) is None  # together they would say something else
 
 
