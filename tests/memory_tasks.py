@@ -79,7 +79,10 @@ class MemoryTasks:
         return iter([task for task in self._in_order(everything) if task["id"] in set(ids)])
 
     def among(self, ids: Sequence[str], query: Query) -> int:
-        return sum(task["id"] in set(ids) for task in self._matching(query))
+        return len(self.fitting(ids, query))
+
+    def fitting(self, ids: Sequence[str], query: Query) -> set[str]:
+        return {task["id"] for task in self._matching(query)} & set(ids)
 
     def newest(self) -> str | None:
         return max((task["createdAt"] for task in list(self.tasks.values())), default=None)
@@ -99,12 +102,20 @@ class MemoryTasks:
 
     def _in_order(self, query: Query) -> list[dict[str, Any]]:
         if self._sorted is None or self._sorted[0] != query or query.within_s:
-            field = {"created": "createdAt"}.get(query.sort, query.sort)
+            value = _value_of(query.sort)
             found = sorted(self._matching(query), key=lambda task: task["number"], reverse=query.descending)
-            valued = [task for task in found if task[field] is not None]
-            valued.sort(key=lambda task: task[field], reverse=query.descending)
-            self._sorted = query, valued + [task for task in found if task[field] is None]
+            valued = [task for task in found if value(task) is not None]
+            valued.sort(key=value, reverse=query.descending)
+            self._sorted = query, valued + [task for task in found if value(task) is None]
         return self._sorted[1]
+
+
+def _value_of(sort: str) -> Callable[[dict[str, Any]], Any]:
+    """What tasks are sorted by; arguments of one kind only."""
+    if sort.startswith("argument."):
+        return lambda task: task["arguments"].get(sort.removeprefix("argument."))
+    field = {"created": "createdAt"}.get(sort, sort)
+    return lambda task: task[field]
 
 
 class MemoryTable(TableView):

@@ -187,7 +187,13 @@ def window(
     transport: GraphQLTransport, task_filter: Filter, fields: str, order: Order,
     *, first: int | None = None, last: int | None = None, offset: int = 0,
 ) -> list[Row]:
-    """Tasks from anywhere in a list: ``first`` from its start, or ``last`` before its end, ``offset`` from there."""
+    """Tasks from anywhere in a list: ``first`` from its start, or ``last`` before its end, ``offset`` from there.
+
+    Raises
+    ------
+    InvalidTask
+        If the service does not take the filter or the order.
+    """
     query = (
         "query Window($filter: TaskFilter, $order: [TaskOrder!], $first: Int, $last: Int, $offset: Int) {"
         " tasks(filter: $filter, orderBy: $order, first: $first, last: $last, offset: $offset)"
@@ -195,7 +201,8 @@ def window(
     )
     terms = order_input(order)
     variables = {"filter": dict(task_filter), "order": terms, "first": first, "last": last, "offset": offset}
-    found: list[Row] = transport.execute(query, variables)["tasks"]["nodes"]
+    with input_refused():
+        found: list[Row] = transport.execute(query, variables)["tasks"]["nodes"]
     return found
 
 

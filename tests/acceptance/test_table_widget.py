@@ -200,6 +200,52 @@ def test_arguments_owner_queue_and_batch_are_columns_and_one_of_each_argument_on
     assert table.kernel("view.columns")[-1] == "argument.β"
 
 
+def test_conditions_on_arguments_filter_and_say_so_and_the_column_of_an_argument_sorts(table: Table) -> None:
+    table.kernel("view.upsert([task(n, arguments={'n': n % 3, 'β': n / 10}, version=10**6 + n)"
+                 " for n in range(1, 501)])")  # fmt: skip
+    box, taken = table.root.get_by_role("searchbox"), table.root.locator(".tq-taken")
+    expect(taken).to_be_hidden()
+    box.fill("n=2 β>=49.5")
+    table.total(2)
+    expect(taken).to_have_text("Tasks with the arguments n = 2 and β ≥ 49.5.")
+    table.eventually(table.numbers, [500, 497])
+    table.kernel("view.columns = ['number', 'name', 'argument.n', 'argument.β']")
+    table.head("β").click()
+    expect(table.head("β")).to_have_attribute("aria-sort", "ascending")
+    table.eventually(table.numbers, [497, 500])
+    assert table.kernel("[view.query.text, view.query.sort]") == ["n=2 β>=49.5", "argument.β"]
+    box.fill("n=2")
+    table.total(167)
+    table.eventually(lambda: table.numbers(2), [2, 5])
+    table.kernel("view.upsert([task(5, arguments={'n': 0, 'β': 0.5}, version=10**7)])")  # it fits no longer
+    table.eventually(lambda: table.numbers(2), [2, 8])
+    table.head("β").click()
+    expect(table.head("β")).to_have_attribute("aria-sort", "descending")
+    table.eventually(lambda: table.numbers(2), [500, 497])
+    box.fill('"n=2"')
+    expect(table.root.get_by_text("No task matches")).to_be_visible()
+    expect(taken).to_be_hidden()
+
+
+def test_an_order_that_the_service_refuses_is_taken_back_with_the_reason(table: Table) -> None:
+    table.kernel("view.upsert([task(500, arguments={'n': 1}, version=10**6)])")
+    table.kernel("view.columns = ['number', 'name', 'argument.n']\n"
+                 "from taskq_kernel.errors import InvalidTask\nrows = view.model.rows\n"
+                 "def refusing(query, *where):\n"
+                 "    if query.by_argument: raise InvalidTask('too many to be sorted by the argument n')\n"
+                 "    return rows(query, *where)\n"
+                 "view.model.rows = refusing")  # fmt: skip
+    try:
+        table.head("n").click()
+        expect(table.root.locator(".tq-toast")).to_contain_text("too many to be sorted by the argument n")
+        expect(table.head("Number")).to_have_attribute("aria-sort", "descending")
+        expect(table.head("n")).to_have_attribute("aria-sort", "none")
+        expect(table.root).not_to_have_attribute("data-waiting", "")
+        table.eventually(lambda: table.numbers(2), [500, 499])
+    finally:
+        table.kernel("view.model.rows = rows")
+
+
 def width(table: Table, name: str) -> float:
     box = table.head(name).bounding_box()
     assert box is not None

@@ -12,7 +12,7 @@ from taskq_widgets.table import selection_actions
 from taskq_widgets.table.query import SORTABLE, Query
 from taskq_widgets.table.screen import Screen
 from taskq_widgets.table.selection import Selection
-from taskq_widgets.table.selection_actions import all_that_match, chosen_for, count_hidden, rows_of, select
+from taskq_widgets.table.selection_actions import chosen_for, count_hidden, rows_of, select, select_all
 
 from taskq_kernel.errors import InvalidTask
 
@@ -268,7 +268,7 @@ def test_a_range_that_is_too_long_is_refused_and_selects_nothing(monkeypatch: py
 def test_all_that_match_are_a_filter_that_later_tasks_do_not_fit() -> None:
     looked = thirty(status="FAILED")
     looked.read()
-    looked.selection.choose(*all_that_match(looked.source, Query(statuses=frozenset({"FAILED"}))))
+    select_all(looked.selection, looked.source, Query(statuses=frozenset({"FAILED"})))
     looked.source.upsert([made(31, status="FAILED")])
     assert looked.selected == list(range(1, 31))
     chosen = chosen_for(looked.selection, looked.source, "retry")
@@ -282,7 +282,7 @@ def test_all_that_match_are_a_filter_that_later_tasks_do_not_fit() -> None:
 def test_some_can_be_taken_out_of_all_that_match_and_put_back() -> None:
     looked = thirty(status="FAILED")
     looked.read()
-    looked.selection.choose(*all_that_match(looked.source, Query()))
+    select_all(looked.selection, looked.source, Query())
     looked.select("remove", 1, 2)
     looked.read()
     assert looked.selected == list(range(3, 31))
@@ -302,3 +302,65 @@ def test_a_selection_counts_what_can_be_done_with_it_as_tasks_change_and_go() ->
     looked.selection.forget([made(2)["id"]])
     assert looked.selection.figures(0) == [3, 0, 0, 0, 1]
     assert chosen_for(looked.selection, looked.source, "retry").ids == [made(n)["id"] for n in (1, 3, 4)]
+
+
+# ---- arguments
+
+
+def test_what_is_typed_is_conditions_on_arguments_and_text_and_says_so() -> None:
+    query = Query(text="n=200 beta>=0.5 gap", sort="argument.n", descending=False)
+    conditions = [
+        {"name": "n", "comparison": "EQ", "value": 200}, {"name": "beta", "comparison": "GE", "value": 0.5}
+    ]  # fmt: skip
+    assert query.to_filter(0.0) == {"search": "gap", "arguments": conditions}
+    assert query.to_order() == [("argument.n", "ASC")]
+    assert query.taken() == "Tasks with the arguments n = 200 and beta ≥ 0.5, and “gap” in their name or code."
+    assert Query(text="n=200").taken() == "Tasks with the argument n = 200."
+    assert (Query(text="gap").taken(), Query(text='"n = 2"').to_filter(0.0)) == ("", {"search": "n = 2"})
+    assert Query.from_json(query.to_json()) == query
+    with pytest.raises(InvalidTask, match="no name that Julia takes"):
+        Query(sort="argument.a b")
+
+
+def test_conditions_on_arguments_reach_the_points_of_batches_and_leave_no_row_for_a_batch() -> None:
+    by_n = Query(text="n=2")
+    assert (by_n.folds, by_n.shows_batches, Query(text="gap").shows_batches) == (False, False, True)
+
+
+def test_a_row_fits_where_its_arguments_do() -> None:
+    rows = [made(n, arguments={"n": n, "kind": "a"}) for n in (1, 2, 3)]
+    assert [row["number"] for row in rows if Query(text="n>=2 task").matches(row, 0.0)] == [2, 3]
+    assert [row["number"] for row in rows if Query(text='kind=a n!=2 1 + 1').matches(row, 0.0)] == [1, 3]
+    assert not Query(text="n=1").matches(made(4), 0.0)
+
+
+def test_two_filters_by_arguments_are_one() -> None:
+    by_n, by_m = Query(text="n=1"), Query(text="m=2 gap")
+    both = by_n.and_also(by_m)
+    assert both is not None
+    assert (len(both.typed.terms), both.typed.text) == (2, "gap")
+    assert by_m.and_also(Query(text="other")) is None
+    assert (by_n.and_also(by_n) or Query()).text == "n=1"
+    assert Query(text="z = 1").and_also(Query(text="+ 2im")) is None  # together they would say something else
+
+
+def test_all_that_match_by_an_argument_are_selected_and_those_selected_before_that_do_not() -> None:
+    looked = Looked(*(made(n, arguments={"n": n % 3}) for n in range(1, 31)))
+    looked.read()
+    looked.select("add", 1, 2, 3)
+    select_all(looked.selection, looked.source, Query(text="n=2"))
+    assert looked.selected == sorted({1, 3, *range(2, 31, 3)})
+    assert looked.selection.figures(0)[0] == 12
+    chosen = chosen_for(looked.selection, looked.source, "cancel")
+    assert (len(chosen.ids), chosen.query is not None) == (2, True)
+
+
+def test_a_screen_says_what_the_text_was_taken_for() -> None:
+    looked = Looked(*(made(n, arguments={"n": n % 3}) for n in range(1, 31)), query=Query(text="n=2"))
+    first = looked.read()
+    assert first is not None
+    assert (first["head"]["total"], first["head"]["taken"]) == (10, "Tasks with the argument n = 2.")
+    looked.screen.query = Query()
+    second = looked.read()
+    assert second is not None
+    assert second["head"]["taken"] == ""

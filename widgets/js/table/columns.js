@@ -153,7 +153,13 @@ export function columnOf(name) {
   if (!isArgument(name)) return COLUMNS[name];
   const label = name.slice(ARGUMENT.length);
   const text = (/** @type {Task} */ task) => task.arguments.find(([argument]) => argument === label)?.[1] ?? "";
-  return { label, width: 84, grow: 0.6, empty: (task) => !text(task), fill: texts(text) };
+  return { label, sort: name, width: 84, grow: 0.6, empty: (task) => !text(task), fill: texts(text) };
+}
+
+/** What is sorted by, in words: an argument is called as it is. @param {string} sort */
+export function sortLabel(sort) {
+  if (isArgument(sort)) return columnOf(sort).label;
+  return (Object.values(COLUMNS).find((column) => column.sort === sort)?.label ?? sort).toLowerCase();
 }
 
 /** Names of the columns for the arguments of some tasks. @param {Iterable<Task>} tasks */

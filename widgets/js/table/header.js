@@ -3,7 +3,7 @@
 
 import { h } from "../shared/dom.js";
 import { icon } from "../shared/icons.js";
-import { LEAST_PX, cellClass, columnOf } from "./columns.js";
+import { LEAST_PX, cellClass, columnOf, sortLabel } from "./columns.js";
 
 export class Header {
   /** @param {import("./grid.js").Grid} grid */
@@ -30,7 +30,7 @@ export class Header {
       onclick: (/** @type {Event} */ event) => event.stopPropagation(),
       ondblclick: () => this.keepWidth(name, null) });
     return h("div", { role: "columnheader", class: cellClass(name), "aria-colindex": index, "data-sort": sort,
-      title: sort ? `Sort by ${label.toLowerCase()}` : null }, h("span", {}, label), sort ? icon("up") : null, edge);
+      title: sort ? `Sort by ${sortLabel(sort)}` : null }, h("span", {}, label), sort ? icon("up") : null, edge);
   }
 
   /** Say what the table is sorted by. */

@@ -14,7 +14,7 @@ import { amount, counted } from "../shared/format.js";
 import { icon } from "../shared/icons.js";
 import { saveAs } from "../shared/save.js";
 import { Batches } from "./batches.js";
-import { CARD, COLUMNS, fitting, isArgument } from "./columns.js";
+import { CARD, COLUMNS, fitting, isArgument, sortLabel } from "./columns.js";
 import { confirmed, isConfirmed } from "./confirm.js";
 import { Footer } from "./footer.js";
 import { Grid } from "./grid.js";
@@ -66,7 +66,7 @@ export class Table extends Display {
     this.banner = h("div", { class: "tq-banner", role: "status", hidden: true }, icon("away"), h("span", {}));
     this.live = h("div", { class: "tq-visually-hidden", role: "status" });
     const frame = h("div", { class: "tq-frame" }, this.grid.element, this.notice.element);
-    this.root.append(this.toolbar.element, this.toolbar.created.between, this.banner, this.batches.element, frame, this.footer.offer, this.footer.element, this.live);
+    this.root.append(this.toolbar.element, this.toolbar.taken, this.toolbar.created.between, this.banner, this.batches.element, frame, this.footer.offer, this.footer.element, this.live);
     this.toast = toast(this.root);
     this.follow();
   }
@@ -149,8 +149,7 @@ export class Table extends Display {
   /** @param {string} sort */
   sortBy(sort) {
     this.ask({ sort, descending: sort === this.query.sort ? !this.query.descending : NEWEST_FIRST.includes(sort) });
-    const label = Object.values(COLUMNS).find((column) => column.sort === sort)?.label ?? sort;
-    this.said = `Sorted by ${label.toLowerCase()}, ${this.query.descending ? "descending" : "ascending"}: `;
+    this.said = `Sorted by ${sortLabel(sort)}, ${this.query.descending ? "descending" : "ascending"}: `;
   }
 
   /** @param {"all" | "none"} op */
@@ -215,6 +214,7 @@ export class Table extends Display {
     this.toolbar.show(head);
     this.batches.apply(head);
     this.grid.apply(patch);
+    if (patch.rows) this.toolbar.showOrder(this.query);
     if (head.query_count && head.query_count === this.queryCount) this.onAnswer();
     if (head.selection) this.footer.show(this.selection);
     this.settle();

@@ -7,7 +7,7 @@
  * `points`: whether the points of batches are rows; null for wherever a filter asks for some.
  * Of the selection: how many tasks, how many of them can be cancelled, run, are not in this view, have finished.
  * @typedef {[number, number, number, number, number]} Selection
- * @typedef {{ total: number, all: number, counts: Record<string, number>, query: Query, query_count: number,
+ * @typedef {{ total: number, all: number, counts: Record<string, number>, query: Query, taken: string, query_count: number,
  *   selection_count: number, selection: Selection, selected: string[],
  *   batches: import("./batch_row.js").Batch[], batches_total: number }} Head
  * @typedef {{ view: string, head?: Partial<Head>, first?: number, ids?: string[],

@@ -14,13 +14,16 @@ import { Menu } from "./menu.js";
 
 /** So long after the last key what was typed is asked for. */
 const TYPING_MS = 120;
+const HELP = "Part of a name or of code, or a number. Conditions on arguments: n=200, beta>0.5, method=euler; all of them have to hold. What stands in quotes is looked for as text.";
 
 export class Toolbar {
   /** @param {import("./table.js").Table} table */
   constructor(table) {
     this.table = table;
-    this.search = h("input", { type: "search", class: "tq-input", placeholder: "Filter by name, code or number",
-      "aria-label": "Filter tasks by name, code or number", spellcheck: "false", autocomplete: "off" });
+    this.search = h("input", { type: "search", class: "tq-input", placeholder: "Name, code, number or n=200",
+      "aria-label": "Filter tasks by name, code, number or arguments such as n=200", title: HELP, spellcheck: "false", autocomplete: "off" });
+    /** What the text was taken for, where it is not text alone. */
+    this.taken = h("div", { class: "tq-taken", role: "status", hidden: true });
     /** Whether text has been typed that was not asked for yet. */
     this.typing = false;
     const settled = debounce(() => { if (this.typing) table.ask({}); }, TYPING_MS);
@@ -28,6 +31,8 @@ export class Toolbar {
     this.search.addEventListener("keydown", (event) => this.onSearchKey(event));
     this.chips = h("div", { class: "tq-chips", role: "group", "aria-label": "Filter by status" },
       ...Object.keys(STATUSES).map((status) => countChip(status, () => this.toggleStatus(status))));
+    /** The orders that can be chosen, as they were offered last. */
+    this.offered = "";
     this.created = new CreatedFilter((span) => table.ask(span));
     this.order = this.orderSelect();
     this.menu = new Menu("Columns", "columns", () => this.columnItems());
@@ -71,14 +76,24 @@ export class Toolbar {
 
   /** Sorting without headers, where there is no room for columns. */
   orderSelect() {
-    const options = Object.values(COLUMNS).flatMap(({ sort, label }) => (sort ? ["down", "up"] : [])
-      .map((way) => h("option", { value: `${sort} ${way}` }, `Sort: ${label} ${way === "down" ? "↓" : "↑"}`)));
-    const select = h("select", { class: "tq-input", "aria-label": "Sort by" }, ...options);
+    const select = h("select", { class: "tq-input", "aria-label": "Sort by" });
     select.addEventListener("change", () => {
       const [sort, way] = select.value.split(" ");
       this.table.ask({ sort, descending: way === "down" });
     });
     return select;
+  }
+
+  /** Show the order, among those that there are: by columns, and by arguments of the tasks here. @param {Query} query */
+  showOrder({ sort: used, descending }) {
+    const given = new Set([...argumentColumns(this.table.grid.page.tasks.values()), ...(isArgument(used) ? [used] : [])]);
+    const columns = [...Object.values(COLUMNS), ...[...given].map(columnOf)];
+    const options = columns.flatMap(({ sort, label }) => (sort ? ["down", "up"] : [])
+      .map((way) => /** @type {const} */ ([`${sort} ${way}`, `Sort: ${label} ${way === "down" ? "↓" : "↑"}`])));
+    const key = options.join();
+    if (key !== this.offered) this.order.replaceChildren(...options.map(([value, text]) => h("option", { value }, text)));
+    this.offered = key;
+    this.order.value = `${used} ${descending ? "down" : "up"}`;
   }
 
   /** What the columns menu holds: a choice of its own, the fixed columns, those of the arguments. */
@@ -108,7 +123,11 @@ export class Toolbar {
   }
 
   /** @param {Partial<import("./tasks.js").Head>} head */
-  show({ counts, query }) {
+  show({ counts, query, taken }) {
+    if (taken !== undefined) {
+      this.taken.hidden = taken === "";
+      setText(this.taken, taken);
+    }
     for (const chip of /** @type {Iterable<HTMLElement>} */ (this.chips.children)) {
       const status = /** @type {string} */ (chip.dataset.status);
       if (counts) setText(/** @type {Element} */ (chip.lastElementChild), amount(counts[status] ?? 0));
@@ -117,6 +136,6 @@ export class Toolbar {
     if (!query) return;
     if (this.table.focused !== this.search && !this.typing) this.search.value = query.text;
     this.created.show(query);
-    this.order.value = `${query.sort} ${query.descending ? "down" : "up"}`;
+    this.showOrder(query);
   }
 }

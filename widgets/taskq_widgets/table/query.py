@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
+from taskq_kernel.argument_conditions import check_name
+from taskq_kernel.argument_terms import Typed, read_typed
+from taskq_kernel.client.argument_filter import as_input
+from taskq_kernel.client.argument_order import ARGUMENT
 from taskq_widgets.table.columns import SORTABLE
 from taskq_widgets.table.values import STATUSES, Row, seconds_of
 
@@ -18,7 +23,8 @@ class Query:
     Attributes
     ----------
     text
-        Found in a task's name or code, in any case; or a task's number.
+        As it is typed: conditions on arguments, such as ``n=200``, and beside them what is found in a
+        task's name or code, in any case; or a task's number.
     statuses
         Any of these; empty for all.
     after, before
@@ -31,7 +37,8 @@ class Query:
         Whether the points of batches are among the tasks; None for wherever a filter asks for some, so that a table
         without one has a row for a batch, and not one for each of its points.
     sort, descending
-        The column to sort by, one of `SORTABLE`. Ties go by number; rows without a value come last either way.
+        The column to sort by, one of `SORTABLE` or an argument's, such as ``argument.n``. Ties go by number;
+        rows without a value come last either way.
     """
 
     text: str = ""
@@ -48,7 +55,9 @@ class Query:
         object.__setattr__(self, "statuses", frozenset(self.statuses))
         if unknown := self.statuses - set(STATUSES):
             raise ValueError(f"unknown status {sorted(unknown)[0]!r}; there are {', '.join(STATUSES)}")
-        if self.sort not in SORTABLE:
+        if self.by_argument:
+            check_name(self.sort.removeprefix(ARGUMENT))
+        elif self.sort not in SORTABLE:
             raise ValueError(f"cannot sort by {self.sort!r}; sort by one of {', '.join(SORTABLE)}")
 
     @property
@@ -63,14 +72,37 @@ class Query:
 
     @property
     def _narrows(self) -> bool:
-        """Whether it asks for a status or a time, which tasks have and batches have not."""
-        return bool(self.statuses) or any(one is not None for one in (self.after, self.before, self.within_s))
+        """Whether it asks for a status, a time or an argument, which tasks have and batches have not."""
+        times = (self.after, self.before, self.within_s)
+        return bool(self.statuses or self.typed.terms) or any(one is not None for one in times)
+
+    @property
+    def by_argument(self) -> bool:
+        """Whether it sorts by an argument."""
+        return self.sort.startswith(ARGUMENT)
+
+    @property
+    def typed(self) -> Typed:
+        """What the text was taken for."""
+        return _read(self.text)
+
+    def taken(self) -> str:
+        """Return what the text was taken for, in a sentence; empty where it is text alone."""
+        typed = self.typed
+        if not typed.terms:
+            return ""
+        *shown, last = [term.shown for term in typed.terms]
+        conditions = f"{', '.join(shown)} and {last}" if shown else last
+        arguments = "the arguments" if shown else "the argument"
+        beside = f", and “{typed.text}” in their name or code" if typed.text else ""
+        return f"Tasks with {arguments} {conditions}{beside}."
 
     def to_filter(self, now: float) -> dict[str, Any]:
         """Return the filter as GraphQL's ``TaskFilter``; ``now`` in seconds since 1970."""
         after = self.since(now)
         given: dict[str, Any] = {
-            "search": self.text.strip(), "status": [status for status in STATUSES if status in self.statuses],
+            "search": self.typed.text, "arguments": [as_input(condition) for condition in self.typed.conditions],
+            "status": [status for status in STATUSES if status in self.statuses],
             "createdAfter": None if after is None else _instant(after),
             "createdBefore": None if self.before is None else _instant(self.before), "batch": self.batch,
         }  # fmt: skip
@@ -78,7 +110,7 @@ class Query:
 
     def to_order(self) -> list[tuple[str, str]]:
         """Return the order as field and direction."""
-        return [(SORTABLE[self.sort], "DESC" if self.descending else "ASC")]
+        return [(self.sort if self.by_argument else SORTABLE[self.sort], "DESC" if self.descending else "ASC")]
 
     def since(self, now: float) -> float | None:
         """Return the earliest time of creation, if there is one."""
@@ -109,14 +141,17 @@ class Query:
             return False
         if self.folds and row.get("point") is not None:
             return False
-        text = self.text.strip().casefold()
+        arguments = row.get("arguments") or {}
+        if not all(condition.holds(arguments) for condition in self.typed.conditions):
+            return False
+        text = self.typed.text.casefold()
         texts = (row["name"] or "").casefold(), (row["code"] or "").casefold()
         return any(text in one for one in texts) or text.removeprefix("#") == str(row["number"])
 
     def and_also(self, other: Query) -> Query | None:
         """Return the filter of what fits both, where one filter can say that."""
-        mine, others = self.text.strip(), other.text.strip()
-        if mine and others and mine != others:
+        text = _both(self.text.strip(), other.text.strip())
+        if text is None:
             return None
         points = not (self.folds or other.folds)
         both = self.statuses & other.statuses if self.statuses and other.statuses else self.statuses | other.statuses
@@ -126,7 +161,7 @@ class Query:
         afters = [bound for bound in (self.after, other.after) if bound is not None]
         befores = [bound for bound in (self.before, other.before) if bound is not None]
         return replace(
-            self, text=mine or others, statuses=both, after=max(afters, default=None),
+            self, text=text, statuses=both, after=max(afters, default=None),
             before=min(befores, default=None), within_s=self.within_s or other.within_s,
             batch=self.batch or other.batch, points=points,
         )  # fmt: skip
@@ -141,6 +176,24 @@ class Query:
         """Return the query in a browser's message; names that are not of a query are left out."""
         known = {field.name for field in fields(cls)}
         return cls(**{name: value for name, value in content.items() if name in known})
+
+
+_read = lru_cache(maxsize=64)(read_typed)
+
+
+def _both(mine: str, others: str) -> str | None:
+    """A text that says what two say together; None where they look for two texts."""
+    if not mine or not others or mine == others:
+        return mine or others
+    if _read(mine).text and _read(others).text:
+        return None
+    both = f"{mine} {others}"
+    # Conditions are known by their own texts, so nothing is made of both that neither of them says.
+    return both if _said(_read(both)) == _said(_read(mine)) | _said(_read(others)) else None
+
+
+def _said(typed: Typed) -> set[str]:
+    return {*(term.shown for term in typed.terms), typed.text} - {""}
 
 
 def _instant(seconds: float) -> str:

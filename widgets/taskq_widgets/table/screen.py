@@ -170,6 +170,13 @@ class Screen:
             self._meanwhile = None
             self._read = time.monotonic()
 
+    def sort_by_number(self) -> None:
+        """Give up an order that the service does not give; the browser is told what there is instead."""
+        with self.lock:
+            self.query = replace(self.query, sort="number", descending=True)
+            self._sent.pop("query", None)  # the browser shows the order that it has asked for
+            self.not_before = float("-inf")
+
     def _put(self, query: Query, query_count: int, first: int, rows: Sequence[Row], figures: Figures) -> None:
         with self.lock:
             if query != self.query:
@@ -212,7 +219,8 @@ class Screen:
             "total": figures.total, "all": figures.all, "counts": dict(figures.counts),
             "selection": selection.figures(self.hidden),
             "selected": [row["id"] for row in loaded.rows if row in selection],
-            "query": loaded.query.to_json(), "query_count": self._answers, "selection_count": self.selection_count,
+            "query": loaded.query.to_json(), "taken": loaded.query.taken(), "query_count": self._answers,
+            "selection_count": self.selection_count,
             "batches": self.batches.cells, "batches_total": self.batches.total,
         }  # fmt: skip
         if changed := self._changes(head):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -86,11 +86,11 @@ class Selection:
                     self.excluded[row["id"]] = row
             self.revision += 1
 
-    def choose(self, query: Query, counts: dict[str, int]) -> None:
-        """Select all that match, and nothing else but what was selected one by one and does not."""
+    def choose(self, query: Query, counts: dict[str, int], among: Collection[str] = ()) -> None:
+        """Select all that match, ``among`` what is selected, and nothing else but what was and does not match."""
         with self._guard:
             self.query, self.counts, self.excluded = query, counts, {}
-            self.included = {key: row for key, row in self.included.items() if not self._fits(row)}
+            self.included = {key: row for key, row in self.included.items() if key not in among}
             self.revision += 1
 
     def update(self, tasks: Iterable[Row]) -> None:

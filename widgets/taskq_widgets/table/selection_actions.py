@@ -55,11 +55,13 @@ def _between(screen: Screen, source: Source, ends: list[str]) -> list[Row]:
     return rows
 
 
-def all_that_match(source: Source, query: Query) -> tuple[Query, dict[str, int]]:
-    """Return the filter that all tasks match which match a query now, and how many that are of each status."""
+def select_all(selection: Selection, source: Source, query: Query) -> None:
+    """Select all tasks that match a query now: by a filter that later ones do not fit."""
     newest = source.newest()
     fixed = query.fixed(time.time(), 0.0 if newest is None else seconds_of(newest) + _TICK_S)
-    return fixed, _counts(source, fixed)
+    # The service tells which these are: of a task that is selected not all is kept that a filter may ask about.
+    among = source.fitting(list(selection.included), fixed) if selection.included else set()
+    selection.choose(fixed, _counts(source, fixed), among)
 
 
 def _counts(source: Source, query: Query) -> dict[str, int]:

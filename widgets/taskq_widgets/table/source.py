@@ -70,6 +70,9 @@ class Source(Protocol):
     def among(self, ids: Sequence[str], query: Query) -> int:
         """Return how many of these ids match."""
 
+    def fitting(self, ids: Sequence[str], query: Query) -> set[str]:
+        """Return those of these ids that match."""
+
     def newest(self) -> str | None:
         """Return when the newest task was created."""
 
@@ -143,9 +146,16 @@ class ServiceTasks:
 
     def among(self, ids: Sequence[str], query: Query) -> int:
         """Count a thousand at a time."""
-        chunks = operations.chunks(ids, operations.ID_CHUNK)
-        filters = (self.filter(query) | {"ids": list(chunk)} for chunk in chunks)
-        return sum(operations.counts(self._live.transport, one, {})[0] for one in filters)
+        return sum(operations.counts(self._live.transport, one, {})[0] for one in self._filters(ids, query))
+
+    def fitting(self, ids: Sequence[str], query: Query) -> set[str]:
+        """Read a thousand at a time."""
+        filters = self._filters(ids, query)
+        return {row["id"] for one in filters for row in operations.pages(self._live.transport, one, "id")}
+
+    def _filters(self, ids: Sequence[str], query: Query) -> Iterator[dict[str, Any]]:
+        for chunk in operations.chunks(ids, operations.ID_CHUNK):
+            yield self.filter(query) | {"ids": list(chunk)}
 
     def newest(self) -> str | None:
         """Ask for the one with the highest number."""
@@ -162,7 +172,7 @@ class ServiceTasks:
                 return BatchRows([batch_operations.get(self._live.transport, batch_id=query.batch, fields=BATCH)], 1)
             except NotFound:
                 return BatchRows()
-        name = query.text.strip() or None
+        name = query.typed.text or None
         rows, total = self._batches(count, name)
         if name is None:
             self._any_batches = total > 0

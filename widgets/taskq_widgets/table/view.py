@@ -34,13 +34,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import traitlets
 
 from taskq_kernel.client.feed import Changes
-from taskq_kernel.errors import TaskqError
+from taskq_kernel.errors import InvalidTask, TaskqError
 from taskq_widgets.assets import bundle, stylesheet
 from taskq_widgets.panels.panel import Panel
 from taskq_widgets.table.query import Query
 from taskq_widgets.table.screen import Screen
 from taskq_widgets.table.selection import Chosen, Selection
-from taskq_widgets.table.selection_actions import all_that_match, chosen_for, count_hidden, rows_of, select
+from taskq_widgets.table.selection_actions import chosen_for, count_hidden, rows_of, select, select_all
 from taskq_widgets.table.source import WHOLE, Source
 
 if TYPE_CHECKING:
@@ -250,7 +250,7 @@ class TableView(Panel):
     def _select(self, screen: Screen, content: dict[str, Any]) -> None:
         try:
             if content["op"] == "all":
-                self._selection.choose(*all_that_match(self.source, screen.query))
+                select_all(self._selection, self.source, screen.query)
             else:
                 select(self._selection, screen, self.source, content)
         finally:  # whatever came of it: the browser waits to hear what is selected
@@ -359,8 +359,12 @@ class TableView(Panel):
         """Read what a screen lacks, and send it what its browser lacks."""
         read, began = False, time.monotonic()
         if screen.next_read() <= time.monotonic():
-            for _ in screen.read(self.source):
-                self._send_patch(screen)
+            try:
+                for _ in screen.read(self.source):
+                    self._send_patch(screen)
+            except InvalidTask as error:
+                self._on_bad_query(screen, error)
+                return
             read = True
             if self.state == "loading":
                 self.state = "ready"
@@ -371,6 +375,14 @@ class TableView(Panel):
         if screen.batches.next_read(screen.query) <= time.monotonic():
             screen.batches.read(self.source, screen.query)
             self._send_patch(screen)
+
+    def _on_bad_query(self, screen: Screen, error: InvalidTask) -> None:
+        """Sort by number where the service does not sort as it was asked to, and say why."""
+        if not screen.query.by_argument:
+            raise error
+        screen.sort_by_number()
+        self.say(str(error), "error")
+        self._wake.set()
 
     def _send_patch(self, screen: Screen) -> None:
         with screen.lock:
