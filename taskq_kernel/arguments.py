@@ -53,6 +53,11 @@ def encode_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
     return encoded
 
 
+def encode_array(array: Any) -> Any:
+    """An array of numbers as lists in lists, for whoever wants JSON."""
+    return _encode(array.tolist(), "value", 0)
+
+
 def _encode(value: Any, where: str, depth: int) -> Any:
     if depth > _DEEPEST:
         raise InvalidTask(f"is nested more than {MAX_DEPTH} levels deep", place=f"argument {where[:80]}...")

@@ -252,11 +252,13 @@ def _table(columns: dict[str, list[Any]], types: dict[str, str]) -> pd.DataFrame
     return pd.DataFrame({name: _column(values, types.get(name, "")) for name, values in columns.items()})
 
 
-def _column(values: list[Any], julia_type: str) -> pd.Series[Any]:
+def _column(values: Any, julia_type: str) -> pd.Series[Any]:
     """A column of a table. Where whole numbers are missing they stay whole numbers."""
     # late: pandas takes longer to load than a whole command
     import pandas as pd
 
+    if not isinstance(values, list):  # a large one, which came as an array
+        return pd.Series(values)
     decoded = [_decode(value) for value in values]
     as_typed = column(decoded, julia_type) if julia_type else None
     if as_typed is not None:

@@ -18,6 +18,7 @@ from taskq_kernel.errors import InvalidTask, NotFound
 from taskq_kernel.service.async_store import AsyncStore
 from taskq_kernel.store.blob_refs import oldest_running_start, referenced
 from taskq_kernel.typed_values import NPY_MAGIC
+from taskq_kernel.value_files import HEAD_BYTES, is_archive
 
 log = logging.getLogger(__name__)
 
@@ -33,10 +34,13 @@ class TooLarge(InvalidTask):
     """A value that is larger than the service takes."""
 
 
-def is_array(path: Path) -> bool:
-    """Whether a value is a NumPy file; else it is JSON."""
+def media_type(path: Path) -> str:
+    """What a value's file is: JSON, a NumPy file, or an archive of both."""
     with path.open("rb") as file:
-        return file.read(len(NPY_MAGIC)) == NPY_MAGIC
+        head = file.read(HEAD_BYTES)
+    if is_archive(head):
+        return "application/x-tar"
+    return "application/octet-stream" if head.startswith(NPY_MAGIC) else "application/json"
 
 
 def no_value(digest: str) -> NotFound:

@@ -11,6 +11,7 @@ import pytest
 from store_lab import Lab
 
 from taskq_kernel.errors import InvalidTask, NotFound
+from taskq_kernel.passed_values import passed_values
 from taskq_kernel.store import dependencies, outcomes
 from taskq_kernel.store.create import create_tasks
 from taskq_kernel.store.submission import check_all
@@ -78,6 +79,25 @@ def test_values_take_the_places_of_the_tasks_among_the_arguments(lab: Lab) -> No
     assert json.loads(text)["y"] == 1.5
 
 
+def test_a_large_value_is_named_among_the_arguments_and_an_array_has_its_type(lab: Lab) -> None:
+    large, table, matrix, numbers = lab.submit("1", "2", "3", "4")
+    given = {"x": [value_of(large)], "t": value_of(table), "m": value_of(matrix), "v": value_of(numbers)}
+    task = lab.submit("1", arguments=given)[0]
+    worker = lab.join()
+    lab.publish()
+    finish(lab, worker, large, kind="ARRAY", type="Matrix{Float64}", json=None, ref="a" * 64, size=80128)
+    finish(lab, worker, table, kind="TABLE", type="DataFrame", json=None, ref="b" * 64, size=70000)
+    finish(lab, worker, matrix, "[[1,2.50],[3,4]]", type="Array{Float32,2}")
+    finish(lab, worker, numbers, "[1,2]", type="Vector{Int64}")
+    found = json.loads(lab.task(task).arguments)
+    array = {"ref": "a" * 64, "kind": "ARRAY", "type": "Matrix{Float64}", "size": 80128}
+    assert found["x"] == [{"$value": array}]
+    assert found["t"] == {"$value": {"ref": "b" * 64, "kind": "TABLE", "type": "DataFrame", "size": 70000}}
+    assert found["m"] == {"$array": ["Array{Float32,2}", [[1, 2.5], [3, 4]]]}
+    assert found["v"] == [1, 2]
+    assert set(passed_values(lab.task(task).arguments)) == {"a" * 64, "b" * 64}
+
+
 def test_a_failure_fails_all_that_hangs_on_it_with_that_reason_and_a_retry_wakes_them_again(lab: Lab) -> None:
     first = lab.submit("first", name="model")[0]
     second = needing(lab, first)
@@ -138,7 +158,8 @@ def test_a_task_that_was_cancelled_meanwhile_stays_so_and_gets_its_values_when_i
     ("value", "problem"),
     [
         ({"kind": "REPR", "type": "Task", "json": '{"repr":"Task"}'}, "is a Task, which no argument can be"),
-        ({"json": None, "ref": "f" * 64, "size": 99999}, "has 99999 bytes: too many to be passed"),
+        ({"kind": "MIME", "type": "Plot", "json": None, "ref": "f" * 64, "size": 9}, "is a Plot, which no argument"),
+        ({"json": None, "ref": "f" * 64, "size": 5 << 30}, "at most 4294967296 are passed to one task"),
     ],
 )
 def test_a_value_that_cannot_be_passed_fails_what_needs_it(lab: Lab, value: dict[str, Any], problem: str) -> None:
