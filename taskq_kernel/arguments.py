@@ -17,29 +17,43 @@ from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
 from numbers import Integral, Rational
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from taskq_kernel.errors import InvalidTask
 from taskq_kernel.exact_json import LONG_BITS, MAX_DEPTH, MAX_EXPONENT
 from taskq_kernel.literals import JuliaValue
 
+if TYPE_CHECKING:
+    from taskq_kernel.large_arrays import Store
 #: Levels of JSON below an argument; the object that holds all of them is one more.
 _DEEPEST = MAX_DEPTH - 1
 
 
-def encode_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
+def encode_arguments(arguments: Mapping[str, Any], store: Store | None = None) -> dict[str, Any]:
     """Arguments of a task as JSON.
 
     Besides what JSON has: NaN and infinities, decimals, complex numbers, fractions, dates,
     tuples and sets, dicts with any keys, dataclasses, numpy's numbers and arrays, pandas'
     columns and tables.
 
+    Parameters
+    ----------
+    store : callable, optional
+        Stores a file under its SHA-256: arrays of numbers of more than 64 KiB go there, wherever they
+        stand. Default: they are JSON like others.
+
     Raises
     ------
     InvalidTask
         If one of them cannot be written. It is named.
     """
+    if store is not None and "numpy" in sys.modules:
+        # late: it needs numpy, which is loaded already where there is an array
+        from taskq_kernel.large_arrays import LargeArrays
+
+        arrays = LargeArrays(store)
+        arguments = {name: arrays.apart(value) for name, value in arguments.items()}
     encoded = {}
     for name, value in arguments.items():
         if not isinstance(name, str):

@@ -15,6 +15,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile, _TemporaryFileWrapper
 
 from taskq_kernel.errors import InvalidTask, NotFound
+from taskq_kernel.passed_values import MAX_PASSED_BYTES, passed_values
 from taskq_kernel.service.async_store import AsyncStore
 from taskq_kernel.store.blob_refs import oldest_running_start, referenced
 from taskq_kernel.typed_values import NPY_MAGIC
@@ -46,6 +47,28 @@ def media_type(path: Path) -> str:
 def no_value(digest: str) -> NotFound:
     """The error for a value that is not there, or not for the one who asks."""
     return NotFound(f"no value has the SHA-256 {digest}", "NOT_FOUND")
+
+
+def check_given(blobs: Blobs, arguments: str, index: int) -> None:
+    """Look whether the values that stand among the arguments of a new task are there.
+
+    Parameters
+    ----------
+    index : int
+        The task's place among those that are submitted.
+
+    Raises
+    ------
+    InvalidTask
+        If one is not, or there is more than a task is given.
+    """
+    values = passed_values(arguments)
+    size = sum(one.size for one in values.values())
+    if size > MAX_PASSED_BYTES:
+        raise InvalidTask(f"has {size} bytes in values: at most {MAX_PASSED_BYTES} are allowed", "arguments", index)
+    for ref in values:
+        if not blobs.path(ref).is_file():
+            raise InvalidTask(f"names the value {ref}, which is not there: upload it first", "arguments", index)
 
 
 class Blobs:

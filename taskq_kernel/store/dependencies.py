@@ -20,6 +20,7 @@ from taskq_kernel import exact_json
 from taskq_kernel.domain import FINAL, TaskStatus, ValueKind
 from taskq_kernel.errors import InvalidJSON
 from taskq_kernel.passed_values import KINDS, MAX_PASSED_BYTES, PassedValue
+from taskq_kernel.store.blob_refs import note_given
 from taskq_kernel.store.database import Write
 from taskq_kernel.store.ids import chunks
 from taskq_kernel.store.rows import HangingRow, TaskRow, one_or_none, rows_of
@@ -174,22 +175,24 @@ def _resolve(write: Write, row: TaskRow) -> str:
     if not wanted:
         return ""
     values: dict[str, msgspec.Raw] = {}
-    fetched = 0
+    fetched: dict[str, int] = {}
     for chunk in chunks(sorted(wanted)):
         for task in rows_of(TaskRow, write.conn.execute(_VALUE.where(tasks.c.id.in_(chunk)))):
             problem = _why_no_value(task)
             if problem:
                 return problem
             values[task.id] = msgspec.Raw(_as_argument(task).encode())
-            fetched += task.value_size or 0 if task.value_ref is not None else 0
-    if fetched > MAX_PASSED_BYTES:
-        return f"the values that it needs have {fetched} bytes: at most {MAX_PASSED_BYTES} are passed to one task"
+            if task.value_ref is not None:
+                fetched[task.value_ref] = task.value_size or 0
+    if (size := sum(fetched.values())) > MAX_PASSED_BYTES:
+        return f"the values that it needs have {size} bytes: at most {MAX_PASSED_BYTES} are passed to one task"
     if len(values) < len(wanted):
         return "a task that it needs is gone"
     text = exact_json.encode(_replaced(exact_json.decode(arguments), values))
     if len(text) > MAX_RESOLVED_BYTES:
         return f"with the values that it needs, its arguments have {len(text)} bytes: at most {MAX_RESOLVED_BYTES}"
     write.conn.execute(sa.update(tasks).where(tasks.c.number == row.number).values(arguments=text.decode()))
+    note_given(write, ((row.number, ref) for ref in fetched))
     return ""
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+import pandas as pd
 import pytest
 from stacks import RunningStack
 
@@ -61,6 +63,26 @@ def test_values_of_any_size_arrive_as_what_they_are(q: Client, stack: RunningSta
     with pytest.raises(TaskFailed, match="is no longer kept: the task that it is from was deleted") as failed:
         task.retry().result(120)
     assert failed.value.name == "ValueMissing"
+
+
+def test_large_arrays_cross_in_binary_both_ways_inside_of_what_holds_them(q: Client) -> None:
+    x = np.random.default_rng(1).random((300, 400))
+    table = pd.DataFrame({"n": np.arange(20_000), "s": ["a"] * 20_000})
+    f = q.define("""
+        f(x; about) = (
+            x = x, half = about["x"] ./ 2, flags = x .> 0.5, empty = zeros(Int8, 0, 3), name = about["name"],
+            types = [about["t"]["n"] isa Vector{Int}, x isa Matrix{Float64}, about["x"] == x],
+        )
+    """)
+    task = f(x, about={"x": x, "t": table, "name": "grid"})
+    made = task.result(120)
+    assert made["types"] == [True, True, True]
+    assert (made["name"], made["empty"].shape, made["empty"].dtype) == ("grid", (0, 3), np.dtype("int8"))
+    assert np.array_equal(made["x"], x)
+    assert np.array_equal(made["half"], x / 2)
+    assert (made["flags"].dtype, np.array_equal(made["flags"], x > 0.5)) == (np.dtype("bool"), True)
+    again = q.submit('sum(v["x"])', arguments={"v": task})
+    assert again.result(120) == pytest.approx(x.sum())
 
 
 def test_a_failure_is_told_by_what_hangs_on_it_and_a_retry_wakes_it(q: Client) -> None:

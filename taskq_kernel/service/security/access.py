@@ -59,7 +59,7 @@ ALLOWED: dict[str, frozenset[Role]] = {
 #: ``/readyz``, and the page and scripts of GraphiQL: they tell nothing about tasks.
 PATHS: dict[str, frozenset[Role]] = {
     "GET /blobs": _READERS | _WORKERS,
-    "PUT /blobs": _WORKERS,
+    "PUT /blobs": _SUBMITTERS | _WORKERS,
     "GET /metrics": _READERS,
 }
 
