@@ -10,9 +10,11 @@ from uuid import uuid4
 import pytest
 from store_lab import Lab
 
+from taskq_kernel.domain import ValueKind
 from taskq_kernel.errors import InvalidTask, NotFound
-from taskq_kernel.passed_values import passed_values
-from taskq_kernel.store import dependencies, outcomes
+from taskq_kernel.passed_values import PassedValue, passed_values
+from taskq_kernel.store import dependencies, outcomes, retention
+from taskq_kernel.store.blob_refs import referenced
 from taskq_kernel.store.create import create_tasks
 from taskq_kernel.store.submission import check_all
 
@@ -217,3 +219,29 @@ def test_a_task_that_is_not_there_or_somebody_elses_secret_cannot_be_needed(lab:
     new = check_all([{"code": "1", "after": [theirs.id]}])
     with pytest.raises(NotFound):
         lab.store.write(create_tasks, new, "ann", frozenset(), "ann")
+
+
+def test_what_a_task_is_given_is_kept_as_long_as_the_task_and_not_only_as_long_as_its_source(lab: Lab) -> None:
+    large = lab.submit("1")[0]
+    worker = lab.join()
+    lab.publish()
+    finish(lab, worker, large, kind="ARRAY", json=None, ref="a" * 64, size=80128)
+    task = lab.submit("1", arguments={"x": value_of(large)})[0]
+    own = lab.submit("1", arguments={"y": PassedValue("b" * 64, ValueKind.ARRAY, 70_000).as_argument()})[0]
+
+    def kept() -> set[str]:
+        return lab.store.read(referenced, ["a" * 64, "b" * 64, "c" * 64])
+
+    finish(lab, worker, task)
+    again = lab.bulk_action("retry", task).tasks[0]
+    lab.bulk_action("delete", large, task)
+    assert kept() == {"a" * 64, "b" * 64}
+    lab.bulk_action("delete", again, own)
+    assert kept() == set()
+    # Tasks that are gone for good take along what was noted of them.
+    other = lab.submit("1", arguments={"y": PassedValue("b" * 64, ValueKind.ARRAY, 70_000).as_argument()})[0]
+    lab.bulk_action("cancel", other)
+    lab.clock.advance(100)
+    rule = retention.Rule(before=lab.clock.now)
+    step = lab.store.write(retention.remove_tasks, rule, lab.store.read(retention.old_tasks, rule))
+    assert (other.number in step.numbers, kept()) == (True, set())
