@@ -23,6 +23,7 @@ from uuid import UUID
 from taskq_kernel.errors import InvalidTask
 from taskq_kernel.exact_json import LONG_BITS, MAX_DEPTH, MAX_EXPONENT
 from taskq_kernel.literals import JuliaValue
+from taskq_kernel.typed_values import array_tag
 
 if TYPE_CHECKING:
     from taskq_kernel.large_arrays import Store
@@ -224,6 +225,8 @@ def _from_numpy(given: Any, where: str, depth: int) -> Any:
             return _encode(np.asarray(each(value), dtype=object).tolist(), where, depth)
         case "S" | "V":
             raise _refusal(value, where, "give text, as by numpy.char.decode, or numbers")
+    if isinstance(value, np.ndarray) and value.ndim and not isinstance(value, np.ma.MaskedArray):
+        return array_tag(value, _encode(value.tolist(), where, depth + 2))
     return _encode(value.tolist(), where, depth)
 
 
@@ -260,6 +263,7 @@ def _exact(number: Any) -> Any:
 
 def _from_pandas(value: Any, where: str, depth: int) -> Any:
     # late: as numpy
+    import numpy as np
     import pandas as pd
 
     if value is pd.NA or value is pd.NaT:
@@ -274,6 +278,8 @@ def _from_pandas(value: Any, where: str, depth: int) -> Any:
         return value.isoformat()
     if isinstance(value, pd.Timedelta):
         raise _refusal(value, where, "give a number, such as its total_seconds()")
+    if isinstance(value, pd.Series) and value.dtype.kind in "iufcb" and isinstance(value.dtype, np.dtype):
+        return _from_numpy(value.to_numpy(), where, depth)
     if hasattr(value, "tolist"):  # columns, indexes, arrays
         with _blamed(value, where):
             items = value.tolist()

@@ -82,6 +82,19 @@ def with_type(text: str, julia_type: str) -> str:
 
 
 _NUMBERS = ("int", "uint", "float", "bool", "complex")
+#: Julia's types of numbers by numpy's.
+JULIA_TYPES: Mapping[str, str] = {
+    dtype: julia for julia, dtype in DTYPES.items() if dtype.startswith(_NUMBERS) and "{" not in julia
+}
+
+
+def array_tag(array: np.ndarray[Any, Any], rows: Any) -> Any:
+    """What stands for a numpy array among arguments: its rows as JSON, with its type where that tells more."""
+    element = JULIA_TYPES.get(array.dtype.name)
+    if element is None or (array.ndim == 1 and element in _TOLD_BY_JSON and array.size):
+        return rows
+    kind = {1: f"Vector{{{element}}}", 2: f"Matrix{{{element}}}"}.get(array.ndim, f"Array{{{element},{array.ndim}}}")
+    return {ARRAY_TAG: [kind, rows] if array.size else [kind, [], list(array.shape)]}
 
 
 def array_type(julia_type: str) -> tuple[str, int] | None:

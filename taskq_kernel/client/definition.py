@@ -16,7 +16,9 @@ from taskq_kernel.client.creating import create
 from taskq_kernel.client.options import call_options
 from taskq_kernel.client.sweep import Sweep, submitted
 from taskq_kernel.errors import InvalidDefinition, InvalidTask, NotFound
+from taskq_kernel.passed_values import TAG as PASSED_TAG
 from taskq_kernel.seeds import check_seed, draw_seed
+from taskq_kernel.typed_values import ARRAY_TAG
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -307,6 +309,10 @@ def call_arguments(places: tuple[Any, ...], named: Mapping[str, Any], store: Sto
 
 
 def written(arguments: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Arguments with their values as JSON."""
+    """Arguments with their values as JSON; an array without its type, and a large one as such."""
     for name, value in arguments.items():
-        yield name, exact_json.encode(value).decode("utf-8", "replace")
+        shown = value
+        if isinstance(value, dict) and value.keys() == {ARRAY_TAG}:
+            shown = value[ARRAY_TAG][1]
+        large = isinstance(value, dict) and value.keys() == {PASSED_TAG}
+        yield name, "[...]" if large else exact_json.encode(shown).decode("utf-8", "replace")

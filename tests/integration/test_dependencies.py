@@ -71,12 +71,14 @@ def test_large_arrays_cross_in_binary_both_ways_inside_of_what_holds_them(q: Cli
     f = q.define("""
         f(x; about) = (
             x = x, half = about["x"] ./ 2, flags = x .> 0.5, empty = zeros(Int8, 0, 3), name = about["name"],
-            types = [about["t"]["n"] isa Vector{Int}, x isa Matrix{Float64}, about["x"] == x],
+            types = [about["t"]["n"] isa Vector{Int}, x isa Matrix{Float64}, about["x"] == x,
+                about["small"] isa Matrix{Float32} && about["small"] == [1 2 3; 4 5 6], size(about["none"]) == (0, 3)],
         )
     """)
-    task = f(x, about={"x": x, "t": table, "name": "grid"})
+    small = np.array([[1, 2, 3], [4, 5, 6]], "float32")
+    task = f(x, about={"x": x, "t": table, "name": "grid", "small": small, "none": np.zeros((0, 3))})
     made = task.result(120)
-    assert made["types"] == [True, True, True]
+    assert made["types"] == [True] * 5
     assert (made["name"], made["empty"].shape, made["empty"].dtype) == ("grid", (0, 3), np.dtype("int8"))
     assert np.array_equal(made["x"], x)
     assert np.array_equal(made["half"], x / 2)

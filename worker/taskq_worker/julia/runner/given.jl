@@ -63,16 +63,21 @@ const NUMBERS = Dict{String,DataType}(
 )
 
 """
-    array_of(type, items)
+    array_of(type, items, size = nothing)
 
 The array that Julia calls `type`, such as `Matrix{Float32}`, of nested rows, the first index
-outermost; `nothing` where they are no such array.
+outermost; `nothing` where they are no such array. Where it has no entries, `size` tells how many
+there are not.
 """
-function array_of(@nospecialize(type), @nospecialize(items))
+function array_of(@nospecialize(type), @nospecialize(items), @nospecialize(size = nothing))
     (type isa String && items isa Vector) || return nothing
     found = named_array(type)
     found === nothing && return nothing
     T, dimensions = found
+    if size !== nothing
+        fits = size isa Vector{Int} && length(size) == dimensions && all(>=(0), size) && any(iszero, size)
+        return fits ? Array{T}(undef, size...) : nothing
+    end
     sizes = zeros(Int, dimensions)
     rows = items
     for d in 1:dimensions

@@ -344,8 +344,8 @@ function tagged(tag::String, @nospecialize(inner), object::Dict{String,Any})
     elseif inner isa Vector && length(inner) == 2 && all(x -> x isa Real, inner)
         tag == "\$complex" && return complex(inner[1], inner[2])
         tag == "\$rational" && all(x -> x isa Integer, inner) && inner[2] != 0 && return inner[1] // inner[2]
-    elseif tag == "\$array" && inner isa Vector && length(inner) == 2
-        return something(array_of(inner[1], inner[2]), object)
+    elseif tag == "\$array" && inner isa Vector && length(inner) in (2, 3)
+        return something(array_of(inner[1], inner[2], length(inner) == 3 ? inner[3] : nothing), object)
     elseif tag == "\$dict" && inner isa Vector && all(pair -> pair isa Vector && length(pair) == 2, inner)
         return Dict{Any,Any}(pair[1] => pair[2] for pair in inner)
     end
