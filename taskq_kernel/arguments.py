@@ -17,29 +17,44 @@ from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
 from numbers import Integral, Rational
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from taskq_kernel.errors import InvalidTask
 from taskq_kernel.exact_json import LONG_BITS, MAX_DEPTH, MAX_EXPONENT
 from taskq_kernel.literals import JuliaValue
+from taskq_kernel.typed_values import array_tag
 
+if TYPE_CHECKING:
+    from taskq_kernel.large_arrays import Store
 #: Levels of JSON below an argument; the object that holds all of them is one more.
 _DEEPEST = MAX_DEPTH - 1
 
 
-def encode_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
+def encode_arguments(arguments: Mapping[str, Any], store: Store | None = None) -> dict[str, Any]:
     """Arguments of a task as JSON.
 
     Besides what JSON has: NaN and infinities, decimals, complex numbers, fractions, dates,
     tuples and sets, dicts with any keys, dataclasses, numpy's numbers and arrays, pandas'
     columns and tables.
 
+    Parameters
+    ----------
+    store : callable, optional
+        Stores a file under its SHA-256: arrays of numbers of more than 64 KiB go there, wherever they
+        stand. Default: they are JSON like others.
+
     Raises
     ------
     InvalidTask
         If one of them cannot be written. It is named.
     """
+    if store is not None and "numpy" in sys.modules:
+        # late: it needs numpy, which is loaded already where there is an array
+        from taskq_kernel.large_arrays import LargeArrays
+
+        arrays = LargeArrays(store)
+        arguments = {name: arrays.apart(value) for name, value in arguments.items()}
     encoded = {}
     for name, value in arguments.items():
         if not isinstance(name, str):
@@ -51,6 +66,11 @@ def encode_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
             error.field = f"arguments.{name[:80]}"
             raise
     return encoded
+
+
+def encode_array(array: Any) -> Any:
+    """An array of numbers as lists in lists, for whoever wants JSON."""
+    return _encode(array.tolist(), "value", 0)
 
 
 def _encode(value: Any, where: str, depth: int) -> Any:
@@ -205,6 +225,8 @@ def _from_numpy(given: Any, where: str, depth: int) -> Any:
             return _encode(np.asarray(each(value), dtype=object).tolist(), where, depth)
         case "S" | "V":
             raise _refusal(value, where, "give text, as by numpy.char.decode, or numbers")
+    if isinstance(value, np.ndarray) and value.ndim and not isinstance(value, np.ma.MaskedArray):
+        return array_tag(value, _encode(value.tolist(), where, depth + 2))
     return _encode(value.tolist(), where, depth)
 
 
@@ -241,6 +263,7 @@ def _exact(number: Any) -> Any:
 
 def _from_pandas(value: Any, where: str, depth: int) -> Any:
     # late: as numpy
+    import numpy as np
     import pandas as pd
 
     if value is pd.NA or value is pd.NaT:
@@ -255,6 +278,8 @@ def _from_pandas(value: Any, where: str, depth: int) -> Any:
         return value.isoformat()
     if isinstance(value, pd.Timedelta):
         raise _refusal(value, where, "give a number, such as its total_seconds()")
+    if isinstance(value, pd.Series) and value.dtype.kind in "iufcb" and isinstance(value.dtype, np.dtype):
+        return _from_numpy(value.to_numpy(), where, depth)
     if hasattr(value, "tolist"):  # columns, indexes, arrays
         with _blamed(value, where):
             items = value.tolist()

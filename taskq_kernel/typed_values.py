@@ -64,6 +64,39 @@ def typed(value: Any, julia_type: str) -> Any:
     return value
 
 
+#: Stands among arguments for an array that JSON alone does not tell: ``{"$array": ["Matrix{Int8}", [[1, 2]]]}``.
+ARRAY_TAG = "$array"
+#: What Julia makes of a list of such numbers without being told.
+_TOLD_BY_JSON = ("Int64", "Float64", "Bool")
+
+
+def with_type(text: str, julia_type: str) -> str:
+    """A value's JSON as an argument: with its type, where it is an array of numbers that would become another one."""
+    kind = array_type(julia_type)
+    if kind is None or not DTYPES.get(kind[0], "date").startswith(_NUMBERS) or not text.startswith("["):
+        return text
+    element, dimensions = kind
+    if element in _TOLD_BY_JSON and dimensions == 1 and text != "[]":
+        return text
+    return f'{{"{ARRAY_TAG}":["{julia_type}",{text}]}}'
+
+
+_NUMBERS = ("int", "uint", "float", "bool", "complex")
+#: Julia's types of numbers by numpy's.
+JULIA_TYPES: Mapping[str, str] = {
+    dtype: julia for julia, dtype in DTYPES.items() if dtype.startswith(_NUMBERS) and "{" not in julia
+}
+
+
+def array_tag(array: np.ndarray[Any, Any], rows: Any) -> Any:
+    """What stands for a numpy array among arguments: its rows as JSON, with its type where that tells more."""
+    element = JULIA_TYPES.get(array.dtype.name)
+    if element is None or (array.ndim == 1 and element in _TOLD_BY_JSON and array.size):
+        return rows
+    kind = {1: f"Vector{{{element}}}", 2: f"Matrix{{{element}}}"}.get(array.ndim, f"Array{{{element},{array.ndim}}}")
+    return {ARRAY_TAG: [kind, rows] if array.size else [kind, [], list(array.shape)]}
+
+
 def array_type(julia_type: str) -> tuple[str, int] | None:
     """The type of an array's elements and how many dimensions it has; None where it is no array."""
     if bits := _BIT_ARRAY.fullmatch(julia_type):
@@ -107,7 +140,7 @@ def column(items: list[Any], element: str) -> pd.Series[Any] | None:
         return None
 
 
-def read_array(data: bytes) -> np.ndarray[Any, Any]:
+def read_array(data: bytes | memoryview) -> np.ndarray[Any, Any]:
     """The array in a file of NumPy's format, in memory of its own.
 
     Raises
@@ -120,7 +153,8 @@ def read_array(data: bytes) -> np.ndarray[Any, Any]:
 
     import numpy as np
 
-    file = io.BytesIO(data)
+    # As much as can be its header, which has its length in the bytes 8 and 9.
+    file = io.BytesIO(bytes(data[: 10 + 2**16]))
     if np.lib.format.read_magic(file) != (1, 0):
         raise ValueError("no file of NumPy's format 1.0")
     shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)

@@ -43,9 +43,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from taskq_kernel.domain import ValueKind
 from taskq_kernel.exact_json import MAX_EXPONENT, MAX_TYPED_DIGITS
 from taskq_kernel.literals import JuliaValue
+from taskq_kernel.passed_values import PassedValue
 from taskq_kernel.printable import printable
 from taskq_kernel.typed_values import column, read_array, typed
 
@@ -233,6 +236,17 @@ def _hashable(key: Any) -> Any:
     return str(key) if isinstance(key, dict) else key
 
 
+def _typed_array(content: list[Any]) -> Any:
+    """An array by Julia's name of its type; its size is told where it has no entries."""
+    julia_type, rows, *size = content
+    made = typed(_decode(rows), julia_type)
+    return made.reshape(size[0]) if size else made
+
+
+def _passed(content: dict[str, Any]) -> PassedValue:
+    return msgspec.convert(content, PassedValue)
+
+
 _TAGS: dict[str, Callable[[Any], Any]] = {
     "$int": _long,
     "$float": _float,
@@ -240,6 +254,8 @@ _TAGS: dict[str, Callable[[Any], Any]] = {
     "$rational": _rational,
     "$dict": _pairs,
     # Only arguments have these.
+    "$array": _typed_array,
+    "$value": _passed,
     "$range": partial(JuliaValue, "$range"),
     "$symbol": partial(JuliaValue, "$symbol"),
 }
@@ -252,11 +268,13 @@ def _table(columns: dict[str, list[Any]], types: dict[str, str]) -> pd.DataFrame
     return pd.DataFrame({name: _column(values, types.get(name, "")) for name, values in columns.items()})
 
 
-def _column(values: list[Any], julia_type: str) -> pd.Series[Any]:
+def _column(values: Any, julia_type: str) -> pd.Series[Any]:
     """A column of a table. Where whole numbers are missing they stay whole numbers."""
     # late: pandas takes longer to load than a whole command
     import pandas as pd
 
+    if not isinstance(values, list):  # a large one, which came as an array
+        return pd.Series(values)
     decoded = [_decode(value) for value in values]
     as_typed = column(decoded, julia_type) if julia_type else None
     if as_typed is not None:

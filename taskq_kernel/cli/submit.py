@@ -115,12 +115,15 @@ def _submit_and_wait(address: Any, given: dict[str, Any], as_json: bool) -> int:
 def _value_json(client: Session, task: Task) -> bytes:
     """The value as the service has it, undecoded."""
     ref = task.field("valueRef")
-    if ref and task.field("valueKind") == ValueKind.ARRAY:
-        # late: numpy takes longer to load than a whole command
-        from taskq_kernel.arguments import encode_arguments
+    if not ref:
+        return output.as_json(task.field("value"))
+    # late: numpy takes longer to load than a whole command
+    from taskq_kernel.value_files import is_archive, json_of_file
 
-        return output.as_json(encode_arguments({"value": task.value})["value"])
-    return printable_json(client.transport.get_blob(ref)) if ref else output.as_json(task.field("value"))
+    kind, data = task.field("valueKind"), client.transport.get_blob(ref)
+    if kind == ValueKind.ARRAY or is_archive(data):
+        return output.as_json(json_of_file(kind, data))
+    return printable_json(data)
 
 
 def _tell_end(task: Task) -> int:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from taskq_kernel.client import batch_operations, operations
 from taskq_kernel.client.argument_order import order_of
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from taskq_kernel.client.executor import TaskExecutor
+    from taskq_kernel.large_arrays import Store
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -144,6 +145,7 @@ class Client(Session):
             seed=seed,
             after=after,
             cache=cache,
+            store=self.transport.put_blob,
         )
         return self.create([given])[0]
 
@@ -170,6 +172,7 @@ class Client(Session):
             many are on their way, and how to find or cancel them.
         """
         batch_id = operations.new_id()
+        common |= {"store": _once(self.transport.put_blob)}
         inputs = [_task_input(common, one, index) | {"batch": batch_id} for index, one in enumerate(tasks)]
         return Batch(self, self.create(inputs), batch_id)
 
@@ -406,6 +409,18 @@ def _order(newest_first: bool, order_by: str | None) -> list[tuple[str, str]]:
     if newest_first:
         raise InvalidTask("order_by and newest_first are both given: give one of them")
     return [order_of(order_by)]
+
+
+def _once(store: Store) -> Store:
+    """``store``, for what it has not stored yet: many tasks may be given the same array."""
+    stored: set[str] = set()
+
+    def store_once(sha256: str, data: BinaryIO) -> None:
+        if sha256 not in stored:
+            store(sha256, data)
+            stored.add(sha256)
+
+    return store_once
 
 
 def _task_input(common: Mapping[str, Any], one: str | Mapping[str, Any], index: int) -> dict[str, Any]:

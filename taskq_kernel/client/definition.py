@@ -16,13 +16,16 @@ from taskq_kernel.client.creating import create
 from taskq_kernel.client.options import call_options
 from taskq_kernel.client.sweep import Sweep, submitted
 from taskq_kernel.errors import InvalidDefinition, InvalidTask, NotFound
+from taskq_kernel.passed_values import TAG as PASSED_TAG
 from taskq_kernel.seeds import check_seed, draw_seed
+from taskq_kernel.typed_values import ARRAY_TAG
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from taskq_kernel.client.session import Session
     from taskq_kernel.client.task import Task
+    from taskq_kernel.large_arrays import Store
 
 #: What begins a definition of a function at the start of a line, for its name.
 _FUNCTION = re.compile(
@@ -100,7 +103,7 @@ class Definition:
             ``queue``, ``priority``, ``timeout``, ``memory_limit``, ``max_attempts``, ``seed``,
             ``after`` and ``cache``, as in `Client.submit`.
         """
-        arguments = call_arguments(places, named or {})
+        arguments = call_arguments(places, named or {}, self._client.transport.put_blob)
         given = call_options(**options) | {
             "definition": self.id, "kind": "CALL", "arguments": arguments,
             "name": name or call_name(self.name, written(arguments)),
@@ -286,8 +289,10 @@ def guessed_name(code: str) -> str | None:
     return names[-1] if names else None
 
 
-def call_arguments(places: tuple[Any, ...], named: Mapping[str, Any]) -> dict[str, Any]:
+def call_arguments(places: tuple[Any, ...], named: Mapping[str, Any], store: Store | None = None) -> dict[str, Any]:
     """Arguments of a call as JSON: those by position are named by their places, ``"1"``, ``"2"``, ...
+
+    Large arrays go to ``store``; see `taskq_kernel.arguments.encode_arguments`.
 
     Raises
     ------
@@ -298,12 +303,16 @@ def call_arguments(places: tuple[Any, ...], named: Mapping[str, Any]) -> dict[st
     from taskq_kernel.argument_names import check_argument_names
     from taskq_kernel.arguments import encode_arguments
 
-    encoded = encode_arguments(dict(named))
+    encoded = encode_arguments(dict(named), store)
     check_argument_names(encoded)
-    return encode_arguments({str(place): value for place, value in enumerate(places, 1)}) | encoded
+    return encode_arguments({str(place): value for place, value in enumerate(places, 1)}, store) | encoded
 
 
 def written(arguments: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Arguments with their values as JSON."""
+    """Arguments with their values as JSON; an array without its type, and a large one as such."""
     for name, value in arguments.items():
-        yield name, exact_json.encode(value).decode("utf-8", "replace")
+        shown = value
+        if isinstance(value, dict) and value.keys() == {ARRAY_TAG}:
+            shown = value[ARRAY_TAG][1]
+        large = isinstance(value, dict) and value.keys() == {PASSED_TAG}
+        yield name, "[...]" if large else exact_json.encode(shown).decode("utf-8", "replace")

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from taskq_kernel.client.refusals import refused
 from taskq_kernel.errors import InvalidJSON, InvalidTask
 from taskq_kernel.literals import read_value
 from taskq_kernel.parameters import with_defaults
 from taskq_kernel.seeds import check_seed
+
+if TYPE_CHECKING:
+    from taskq_kernel.large_arrays import Store
 
 PRIORITY_NAMES = {"low": 0, "normal": 1, "high": 2}
 
@@ -102,11 +105,13 @@ def task_input(
     name: str | None = None,
     *,
     arguments: Mapping[str, Any] | None = None,
+    store: Store | None = None,
     **options: Any,
 ) -> dict[str, Any]:
     """A new task as GraphQL's ``TaskInput``, without its id.
 
-    The parameters are those of `taskq_kernel.Client.submit`; ``options`` are those of `call_options`.
+    The parameters are those of `taskq_kernel.Client.submit`; ``options`` are those of `call_options`. Large arrays
+    among the arguments go to ``store``; see `taskq_kernel.arguments.encode_arguments`.
 
     Raises
     ------
@@ -123,7 +128,7 @@ def task_input(
         from taskq_kernel.argument_names import check_argument_names
         from taskq_kernel.arguments import encode_arguments
 
-        given["arguments"] = encode_arguments(arguments)
+        given["arguments"] = encode_arguments(arguments, store)
         check_argument_names(given["arguments"])
     return given
 

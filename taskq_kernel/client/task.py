@@ -18,7 +18,7 @@ from taskq_kernel.client.task_cache import FIXED, Entry
 from taskq_kernel.client.why import FIELDS as WHY
 from taskq_kernel.client.why import Why, why_of
 from taskq_kernel.domain import FINAL, TaskKind, TaskStatus, ValueKind
-from taskq_kernel.errors import ClientClosed, InvalidJSON, TaskCancelled, TaskDeleted, TaskFailed, TaskqError
+from taskq_kernel.errors import ClientClosed, TaskCancelled, TaskDeleted, TaskFailed, TaskqError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -602,19 +602,15 @@ def task_of(client: Any, row: Row) -> Task:
 
 
 def _decode(client: Session, row: Row) -> Any:
-    from taskq_kernel import exact_json
     from taskq_kernel.values import decode
 
-    raw = row.get("value")
+    kind, julia_type = row.get("valueKind") or ValueKind.JSON, row.get("valueType") or ""
     if row.get("valueRef"):
-        blob = client.transport.get_blob(row["valueRef"])
-        if row.get("valueKind") == ValueKind.ARRAY:
-            return decode(ValueKind.ARRAY, blob)
-        try:
-            raw = exact_json.decode_kept(blob)
-        except InvalidJSON:
-            return blob.decode(errors="replace")  # its text, rather than nothing
-    return decode(row.get("valueKind") or ValueKind.JSON, raw, row.get("valueType") or "")
+        # late: a small value does without
+        from taskq_kernel.value_files import decode_file
+
+        return decode_file(kind, client.transport.get_blob(row["valueRef"]), julia_type)
+    return decode(kind, row.get("value"), julia_type)
 
 
 def _optional(kind: Callable[[Any], T], value: Any) -> T | None:

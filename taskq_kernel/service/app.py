@@ -15,7 +15,7 @@ from starlette.staticfiles import StaticFiles
 from taskq_kernel.broker.alarms import explain_block
 from taskq_kernel.domain import Role
 from taskq_kernel.errors import Forbidden, InvalidTask, NotFound, Unauthorized
-from taskq_kernel.service.blobs import TooLarge, is_array, no_value
+from taskq_kernel.service.blobs import TooLarge, media_type, no_value
 from taskq_kernel.service.graphql.errors import coded
 from taskq_kernel.service.graphql.executor import Executor
 from taskq_kernel.service.graphql.graphiql import STATIC
@@ -70,14 +70,14 @@ def build_app(runtime: Runtime) -> Starlette:
 
 
 async def get_blob(request: Request) -> Response:
-    """A large value, as JSON or as a NumPy file."""
+    """A large value: JSON, a NumPy file, or an archive of both."""
     identity = await _identify(request, "reading a value", "GET /blobs")
     runtime, digest = _runtime(request), request.path_params["digest"]
     path = runtime.blobs.find(digest)
     owner = access.visible_to(identity, runtime.settings.private_tasks)
     if owner is not None and not await runtime.store.read(has_value, owner, digest):
         raise no_value(digest)
-    kind = "application/octet-stream" if await asyncio.to_thread(is_array, path) else "application/json"
+    kind = await asyncio.to_thread(media_type, path)
     return FileResponse(path, media_type=kind, headers={"cache-control": "private, immutable"})
 
 

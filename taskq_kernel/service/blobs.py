@@ -15,9 +15,11 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile, _TemporaryFileWrapper
 
 from taskq_kernel.errors import InvalidTask, NotFound
+from taskq_kernel.passed_values import MAX_PASSED_BYTES, passed_values
 from taskq_kernel.service.async_store import AsyncStore
 from taskq_kernel.store.blob_refs import oldest_running_start, referenced
 from taskq_kernel.typed_values import NPY_MAGIC
+from taskq_kernel.value_files import HEAD_BYTES, is_archive
 
 log = logging.getLogger(__name__)
 
@@ -33,15 +35,40 @@ class TooLarge(InvalidTask):
     """A value that is larger than the service takes."""
 
 
-def is_array(path: Path) -> bool:
-    """Whether a value is a NumPy file; else it is JSON."""
+def media_type(path: Path) -> str:
+    """What a value's file is: JSON, a NumPy file, or an archive of both."""
     with path.open("rb") as file:
-        return file.read(len(NPY_MAGIC)) == NPY_MAGIC
+        head = file.read(HEAD_BYTES)
+    if is_archive(head):
+        return "application/x-tar"
+    return "application/octet-stream" if head.startswith(NPY_MAGIC) else "application/json"
 
 
 def no_value(digest: str) -> NotFound:
     """The error for a value that is not there, or not for the one who asks."""
     return NotFound(f"no value has the SHA-256 {digest}", "NOT_FOUND")
+
+
+def check_given(blobs: Blobs, arguments: str, index: int) -> None:
+    """Look whether the values that stand among the arguments of a new task are there.
+
+    Parameters
+    ----------
+    index : int
+        The task's place among those that are submitted.
+
+    Raises
+    ------
+    InvalidTask
+        If one is not, or there is more than a task is given.
+    """
+    values = passed_values(arguments)
+    size = sum(one.size for one in values.values())
+    if size > MAX_PASSED_BYTES:
+        raise InvalidTask(f"has {size} bytes in values: at most {MAX_PASSED_BYTES} are allowed", "arguments", index)
+    for ref in values:
+        if not blobs.path(ref).is_file():
+            raise InvalidTask(f"names the value {ref}, which is not there: upload it first", "arguments", index)
 
 
 class Blobs:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from taskq_kernel.domain import FINAL, RETRIABLE, TaskStatus
 from taskq_kernel.errors import Forbidden, InvalidTask, listed
+from taskq_kernel.store.blob_refs import forget_given
 from taskq_kernel.store.create import repeat_tasks
 from taskq_kernel.store.database import Write
 from taskq_kernel.store.filters import TaskFilter
@@ -198,6 +199,7 @@ def _leave_tombstones(write: Write, numbers: Sequence[int]) -> None:
         used.update(filter(None, write.conn.execute(query).scalars()))
         write.conn.execute(sa.delete(task_logs).where(task_logs.c.task.in_(chunk)))
         write.conn.execute(sa.delete(task_series).where(task_series.c.task.in_(chunk)))
+        forget_given(write, chunk)
         # Reasons quote error messages.
         write.conn.execute(sa.update(task_events).where(task_events.c.task.in_(chunk)).values(reason=""))
     write.conn.execute(_TOMBSTONE, [

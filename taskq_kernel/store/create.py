@@ -14,7 +14,9 @@ from sqlalchemy.engine import Connection
 
 from taskq_kernel.domain import TaskStatus
 from taskq_kernel.errors import InvalidTask
+from taskq_kernel.passed_values import passed_values
 from taskq_kernel.seeds import draw_seed
+from taskq_kernel.store.blob_refs import give_again, note_given
 from taskq_kernel.store.cache import Asked
 from taskq_kernel.store.database import Write
 from taskq_kernel.store.definitions import definitions_of
@@ -82,10 +84,13 @@ def create_tasks(
         if given_codes:  # a definition's code is there
             _store_sources(write.conn, given_codes)
         _INSERT.execute(write.conn, rows)
+        fresh_ones = set(fresh)
         made = [Transition(number, owner, 0, None, f"submitted by {owner}") for number in fresh]
         record(write, TaskStatus.QUEUEING, Cause.SUBMITTED, made)
         write.count(owner, TaskStatus.QUEUEING, len(rows))
-        needs = _needs(write.conn, new, numbers, set(fresh), visible_to)
+        given = ((number, task.arguments) for number, task in zip(numbers, new, strict=True) if number in fresh_ones)
+        note_given(write, ((number, ref) for number, arguments in given for ref in passed_values(arguments)))
+        needs = _needs(write.conn, new, numbers, fresh_ones, visible_to)
         hold_back_new(write, needs)
         alone = [row for row in rows if row["number"] not in needs]
         answered = answer_from_cache(write, [_asked(row) for row in alone if row["cache_key"] is not None])
@@ -150,6 +155,7 @@ def repeat_tasks(write: Write, numbers: Sequence[int], owner: str) -> dict[int, 
     record(write, TaskStatus.QUEUEING, Cause.SUBMITTED, [
         Transition(new, owner, 0, None, f"submitted by {owner}, to run {number} again") for number, new in made.items()
     ])
+    give_again(write, made)
     write.count(owner, TaskStatus.QUEUEING, len(made))
     enqueue(write, made.values())
     return made

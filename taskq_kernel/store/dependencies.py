@@ -19,10 +19,13 @@ from sqlalchemy.engine import Connection
 from taskq_kernel import exact_json
 from taskq_kernel.domain import FINAL, TaskStatus, ValueKind
 from taskq_kernel.errors import InvalidJSON
+from taskq_kernel.passed_values import KINDS, MAX_PASSED_BYTES, PassedValue
+from taskq_kernel.store.blob_refs import note_given
 from taskq_kernel.store.database import Write
 from taskq_kernel.store.ids import chunks
 from taskq_kernel.store.rows import HangingRow, TaskRow, one_or_none, rows_of
 from taskq_kernel.store.tables import dependencies, held_back, tasks
+from taskq_kernel.typed_values import with_type
 
 #: Stands among arguments for the value of a task: ``{"$task": "<uuid>"}``.
 TAG = "$task"
@@ -172,18 +175,24 @@ def _resolve(write: Write, row: TaskRow) -> str:
     if not wanted:
         return ""
     values: dict[str, msgspec.Raw] = {}
+    fetched: dict[str, int] = {}
     for chunk in chunks(sorted(wanted)):
         for task in rows_of(TaskRow, write.conn.execute(_VALUE.where(tasks.c.id.in_(chunk)))):
             problem = _why_no_value(task)
             if problem:
                 return problem
             values[task.id] = msgspec.Raw(_as_argument(task).encode())
+            if task.value_ref is not None:
+                fetched[task.value_ref] = task.value_size or 0
+    if (size := sum(fetched.values())) > MAX_PASSED_BYTES:
+        return f"the values that it needs have {size} bytes: at most {MAX_PASSED_BYTES} are passed to one task"
     if len(values) < len(wanted):
         return "a task that it needs is gone"
     text = exact_json.encode(_replaced(exact_json.decode(arguments), values))
     if len(text) > MAX_RESOLVED_BYTES:
         return f"with the values that it needs, its arguments have {len(text)} bytes: at most {MAX_RESOLVED_BYTES}"
     write.conn.execute(sa.update(tasks).where(tasks.c.number == row.number).values(arguments=text.decode()))
+    note_given(write, ((row.number, ref) for ref in fetched))
     return ""
 
 
@@ -197,18 +206,20 @@ def _why_no_value(task: TaskRow) -> str:
     who = f"task {task.number} ({task.name})"
     if task.deleted_at is not None:
         return f"task {task.number} was deleted, and its value with it"
-    if task.value_ref is not None or task.value_json is None:
-        return f"the value of {who} has {task.value_size} bytes: too many to be passed; return less, or a file's name"
-    if task.value_kind not in (ValueKind.JSON, ValueKind.TABLE):
+    if task.value_kind not in KINDS or (task.value_ref is None and task.value_json is None):
         return f"the value of {who} is a {task.value_type}, which no argument can be: return numbers, strings, tables"
     return ""
 
 
 def _as_argument(task: TaskRow) -> str:
-    """A value as an argument: the same JSON; a table is its columns."""
+    """A value as an argument: the same JSON, with its type where that tells more; a large one is named."""
+    if task.value_ref is not None:
+        kind = ValueKind(task.value_kind or ValueKind.JSON)
+        passed = PassedValue(task.value_ref, kind, task.value_size or 0, task.value_type or "")
+        return msgspec.json.encode(passed.as_argument()).decode()
     text = task.value_json or "null"
     if task.value_kind != ValueKind.TABLE:
-        return text
+        return with_type(text, task.value_type or "")
     try:
         return exact_json.encode(exact_json.decode_kept(text)["columns"]).decode()
     except (InvalidJSON, KeyError, TypeError):

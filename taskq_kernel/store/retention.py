@@ -26,6 +26,7 @@ from taskq_kernel.store.source_texts import drop_unused
 from taskq_kernel.store.tables import (
     batches,
     dependencies,
+    given_values,
     grids,
     held_back,
     outbox,
@@ -269,7 +270,7 @@ def _unneeded(conn: Connection, numbers: Sequence[int]) -> list[int]:
 def _erase(write: Write, numbers: Sequence[int], digests: Iterable[str | None]) -> None:
     if not numbers:
         return
-    for table in (*_AROUND, outbox, held_back, dependencies):
+    for table in (*_AROUND, outbox, held_back, dependencies, given_values):
         write.conn.execute(sa.delete(table).where(table.c.task.in_(numbers)))
     write.conn.execute(sa.delete(dependencies).where(dependencies.c.needs.in_(numbers)))
     write.conn.execute(sa.delete(tasks).where(tasks.c.number.in_(numbers)))

@@ -276,6 +276,14 @@ held_back = sa.Table(
     sa.Column("unmet", sa.Integer, nullable=False),
 )
 
+#: Values that the service keeps and that stand among the arguments of tasks: they are kept as long as these are.
+given_values = sa.Table(
+    "given_values",
+    metadata,
+    sa.Column("task", _Key, sa.ForeignKey("tasks.number"), primary_key=True, autoincrement=False),
+    sa.Column("ref", sa.Text, primary_key=True, index=True),
+)
+
 #: Each task's history: one row per change of status.
 task_events = sa.Table(
     "task_events",

@@ -7,6 +7,7 @@ It is synchronous and thread-safe; asynchronous code calls it through
 
 from __future__ import annotations
 
+import hashlib
 import os
 import ssl
 import time
@@ -152,6 +153,25 @@ class GraphQLTransport:
             raise _refusal(response)
         return response.data
 
+    def save_blob(self, ref: str, file: BinaryIO, limit_bytes: int) -> int:
+        """Write a large value into a file, some of it at a time; how many bytes it has.
+
+        Raises
+        ------
+        ServiceUnreachable, ServiceError
+            As for `get_blob`; also if it breaks off, or is another than asked for or longer than ``limit_bytes``.
+        """
+        response = self._request("GET", self._blobs + ref, {}, None, repeatable=True, streamed=True)
+        try:
+            if response.status != 200:
+                response.read(cache_content=True)
+                raise _refusal(response)
+            return _copy(response, file, ref, limit_bytes)
+        except urllib3.exceptions.HTTPError as error:
+            raise ServiceUnreachable(f"the value {ref} from {self.url} broke off: {_reason(error)}") from error
+        finally:
+            response.release_conn()
+
     def put_blob(self, sha256: str, data: bytes | BinaryIO) -> None:
         """Store a large value, or what is in a file, under its SHA-256 (hexadecimal). Safe to repeat.
 
@@ -176,7 +196,8 @@ class GraphQLTransport:
         self._pool = self._new_pool()
 
     def _request(
-        self, method: str, path: str, headers: dict[str, str], body: bytes | BinaryIO | None, repeatable: bool
+        self, method: str, path: str, headers: dict[str, str], body: bytes | BinaryIO | None, repeatable: bool,
+        streamed: bool = False,
     ) -> urllib3.BaseHTTPResponse:
         if self._closed:
             raise ClientClosed(f"the client of {self.url} is closed: connect() makes another")
@@ -185,7 +206,8 @@ class GraphQLTransport:
                 body.seek(0)
             try:
                 response = self._pool.urlopen(
-                    method, path, body, self._authorization | headers, retries=False, redirect=False
+                    method, path, body, self._authorization | headers, retries=False, redirect=False,
+                    preload_content=not streamed,
                 )
             except urllib3.exceptions.ReadTimeoutError as error:
                 # The service is busy with it: asking again would only add to its work.
@@ -200,12 +222,29 @@ class GraphQLTransport:
                     raise ServiceUnreachable(f"{self.url} refused the token: {_refusal(response)}")
                 if response.status not in _NOT_THERE:
                     return response
+                response.drain_conn()
                 if pause is None:
                     raise ServiceUnreachable(f"the taskq service at {self.url} is not ready (HTTP {response.status})")
             time.sleep(pause)
         raise AssertionError("the last round returns or raises")
 
 
+def _copy(response: urllib3.BaseHTTPResponse, file: BinaryIO, ref: str, limit_bytes: int) -> int:
+    """Write an answer into a file, if it is what has this SHA-256."""
+    digest, size = hashlib.sha256(), 0
+    for chunk in response.stream(_CHUNK_BYTES):
+        size += len(chunk)
+        if size > limit_bytes:
+            raise ServiceError(f"the value {ref} has more than the {limit_bytes} bytes that it should have", "INTERNAL")
+        digest.update(chunk)
+        file.write(chunk)
+    if digest.hexdigest() != ref:
+        raise ServiceUnreachable(f"the value {ref} did not come whole")
+    return size
+
+
+#: What is read of a large value at once.
+_CHUNK_BYTES = 1 << 20
 _ACCEPT = "application/graphql-response+json, application/json;q=0.9"
 
 

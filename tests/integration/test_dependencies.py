@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+import pandas as pd
 import pytest
 from stacks import RunningStack
 
 from taskq_kernel import InvalidTask, TaskFailed, connect
 from taskq_kernel.client.client import Client
+from taskq_kernel.service.runtime import blobs_folder
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +36,55 @@ def test_a_task_passes_its_value_and_a_batch_the_list_of_its_values(q: Client) -
     for _ in range(30):
         task = link(task)
     assert task.result(60) == 31
+
+
+def test_values_of_any_size_arrive_as_what_they_are(q: Client, stack: RunningStack) -> None:
+    large = q.submit("reshape(collect(1.0:300_000), 3, 100_000)")
+    small = q.submit("Float32[1 2 3; 4 5 6]")
+    words = q.submit('["word $i" for i in 1:20_000]')
+    table = q.submit("(n = collect(1:20_000), x = collect(0.5:1:20_000))")
+    told = q.define("""
+        told(x, many; small, words, table) = (
+            x isa Matrix{Float64} && size(x) == (3, 100_000) && x == reshape(1.0:300_000, 3, :),
+            small isa Matrix{Float32} && small == [1 2 3; 4 5 6],
+            words isa Vector{String} && words[end] == "word 20000",
+            table["n"] isa Vector{Int} && sum(table["n"]) == 200_010_000 && table["x"][2] == 1.5,
+            [sum(one) for one in many], readdir(pwd()),
+        )
+    """)
+    many = q.define("ones_of(i) = fill(i, 200_000)").map([1, 2, 3])
+    task = told(large, many, small=small, words=words, table=table)
+    expected = [True, True, True, True, [200_000, 400_000, 600_000], []]
+    assert task.result(120) == expected
+    again = task.retry()
+    assert (again.number > task.number, again.result(120)) == (True, expected)
+    ref = large.field("valueRef")
+    (blobs_folder(stack.settings) / ref[:2] / ref).unlink()
+    with pytest.raises(TaskFailed, match="is no longer kept: the task that it is from was deleted") as failed:
+        task.retry().result(120)
+    assert failed.value.name == "ValueMissing"
+
+
+def test_large_arrays_cross_in_binary_both_ways_inside_of_what_holds_them(q: Client) -> None:
+    x = np.random.default_rng(1).random((300, 400))
+    table = pd.DataFrame({"n": np.arange(20_000), "s": ["a"] * 20_000})
+    f = q.define("""
+        f(x; about) = (
+            x = x, half = about["x"] ./ 2, flags = x .> 0.5, empty = zeros(Int8, 0, 3), name = about["name"],
+            types = [about["t"]["n"] isa Vector{Int}, x isa Matrix{Float64}, about["x"] == x,
+                about["small"] isa Matrix{Float32} && about["small"] == [1 2 3; 4 5 6], size(about["none"]) == (0, 3)],
+        )
+    """)
+    small = np.array([[1, 2, 3], [4, 5, 6]], "float32")
+    task = f(x, about={"x": x, "t": table, "name": "grid", "small": small, "none": np.zeros((0, 3))})
+    made = task.result(120)
+    assert made["types"] == [True] * 5
+    assert (made["name"], made["empty"].shape, made["empty"].dtype) == ("grid", (0, 3), np.dtype("int8"))
+    assert np.array_equal(made["x"], x)
+    assert np.array_equal(made["half"], x / 2)
+    assert (made["flags"].dtype, np.array_equal(made["flags"], x > 0.5)) == (np.dtype("bool"), True)
+    again = q.submit('sum(v["x"])', arguments={"v": task})
+    assert again.result(120) == pytest.approx(x.sum())
 
 
 def test_a_failure_is_told_by_what_hangs_on_it_and_a_retry_wakes_it(q: Client) -> None:

@@ -251,6 +251,11 @@ class FakeTransport:
         self._service.calls.append("blob")
         return self._service.blobs[ref]
 
+    def put_blob(self, sha256: str, data: Any) -> None:
+        data.seek(0)
+        self._service.calls.append("upload")
+        self._service.blobs[sha256] = data.read()
+
     def close(self) -> None:
         pass
 

@@ -10,8 +10,11 @@ from uuid import uuid4
 import pytest
 from store_lab import Lab
 
+from taskq_kernel.domain import ValueKind
 from taskq_kernel.errors import InvalidTask, NotFound
-from taskq_kernel.store import dependencies, outcomes
+from taskq_kernel.passed_values import PassedValue, passed_values
+from taskq_kernel.store import dependencies, outcomes, retention
+from taskq_kernel.store.blob_refs import referenced
 from taskq_kernel.store.create import create_tasks
 from taskq_kernel.store.submission import check_all
 
@@ -78,6 +81,25 @@ def test_values_take_the_places_of_the_tasks_among_the_arguments(lab: Lab) -> No
     assert json.loads(text)["y"] == 1.5
 
 
+def test_a_large_value_is_named_among_the_arguments_and_an_array_has_its_type(lab: Lab) -> None:
+    large, table, matrix, numbers = lab.submit("1", "2", "3", "4")
+    given = {"x": [value_of(large)], "t": value_of(table), "m": value_of(matrix), "v": value_of(numbers)}
+    task = lab.submit("1", arguments=given)[0]
+    worker = lab.join()
+    lab.publish()
+    finish(lab, worker, large, kind="ARRAY", type="Matrix{Float64}", json=None, ref="a" * 64, size=80128)
+    finish(lab, worker, table, kind="TABLE", type="DataFrame", json=None, ref="b" * 64, size=70000)
+    finish(lab, worker, matrix, "[[1,2.50],[3,4]]", type="Array{Float32,2}")
+    finish(lab, worker, numbers, "[1,2]", type="Vector{Int64}")
+    found = json.loads(lab.task(task).arguments)
+    array = {"ref": "a" * 64, "kind": "ARRAY", "type": "Matrix{Float64}", "size": 80128}
+    assert found["x"] == [{"$value": array}]
+    assert found["t"] == {"$value": {"ref": "b" * 64, "kind": "TABLE", "type": "DataFrame", "size": 70000}}
+    assert found["m"] == {"$array": ["Array{Float32,2}", [[1, 2.5], [3, 4]]]}
+    assert found["v"] == [1, 2]
+    assert set(passed_values(lab.task(task).arguments)) == {"a" * 64, "b" * 64}
+
+
 def test_a_failure_fails_all_that_hangs_on_it_with_that_reason_and_a_retry_wakes_them_again(lab: Lab) -> None:
     first = lab.submit("first", name="model")[0]
     second = needing(lab, first)
@@ -138,7 +160,8 @@ def test_a_task_that_was_cancelled_meanwhile_stays_so_and_gets_its_values_when_i
     ("value", "problem"),
     [
         ({"kind": "REPR", "type": "Task", "json": '{"repr":"Task"}'}, "is a Task, which no argument can be"),
-        ({"json": None, "ref": "f" * 64, "size": 99999}, "has 99999 bytes: too many to be passed"),
+        ({"kind": "MIME", "type": "Plot", "json": None, "ref": "f" * 64, "size": 9}, "is a Plot, which no argument"),
+        ({"json": None, "ref": "f" * 64, "size": 5 << 30}, "at most 4294967296 are passed to one task"),
     ],
 )
 def test_a_value_that_cannot_be_passed_fails_what_needs_it(lab: Lab, value: dict[str, Any], problem: str) -> None:
@@ -196,3 +219,29 @@ def test_a_task_that_is_not_there_or_somebody_elses_secret_cannot_be_needed(lab:
     new = check_all([{"code": "1", "after": [theirs.id]}])
     with pytest.raises(NotFound):
         lab.store.write(create_tasks, new, "ann", frozenset(), "ann")
+
+
+def test_what_a_task_is_given_is_kept_as_long_as_the_task_and_not_only_as_long_as_its_source(lab: Lab) -> None:
+    large = lab.submit("1")[0]
+    worker = lab.join()
+    lab.publish()
+    finish(lab, worker, large, kind="ARRAY", json=None, ref="a" * 64, size=80128)
+    task = lab.submit("1", arguments={"x": value_of(large)})[0]
+    own = lab.submit("1", arguments={"y": PassedValue("b" * 64, ValueKind.ARRAY, 70_000).as_argument()})[0]
+
+    def kept() -> set[str]:
+        return lab.store.read(referenced, ["a" * 64, "b" * 64, "c" * 64])
+
+    finish(lab, worker, task)
+    again = lab.bulk_action("retry", task).tasks[0]
+    lab.bulk_action("delete", large, task)
+    assert kept() == {"a" * 64, "b" * 64}
+    lab.bulk_action("delete", again, own)
+    assert kept() == set()
+    # Tasks that are gone for good take along what was noted of them.
+    other = lab.submit("1", arguments={"y": PassedValue("b" * 64, ValueKind.ARRAY, 70_000).as_argument()})[0]
+    lab.bulk_action("cancel", other)
+    lab.clock.advance(100)
+    rule = retention.Rule(before=lab.clock.now)
+    step = lab.store.write(retention.remove_tasks, rule, lab.store.read(retention.old_tasks, rule))
+    assert (other.number in step.numbers, kept()) == (True, set())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 
 import msgspec
 import pytest
@@ -56,6 +56,9 @@ class Service:
     async def source(self, sha256: str) -> str:
         self._answer()
         return "6 * 7"
+
+    async def fetch(self, ref: str, file: BinaryIO, limit_bytes: int) -> int:
+        raise NotImplementedError
 
     async def register(self, description: dict[str, Any]) -> Lease:
         self._answer()

@@ -95,5 +95,9 @@ class ServiceApi:
         """Store a value that is too large for a message."""
         await asyncio.to_thread(self._transport.put_blob, sha256, data)
 
+    async def fetch(self, ref: str, file: BinaryIO, limit_bytes: int) -> int:
+        """Write a value that the service keeps into a file; how many bytes it has."""
+        return await asyncio.to_thread(self._transport.save_blob, ref, file, limit_bytes)
+
     async def _ask(self, query: str, variables: dict[str, Any]) -> dict[str, Any]:
         return await asyncio.to_thread(self._transport.execute, query, variables)

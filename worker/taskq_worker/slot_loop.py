@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import msgspec
 
 from taskq_kernel.domain import TaskKind
 from taskq_kernel.messages import ErrorInfo, OutcomeMessage
+from taskq_worker import task_errors
 from taskq_worker.claims.claim import Claim
 from taskq_worker.claims.claimer import Claimer
 from taskq_worker.claims.claims import Claims
 from taskq_worker.claims.outcomes import Outcomes
+from taskq_worker.claims.passed import Passed, PassedFiles, ValueMissing
 from taskq_worker.claims.sources import Sources
 from taskq_worker.slots.boundary import error_boundary
 from taskq_worker.slots.job import Job, Report, sha256_of
@@ -29,7 +32,7 @@ class SlotLoop:
     ----------
     slot : Slot
         Where tasks run.
-    claims, claimer, outcomes, sources
+    claims, claimer, outcomes, sources, passed
         The worker's own.
     make_outcome : callable
         Makes an outcome of a claim and its report.
@@ -46,6 +49,7 @@ class SlotLoop:
         claimer: Claimer,
         outcomes: Outcomes,
         sources: Sources,
+        passed: Passed,
         *,
         make_outcome: Callable[[Claim, Report], OutcomeMessage],
         on_news: Callable[[], None],
@@ -56,6 +60,7 @@ class SlotLoop:
         self._claimer = claimer
         self._outcomes = outcomes
         self._sources = sources
+        self._passed = passed
         self._make_outcome = make_outcome
         self._on_news = on_news
         self._on_end = on_end
@@ -100,7 +105,10 @@ class SlotLoop:
                     code = await self._code(claim)
                     if code is None:  # the service has taken it away meanwhile
                         return
-                    report = await self.slot.run(_job(claim, code), *self._listeners(claim))
+                    files = await self._files(claim)
+                    if files is None:  # likewise
+                        return
+                    report = await self._run(claim, code, files)
                 self._note_compiled(claim)
                 self._end(claim, report)
         finally:
@@ -112,6 +120,21 @@ class SlotLoop:
         if claim.task.source is None:
             return claim.task.code
         return await self._sources.code(claim.task.source, lambda: self._claims.holds(claim))
+
+    async def _files(self, claim: Claim) -> PassedFiles | Report | None:
+        """What it is given in files; or the report that it cannot be had."""
+        try:
+            return await self._passed.files(claim, lambda: self._claims.holds(claim))
+        except ValueMissing as missing:
+            return self.slot.refused_report(task_errors.value_missing(str(missing)))
+
+    async def _run(self, claim: Claim, code: str, files: PassedFiles | Report) -> Report:
+        if isinstance(files, Report):
+            return files
+        try:
+            return await self.slot.run(_job(claim, code, files.paths), *self._listeners(claim))
+        finally:
+            await files.remove()
 
     def _has_compiled(self, claim: Claim) -> bool:
         """Whether the slot's process has compiled what the task calls."""
@@ -159,7 +182,7 @@ def _definition(claim: Claim) -> str | None:
     return (task.source or sha256_of(task.code)) if task.kind is TaskKind.CALL else None
 
 
-def _job(claim: Claim, code: str) -> Job:
+def _job(claim: Claim, code: str, passed: Mapping[str, Path]) -> Job:
     task = claim.task
     return Job(
         task_id=task.id,
@@ -172,5 +195,6 @@ def _job(claim: Claim, code: str) -> Job:
         timeout_s=task.timeout_s,
         memory_limit_bytes=task.memory_limit_bytes,
         refused=claim.refused,
+        passed=passed,
         **({} if task.seed is None else {"seed": task.seed}),
     )

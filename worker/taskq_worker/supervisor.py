@@ -28,6 +28,7 @@ from taskq_worker.claims.claim import Claim, ClaimState
 from taskq_worker.claims.claimer import Claimer
 from taskq_worker.claims.claims import Claims
 from taskq_worker.claims.outcomes import Outcomes
+from taskq_worker.claims.passed import Passed
 from taskq_worker.claims.sources import Sources
 from taskq_worker.julia.command import RunnerCommand
 from taskq_worker.membership import Membership
@@ -89,6 +90,7 @@ class Supervisor:
         )  # fmt: skip
         self._outcomes = Outcomes(broker, api, self._claims)
         self._sources = Sources(api.source)
+        self._passed = Passed(api.fetch, folder)
         self._membership = Membership(
             api, self._claims,
             describe=self._description, stop_attempt=self._stop_attempt, on_reply=self._on_reply,
@@ -173,7 +175,7 @@ class Supervisor:
         )
         outcome = partial(make_outcome, worker=self._name, runner=self._runner.kind, home=self._settings.home)
         return SlotLoop(
-            slot, self._claims, self._claimer, self._outcomes, self._sources,
+            slot, self._claims, self._claimer, self._outcomes, self._sources, self._passed,
             make_outcome=outcome, on_news=self._membership.news, on_end=self._changed.set,
         )  # fmt: skip
 

@@ -47,6 +47,11 @@ def invalid_arguments(error: Exception) -> ErrorInfo:
     return ErrorInfo(name="InvalidArguments", message=f"the arguments cannot be written as JSON: {error}")
 
 
+def value_missing(reason: str) -> ErrorInfo:
+    """A value that stands for an argument cannot be had any more."""
+    return ErrorInfo(name="ValueMissing", message=reason)
+
+
 def timed_out(timeout_s: float) -> ErrorInfo:
     """The task took longer than it may."""
     return ErrorInfo(

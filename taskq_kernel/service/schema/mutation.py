@@ -12,6 +12,7 @@ from graphql import GraphQLResolveInfo
 
 from taskq_kernel.domain import Role
 from taskq_kernel.errors import InvalidTask
+from taskq_kernel.service.blobs import check_given
 from taskq_kernel.service.jobs.pruner import Cursor, Pruned
 from taskq_kernel.service.schema import inputs, types
 from taskq_kernel.service.schema.batch_fields import BatchMutation
@@ -265,6 +266,8 @@ class Mutation(BatchMutation, ObjectType):
 
 async def _create(info: GraphQLResolveInfo, new: Sequence[NewTask]) -> list[TaskRow]:
     context = info.context
+    for index, task in enumerate(new):
+        check_given(context.runtime.blobs, task.arguments, index)
     created, count = await context.runtime.store.write(
         create.create_tasks, new, context.identity.name, wanted(info), context.visible_to
     )

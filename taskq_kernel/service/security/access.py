@@ -58,8 +58,8 @@ ALLOWED: dict[str, frozenset[Role]] = {
 #: What is asked for by path, with the roles that may. Nobody needs a token for ``/healthz``,
 #: ``/readyz``, and the page and scripts of GraphiQL: they tell nothing about tasks.
 PATHS: dict[str, frozenset[Role]] = {
-    "GET /blobs": _READERS,
-    "PUT /blobs": _WORKERS,
+    "GET /blobs": _READERS | _WORKERS,
+    "PUT /blobs": _SUBMITTERS | _WORKERS,
     "GET /metrics": _READERS,
 }
 
@@ -83,8 +83,9 @@ def check(identity: Identity, action: str, roles: frozenset[Role]) -> None:
 
 
 def visible_to(identity: Identity, private_tasks: bool) -> str | None:
-    """The only owner whose tasks somebody may see; None where it may see all."""
-    return identity.name if private_tasks and identity.role is not Role.ADMIN else None
+    """The only owner whose tasks somebody may see; None where it may see all, as a worker does what it is to run."""
+    sees_all = identity.role in (Role.ADMIN, Role.WORKER)
+    return identity.name if private_tasks and not sees_all else None
 
 
 def guard(schema: GraphQLSchema) -> None:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from taskq_kernel.arguments import encode_arguments
 from taskq_kernel.client.connection import connecting_code
 from taskq_kernel.errors import TaskqError
-from taskq_kernel.exact_json import decode_kept
-from taskq_kernel.values import decode
+from taskq_kernel.value_files import is_archive, json_of_file
 from taskq_widgets.panels.files import contents, formats, likely_formats
 from taskq_widgets.panels.results import Shown, present
 
@@ -95,15 +93,15 @@ class PanelValue:
         if size > most:
             raise ValueError(f"{size / 1e6:,.1f} MB are more than a page takes; in Python: {self.in_python(data)}")
         kind, blob = data["valueKind"], self._live.transport.get_blob(ref) if ref else None
-        if blob is not None and form == ("npy" if kind == "ARRAY" else "json"):
+        if blob is not None and form == ("npy" if kind == "ARRAY" else "json") and not is_archive(blob):
             return blob
-        value = data.get("value") if blob is None else _json_of(kind, blob)
+        value = data.get("value") if blob is None else json_of_file(kind, blob)
         return contents(form, kind, value, data.get("valueType") or "")
 
     def _large(self, ref: str, kind: str) -> Any:
         """The JSON of a large value."""
         if self._blob[0] != ref:
-            self._blob = (ref, _json_of(kind, self._live.transport.get_blob(ref)))
+            self._blob = (ref, json_of_file(kind, self._live.transport.get_blob(ref)))
         return self._blob[1]
 
     def in_python(self, data: dict[str, Any], part: str = "value", call: str = "") -> str:
@@ -111,10 +109,3 @@ class PanelValue:
         if self._connecting is None:
             self._connecting = connecting_code(self._live.client.url)
         return f"from taskq_kernel import connect; {part} = {self._connecting}.task({data['number']}).{part}{call}"
-
-
-def _json_of(kind: str, blob: bytes) -> Any:
-    """Return what is kept of a large value as JSON; an array of numbers, which is kept as NumPy's file, too."""
-    if kind == "ARRAY":
-        return encode_arguments({"value": decode(kind, blob)})["value"]
-    return decode_kept(blob)

@@ -80,8 +80,9 @@ class Value(msgspec.Struct, frozen=True):
     type: str
     text: str
     note: str
-    #: The value's JSON as Julia wrote it; of an ``ARRAY``, which is in a file, its dtype and shape.
+    #: The value's JSON as Julia wrote it; of one that is in a file, what is there.
     data: msgspec.Raw
+    file: bool = False
 
 
 class End(msgspec.Struct, frozen=True):
@@ -125,6 +126,7 @@ def run_frame(
     arguments: Mapping[str, Any] | msgspec.Raw,
     max_value_bytes: int,
     max_array_bytes: int = MAX_ARRAY_BYTES,
+    files: Mapping[str, str] | None = None,
 ) -> bytes:
     """The frame that starts a task.
 
@@ -147,6 +149,7 @@ def run_frame(
         "sha256": sha256,
         "entry": entry,
         "seed": seed,
+        **({"files": files} if files else {}),
     }
     limits = b'"max_value_bytes":%d,"max_array_bytes":%d' % (max_value_bytes, max_array_bytes)
     payload = b'%s,"arguments":%s,%s}' % (_json(fields)[:-1], given, limits)

@@ -6,6 +6,7 @@ import functools
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import msgspec
@@ -27,6 +28,8 @@ class Job:
     code: str
     #: As JSON that is to be checked, or as what it is.
     arguments: Mapping[str, Any] | msgspec.Raw = field(default_factory=dict)
+    #: Files of values among the arguments, by the SHA-256 that stands there (`taskq_kernel.passed_values`).
+    passed: Mapping[str, Path] = field(default_factory=dict)
     #: The function to call (``CALL`` only); None: the last that the definition defines.
     entry: str | None = None
     #: What Julia's generator of random numbers is seeded with.

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from taskq_kernel.domain import TaskKind, TaskStatus, ValueKind
+from taskq_kernel.domain import TaskKind, TaskStatus
 from taskq_kernel.errors import SetupError
 from taskq_kernel.messages import ErrorInfo
 from taskq_worker import task_errors
@@ -27,6 +27,7 @@ from taskq_worker.slots.folder import remove_folder
 from taskq_worker.slots.frames import MAX_ARRAY_BYTES, End, run_frame
 from taskq_worker.slots.job import Job, Report, check_code
 from taskq_worker.slots.output import TaskOutput
+from taskq_worker.slots.passed_files import names_of, put_files
 from taskq_worker.slots.process import JuliaProcess
 from taskq_worker.slots.report import report_of
 
@@ -181,6 +182,10 @@ class Slot:
         """The report on an attempt that the worker, and not the task, has failed."""
         return self._failed_at_once(task_errors.failed_here(error), retryable=True)
 
+    def refused_report(self, error: ErrorInfo) -> Report:
+        """The report on an attempt that cannot even begin, now or later."""
+        return self._failed_at_once(error, retryable=False)
+
     async def stop_task(self, error: ErrorInfo) -> None:
         """End the running task: its `run` reports FAILED with this error.
 
@@ -223,7 +228,7 @@ class Slot:
         try:
             frame = run_frame(
                 number, job.kind, job.code, job.code_sha256, job.entry, job.seed, job.arguments,
-                self._max_value_bytes, self._max_array_bytes,
+                self._max_value_bytes, self._max_array_bytes, names_of(job.passed),
             )
         except (TypeError, ValueError, RecursionError) as error:
             return self._failed_at_once(task_errors.invalid_arguments(error), retryable=False)
@@ -242,6 +247,7 @@ class Slot:
                 on_progress=on_progress,
                 on_series=on_series,
             )
+            put_files(job.passed, process.work.path)
             started_at, began = time.time(), time.monotonic()
             try:
                 ending = await attempt.run(frame, used)
@@ -258,13 +264,13 @@ class Slot:
 
     def _with_file(self, process: JuliaProcess, ending: Ending) -> tuple[Ending, BinaryIO | None]:
         """An ending with the file that its value is in, if it is in one; before the task's folder is emptied."""
-        if not isinstance(ending, End) or ending.value is None or ending.value.kind is not ValueKind.ARRAY:
+        if not isinstance(ending, End) or ending.value is None or not ending.value.file:
             return ending, None
         user = process.sandbox.user
         try:
             return ending, take_array(process.work.path, os.getuid() if user is None else user.uid)
         except OSError as error:
-            return task_errors.broken_frames(f"it sent an array that is not there: {error.strerror or error}"), None
+            return task_errors.broken_frames(f"it sent a value that is not there: {error.strerror or error}"), None
 
     async def _process_for(
         self, job: Job, limit: int | None, stop: asyncio.Future[ErrorInfo]

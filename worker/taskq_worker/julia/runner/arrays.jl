@@ -22,11 +22,11 @@ function numpy_description(@nospecialize(T))
     return nothing
 end
 
-"Whether a value is a large array of numbers."
-function is_large_array(@nospecialize(x))
+"Whether an array of numbers travels in a file: a large one, and one that is empty in rows or columns, of which JSON loses the shape."
+function is_for_file(@nospecialize(x))
     (x isa AbstractArray && ndims(x) > 0 && numpy_description(eltype(x)) !== nothing) || return false
     count = x isa Array ? length(x) : Base.invokelatest(length, x)
-    return count isa Int && count * sizeof(eltype(x)) > LARGE_ARRAY_BYTES
+    return count isa Int && (count * sizeof(eltype(x)) > LARGE_ARRAY_BYTES || (count == 0 && ndims(x) > 1))
 end
 
 """
@@ -43,7 +43,7 @@ function array_value(@nospecialize(x::AbstractArray), type::String, text::String
     end
     io = IOBuffer()
     print(io, "{\"dtype\":\"", description, "\",\"shape\":[", join(size(items), ","), "]}")
-    return Shown("ARRAY", type, text, take!(io), "")
+    return Shown("ARRAY", type, text, take!(io), "", true)
 end
 
 "What stands before the numbers: column by column, as Julia has them."
@@ -56,7 +56,7 @@ function numpy_header(description::String, dimensions::Tuple)
     return UInt8[0x93, codeunits("NUMPY")..., 0x01, 0x00, size % UInt8, (size >> 8) % UInt8, codeunits(text)...]
 end
 
-"A large array as a value, if it may be kept; `nothing` where it cannot be put into a file, and has to be JSON after all."
+"An array for a file as a value, if it may be kept; `nothing` where it cannot be put into a file, and has to be JSON after all."
 function present_array(@nospecialize(x), m::Module, limit::Int, folder::String)
     type, text = type_name(x, m), one_line(x, m)
     bytes = Base.invokelatest(length, x) * sizeof(eltype(x))

@@ -83,7 +83,7 @@ they are too large; other numbers `Float64`, or `BigFloat` where they have more 
 that; arrays of one kind of number, string or boolean become typed vectors. Objects with one
 key that begins with `\$` become what taskq writes so: long integers, NaN and infinities,
 numbers of any precision, complex and rational numbers, dictionaries with keys of other kinds,
-ranges and symbols.
+ranges and symbols, arrays of a type and shape (given.jl).
 docs/values.md tells the grammar; exact_json.py has the same rules.
 """
 function read_json(bytes::Vector{UInt8})
@@ -344,6 +344,8 @@ function tagged(tag::String, @nospecialize(inner), object::Dict{String,Any})
     elseif inner isa Vector && length(inner) == 2 && all(x -> x isa Real, inner)
         tag == "\$complex" && return complex(inner[1], inner[2])
         tag == "\$rational" && all(x -> x isa Integer, inner) && inner[2] != 0 && return inner[1] // inner[2]
+    elseif tag == "\$array" && inner isa Vector && length(inner) in (2, 3)
+        return something(array_of(inner[1], inner[2], length(inner) == 3 ? inner[3] : nothing), object)
     elseif tag == "\$dict" && inner isa Vector && all(pair -> pair isa Vector && length(pair) == 2, inner)
         return Dict{Any,Any}(pair[1] => pair[2] for pair in inner)
     end

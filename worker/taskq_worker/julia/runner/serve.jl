@@ -132,9 +132,7 @@ end
 const CHANGED = Ref("")
 
 @noinline function run_task(wire::Wire, baseline::Baseline, request::Dict{String,Any}, script::Bool)
-    seed = request["seed"]::Int
-    done = script ? run_script(request["code"], arguments_of(request), seed, baseline.folder) :
-        run_call(request["code"], request["sha256"], request["entry"], arguments_of(request), seed, baseline.folder)
+    done = with_arguments(request, script, baseline.folder)
     shown = nothing
     failure = done.failure
     if failure === nothing
@@ -161,9 +159,32 @@ function settle(baseline::Baseline, over::Over, script::Bool)
     return isempty(left) && !roomy ? "keeps memory that cannot be let go" : left
 end
 
-function arguments_of(request::Dict{String,Any})
+function with_arguments(request::Dict{String,Any}, script::Bool, folder::String)
+    seed = request["seed"]::Int
+    arguments = try
+        arguments_of(request, folder)
+    catch problem
+        problem isa OutOfMemoryError && rethrow()
+        reason = sprint(showerror, problem)
+        failure = Failure("InvalidArguments", "a large argument cannot be read: $reason"; retryable = false)
+        return Evaluated(nothing, failure, Main, 0.0)
+    end
+    return script ? run_script(request["code"], arguments, seed, folder) :
+        run_call(request["code"], request["sha256"], request["entry"], arguments, seed, folder)
+end
+
+function arguments_of(request::Dict{String,Any}, folder::String)
     named = Dict{String,Any}()
-    for (name, value) in request["arguments"]
+    arguments = request["arguments"]::Dict{String,Any}
+    files = get(request, "files", nothing)
+    if files isa Dict{String,Any}
+        given = Given(files, folder, Any[])
+        for name in collect(keys(arguments))  # one by one: an argument may look like a tag, all of them do not
+            arguments[name] = in_place(arguments[name], given)
+        end
+        foreach(name -> rm(joinpath(folder, name)), values(files))
+    end
+    for (name, value) in arguments
         # Digits name no variable: in a call they are places.
         named[all(isdigit, name) ? name : parsed_name(name)] = value
     end
@@ -187,11 +208,11 @@ end
 "`present`, and a bare name where even that fails: a value can overflow the stack when shown."
 function present_safely(@nospecialize(x), m::Module, limit::Int, array_limit::Int, folder::String)
     try
-        if is_large_array(x)
+        if is_for_file(x)
             shown = present_array(x, m, array_limit, folder)
             shown === nothing || return shown
         end
-        return present(x, m, limit)
+        return present(x, m, limit, array_limit, folder)
     catch
         name = string(nameof(typeof(x)))
         io = IOBuffer()
@@ -245,6 +266,7 @@ function put_shown(io::IOBuffer, value::Shown)
     put_field(io, "type", value.type)
     put_field(io, "text", value.text)
     put_field(io, "note", value.note)
+    value.in_file && write(io, ",\"file\":true")
     write(io, ",\"data\":")
     write(io, value.data)
     write(io, "}")

@@ -72,6 +72,7 @@ end
 columns_of(@nospecialize(x)) = value_of(loaded(TABLES), :columntable)(x)
 
 function write_table(w::Walk, names::Vector{Any}, columns::Vector{Any})
+    w.in_table = true
     write(w.io, "{\"columns\":{")
     for i in 1:length(names)
         i > 1 && write(w.io, ",")

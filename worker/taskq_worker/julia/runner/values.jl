@@ -29,9 +29,15 @@ mutable struct Walk
     "types of which something inside is given as text, and how many of them"
     texts::Vector{String}
     text_count::Int
+    "large arrays that are written apart (parts.jl), their bytes, how many they may be, and whether the walk is in a table"
+    parts::Vector{Any}
+    parts_bytes::Int
+    parts_limit::Int
+    in_table::Bool
 end
 
-Walk(home::Module, limit::Int) = Walk(IOBuffer(), home, limit, [], 0, false, false, [], 0)
+Walk(home::Module, limit::Int, parts_limit::Int = 0) =
+    Walk(IOBuffer(), home, limit, [], 0, false, false, [], 0, [], 0, parts_limit, false)
 
 "What a frame says about a value."
 struct Shown
@@ -40,21 +46,27 @@ struct Shown
     text::String
     data::Vector{UInt8}
     note::String
+    "whether the value is in its file, and `data` only tells of it"
+    in_file::Bool
 end
 
+Shown(kind, type, text, data, note) = Shown(kind, type, text, data, note, false)
+
 """
-    present(x, m, limit) -> Shown
+    present(x, m, limit, parts_limit = 0, folder = "") -> Shown
 
 Put the value `x` of a task with module `m` into the first form that fits, its JSON no
-longer than `limit` bytes.
+longer than `limit` bytes, and the large arrays in it no longer than `parts_limit`.
 """
-function present(@nospecialize(x), m::Module, limit::Int)
+function present(@nospecialize(x), m::Module, limit::Int, parts_limit::Int = 0, folder::String = "")
     type, text = type_name(x, m), one_line(x, m)
     note = ""
     try
-        walk = Walk(m, limit)
+        walk = Walk(m, limit, parts_limit)
         kind = write_value(walk, x)
-        return Shown(kind, type, text, take!(walk.io), notes(walk))
+        isempty(walk.parts) && return Shown(kind, type, text, take!(walk.io), notes(walk))
+        write_parts(walk, folder) || return present(x, m, limit)
+        return Shown(kind, type, text, Vector{UInt8}(string("{\"parts\":", length(walk.parts), "}")), notes(walk), true)
     catch problem
         note = problem isa TooLarge ? too_large(limit) : problem isa Unsupported ? problem.why : not_walked(problem)
         problem isa TooLarge || try
@@ -180,6 +192,7 @@ function leave!(w::Walk)
 end
 
 function put(w::Walk, @nospecialize(x::Array))
+    is_part(w, x) && return put_part(w, x)
     T = eltype(x)
     isempty(w.path) && hopeless(T) && throw(Unsupported(no_form(type_name(x, w.home))))
     2 * length(x) > w.limit && throw(TooLarge())
@@ -245,7 +258,9 @@ put(w::Walk, @nospecialize(x::AbstractSet)) = put(w, collect_checked(w, x))
 
 "Arrays and sets of every other kind, as an `Array`: by their own methods."
 function collect_checked(w::Walk, @nospecialize(x))
-    2 * Base.invokelatest(length, x) > w.limit && throw(TooLarge())
+    length_of = Base.invokelatest(length, x)
+    fits = is_part(w, x) ? length_of * sizeof(eltype(x)) <= w.parts_limit : 2 * length_of <= w.limit
+    fits || throw(TooLarge())
     items = parentmodule(typeof(x)) === Base ? collect(x) : Base.invokelatest(collect, x)
     items isa Array || throw(Unsupported(no_form(type_name(x, w.home))))
     return items

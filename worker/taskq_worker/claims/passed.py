@@ -1,0 +1,123 @@
+"""Values that tasks are given and that are too long for their messages: fetched into files before they start."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import BinaryIO, Protocol
+
+import msgspec
+
+from taskq_kernel.errors import NotFound, ServiceUnreachable
+from taskq_kernel.passed_values import PassedValue, passed_values
+from taskq_worker.claims.claim import Claim
+from taskq_worker.claims.sources import BACKOFF_S
+
+#: How many values are fetched at once: whatever else is asked of the service needs threads, too.
+AT_ONCE = 2
+
+
+class ValueMissing(Exception):
+    """A value that a task is to be given is no longer kept."""
+
+
+class Fetch(Protocol):
+    """Writes the value with this SHA-256 into a file, if it has no more than so many bytes."""
+
+    async def __call__(self, ref: str, file: BinaryIO, limit_bytes: int, /) -> int: ...
+
+
+class PassedFiles:
+    """The files of the values that one attempt is given; a context that ends with them.
+
+    Attributes
+    ----------
+    paths : mapping
+        Where each lies, by its SHA-256.
+    """
+
+    def __init__(self, folder: Path | None = None, paths: Mapping[str, Path] | None = None) -> None:
+        self._folder = folder
+        self.paths = paths or {}
+
+    async def remove(self) -> None:
+        """Remove the files; a task that was given one has a link of its own."""
+        if self._folder is not None:
+            await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+
+
+class Passed:
+    """Fetches what tasks are given.
+
+    Parameters
+    ----------
+    fetch : callable
+        Asks the service for a value.
+    folder : Path
+        Where the files are made: in the file system that the tasks' folders are in.
+    """
+
+    def __init__(self, fetch: Fetch, folder: Path) -> None:
+        self._fetch = fetch
+        self._folder = folder
+        self._turns = asyncio.Semaphore(AT_ONCE)
+
+    async def files(self, claim: Claim, wanted: Callable[[], bool]) -> PassedFiles | None:
+        """The files of what a task is given; None if it is no longer wanted.
+
+        Raises
+        ------
+        ValueMissing
+            If one of the values is no longer kept.
+        ServiceError, OSError
+            If one cannot be had otherwise.
+        """
+        values = _values(claim)
+        if not values:
+            return PassedFiles()
+        folder = Path(await asyncio.to_thread(mkdtemp, prefix="passed-", dir=self._folder))
+        files = PassedFiles(folder, {ref: folder / ref for ref in values})
+        try:
+            for ref, value in values.items():
+                if not await self._fetched(value, files.paths[ref], wanted):
+                    await files.remove()
+                    return None
+        except BaseException:
+            await asyncio.shield(files.remove())
+            raise
+        return files
+
+    async def _fetched(self, value: PassedValue, path: Path, wanted: Callable[[], bool]) -> bool:
+        """Fetch one, however long the service is away; whether it is still wanted."""
+        pause = BACKOFF_S[0]
+        while wanted():
+            try:
+                async with self._turns:
+                    await self._write(value, path)
+            except ServiceUnreachable:
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, BACKOFF_S[1])
+            except NotFound:
+                raise ValueMissing(
+                    f"a value of {value.size} bytes that the task is given (SHA-256 {value.ref[:12]}...) is no longer "
+                    "kept: the task that it is from was deleted; run that again"
+                ) from None
+            else:
+                return wanted()
+        return False
+
+    async def _write(self, value: PassedValue, path: Path) -> None:
+        with path.open("wb") as file:
+            os.fchmod(file.fileno(), 0o444)  # the task's user reads it
+            await self._fetch(value.ref, file, value.size)
+
+
+def _values(claim: Claim) -> Mapping[str, PassedValue]:
+    with suppress(msgspec.MsgspecError, RecursionError, UnicodeDecodeError):  # told where the arguments are checked
+        return passed_values(bytes(claim.task.arguments))
+    return {}
