@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import threading
 import time
@@ -13,8 +14,10 @@ from typing import Any
 
 import pytest
 
-from taskq_kernel.errors import NotFound
-from taskq_kernel.service.blobs import KEEP_S, Blobs, _alone, _remove
+from taskq_kernel.domain import ValueKind
+from taskq_kernel.errors import InvalidTask, NotFound
+from taskq_kernel.passed_values import PassedValue
+from taskq_kernel.service.blobs import KEEP_S, Blobs, _alone, _remove, check_given
 from taskq_kernel.store.blob_refs import oldest_running_start
 
 DATA = b"[1, 2, 3]"
@@ -93,3 +96,17 @@ def test_uploads_and_sweeps_of_the_same_values_at_once_leave_no_upload_without_i
     finally:
         stop.set()
         sweeper.join()
+
+
+def test_a_task_is_given_only_what_is_there_and_not_too_much(tmp_path: Path) -> None:
+    blobs = Blobs(tmp_path, 100)
+    there, gone = (PassedValue(digit * 64, ValueKind.ARRAY, 3 << 30) for digit in "ab")
+    blobs.path(there.ref).parent.mkdir()
+    blobs.path(there.ref).write_bytes(b"numbers")
+    check_given(blobs, json.dumps({"x": there.as_argument(), "y": there.as_argument()}), 0)
+    with pytest.raises(InvalidTask, match="is not there: upload it first") as refused:
+        small = PassedValue(gone.ref, ValueKind.ARRAY, 1)
+        check_given(blobs, json.dumps({"x": small.as_argument()}), 7)
+    assert (refused.value.field, refused.value.index) == ("arguments", 7)
+    with pytest.raises(InvalidTask, match="at most 4294967296 are allowed"):
+        check_given(blobs, json.dumps({"x": [there.as_argument(), gone.as_argument()]}), 0)

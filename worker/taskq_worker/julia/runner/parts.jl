@@ -11,10 +11,11 @@ const MOST_IN_TAR = 8^11 - 1
 
 "Whether an array is written apart from the JSON that it stands in."
 function is_part(w::Walk, @nospecialize(x))
-    (w.parts_limit > 0 && (w.in_table || !isempty(w.path))) || return false
-    (x isa AbstractArray && ndims(x) > 0 && numpy_description(eltype(x)) !== nothing) || return false
+    (w.parts_limit > 0 && (w.in_table || !isempty(w.path)) && x isa AbstractArray && ndims(x) > 0) || return false
     count = x isa Array ? length(x) : Base.invokelatest(length, x)
-    return count isa Int && (count * sizeof(eltype(x)) > PART_BYTES || (count == 0 && ndims(x) > 1))
+    # Most are small: that is seen without a look at their type, of which none takes more than 16 bytes.
+    (count isa Int && (count == 0 || 16 * count > PART_BYTES)) || return false
+    return numpy_description(eltype(x)) !== nothing && (count * sizeof(eltype(x)) > PART_BYTES || (count == 0 && ndims(x) > 1))
 end
 
 "Have an array written apart, each once however often it is in the value."
