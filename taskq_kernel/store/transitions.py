@@ -85,7 +85,7 @@ def _move(write: Write, after: TaskStatus, cause: Cause, transitions: Sequence[T
         {**item.columns, "status": after, "version": write.next_version(), "b_number": item.number}
         for item in transitions
     ]
-    done = _update(after, tuple(transitions[0].columns)).execute(write.conn, rows)
+    done = _update(after, cause is Cause.CACHED, tuple(transitions[0].columns)).execute(write.conn, rows)
     if done.rowcount != len(transitions):
         raise TaskqError(f"{len(transitions) - done.rowcount} of {len(transitions)} tasks could not go to {after}")
     for item in transitions:
@@ -219,10 +219,15 @@ _ENQUEUE = HotStatement(lambda _: sa.insert(outbox).inline())
 
 
 @lru_cache(maxsize=64)
-def _update(after: TaskStatus, columns: tuple[str, ...]) -> HotStatement:
+def _update(after: TaskStatus, cached: bool, columns: tuple[str, ...]) -> HotStatement:
     names = (*columns, "status", "version")
+    before = [
+        status for status in sources_of(after)
+        # The cache answers what waits, and nothing else finishes what does not run.
+        if after is not TaskStatus.FINISHED or cached == (status is TaskStatus.QUEUEING)
+    ]
     # Written into the statement: an expanding parameter cannot be repeated row by row.
-    sources: list[sa.ColumnElement[str]] = [sa.literal_column(f"'{status}'") for status in sources_of(after)]
+    sources: list[sa.ColumnElement[str]] = [sa.literal_column(f"'{status}'") for status in before]
     update = (
         sa.update(tasks)
         .where(tasks.c.number == sa.bindparam("b_number"), tasks.c.status.in_(sources))

@@ -43,10 +43,11 @@ def test_a_database_of_the_first_tables_keeps_its_tasks(lab: Lab) -> None:
         config.attributes["connection"] = conn
         command.downgrade(config, "0001")
     upgrade(lab.store.url.render_as_string(hide_password=False))
-    # It had no seed then, and is given one as it waits.
+    # It had no seed then, and is given one as it waits; of a cache nobody had thought.
     kept = lab.task(task)
     assert kept.seed is not None
-    assert kept._asdict() | {"seed": task.seed} == task._asdict()
+    assert not kept.cache
+    assert kept._asdict() | {"seed": task.seed, "cache": task.cache} == task._asdict()
 
 
 def test_several_processes_may_migrate_a_new_database_at_once(tmp_path: Path) -> None:
