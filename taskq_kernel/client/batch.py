@@ -61,7 +61,7 @@ class Batch(TaskList):
 
         deadline = None if timeout is None else time.monotonic() + timeout
         ended: queue.SimpleQueue[Entry] = queue.SimpleQueue()
-        bar = ProgressBar(len(self._tasks)) if progress else None
+        bar = ProgressBar(len(self._tasks), sum(task.entry.done for task in self._tasks)) if progress else None
         tasks = {task.id: task for task in self._tasks}
         stop = self._client.cache.wait_for(self._entries(), ended.put)
         try:

@@ -17,7 +17,7 @@ _ESTIMATE_S = 2.0
 
 
 class _Screen(Protocol):
-    def draw(self, done: int, failed: int, total: int, seconds: float) -> None: ...
+    def draw(self, done: int, total: int, text: str) -> None: ...
 
     def close(self) -> None: ...
 
@@ -29,10 +29,13 @@ class ProgressBar:
     ----------
     total : int
         How many there are.
+    before : int
+        How many of them had ended before: they tell nothing about the pace.
     """
 
-    def __init__(self, total: int) -> None:
+    def __init__(self, total: int, before: int = 0) -> None:
         self._total = total
+        self._before = before
         self._done = 0
         self._failed = 0
         self._began = time.monotonic()
@@ -59,7 +62,9 @@ class ProgressBar:
     def _draw(self) -> None:
         if self._screen is not None:
             self._drawn_at = time.monotonic()
-            self._screen.draw(self._done, self._failed, self._total, self._drawn_at - self._began)
+            seconds = self._drawn_at - self._began
+            left = _left(self._done - self._before, self._total - self._before, seconds)
+            self._screen.draw(self._done, self._total, _text(self._done, self._failed, self._total, seconds) + left)
 
 
 def in_notebook() -> bool:
@@ -88,8 +93,7 @@ class _Notebook:
     def __init__(self) -> None:
         self._output = _Output()
 
-    def draw(self, done: int, failed: int, total: int, seconds: float) -> None:
-        text = _text(done, failed, total, seconds)
+    def draw(self, done: int, total: int, text: str) -> None:
         self._output.show({"text/plain": text, "text/html": progress_html(done, total, text)})
 
     def close(self) -> None:
@@ -110,8 +114,7 @@ class _Terminal:
         self._bar = self._progress.add_task("", total=None)
         self._progress.start()
 
-    def draw(self, done: int, failed: int, total: int, seconds: float) -> None:
-        text = _text(done, failed, total, seconds)
+    def draw(self, done: int, total: int, text: str) -> None:
         self._progress.update(self._bar, description=text, completed=done, total=max(total, 1))
 
     def close(self) -> None:
@@ -120,7 +123,7 @@ class _Terminal:
 
 def _text(done: int, failed: int, total: int, seconds: float) -> str:
     unlucky = f", {failed} without a value" if failed else ""
-    return f"{done} of {total} done{unlucky}, {seconds:.1f} s{_left(done, total, seconds)}"
+    return f"{done} of {total} done{unlucky}, {seconds:.1f} s"
 
 
 def _left(done: int, total: int, seconds: float) -> str:

@@ -115,11 +115,13 @@ class Sweep(TaskList):
     def as_completed(self, timeout: float | None = None, *, progress: bool = True) -> Iterator[Task]:
         from taskq_kernel.client.progress import ProgressBar
 
-        bar = ProgressBar(len(self)) if progress else None
+        bar: ProgressBar | None = None
         seen: set[int] = set()
         version = 0
         try:
             for figures in self._followed(timeout):
+                if progress and bar is None:
+                    bar = ProgressBar(len(self), figures["done"])
                 for row in self._ended_after(version):
                     if row["point"] not in seen:
                         seen.add(row["point"])
@@ -135,9 +137,11 @@ class Sweep(TaskList):
         # Counting them is enough: no task of them is read, and no value.
         from taskq_kernel.client.progress import ProgressBar
 
-        bar = ProgressBar(len(self)) if progress else None
+        bar: ProgressBar | None = None
         try:
             for figures in self._followed(timeout):
+                if progress and bar is None:
+                    bar = ProgressBar(len(self), figures["done"])
                 if bar is not None:
                     bar.show(figures["done"], figures["done"] - _counts(figures)[TaskStatus.FINISHED])
         finally:

@@ -137,11 +137,13 @@ def draw(frame: pd.DataFrame, x: str | None, y: str | None, color: str | None, a
         pass
     elif {x, y} <= set(arguments):
         shade = color if color is not None and color not in arguments else values[0] if values else "seconds"
-        bar = _heat_map(there, x, y, shade, ax)
+        bar = _heat_map(frame, there, x, y, shade, ax)
     elif color is not None and frame[color].nunique() <= _LINES:
-        _lines(there, x, y, color, ax)
+        _lines(frame, there, x, y, color, ax)
     else:
         bar = _dots(there, x, y, color, ax)
+    if x in arguments and bar is None:
+        _span(frame[x], ax)
     ax.set_xlabel(x)
     ax.set_ylabel(y)
     left = len(frame) - len(there)
@@ -149,11 +151,20 @@ def draw(frame: pd.DataFrame, x: str | None, y: str | None, color: str | None, a
     return bar
 
 
-def _lines(there: pd.DataFrame, x: str, y: str, color: str, ax: Any) -> None:
+def _span(places: pd.Series[Any], ax: Any) -> None:
+    """Room for all points from the start, so that the picture fills in and does not jump."""
+    if places.dtype.kind in "iuf" and len(places):
+        low, high = float(places.min()), float(places.max())
+        margin = 0.05 * (high - low) or 0.5
+        ax.set_xlim(low - margin, high + margin)
+
+
+def _lines(frame: pd.DataFrame, there: pd.DataFrame, x: str, y: str, color: str, ax: Any) -> None:
     """A line for each value of ``color``, through the mean where a place has several points."""
-    for value, group in there.groupby(color, sort=True):
+    for place, (value, points) in enumerate(frame.groupby(color, sort=True)):  # all, so that each keeps its colour
+        group = there.loc[there.index.intersection(points.index)]
         mean = group.astype({y: "float64"}).groupby(x, sort=True)[y].mean()
-        ax.plot(mean.index, mean, marker="o", markersize=3, label=str(value))
+        ax.plot(mean.index, mean, marker="o", markersize=3, color=f"C{place}", label=str(value))
     ax.legend(title=color)
 
 
@@ -165,9 +176,9 @@ def _dots(there: pd.DataFrame, x: str, y: str, color: str | None, ax: Any) -> An
     return ax.figure.colorbar(drawn, ax=ax, label=color)
 
 
-def _heat_map(there: pd.DataFrame, x: str, y: str, color: str, ax: Any) -> Any:
+def _heat_map(frame: pd.DataFrame, there: pd.DataFrame, x: str, y: str, color: str, ax: Any) -> Any:
+    """A cell for each pair of arguments; those without a value are empty."""
     table = there.astype({color: "float64"}).pivot_table(index=y, columns=x, values=color, aggfunc="mean")
-    if table.empty:
-        return None
+    table = table.reindex(index=sorted(frame[y].unique()), columns=sorted(frame[x].unique()))
     drawn = ax.pcolormesh(table.columns, table.index, table.to_numpy(), shading="nearest")
     return ax.figure.colorbar(drawn, ax=ax, label=color)

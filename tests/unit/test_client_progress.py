@@ -67,6 +67,47 @@ def test_in_a_notebook_one_output_changes_in_place(notebook: list[dict[str, str]
     assert 'aria-valuenow="100"' in notebook[-1]["text/html"]
 
 
+def test_the_time_left_is_that_of_the_pace_since_the_bar_is_there(
+    notebook: list[dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now)
+    bar = ProgressBar(100, before=90)
+    bar.show(90, 0)
+    now += 10
+    bar.show(90, 0)
+    assert notebook[-1]["text/plain"] == "90 of 100 done, 10.0 s"
+    bar.show(92, 0)
+    now += 10
+    bar.show(94, 0)
+    assert notebook[-1]["text/plain"] == "94 of 100 done, 20.0 s, 30 s left"
+
+
+def test_tasks_that_are_done_already_are_no_pace(
+    notebook: list[dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = FakeService()
+    q = service.client()
+    service.connect_feed()
+    batch = q.submit_many(["1", "2", "3"])
+    service.finish(batch[0].id)
+    batch[0].wait(5)
+    made: list[tuple[int, int]] = []
+
+    class Bar(ProgressBar):
+        def __init__(self, total: int, before: int = 0) -> None:
+            made.append((total, before))
+            super().__init__(total, before)
+
+    monkeypatch.setattr(progress, "ProgressBar", Bar)
+    ended = batch.as_completed(5)
+    assert next(ended) is batch[0]
+    service.finish(batch[1].id)
+    service.finish(batch[2].id)
+    assert len(list(ended)) == 2
+    assert made == [(3, 1)]
+
+
 def test_a_bar_of_no_tasks_can_be_drawn(notebook: list[dict[str, str]]) -> None:
     ProgressBar(0).close()
     assert notebook[-1]["text/plain"].startswith("0 of 0 done")

@@ -103,7 +103,8 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         def update(self, figure: Any) -> None:
             figure.canvas.draw()
             main = figure.axes[0]
-            pictures.append((main.get_title(), len(figure.axes), main.get_position().bounds, len(main.lines)))
+            lines = {line.get_label(): line.get_color() for line in main.lines}
+            pictures.append((main.get_title(), len(figure.axes), main.get_position().bounds, main.get_xlim(), lines))
 
     def show(figure: Any, display_id: bool) -> Handle:
         Handle().update(figure)
@@ -119,14 +120,24 @@ def test_while_points_arrive_one_picture_fills_in_and_is_not_drawn_for_nothing(s
     sweep = Filling(0, 0, 2, 2, 2, 6)
     plot(sweep, "n", "energy", "beta", live=True)
     assert [title for title, *_ in shown] == ["gaps: 0 of 6 points", "gaps: 2 of 6 points", "gaps"]
-    assert [lines for *_, lines in shown] == [0, 2, 2]
     assert sweep.frames == 3
+
+
+def test_while_it_fills_in_nothing_jumps(shown: list[Any]) -> None:
+    plot(Filling(0, 1, 2, 5, 6), "n", "energy", "beta", live=True)
+    assert {span for *_, span, _ in shown} == {(0.9, 3.1)}
+    assert [lines for *_, lines in shown[1:]] == [{"0.5": "C0", "1.0": "C1"}] * 4
 
 
 def test_a_heat_map_that_fills_in_keeps_its_size_and_has_one_colour_bar(shown: list[Any]) -> None:
     plot(Filling(1, 2, 4, 6), "n", "beta", "energy", live=True)
     assert [parts for _, parts, *_ in shown] == [2, 2, 2, 2]
-    assert len({bounds for _, _, bounds, _ in shown}) == 1
+    assert len({(bounds, span) for _, _, bounds, span, _ in shown}) == 1
+
+
+def test_a_heat_map_has_an_empty_cell_where_no_value_is(ax: Any) -> None:
+    draw(frame(GRID, "n", "beta", "energy", left=2), "n", "beta", None, ax)
+    assert ax.collections[0].get_array().reshape(2, 3).tolist() == [[0.5, 1.0, None], [1.0, 2.0, None]]
 
 
 def test_what_else_is_in_a_figure_is_left_alone(shown: list[Any]) -> None:

@@ -8,6 +8,7 @@ import pytest
 from client_fixtures import q, service
 from client_lab import FakeService
 
+from taskq_kernel.client import progress
 from taskq_kernel.client.client import Client
 from taskq_kernel.client.feed import Changes
 from taskq_kernel.client.sweep import Sweep
@@ -28,7 +29,11 @@ def test_waiting_counts_the_points_and_reads_none_of_them(
         counts = [{"status": "FINISHED", "count": count}, {"status": "RUNNING", "count": 2 - count}]
         return {"batch": ROW | {"figures": {"done": count, "counts": counts, "version": count}}}
 
+    made: list[tuple[int, int]] = []
+    bar = progress.ProgressBar
     monkeypatch.setattr(service.transport, "_batch", batch, raising=False)
+    monkeypatch.setattr(progress, "ProgressBar", lambda *counts: made.append(counts) or bar(*counts))
     b = Sweep(q, ROW)
     assert b.wait(5) is b
+    assert made == [(2, 1)], "one point was done before, and says nothing about the pace"
     assert service.calls == ["Batch", "Batch"]
