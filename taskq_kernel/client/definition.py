@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from taskq_kernel import exact_json
 from taskq_kernel.call_name import call_name
@@ -128,7 +128,7 @@ class Definition:
             True where it would; shows itself as a sentence.
         """
         given = call_options(seed=seed, queue=queue) | {
-            "definition": self.id, "kind": "CALL", "arguments": call_arguments(places, named),
+            "definition": self.id, "kind": "CALL", "arguments": call_arguments(places, named, _nowhere),
         }
         return explained(self._client, given)
 
@@ -306,6 +306,10 @@ def call_arguments(places: tuple[Any, ...], named: Mapping[str, Any], store: Sto
     encoded = encode_arguments(dict(named), store)
     check_argument_names(encoded)
     return encode_arguments({str(place): value for place, value in enumerate(places, 1)}, store) | encoded
+
+
+def _nowhere(_sha256: str, _data: BinaryIO) -> None:
+    """Store nothing: a large array is only named."""
 
 
 def written(arguments: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

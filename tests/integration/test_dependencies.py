@@ -85,6 +85,10 @@ def test_large_arrays_cross_in_binary_both_ways_inside_of_what_holds_them(q: Cli
     assert (made["flags"].dtype, np.array_equal(made["flags"], x > 0.5)) == (np.dtype("bool"), True)
     again = q.submit('sum(v["x"])', arguments={"v": task})
     assert again.result(120) == pytest.approx(x.sum())
+    total = q.define("total(x) = sum(x)")
+    assert total.submit((x,), cache=True, seed=1).result(120) == pytest.approx(x.sum())
+    assert total.explain_cache(x, seed=1)
+    assert not total.explain_cache(x + 1, seed=1)
 
 
 def test_a_failure_is_told_by_what_hangs_on_it_and_a_retry_wakes_it(q: Client) -> None:
