@@ -130,18 +130,30 @@ def count_by_status(conn: Connection, task_filter: TaskFilter) -> dict[str, int]
     others = replace(task_filter, status=None)
     if others == TaskFilter(owner=others.owner):
         return read_counts(conn, others.owner)
+    if others == TaskFilter(owner=others.owner, is_point=False):
+        return _count_without_points(conn, others.owner)
     counts = {str(status): 0 for status in TaskStatus}
     query = sa.select(tasks.c.status, sa.func.count()).where(*narrowed(conn, others)).group_by(tasks.c.status)
     counts.update({row[0]: row[1] for row in conn.execute(query)})
     return counts
 
 
+def _count_without_points(conn: Connection, owner: str | None) -> dict[str, int]:
+    """How many tasks that are no points have each status: all but the points, which stand in an index of their own."""
+    points = sa.select(tasks.c.status, sa.func.count()).where(tasks.c.point.isnot(None)).group_by(tasks.c.status)
+    if owner is not None:
+        points = points.where(tasks.c.owner == owner)
+    counts = read_counts(conn, owner)
+    for status, count in conn.execute(points):
+        counts[str(status)] -= count
+    return counts
+
+
 def _total(conn: Connection, task_filter: TaskFilter, matching: Sequence[sa.ColumnElement[bool]]) -> int:
     if task_filter == TaskFilter(owner=task_filter.owner, status=task_filter.status):
         return _of_statuses(read_counts(conn, task_filter.owner), task_filter)
-    if task_filter == TaskFilter(is_point=False):  # what a table without a filter shows: points are found in an index
-        points = sa.select(sa.func.count()).select_from(tasks).where(tasks.c.point.isnot(None))
-        return sum(read_counts(conn).values()) - int(conn.execute(points).scalar_one())
+    if task_filter == TaskFilter(owner=task_filter.owner, status=task_filter.status, is_point=False):
+        return _of_statuses(_count_without_points(conn, task_filter.owner), task_filter)
     return int(conn.execute(sa.select(sa.func.count()).select_from(tasks).where(*matching)).scalar_one())
 
 

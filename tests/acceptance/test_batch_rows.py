@@ -183,7 +183,7 @@ def test_batches_are_for_everybody(open_page: Pages, table_site: Site) -> None:
             expect(table.row(7)).to_be_in_viewport(ratio=0.5)  # they leave room for the tasks
 
 
-def test_a_sweep_is_watched_cancelled_and_resumed_on_the_board(voila_board: Board, client: Client) -> None:
+def test_a_sweep_is_watched_opened_and_resumed_on_the_board(voila_board: Board, pages: Pages, client: Client) -> None:
     board, name = voila_board, f"sweep {secrets.token_hex(4)}"
     board.overview.get_by_role("button", name=re.compile("^All")).click()
     board.search("")
@@ -194,6 +194,7 @@ def test_a_sweep_is_watched_cancelled_and_resumed_on_the_board(voila_board: Boar
         expect(row).to_contain_text("(4 finished, 4 failed) 100 % of 8", timeout=90_000)
         row.click()
         expect(board.table.get_by_role("grid")).to_have_attribute("aria-rowcount", "9")
+        pages.shot(board.page, "board-batch-open")
         example = board.table.locator(".tq-causes").get_by_role("button")
         expect(board.table.locator(".tq-causes")).to_contain_text("ErrorException")
         example.first.click()

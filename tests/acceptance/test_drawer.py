@@ -192,6 +192,26 @@ def test_the_time_that_is_left_stands_beside_the_bar_and_runs_down(voila_board: 
     shut(board)
 
 
+def test_a_task_that_waits_says_why_and_opens_the_task_that_it_needs(voila_board: Board, client: Client) -> None:
+    board, name = voila_board, f"task {secrets.token_hex(4)}"
+    needed = client.submit("sleep(600)", name=f"{name} first")
+    waiting = client.submit("1", name=f"{name} second", after=[needed])
+    try:
+        board.search(name)
+        open_task(board, waiting.name)
+        said = board.detail.locator(".tqp-panel > .tqp-quiet-text")
+        expect(said).to_have_text(
+            re.compile(rf"^Waiting: it needs task {needed.number} \({needed.name}\), which is RUNNING.*\.$"),
+            timeout=60_000,
+        )
+        board.detail.get_by_role("button", name=f"Open task {needed.number}").click()
+        expect(board.detail.locator("h2")).to_contain_text(needed.name)
+        expect(board.row(needed.name)).to_have_attribute("aria-current", "true")
+    finally:
+        needed.cancel()
+        shut(board)
+
+
 def seconds_in(text: str) -> int:
     found = re.search(r"(\d+) s$", text)
     assert found is not None

@@ -47,8 +47,13 @@ def test_the_file_has_all_points_with_every_digit(monkeypatch: pytest.MonkeyPatc
     third = {"count": 1, "steps": [0.5], "values": [1 / 3]}
     monkeypatch.setattr(operations, "get", lambda *_: {"series": {"loss": LOSS, "a, b": third}})
     shown = PanelSeries()
-    shown.read(None, "id-1", 3)  # type: ignore[arg-type]
-    assert [(one["name"], one["last"]) for one in shown.shown()] == [("loss", "Inf"), ("a, b", "0.3333")]
+    task = {"id": "id-1", "attempt": 1, "version": 3}
+    assert shown.due_in(task) == 0
+    shown.read(None, task)  # type: ignore[arg-type]
+    assert [(one["name"], one["last"]) for one in shown.shown(task)] == [("loss", "Inf"), ("a, b", "0.3333")]
+    # Those of another task are read at once, and are never taken for those of this one.
+    another = {"id": "id-2", "attempt": 1, "version": 2}
+    assert (shown.due_in(task), shown.due_in(another), shown.shown(another)) == (math.inf, 0, [])
     assert shown.csv().decode().splitlines() == [
         "series,step,value", "loss,1,2.5", "loss,2,nan", "loss,3,0.5", "loss,4,inf", '"a, b",0.5,0.3333333333333333',
     ]

@@ -161,10 +161,19 @@ def test_a_list_without_points_counts_the_other_tasks(lab: Lab) -> None:
     make(lab, batch)
     first, _second = lab.submit("1", "2")
     lab.bulk_action("delete", points(lab, batch)[1])
-    asked = TaskFilter(is_point=False), [], Window(first=1), frozenset({"totalCount"})
-    assert lab.store.read(read_page, *asked).total == 2
+    lab.submit("3", owner="bob")
+
+    def counted(**conditions: Any) -> tuple[int | None, dict[str, int]]:
+        asked = TaskFilter(is_point=False, **conditions), [], Window(first=1), frozenset({"totalCount", "counts"})
+        page = lab.store.read(read_page, *asked)
+        return page.total, {status: count for status, count in (page.counts or {}).items() if count}
+
+    assert counted() == (3, {"QUEUEING": 3})
+    assert counted(owner="ann") == counted(owner="ann", status=["QUEUEING"]) == (2, {"QUEUEING": 2})
+    lab.bulk_action("cancel", first)
+    assert counted(owner="ann", status=["CANCELLED"]) == (1, {"QUEUEING": 1, "CANCELLED": 1})
     lab.bulk_action("delete", first)
-    assert lab.store.read(read_page, *asked).total == 1
+    assert counted(owner="ann") == (1, {"QUEUEING": 1})
 
 
 def test_a_cancelled_batch_makes_no_more_tasks_until_it_is_resumed(lab: Lab) -> None:

@@ -236,3 +236,34 @@ def test_a_large_array_of_numbers_is_shown_as_any_other(detail: TaskDetail, monk
     detail.show("id-1")
     detail._refresh()
     assert detail.result["rows"] == [["1", "1.5", "NaN"], ["2", "2.5", "3.5"]]
+
+
+def test_a_task_that_waits_says_why_and_is_asked_again(detail: TaskDetail, monkeypatch: pytest.MonkeyPatch) -> None:
+    reasons = [
+        {"kind": "BUSY", "sentence": f"all 2 slots are busy, and {ahead} tasks are ahead of it", "ahead": ahead,
+         "since": "1970-01-01T00:01:00+00:00", "until": None, "needs": None}
+        for ahead in (4, 3, 3)
+    ]  # fmt: skip
+    answers(monkeypatch, lambda: whole("QUEUEING", 1) | {"why": reasons.pop(0)})
+    detail.show("id-1")
+    detail._refresh()
+    assert detail.result == {
+        "form": "waits", "text": "all 2 slots are busy, and 4 tasks are ahead of it", "since": 60.0, "until": None,
+        "needs": None,
+    }  # fmt: skip
+    detail._refresh()
+    assert detail.result["text"] == "all 2 slots are busy, and 3 tasks are ahead of it"
+    sent: list[Any] = []
+    detail.observe(sent.append)
+    detail._refresh()
+    assert (reasons, sent) == ([], [])
+
+
+def test_the_task_that_another_one_waits_for_is_opened_from_there(
+    detail: TaskDetail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(operations, "get", lambda _transport, task, *_: (asked.append(task), whole("FINISHED", 9))[1])
+    detail._on_message(detail, {"type": "open", "view": "v", "id": "6"}, [])
+    detail._refresh()
+    assert asked[0] == "6"

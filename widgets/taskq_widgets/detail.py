@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import traitlets
 
-from taskq_kernel.client import operations
+from taskq_kernel.client import operations, why
 from taskq_kernel.errors import NotFound, TaskqError
 from taskq_widgets.assets import bundle, stylesheet
 from taskq_widgets.live import in_background, live_tasks
@@ -57,7 +57,7 @@ class TaskDetail(Panel):
     _css = stylesheet("panel", "detail", "picture", "result", "log")
     _handlers: ClassVar[dict[str, str]] = {
         "act": "_on_act", "tab": "_on_tab", "log": "_on_log", "whole": "_on_whole", "slice": "_on_slice",
-        "show": "_on_show", "file": "_on_file", "file-next": "_on_file_next", "file-end": "_on_file_end",
+        "show": "_on_show", "open": "_on_open", **dict.fromkeys(("file", "file-next", "file-end"), "_on_file"),
     }  # fmt: skip
 
     state = traitlets.Enum(["empty", "loading", "ready", "gone", "error"], "empty").tag(sync=True)
@@ -83,6 +83,7 @@ class TaskDetail(Panel):
         #: The task in the client's cache, and what was read of it that no change tells, such as its history.
         self._entry: Entry | None = None
         self._row: dict[str, Any] = {}
+        self._why: dict[str, Any] = {}
         self._stale = False
         self._acting = False
         self._recalled = False
@@ -109,7 +110,7 @@ class TaskDetail(Panel):
             self._recalled = False
             self._id = str(getattr(task, "id", task))
             self._entry, self._stale = None, True
-            self._value, self._series, self._log = PanelValue(self._live), PanelSeries(), PanelLog()
+            self._value, self._log = PanelValue(self._live), PanelLog()
         with self._together():
             self.state, self.message, self.tab = "loading", "", tab or "result"
         self._tab_is_open = tab is None
@@ -139,6 +140,10 @@ class TaskDetail(Panel):
             self.show(str(content["id"]), tab if tab in self.traits()["tab"].values else None)
             self._recalled = True
 
+    def _on_open(self, content: dict[str, Any]) -> None:
+        """Show the task that this one waits for."""
+        self.show(str(content["id"]))
+
     def _on_tab(self, content: dict[str, Any]) -> None:
         self.tab = content["tab"]
         self._tab_is_open = False
@@ -150,16 +155,9 @@ class TaskDetail(Panel):
             self.send(self._log.message(int(first)) | {"view": content["view"]})
 
     def _on_file(self, content: dict[str, Any]) -> None:
-        """Send a display the value as a file, or the series, the first piece of it."""
-        value, series, data, form = self._value, self._series, self._data, str(content["form"])
-        make = series.csv if form == "series" else lambda: value.file(data, form)
-        in_background(self._transfers.begin, str(content["view"]), str(content["request"]), make)
-
-    def _on_file_next(self, content: dict[str, Any]) -> None:
-        self._transfers.go_on(str(content["view"]), str(content["request"]), int(content["offset"]))
-
-    def _on_file_end(self, content: dict[str, Any]) -> None:
-        self._transfers.end(str(content["view"]))
+        """Send a display a file, piece by piece: the value, or the series."""
+        value, data, form = self._value, self._data, str(content.get("form"))
+        self._transfers.answer(content, self._series.csv if form == "series" else lambda: value.file(data, form))
 
     def _on_whole(self, _content: dict[str, Any]) -> None:
         """Show all of the value."""
@@ -186,7 +184,7 @@ class TaskDetail(Panel):
     def _data(self) -> dict[str, Any]:
         """All that is known of the task; nothing where there is none."""
         with self._guard:
-            return {} if self._entry is None else self._row | self._entry.row
+            return {} if self._entry is None else self._row | self._entry.row | self._why
 
     def _on_changes(self, changes: Changes) -> None:
         with self._guard:
@@ -216,6 +214,10 @@ class TaskDetail(Panel):
         due = LOG_S if self._stale or self._follows_log() else 5.0
         return min(due, self._series_due_in(self._data))
 
+    def _series_due_in(self, data: dict[str, Any]) -> float:
+        """In how many seconds the series are to be read: they are seen beside the result alone."""
+        return self._series.due_in(data) if self.tab == "result" else float("inf")
+
     def _refresh(self) -> None:
         with self._guard:
             task_id, stale = self._id, self._stale
@@ -224,11 +226,11 @@ class TaskDetail(Panel):
         if stale:
             self._read(task_id)
         elif self._data.get("status") == "QUEUEING":
-            self._read_what_it_waits_for()
+            self._read_why_it_waits()
         data = self._data
         if data:
             if self._series_due_in(data) <= 0:
-                self._read_series(data)
+                self._series.read(self._live.transport, data)
             self._show(data)
             if self._follows_log():
                 self._read_log(data)
@@ -255,23 +257,23 @@ class TaskDetail(Panel):
             return  # asked again in a moment
         with self._guard:
             if self._id == task_id:
-                self._row, self._entry = row, entry
+                self._row, self._entry, self._why = row, entry, {"why": row.get("why")}
                 # What the feed told since may be newer than what was read, and the history longer.
                 self._stale = entry.deleted or entry.version > int(row["version"])
                 if self._stale:
                     self._wake.set()
 
-    def _read_what_it_waits_for(self) -> None:
-        """Ask again what keeps it from starting: no change of the task tells of that."""
+    def _read_why_it_waits(self) -> None:
+        """Ask again why it waits: no change of the task tells of that."""
         with suppress(TaskqError):
             row = self._row
-            waits_for = operations.waits_for(self._live.transport, row["id"])
+            found = operations.get(self._live.transport, row["id"], why.FIELDS)
             with self._guard:
                 if self._row is row:
-                    self._row = row | {"waitsFor": waits_for}
+                    self._why = {"why": found["why"]}
 
     def _show(self, data: dict[str, Any]) -> None:
-        result, series = self._value.shown(data), self._series.shown()
+        result, series = self._value.shown(data), self._series.shown(data)
         with self._together():
             self.head = head_of(data)
             self.facts = facts_of(data)
@@ -284,17 +286,6 @@ class TaskDetail(Panel):
             if self._tab_is_open:
                 self.tab = "error" if data["status"] == "FAILED" else "result"
             self.state = "ready"
-
-    # -- the series
-
-    def _series_due_in(self, data: dict[str, Any]) -> float:
-        """In how many seconds the series are to be read: nobody sees them but beside the result of what has begun."""
-        looked_at = self.tab == "result" and data and data["attempt"] > 0
-        return self._series.due_in(int(data["version"])) if looked_at else float("inf")
-
-    def _read_series(self, data: dict[str, Any]) -> None:
-        with suppress(TaskqError):  # asked again in a moment
-            self._series.read(self._live.transport, data["id"], int(data["version"]))
 
     # -- the log
 

@@ -61,7 +61,7 @@ export class SeriesView {
     let curve = this.curves.get(name);
     if (!curve) {
       const said = h("b", {});
-      curve = { element: h("div", { class: "tqp-curve" }, h("h4", {}, h("span", {}, name), said)), last: said, drawn: "" };
+      curve = { element: h("div", { class: "tqp-curve" }, h("h4", {}, h("span", {}, name), " ", said)), last: said, drawn: "" };
       this.curves.set(name, curve);
     }
     const { element } = curve;

@@ -103,9 +103,11 @@ class Editor {
       "aria-label": model.get("label"),
       "aria-describedby": readOnly ? `${this.id}-message` : `${this.id}-hint ${this.id}-message`,
       spellcheck: "false",
+      // Without it checkers, and some assistive technology, take the scrolling editor for out of a keyboard's reach.
+      tabindex: "0",
     };
     if (readOnly) {
-      const shown = { ...attributes, tabindex: "0", "aria-readonly": "true" };
+      const shown = { ...attributes, "aria-readonly": "true" };
       return [EditorState.readOnly.of(true), EditorView.editable.of(false), EditorView.contentAttributes.of(shown)];
     }
     return [writing(() => this.submit(), () => model.get("names") ?? []), EditorView.contentAttributes.of(attributes), placeholder(model.get("placeholder"))];

@@ -96,8 +96,6 @@ class FormDisplay extends Display {
       return;
     }
     this.editorPlace.append(view.el);
-    // Without it checkers, and some assistive technology, take the scrolling editor for out of a keyboard's reach.
-    view.el.querySelector(".cm-content")?.setAttribute("tabindex", "0");
     view.el.querySelector(".cm-content")?.setAttribute("aria-describedby", `${this.view}-code-remark`);
     this.ends.push(() => view.remove());
     const judged = () => {

@@ -14,8 +14,8 @@ const SNAPSHOT_CLASS = "taskq-snapshot";
 /** The longest text that is taken over from the task that is open. */
 const SNAPSHOT_CHARACTERS = 2000;
 /** What the open task says: no buttons, and of a picture what stands below it. */
-const TEXTS = ".tqp-panel > :not(.tqp-taking, .tqp-code-actions, .tqp-more-button, .tqp-picture, .tqp-log-place), "
-  + ".tqp-panel > .tqp-picture figcaption, .tqp-panel .tqp-log";
+const TEXTS = ".tqp-panel > :not(.tqp-taking, .tqp-code-actions, .tqp-more-button, .tqp-picture, .tqp-series, .tqp-log-place), "
+  + ".tqp-panel > .tqp-picture figcaption, .tqp-panel .tqp-curve h4, .tqp-panel .tqp-log";
 
 /**
  * Keep the snapshot as current as the file; return what ends that.

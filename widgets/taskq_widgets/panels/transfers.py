@@ -7,10 +7,11 @@ one fills no queue, holds up no other message for long, and ends when the page i
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from taskq_kernel.errors import TaskqError
+from taskq_widgets.live import in_background
 
 #: Bytes in one message.
 PIECE_BYTES = 1 << 20
@@ -33,6 +34,16 @@ class Transfers:
         self._send = send
         self._guard = threading.Lock()
         self._files: dict[str, tuple[str, bytes]] = {}
+
+    def answer(self, content: Mapping[str, Any], make: Callable[[], bytes]) -> None:
+        """Answer a page that wants a file, which may take a while to make, or its next piece, or no more of it."""
+        view, request = str(content["view"]), str(content.get("request"))
+        if content["type"] == "file":
+            in_background(self.begin, view, request, make)
+        elif content["type"] == "file-next":
+            self.go_on(view, request, int(content["offset"]))
+        else:
+            self.end(view)
 
     def begin(self, view: str, request: str, make: Callable[[], bytes]) -> None:
         """Make a file and send its first piece, or why there is none."""

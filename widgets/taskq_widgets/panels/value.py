@@ -9,6 +9,7 @@ from taskq_kernel.errors import TaskqError
 from taskq_kernel.value_files import is_archive, json_of_file
 from taskq_widgets.panels.files import contents, formats, likely_formats
 from taskq_widgets.panels.results import Shown, present
+from taskq_widgets.table.values import seconds_of
 
 if TYPE_CHECKING:
     from taskq_widgets.live import LiveTasks
@@ -57,9 +58,11 @@ class PanelValue:
         """Return the value as the page shows it, or why there is none; see `taskq_widgets.panels.results`."""
         size, ref = int(data.get("valueSize") or 0), data.get("valueRef")
         kind, julia_type = data.get("valueKind"), data.get("valueType") or ""
+        if data["status"] == "QUEUEING" and (why := data.get("why")):
+            since, until = (None if why[name] is None else seconds_of(why[name]) for name in ("since", "until"))
+            return {"form": "waits", "text": why["sentence"], "since": since, "until": until, "needs": why["needs"]}
         if data["status"] != "FINISHED":
-            waits_for = data.get("waitsFor") if data["status"] == "QUEUEING" else None
-            return {"form": "none", "text": f"Waiting: {waits_for}." if waits_for else _PENDING[data["status"]]}
+            return {"form": "none", "text": _PENDING[data["status"]]}
         if kind is None:
             return {"form": "none", "text": ""}
         taken = {"python": self.in_python(data), "type": julia_type}
