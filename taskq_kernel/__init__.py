@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from taskq_kernel.client.client import Client as Client
     from taskq_kernel.client.connecting import connect as connect
     from taskq_kernel.client.definition import Definition as Definition
+    from taskq_kernel.client.parquet import to_parquet as to_parquet
     from taskq_kernel.client.sweep import Sweep as Sweep
     from taskq_kernel.client.task import Task as Task
     from taskq_kernel.domain import TaskStatus as TaskStatus
@@ -58,6 +59,7 @@ _HOMES = {
     "Sweep": "client.sweep",
     "TaskStatus": "domain",
     "RichValue": "values",
+    "to_parquet": "client.parquet",
     # what can go wrong with a task
     "TaskFailed": "errors",
     "TaskCancelled": "errors",

@@ -21,6 +21,7 @@ from taskq_kernel.client.pickling import client_of, keep_in_mind
 from taskq_kernel.client.session import Session
 from taskq_kernel.client.sweep import Sweep
 from taskq_kernel.client.task import Task, read_task, task_from
+from taskq_kernel.domain import TaskStatus
 from taskq_kernel.errors import InvalidTask
 from taskq_kernel.transport.graphql import GraphQLTransport
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from taskq_kernel.client.executor import TaskExecutor
     from taskq_kernel.large_arrays import Store
 
+#: Whose results are asked for by default.
+FINISHED = str(TaskStatus.FINISHED)
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -323,6 +326,53 @@ class Client(Session):
         fields = operations.FRAME if values else operations.FRAME_WITHOUT_VALUES
         rows = self._select(fields, limit, _order(newest_first, order_by), selection)
         return make_frame(rows, values=values)
+
+    def results(
+        self,
+        *,
+        limit: int | None = None,
+        newest_first: bool = False,
+        values: bool = True,
+        status: str | Iterable[str] | None = FINISHED,
+        **selection: Any,
+    ) -> pd.DataFrame:
+        """What came out, as a tidy DataFrame with a row a task.
+
+        The selection is that of `tasks`, and:
+
+        Parameters
+        ----------
+        limit : int, optional
+            At most this many tasks. Default: all.
+        newest_first : bool
+            Order by falling number. Default: by rising number.
+        values : bool
+            Whether to fetch the values as well.
+        status : str or iterable of str, optional
+            How they stand. Default: finished; None: anyhow.
+        **selection
+            ``batch`` may be a name, too; ``definition`` is what `define` returned, or its id;
+            ``since`` and ``before`` are points in time between which they ended.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Index ``number``; a column for each argument, of its own type (``arg1`` is the first that
+            goes by position); the columns of `frame`; then ``value``, or, where the values are named
+            tuples or dictionaries, a column for each of their fields. A column with the name of an
+            earlier one has an underscore at its end. `taskq_kernel.to_parquet` writes it as a file.
+
+        Raises
+        ------
+        NotFound
+            If there is no batch of that name.
+        """
+        from taskq_kernel.client.results import result_rows, results_frame
+
+        rows = result_rows(
+            self.transport, {**selection, "status": status}, limit=limit, newest_first=newest_first, values=values
+        )
+        return results_frame(rows, values=values)
 
     def workers(self, *, everyone: bool = False) -> list[WorkerInfo]:
         """The workers that are there; with ``everyone`` also those that left or were lost."""

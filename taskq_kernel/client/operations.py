@@ -389,6 +389,7 @@ FILTERS = {
     "name": "name",
     "search": "search",
     "batch": "batch",
+    "definition": "definition",
     "is_point": "isPoint",
     "owner": "owner",
     "queue": "queue",

@@ -6,14 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from taskq_kernel import exact_json
-from taskq_kernel.argument_names import is_place
 from taskq_kernel.client import batch_operations, operations
 from taskq_kernel.client.batch_seeds import seeds_of
 from taskq_kernel.client.frame import make_frame
-from taskq_kernel.domain import TaskStatus, ValueKind
+from taskq_kernel.client.tidy import add_columns, column, column_name, value_columns
+from taskq_kernel.domain import TaskStatus
 from taskq_kernel.grid import Grid
 from taskq_kernel.seeds import point_seed
-from taskq_kernel.values import decode
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,11 +43,8 @@ def sweep_frame(client: Session, batch_id: str, *, values: bool) -> pd.DataFrame
     tasks = tasks.reindex(index)
     _complete(client, tasks, batch)
     frame = pd.DataFrame(parameters([Grid(grid["design"]) for grid in batch["grids"]]), index=index)
-    for name in _COLUMNS:
-        frame[_free(name, frame)] = tasks[name]
-    for name, column in (_values(tasks["value"]) if values else {}).items():
-        frame[_free(name, frame)] = column
-    return frame
+    shown = [(name, tasks[name]) for name in _COLUMNS]
+    return add_columns(frame, [*shown, *(value_columns(tasks["value"]) if values else {}).items()])
 
 
 def _complete(client: Session, tasks: pd.DataFrame, batch: Mapping[str, Any]) -> None:
@@ -70,20 +66,8 @@ def _complete(client: Session, tasks: pd.DataFrame, batch: Mapping[str, Any]) ->
 
 def parameters(grids: Sequence[Grid]) -> dict[str, pd.Series[Any]]:
     """The arguments of the points as columns of their own types; ``arg1`` is the first that goes by position."""
-    # late: as above
-    import pandas as pd
-
     names = list(dict.fromkeys(name for grid in grids for name in grid.names))
-    made: dict[str, pd.Series[Any]] = {}
-    for name in names:
-        cells: list[Any] = []
-        for grid in grids:
-            cells += _cells(grid, name)
-        column = pd.Series(cells, dtype="object").infer_objects()
-        if cells and all(isinstance(cell, str) for cell in cells):
-            column = column.astype("string")
-        made[f"arg{name}" if is_place(name) else name] = column
-    return made
+    return {column_name(name): column([cell for grid in grids for cell in _cells(grid, name)]) for name in names}
 
 
 def _cells(grid: Grid, name: str) -> list[Any]:
@@ -91,34 +75,7 @@ def _cells(grid: Grid, name: str) -> list[Any]:
         return [None] * len(grid)
     texts = grid.column(name)
     unlike = {text: exact_json.decode(text) for text in set(texts)}
-    if any(isinstance(value, dict | list) for value in unlike.values()):
-        unlike = {text: decode(ValueKind.JSON, value) for text, value in unlike.items()}
     return [unlike[text] for text in texts]
-
-
-def _values(column: pd.Series[Any]) -> dict[str, Any]:
-    """The values as one column, of numbers where they are, or one for each field of named tuples and dictionaries."""
-    # late: as above
-    import pandas as pd
-
-    present = column.dropna()
-    if len(present) and all(isinstance(value, dict) for value in present):
-        fields = list(dict.fromkeys(name for value in present for name in value))
-        return {
-            str(name): pd.Series(
-                [value.get(name) if isinstance(value, dict) else None for value in column], index=column.index,
-                dtype="object",
-            ).infer_objects()
-            for name in fields
-        }
-    return {"value": column.infer_objects()}
-
-
-def _free(name: str, frame: pd.DataFrame) -> str:
-    """A column's name that no argument has already."""
-    while name in frame.columns:
-        name += "_"
-    return name
 
 
 def failures_frame(groups: Iterable[Mapping[str, Any]]) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from taskq_kernel.domain import TaskStatus
 from taskq_kernel.errors import InvalidTask
 from taskq_kernel.store.argument_values import argument_clause
 from taskq_kernel.store.ids import CHUNK, id_clause
-from taskq_kernel.store.tables import sources, tasks
+from taskq_kernel.store.tables import definitions, sources, tasks
 
 #: How long a text that is looked for may be.
 MAX_SEARCH = 1000
@@ -65,6 +65,8 @@ class TaskFilter:
     #: Part of the name or the code, whatever the case; or the number.
     search: str | None = None
     batch: str | None = None
+    #: The id of the definition that it calls.
+    definition: str | None = None
     #: Of these places in its batch.
     points: Sequence[int] | None = None
     #: Whether it is a point of a batch.
@@ -121,6 +123,11 @@ class TaskFilter:
             value = getattr(self, name)
             if value is not None:
                 made.append(Condition(tasks.c[name] == value, Lookup.INDEX))
+        if self.definition is not None:
+            # By the code as well: tasks are found by that.
+            source = sa.select(definitions.c.source).where(definitions.c.id == self.definition).scalar_subquery()
+            calls = sa.and_(tasks.c.source == source, tasks.c.definition == self.definition)
+            made.append(Condition(calls, Lookup.RANGE))
         if self.worker is not None:
             made.append(Condition(tasks.c.worker == self.worker, Lookup.NONE))
         if self.visible_to is not None:

@@ -88,6 +88,11 @@ def test_the_same_sweep_under_the_same_name_resumes_and_another_notebook_finds_i
             TaskStatus.CANCELLED: 0,
         }  # fmt: skip
         done = [task.number for task in found[3:]]
+        came_out = other.results(batch=title, definition=gap)
+        assert (came_out.index.tolist(), came_out["n"].tolist()) == (done, [1, 2, 3])
+        assert came_out["energy"].tolist() == found.frame()["energy"][3:].tolist()
+        assert other.results(batch=title, arguments="n>=2").index.tolist() == done[1:]
+        assert other.results(batch=title, definition=gap, status="failed")["bad"].all()
     again = gap.sweep(n=[1, 2, 3], bad=[True, False], name=title)
     again.wait(60, progress=False)
     assert (again.id, len(again), [task.number for task in again[3:]]) == (b.id, 6, done)

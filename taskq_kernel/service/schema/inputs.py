@@ -103,6 +103,7 @@ class TaskFilter(graphene.InputObjectType):
     name = String(description="With this in the name, whatever the case.")
     search = String(description="With this in the name or the code, whatever the case; or with this number.")
     batch = graphene.ID(description="Of this batch.")
+    definition = graphene.ID(description="That call this definition.")
     points = List(NonNull(Int), description="At one of these places among the points of its batch.")
     is_point = Boolean(description="Whether it is a point of a batch.")
     changed_after = BigInt(description="Changed after this version.")

@@ -1,0 +1,84 @@
+"""Columns of tidy frames: arguments of their own types, and a column for each field of values that have fields."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from taskq_kernel.argument_names import is_place
+from taskq_kernel.domain import ValueKind
+from taskq_kernel.values import decode
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_INT64 = range(-(1 << 63), 1 << 63)
+
+
+def argument_columns(arguments: Sequence[Mapping[str, Any]], index: pd.Index[Any]) -> dict[str, pd.Series[Any]]:
+    """The arguments of tasks, as JSON has them, as columns; ``arg1`` is the first that goes by position."""
+    names = dict.fromkeys(name for given in arguments for name in given)
+    return {column_name(name): column([given.get(name) for given in arguments], index) for name in names}
+
+
+def column_name(argument: str) -> str:
+    """What the column of an argument is called."""
+    return f"arg{argument}" if is_place(argument) else argument
+
+
+def column(cells: list[Any], index: pd.Index[Any] | None = None) -> pd.Series[Any]:
+    """Cells as a column of the type that they have, missing ones left out; of objects where it is more than one."""
+    # late: pandas takes longer to load than a whole command
+    import pandas as pd
+
+    if any(isinstance(cell, dict | list) for cell in cells):
+        cells = [decode(ValueKind.JSON, cell) for cell in cells]
+    made = pd.Series(cells, index=index, dtype="object")
+    kinds = {type(cell) for cell in cells}
+    if kinds == {str}:
+        return made.astype("string")
+    if type(None) not in kinds:
+        return made.infer_objects()
+    kind = _WITH_HOLES.get(frozenset(kinds - {type(None)}))
+    if kind is None or (kind == "Int64" and not all(cell is None or cell in _INT64 for cell in cells)):
+        return made
+    return made.astype(kind)
+
+
+_WITH_HOLES = {
+    frozenset({int}): "Int64", frozenset({float}): "float64", frozenset({int, float}): "float64",
+    frozenset({bool}): "boolean", frozenset({str}): "string",
+}
+
+
+def value_columns(values: pd.Series[Any]) -> dict[str, Any]:
+    """The values as one column, of numbers where they are, or one for each field of named tuples and dictionaries."""
+    # late: as above
+    import pandas as pd
+
+    present = values.dropna()
+    if len(present) and all(isinstance(value, dict) for value in present):
+        fields = list(dict.fromkeys(name for value in present for name in value))
+        return {
+            str(name): pd.Series(
+                [value.get(name) if isinstance(value, dict) else None for value in values], index=values.index,
+                dtype="object",
+            ).infer_objects()
+            for name in fields
+        }
+    return {"value": values.infer_objects()}
+
+
+def add_columns(frame: pd.DataFrame, columns: Iterable[tuple[str, Any]]) -> pd.DataFrame:
+    """The frame with more columns; one of a name that is there gets an underscore at its end."""
+    # late: as above
+    import pandas as pd
+
+    there = set(frame.columns)
+    added = {}
+    for name, cells in columns:
+        while name in there:
+            name += "_"
+        there.add(name)
+        added[name] = cells
+    return pd.concat([frame, pd.DataFrame(added, index=frame.index)], axis=1)
