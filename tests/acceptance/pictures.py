@@ -1,18 +1,23 @@
 """Make the pictures of README.md and docs/: ``python tests/acceptance/pictures.py``, with taskq set up for tests.
 
-They show the dashboard on a stack of its own, with tasks that have ended in every way.
+They show the dashboard on a stack of its own, with tasks that have ended in every way, and in JupyterLab a sweep
+whose plot fills in while it runs.
 """
 
 from __future__ import annotations
 
+import io
+import os
 import sys
+import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # what pytest does for tests
 
 from boards import Board, dashboard, open_board
-from browser import ROOT, launch, pages_in
-from playwright.sync_api import expect, sync_playwright
+from browser import ROOT, Sites, launch, pages_in, run_all_cells
+from PIL import Image
+from playwright.sync_api import Locator, expect, sync_playwright
 from stacks import local_stack
 
 from taskq_kernel import Client, connect
@@ -28,7 +33,18 @@ ENDED = {
     "ground state": 'Dict("n" => 3, "energy" => -1.5, "label" => "ground state")',
 }
 SWEEP = 'for i in 1:200\n    progress(i / 200, "sweep $i")\n    sleep(0.2)\nend'
+#: The README's sweep, slow enough to be watched.
+CONNECT = """import numpy as np
+from taskq_kernel import connect
 
+q = connect()
+f = q.define(open({model!r}).read())
+f(n=8, p=0.5).wait()"""
+PLOT = """p = np.linspace(0.5, 0.7, 21).round(2)
+b = f.sweep(p=p, n=[16, 32, 64], samples=5000, name="percolation", seed=1)
+b.plot(x="p", y="share", color="n");"""
+#: How long each of its pictures is shown, the last one longer, in ms.
+FRAME_MS, LAST_MS = 900, 4000
 
 expect.set_options(timeout=60_000)
 
@@ -43,6 +59,37 @@ def main() -> None:
         fill(board, client)
         whole(board)
         tasks(board)
+    with local_stack(workers=2) as stack, sync_playwright() as playwright, pages_in(launch(playwright)) as pages:
+        os.environ["TASKQ_HOME"] = str(stack.home)
+        sites = Sites(Path(tempfile.mkdtemp(prefix="taskq-pictures-")))
+        with sites.ends:
+            site = sites("lab", [CONNECT.format(model=str(ROOT / "notebooks" / "percolation.jl")), PLOT])
+            page = pages(site.url, width=1100, height=1200)
+            run_all_cells(page)
+            sweep(page.locator(".jp-Cell").nth(2))
+
+
+def sweep(cell: Locator) -> None:
+    """A cell with a sweep, each time that its plot has changed, until it is done: one moving picture."""
+    picture = cell.locator("img")
+    picture.wait_for()
+    shown: list[str] = []
+    frames: list[Image.Image] = []
+    while True:
+        done = cell.locator(".jp-InputPrompt").inner_text() != "[*]:"
+        source = picture.get_attribute("src") or ""
+        if source not in shown:
+            shown.append(source)
+            frames.append(Image.open(io.BytesIO(cell.screenshot(animations="disabled"))).quantize(64))
+        if done:
+            break
+        cell.page.wait_for_timeout(100)
+    size = frames[-1].size
+    frames = [frame.crop((0, 0, *size)) for frame in frames]
+    durations = [*[FRAME_MS] * (len(frames) - 1), LAST_MS]
+    frames[0].save(
+        IMAGES / "sweep.gif", save_all=True, append_images=frames[1:], duration=durations, loop=0, optimize=True
+    )
 
 
 def fill(board: Board, client: Client) -> None:

@@ -1,4 +1,4 @@
-"""A notebook that was saved with the board in it, opened where no kernel has that board."""
+"""A notebook that is saved: with the board, for whoever has no kernel, and with a picture that filled in meanwhile."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from urllib.parse import urlsplit
 
 import pytest
 from boards import lab_site, open_board, save_notebook
-from browser import Pages, Sites
+from browser import Pages, Sites, run_all_cells
 from playwright.sync_api import expect
+from stacks import eventually
+
+from taskq_kernel import connect
 
 if TYPE_CHECKING:
     from stacks import RunningStack
@@ -74,3 +77,47 @@ def test_a_saved_board_is_shown_as_a_plain_picture_where_there_is_no_kernel(
     expect(page.get_by_text("Loading widget...")).to_be_hidden()
     snapshot.scroll_into_view_if_needed()
     open_page.shot(page, "snapshot-lab")
+
+
+def test_a_sweeps_picture_fills_in_while_it_runs_and_is_saved_with_the_notebook(
+    open_page: Pages, stack: RunningStack, serve: Sites, effects: Path
+) -> None:
+    gate = effects / "gate"
+    token_file = stack.home / "tokens" / "admin.token"
+    url = serve("lab", [
+        f"from pathlib import Path\nfrom taskq_kernel import connect\n"
+        f"q = connect({stack.url!r}, token=Path({str(token_file)!r}).read_text())\n"
+        "f = q.define('''\n"
+        "function gated(; n, gate)\n    while n > 1 && !isfile(gate)\n        sleep(0.02)\n    end\n"
+        "    return (energy = n^2,)\nend''')",
+        f"b = f.sweep(n=[1, 2, 3, 4], gate={str(gate)!r}, name='gated')\n"
+        "axes = b.plot(x='n', y='energy', color='gate')",
+        "axes.get_title()",
+    ]).url  # fmt: skip
+    file = serve.servers["lab"].folder / Path(urlsplit(url).path).name
+    page = open_page(url)
+    run_all_cells(page)
+    picture = page.locator(".jp-OutputArea-output img")
+    drawn = page.locator(".jp-OutputArea-output").get_by_text("'gated'", exact=True)
+
+    # Given: the first point is there, and the others wait; the cell that draws is not done.
+    with connect(stack.url, token=stack.token()) as q:
+        eventually(lambda: q.frame(name="gated", status="FINISHED").shape[0] == 1, "one point is there", 60)
+    expect(picture).to_have_count(1)
+    expect(drawn).to_have_count(0)
+    before = picture.get_attribute("src") or ""
+
+    # When: the others may end.
+    gate.touch()
+
+    # Then: the same output shows them, and nothing is shown twice.
+    expect(drawn).to_be_visible()
+    expect(picture).to_have_count(1)
+    after = picture.get_attribute("src") or ""
+    assert after.startswith("data:image/png;base64,")
+    assert after != before
+    open_page.shot(page, "live-plot-lab")
+    save_notebook(page)
+    cells = json.loads(file.read_text())["cells"]
+    (saved,) = (one for cell in cells for one in cell.get("outputs", []) if "image/png" in one.get("data", {}))
+    assert "".join(saved["data"]["image/png"]).replace("\n", "") == after.partition(",")[2].replace("\n", "")
