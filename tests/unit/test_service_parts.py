@@ -312,7 +312,7 @@ def test_a_connection_whose_token_was_revoked_is_closed_before_it_is_sent_anythi
         clock = SimpleNamespace(time=lab.clock, monotonic=lab.clock)
         monkeypatch.setattr("taskq_kernel.service.security.auth.time", clock)
         feed = Feed(store)
-        lab.store.on_commit.append(lambda version, *_: loop.call_soon_threadsafe(feed.advance, version))
+        lab.store.on_commit.append(lambda write: loop.call_soon_threadsafe(feed.advance, write.version))
         loop = asyncio.get_running_loop()
         incoming: asyncio.Queue[Any] = asyncio.Queue()
         sent: list[Any] = []

@@ -44,7 +44,7 @@ def play(lab: Lab, scene: Callable[[Rabbit, Publisher], Awaitable[None]]) -> Non
         publisher = Publisher(AsyncStore(lab.store), broker, names)
         loop = asyncio.get_running_loop()
         lab.store.on_commit.append(
-            lambda _version, _changed, published: loop.call_soon_threadsafe(publisher.wake) if published else None
+            lambda write: loop.call_soon_threadsafe(publisher.wake) if write.published else None
         )
         await broker.start()
         job = asyncio.create_task(publisher.run())

@@ -10,6 +10,7 @@ from store_lab import Lab
 
 from taskq_kernel.messages import TaskMessage, decode
 from taskq_kernel.store import outbox
+from taskq_kernel.store.bulk_actions import Actor, Selection, cancel_tasks
 
 pytest_plugins = ["store_fixtures"]
 
@@ -188,10 +189,22 @@ def test_a_purged_queue_is_found_by_what_waits_too_long(lab: Lab) -> None:
 
 def test_a_commit_says_whether_tasks_changed_and_whether_any_is_to_be_handed_over(lab: Lab) -> None:
     heard: list[tuple[int, bool, bool]] = []
-    lab.store.on_commit.append(lambda *news: heard.append(news))
+    lab.store.on_commit.append(lambda write: heard.append((write.version, write.changed, write.published)))
     [task] = lab.submit()
     worker = lab.join()
     lab.claim(worker, task)
     lab.beat(worker)
     lab.store.write(outbox.publish_again, "default")
     assert heard == [(1, True, True), (2, True, False)]
+
+
+def test_a_commit_says_whether_a_task_has_ended(lab: Lab) -> None:
+    heard: list[bool] = []
+    lab.store.on_commit.append(lambda write: heard.append(write.ended))
+    value, failure, cancelled = lab.submit("1", "2", "3")
+    worker = lab.join()
+    lab.claim(worker, value, failure)
+    lab.finish(value, worker)
+    lab.fail(failure, worker)
+    lab.store.write(cancel_tasks, Selection(ids=[cancelled.id]), Actor("ann"), frozenset())
+    assert heard == [False, False, True, True, True]
