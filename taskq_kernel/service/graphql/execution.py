@@ -7,6 +7,7 @@ from inspect import isawaitable
 from typing import Any
 
 from graphql import (
+    DocumentNode,
     ExecutionContext,
     ExecutionResult,
     FieldNode,
@@ -30,9 +31,15 @@ from taskq_kernel.service.graphql.variables import say_where
 class RowExecution(ExecutionContext):
     """An execution that writes rows at once where it can."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._rows = RowWriters()
+    rows: RowWriters
+
+    @classmethod
+    def build(cls, schema: GraphQLSchema, document: DocumentNode, *args: Any, **kwargs: Any) -> Any:
+        """The execution of a document, or what is wrong with its variables."""
+        built = super().build(schema, document, *args, **kwargs)
+        if isinstance(built, RowExecution):
+            built.rows = RowWriters.kept(document)
+        return built
 
     def execute_field(
         self, parent_type: GraphQLObjectType, source: Any, field_nodes: list[FieldNode], path: Path
@@ -68,7 +75,7 @@ class RowExecution(ExecutionContext):
         item = return_type.of_type
         item = item.of_type if isinstance(item, GraphQLNonNull) else item
         if isinstance(item, GraphQLObjectType) and isinstance(result, list):
-            writer = self._rows.of(item, field_nodes, self.collect_subfields)
+            writer = self.rows.of(item, field_nodes, self.collect_subfields)
             if writer is not None:
                 return [writer(row) for row in result]
         return super().complete_list_value(return_type, field_nodes, info, path, result)
@@ -78,7 +85,7 @@ class RowExecution(ExecutionContext):
         path: Any, result: Any,
     ) -> Any:
         """An object: a row at once, or as ever."""
-        writer = self._rows.of(return_type, field_nodes, self.collect_subfields)
+        writer = self.rows.of(return_type, field_nodes, self.collect_subfields)
         if writer is not None:
             return writer(result)
         return super().complete_object_value(return_type, field_nodes, info, path, result)
