@@ -24,6 +24,7 @@ from graphql.execution.subscribe import create_source_event_stream
 from graphql.pyutils import Path
 
 from taskq_kernel.service.graphql.documents import Prepared
+from taskq_kernel.service.graphql.plain_variables import Coercer, PlainVariables
 from taskq_kernel.service.graphql.rows import RowWriters
 from taskq_kernel.service.graphql.variables import say_where
 
@@ -34,11 +35,16 @@ class RowExecution(ExecutionContext):
     rows: RowWriters
 
     @classmethod
-    def build(cls, schema: GraphQLSchema, document: DocumentNode, *args: Any, **kwargs: Any) -> Any:
+    def build(
+        cls, schema: GraphQLSchema, document: DocumentNode, root_value: Any = None, context_value: Any = None,
+        raw_variable_values: dict[str, Any] | None = None, *args: Any, **kwargs: Any,
+    ) -> Any:
         """The execution of a document, or what is wrong with its variables."""
-        built = super().build(schema, document, *args, **kwargs)
+        built = super().build(schema, document, root_value, context_value, raw_variable_values, *args, **kwargs)
         if isinstance(built, RowExecution):
             built.rows = RowWriters.kept(document)
+            if isinstance(raw_variable_values, PlainVariables):
+                built.variable_values = raw_variable_values
         return built
 
     def execute_field(
@@ -100,9 +106,15 @@ async def run(
     root: Any = None,
 ) -> ExecutionResult:
     """Execute a query or a mutation, or one event of a subscription."""
+    document, values = prepared.document, dict(variables or {})
+    if prepared.operation.variable_definitions:
+        coercer = Coercer.of(schema, document, prepared.operation)
+        plain = coercer.coerce(values)
+        if plain is not None:
+            document, values = coercer.document, plain
     result = execute(
-        schema, prepared.document, root_value=root, context_value=context,
-        variable_values=dict(variables or {}),
+        schema, document, root_value=root, context_value=context,
+        variable_values=values,
         operation_name=prepared.operation.name.value if prepared.operation.name else None,
         execution_context_class=RowExecution,
     )
