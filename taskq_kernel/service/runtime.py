@@ -114,7 +114,9 @@ class Runtime:
     def _committed(self, write: Write) -> None:
         if write.changed:
             self.feed.advance(write.version, ended=write.ended)
-        if write.published and self.publisher is not None:
+        if self.publisher is not None and write.claimed:
+            self.publisher.forget(write.claimed)
+        if self.publisher is not None and write.published:
             self.publisher.wake()
 
     async def stop(self) -> None:

@@ -61,9 +61,11 @@ class Write:
         Whether it has put anything into the outbox.
     ended : bool
         Whether a task has ended in it.
+    claimed : list of int
+        The tasks that a worker got in it; they are in the outbox no longer.
     """
 
-    __slots__ = ("_counts", "_number", "_start", "conn", "ended", "now", "published", "version")
+    __slots__ = ("_counts", "_number", "_start", "claimed", "conn", "ended", "now", "published", "version")
 
     def __init__(self, conn: Connection, now: float) -> None:
         row = _LOCK_COUNTERS.execute(conn, {}).one()
@@ -71,6 +73,7 @@ class Write:
         self.now = now
         self.version: int = row.version
         self.published = self.ended = False
+        self.claimed: list[int] = []
         self._number: int = row.number
         self._counts: Counter[tuple[str, str]] = Counter()
         self._start: tuple[int, int] = (row.version, row.number)
