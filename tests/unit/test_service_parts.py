@@ -292,7 +292,7 @@ def test_what_is_not_asked_for_is_not_read(lab: Lab, monkeypatch: pytest.MonkeyP
     async def submit() -> None:
         runtime: Any = SimpleNamespace(
             store=AsyncStore(lab.store), metrics=SimpleNamespace(submitted=SimpleNamespace(inc=lambda _n: None)),
-            settings=SimpleNamespace(private_tasks=False),
+            settings=SimpleNamespace(private_tasks=False), blobs=None,
         )
         context = RequestContext(Identity("ann", Role.USER), runtime)
         for selection in ("id", "id ...f"):
