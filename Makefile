@@ -3,7 +3,7 @@
 venv := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dashboard test acceptance chaos setup lint audit clean
+.PHONY: help demo dashboard test acceptance chaos bench setup lint audit clean
 
 help:  ## show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ acceptance:  ## set up, then test what takes longest: browsers, wheels, Binder, 
 
 chaos: setup  ## ten minutes of faults on a local stack, and a report (SEED=1, MINUTES=10)
 	PYTHONPATH=tests $(venv)/python -m chaos --seed $(or $(SEED),1) --minutes $(or $(MINUTES),10)
+
+bench: setup  ## taskq beside Celery and Dask, which it installs in a temporary folder (ROUNDS=5)
+	PYTHONPATH=tests $(venv)/python benchmarks/side_by_side.py --rounds $(or $(ROUNDS),5)
 
 setup:  ## get what taskq needs: .venv, RabbitMQ, Julia
 	@scripts/setup

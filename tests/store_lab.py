@@ -112,7 +112,7 @@ class Lab:
     def publish(self) -> list[int]:
         """Hand over what is due; the numbers."""
         due = self.store.read(outbox.read_due, self.clock.now)
-        self.store.write(outbox.mark_published, due)
+        self.store.write(outbox.mark_published, due.entries)
         return due.numbers
 
     def count_events(self) -> int:

@@ -28,6 +28,9 @@ POLL_S = 0.5
 #: that brought nothing, because all that changed was filtered out, holds the next back so long.
 SPACING_PER_CHANGE_S = 0.002
 SPACING_S = 0.05
+#: How long a change that ends no task waits for company: a short task waits, runs and has ended
+#: within one event.
+COMPANY_S = 0.02
 
 
 class Feed:
@@ -35,7 +38,8 @@ class Feed:
 
     def __init__(self, store: AsyncStore) -> None:
         self._store = store
-        self._version = 0
+        self._version = self._told = 0
+        self._telling: asyncio.TimerHandle | None = None
         self._changed = asyncio.Event()
         self._closing = False
         self._subscribers = 0
@@ -46,16 +50,27 @@ class Feed:
         """How many follow the feed."""
         return self._subscribers
 
-    def advance(self, version: int) -> None:
-        """Take note of a version; called in the event loop."""
-        if version > self._version:
-            self._version = version
-            self._wake()
+    def advance(self, version: int, *, ended: bool = True) -> None:
+        """Take note of a version, in the event loop; ``ended`` is whether a task has ended since the one before."""
+        if version <= self._version:
+            return
+        self._version = version
+        if ended:
+            self._tell()
+        elif self._telling is None:
+            self._telling = asyncio.get_running_loop().call_later(COMPANY_S, self._tell)
+
+    def _tell(self) -> None:
+        if self._telling is not None:
+            self._telling.cancel()
+            self._telling = None
+        self._told = self._version
+        self._wake()
 
     def close(self) -> None:
         """End every subscription."""
         self._closing = True
-        self._wake()
+        self._tell()
 
     def _wake(self) -> None:
         changed, self._changed = self._changed, asyncio.Event()
@@ -110,7 +125,7 @@ class Feed:
 
     async def _news(self, cursor: int, next_at: float) -> None:
         """Wait for a later version, and until the next event may be sent."""
-        while self._version <= cursor and not self._closing:
+        while self._told <= cursor and not self._closing:
             await self._changed.wait()
         pause = next_at - time.monotonic()
         if pause > 0 and not self._closing:

@@ -24,7 +24,7 @@ from taskq_kernel.service.security.throttle import Throttle
 from taskq_kernel.service.statistics import CachedStatistics
 from taskq_kernel.service.waiting import Waiting
 from taskq_kernel.settings import Settings
-from taskq_kernel.store import Policy, Store
+from taskq_kernel.store import Policy, Store, Write
 from taskq_kernel.store.urls import tasks_url
 
 log = logging.getLogger(__name__)
@@ -90,8 +90,8 @@ class Runtime:
         """Start what runs in the background."""
         loop = asyncio.get_running_loop()
 
-        def committed(version: int, changed: bool, published: bool) -> None:
-            loop.call_soon_threadsafe(self._committed, version, changed, published)
+        def committed(write: Write) -> None:
+            loop.call_soon_threadsafe(self._committed, write)
 
         self.store.sync.on_commit.append(committed)
         await self.reaper.start()
@@ -111,10 +111,12 @@ class Runtime:
             self._offers.add(job)
             job.add_done_callback(self._offers.discard)
 
-    def _committed(self, version: int, changed: bool, published: bool) -> None:
-        if changed:
-            self.feed.advance(version)
-        if published and self.publisher is not None:
+    def _committed(self, write: Write) -> None:
+        if write.changed:
+            self.feed.advance(write.version, ended=write.ended)
+        if self.publisher is not None and write.claimed:
+            self.publisher.forget(write.claimed)
+        if self.publisher is not None and write.published:
             self.publisher.wake()
 
     async def stop(self) -> None:

@@ -12,12 +12,13 @@ from taskq_kernel.domain import TaskStatus
 from taskq_kernel.store.cache import environment_of
 from taskq_kernel.store.database import Write
 from taskq_kernel.store.dialects import insert_new
+from taskq_kernel.store.hot import HotStatement
 from taskq_kernel.store.ids import chunks, parse_ids
 from taskq_kernel.store.long_logs import keep_both_ends
 from taskq_kernel.store.policy import Policy
 from taskq_kernel.store.rows import Columns, TaskRow, rows_of
 from taskq_kernel.store.series import store_series
-from taskq_kernel.store.tables import Cause, task_logs, tasks, workers
+from taskq_kernel.store.tables import Cause, outbox, task_logs, tasks, workers
 from taskq_kernel.store.transitions import Transition, transition
 from taskq_kernel.store.workers import claimed_by, present_worker, release
 
@@ -85,7 +86,14 @@ def claim_tasks(write: Write, worker_id: str, ids: Sequence[str]) -> list[tuple[
         })
         for row in waiting
     ])
+    if waiting:
+        # Whoever has its message has no need of its row; the publisher may not have come to taking it out.
+        _TAKE_OUT.execute(write.conn, [{"b_task": row.number} for row in waiting])
+        write.claimed += [row.number for row in waiting]
     return [(row.id, row.attempt + 1) for row in waiting]
+
+
+_TAKE_OUT = HotStatement(lambda _: sa.delete(outbox).where(outbox.c.task == sa.bindparam("b_task")))
 
 
 def heartbeat(

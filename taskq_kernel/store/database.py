@@ -59,16 +59,21 @@ class Write:
         The version of the last change so far.
     published : bool
         Whether it has put anything into the outbox.
+    ended : bool
+        Whether a task has ended in it.
+    claimed : list of int
+        The tasks that a worker got in it; they are in the outbox no longer.
     """
 
-    __slots__ = ("_counts", "_number", "_start", "conn", "now", "published", "version")
+    __slots__ = ("_counts", "_number", "_start", "claimed", "conn", "ended", "now", "published", "version")
 
     def __init__(self, conn: Connection, now: float) -> None:
         row = _LOCK_COUNTERS.execute(conn, {}).one()
         self.conn = conn
         self.now = now
         self.version: int = row.version
-        self.published = False
+        self.published = self.ended = False
+        self.claimed: list[int] = []
         self._number: int = row.number
         self._counts: Counter[tuple[str, str]] = Counter()
         self._start: tuple[int, int] = (row.version, row.number)
@@ -121,7 +126,8 @@ class Store:
     def __init__(self, url: str | sa.URL, *, readers: int = 3, clock: Callable[[], float] = time.time) -> None:
         self.url = normal_url(url)
         self.clock = clock
-        self.on_commit: list[Callable[[int, bool, bool], None]] = []
+        #: Called with each transaction that has changed or published anything, once it is committed.
+        self.on_commit: list[Callable[[Write], None]] = []
         self.writer = make_engine(self.url, size=1, writes=True)
         self.reader = make_engine(self.url, size=readers, writes=False)
 
@@ -142,7 +148,7 @@ class Store:
             raise translated(error) from error
         if write.changed or write.published:
             for callback in self.on_commit:
-                callback(write.version, write.changed, write.published)
+                callback(write)
         return result
 
     def read(

@@ -1,13 +1,13 @@
 """The outbox: tasks on their way to the broker.
 
 A task is put here in the transaction that makes it wait, and taken out after the broker
-has confirmed its message. A crash in between hands it over twice, which claims make
-harmless; it is never handed over zero times.
+has confirmed its message, or by its claim. A crash in between hands it over twice, which
+claims make harmless; it is never handed over zero times.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -20,7 +20,7 @@ from taskq_kernel.messages import INLINE_CODE_BYTES, SCHEMA, TaskMessage, encode
 from taskq_kernel.store.database import Write
 from taskq_kernel.store.hot import HotStatement
 from taskq_kernel.store.ids import chunks
-from taskq_kernel.store.rows import DueRow, TaskRow, each_of
+from taskq_kernel.store.rows import Columns, DueRow, TaskRow, each_of
 from taskq_kernel.store.tables import outbox, sources, tasks
 from taskq_kernel.store.transitions import enqueue
 
@@ -35,23 +35,26 @@ class Due:
 
     Attributes
     ----------
-    entries : list of int
-        The outbox's rows that this answers, those of tasks that no longer wait included.
+    entries : dict of int to (int or None)
+        The outbox's rows that this answers, each with the task that a message is about; None for
+        those of tasks that no longer wait.
     messages : dict
         The encoded messages, by queue and priority.
-    numbers : list of int
-        The tasks that the messages are about.
     more : bool
         Whether more is due.
     next_at : float or None
         When the next row becomes due, where nothing more is.
     """
 
-    entries: list[int]
+    entries: dict[int, int | None]
     messages: dict[tuple[str, int], list[bytes]]
-    numbers: list[int]
     more: bool
     next_at: float | None
+
+    @property
+    def numbers(self) -> list[int]:
+        """The tasks that the messages are about."""
+        return [number for number in self.entries.values() if number is not None]
 
 
 _WAITING = sa.and_(tasks.c.status == TaskStatus.QUEUEING, tasks.c.deleted_at.is_(None))
@@ -74,31 +77,33 @@ _DUE = (
 _LATER = sa.select(sa.func.min(outbox.c.available_at)).where(outbox.c.available_at > sa.bindparam("now"))
 
 
-def read_due(conn: Connection, now: float) -> Due:
-    """Read what is due, oldest first, and make the messages."""
-    entries: list[int] = []
-    numbers: list[int] = []
+def read_due(conn: Connection, now: float, handed_over: Container[int] = ()) -> Due:
+    """Read what is due, oldest first, and make the messages; not of rows that are handed over already."""
+    entries: dict[int, int | None] = {}
     messages: dict[tuple[str, int], list[bytes]] = {}
-    size = 0
+    count = size = 0
     seen: set[int] = set()
     # A few at a time: all that are due may be many times as large as a batch.
     with conn.execute(_DUE, {"now": now}, execution_options={"yield_per": 20}) as rows:
         for row in each_of(DueRow, rows):
-            entries.append(row.outbox_id)
+            count += 1
+            if row.outbox_id in handed_over:
+                continue
+            entries[row.outbox_id] = None
             if row.status != TaskStatus.QUEUEING or row.deleted_at is not None or row.number in seen:
                 continue
             seen.add(row.number)
             body = encode(_message(row))
             messages.setdefault((row.queue, urgency(row)), []).append(body)
-            numbers.append(row.number)
+            entries[row.outbox_id] = row.number
             size += len(body)
             if size >= BATCH_BYTES:
                 break
-    more = len(entries) == BATCH or size >= BATCH_BYTES
+    more = count == BATCH or size >= BATCH_BYTES
     next_at = None
     if not more:
         next_at = conn.execute(_LATER, {"now": now}).scalar_one()
-    return Due(entries, messages, numbers, more, next_at)
+    return Due(entries, messages, more, next_at)
 
 
 def urgency(row: TaskRow) -> int:
@@ -118,18 +123,29 @@ def _message(row: DueRow) -> TaskMessage:
     )
 
 
-def mark_published(write: Write, due: Due) -> None:
-    """Take confirmed rows out of the outbox."""
-    if due.entries:
-        _TAKE_OUT.execute(write.conn, [{"b_entry": entry} for entry in due.entries])
-    if due.numbers:
-        _MARK.execute(write.conn, [{"b_number": number, "published_at": write.now} for number in due.numbers])
+def mark_published(write: Write, entries: Mapping[int, int | None]) -> None:
+    """Take confirmed rows out of the outbox, and note of their tasks that the broker has them.
+
+    Not of one whose row is gone: it was claimed meanwhile, and where it waits once more, that
+    is for a row of its own.
+    """
+    marks: list[Columns] = [
+        {"b_entry": entry, "b_number": number, "published_at": write.now}
+        for entry, number in entries.items() if number is not None
+    ]
+    if marks:
+        _MARK.execute(write.conn, marks)
+    if entries:
+        _TAKE_OUT.execute(write.conn, [{"b_entry": entry} for entry in entries])
 
 
 _TAKE_OUT = HotStatement(lambda _: sa.delete(outbox).where(outbox.c.id == sa.bindparam("b_entry")))
 _MARK = HotStatement(
     lambda _: sa.update(tasks)
-    .where(tasks.c.number == sa.bindparam("b_number"), _WAITING)
+    .where(
+        tasks.c.number == sa.bindparam("b_number"), _WAITING,
+        sa.exists().where(outbox.c.id == sa.bindparam("b_entry")),
+    )
     .values(published_at=sa.bindparam("published_at"))
 )
 

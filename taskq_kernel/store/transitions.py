@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import sqlalchemy as sa
 
-from taskq_kernel.domain import TaskStatus, sources_of
+from taskq_kernel.domain import FINAL, TaskStatus, sources_of
 from taskq_kernel.errors import TaskqError
 from taskq_kernel.store import cache, dependencies
 from taskq_kernel.store.database import Write
@@ -92,6 +92,7 @@ def _move(write: Write, after: TaskStatus, cause: Cause, transitions: Sequence[T
         if item.before is not None:
             write.count(item.owner, item.before, -1)
         write.count(item.owner, after, 1)
+    write.ended = write.ended or after in FINAL
     record(write, after, cause, transitions)
 
 

@@ -99,7 +99,7 @@ def test_what_was_to_be_handed_over_soon_does_not_wait_for_the_clock(watch: Watc
     (late,) = watch.lab.submit("3")
     watch.set_clock(-HOUR_S)
     woken: list[bool] = []
-    watch.lab.store.on_commit.append(lambda _version, _changed, published: woken.append(published))
+    watch.lab.store.on_commit.append(lambda write: woken.append(write.published))
     watch.passes(INTERVAL_S)
     assert True in woken
     assert watch.lab.waiting() == [late.number]

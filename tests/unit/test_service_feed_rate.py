@@ -7,6 +7,9 @@ import time
 from collections import Counter
 from typing import Any
 
+import pytest
+
+from taskq_kernel.service import feed as feed_module
 from taskq_kernel.service.feed import SPACING_S, Feed
 from taskq_kernel.store.database import current_version
 from taskq_kernel.store.feed import Changes
@@ -97,3 +100,31 @@ def test_those_who_ask_for_the_same_with_a_filter_share_a_reading() -> None:
         assert store.reads == {"ann": 1}
 
     asyncio.run(_followed(["ann"] * 10, scenario))
+
+
+def test_changes_that_end_no_task_are_told_with_the_one_that_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed_module, "COMPANY_S", 3600.0)
+
+    async def scenario(store: CountedStore, feed: Feed, told: list[list[Changes]]) -> None:
+        store.reads.clear()
+        for _ in range(2):
+            feed.advance(store.commit("ann"), ended=False)
+            for _ in range(5):  # whoever is woken runs
+                await asyncio.sleep(0)
+        assert not store.reads
+        feed.advance(store.commit("ann"))
+        await _until(lambda: len(told[0]) == 2)
+
+    ((_first, second),) = asyncio.run(_followed(["ann"], scenario))
+    assert second.tasks == [1, 2, 3]
+
+
+def test_a_change_that_ends_no_task_is_told_a_moment_later() -> None:
+    async def scenario(store: CountedStore, feed: Feed, told: list[list[Changes]]) -> None:
+        feed.advance(store.commit("ann"), ended=False)
+        await _until(lambda: len(told[0]) == 2)
+        feed.advance(store.commit("ann"), ended=False)
+        await _until(lambda: len(told[0]) == 3)
+
+    ((_first, second, third),) = asyncio.run(_followed(["ann"], scenario))
+    assert (second.tasks, third.tasks) == ([1], [2])

@@ -19,7 +19,7 @@ from taskq_kernel.errors import Forbidden, InvalidTask, NotFound, Unauthorized
 from taskq_kernel.exact_json import exact_number
 from taskq_kernel.service.async_store import AsyncStore
 from taskq_kernel.service.feed import Feed
-from taskq_kernel.service.graphql import codec, websocket
+from taskq_kernel.service.graphql import codec, rows, websocket
 from taskq_kernel.service.graphql.documents import KEPT, Documents, InvalidDocument
 from taskq_kernel.service.graphql.errors import format_error
 from taskq_kernel.service.graphql.execution import run
@@ -217,6 +217,30 @@ def test_rows_written_at_once_and_field_by_field_are_the_same(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize("lab", ["sqlite"], indirect=True)
+def test_how_rows_are_written_is_found_out_once_a_document_but_where_it_depends_on_variables(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.submit("1")
+    made: list[str] = []
+    make = rows._make
+    monkeypatch.setattr(rows, "_make", lambda kind, *others: made.append(kind.name) or make(kind, *others))
+    runtime: Any = SimpleNamespace(store=AsyncStore(lab.store), settings=Settings())
+    context = RequestContext(Identity("ann", Role.USER), runtime)
+    documents = Documents(build_schema())
+
+    async def ask(query: str, **variables: Any) -> Any:
+        result = await run(build_schema(), documents.prepare(query, variables, None), variables, context)
+        return (result.data or {})["tasks"]["nodes"]
+
+    plain = "{ tasks { nodes { number } } }"
+    assert asyncio.run(ask(plain)) == asyncio.run(ask(plain)) == [{"number": 1}]
+    assert made == ["Task"]
+    chosen = "query($named: Boolean!) { tasks { nodes { number name @include(if: $named) } } }"
+    assert asyncio.run(ask(chosen, named=False)) == [{"number": 1}]
+    assert asyncio.run(ask(chosen, named=True)) == [{"number": 1, "name": "1"}]
+
+
+@pytest.mark.parametrize("lab", ["sqlite"], indirect=True)
 def test_a_page_whose_variables_are_null_is_the_default_page(lab: Lab) -> None:
     lab.submit(*"123")
     query = """query($n: Int, $s: String, $f: TaskFilter, $o: [TaskOrder!]) {
@@ -268,7 +292,7 @@ def test_what_is_not_asked_for_is_not_read(lab: Lab, monkeypatch: pytest.MonkeyP
     async def submit() -> None:
         runtime: Any = SimpleNamespace(
             store=AsyncStore(lab.store), metrics=SimpleNamespace(submitted=SimpleNamespace(inc=lambda _n: None)),
-            settings=SimpleNamespace(private_tasks=False),
+            settings=SimpleNamespace(private_tasks=False), blobs=None,
         )
         context = RequestContext(Identity("ann", Role.USER), runtime)
         for selection in ("id", "id ...f"):
@@ -312,7 +336,7 @@ def test_a_connection_whose_token_was_revoked_is_closed_before_it_is_sent_anythi
         clock = SimpleNamespace(time=lab.clock, monotonic=lab.clock)
         monkeypatch.setattr("taskq_kernel.service.security.auth.time", clock)
         feed = Feed(store)
-        lab.store.on_commit.append(lambda version, *_: loop.call_soon_threadsafe(feed.advance, version))
+        lab.store.on_commit.append(lambda write: loop.call_soon_threadsafe(feed.advance, write.version))
         loop = asyncio.get_running_loop()
         incoming: asyncio.Queue[Any] = asyncio.Queue()
         sent: list[Any] = []

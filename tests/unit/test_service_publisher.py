@@ -14,7 +14,9 @@ from taskq_kernel.broker.double import MemoryBroker, MemoryRabbit
 from taskq_kernel.broker.names import Names
 from taskq_kernel.messages import TaskMessage, decode
 from taskq_kernel.service.async_store import AsyncStore
+from taskq_kernel.service.jobs import publisher as publisher_module
 from taskq_kernel.service.jobs.publisher import Publisher
+from taskq_kernel.store import Write, outbox
 
 pytest_plugins = ["store_fixtures"]
 pytestmark = pytest.mark.parametrize("lab", ["sqlite"], indirect=True)
@@ -44,8 +46,9 @@ def play(lab: Lab, scene: Callable[[Rabbit, Publisher], Awaitable[None]]) -> Non
         publisher = Publisher(AsyncStore(lab.store), broker, names)
         loop = asyncio.get_running_loop()
         lab.store.on_commit.append(
-            lambda _version, _changed, published: loop.call_soon_threadsafe(publisher.wake) if published else None
+            lambda write: loop.call_soon_threadsafe(publisher.wake) if write.published else None
         )
+        lab.store.on_commit.append(lambda write: loop.call_soon_threadsafe(publisher.forget, write.claimed))
         await broker.start()
         job = asyncio.create_task(publisher.run())
         try:
@@ -142,6 +145,64 @@ def test_a_reconnection_without_a_wipe_publishes_nothing_twice(lab: Lab) -> None
         await submit(lab)
         await until(lambda: 4 in rabbit.numbers("q.tasks.default"))
         assert rabbit.numbers("q.tasks.default") == [1, 2, 3, 4]
+
+    play(lab, scene)
+
+
+@pytest.fixture
+def marked(monkeypatch: pytest.MonkeyPatch) -> list[int | None]:
+    """The tasks that the publisher has taken out of the outbox, in transactions of its own."""
+    found: list[int | None] = []
+    mark = outbox.mark_published
+
+    def noted(write: Write, entries: dict[int, int | None]) -> None:
+        mark(write, entries)
+        found.extend(entries.values())
+
+    monkeypatch.setattr(outbox, "mark_published", noted)
+    return found
+
+
+def test_a_task_that_is_claimed_at_once_costs_the_publisher_no_transaction(
+    lab: Lab, marked: list[int | None]
+) -> None:
+    async def scene(rabbit: Rabbit, _publisher: Publisher) -> None:
+        [claimed] = await submit(lab)
+        await until(lambda: rabbit.numbers("q.tasks.default") == [1])
+        await asyncio.to_thread(lambda: lab.claim(lab.join(), claimed))
+        assert lab.waiting() == []
+        await submit(lab)
+        await until(lambda: marked == [2])
+
+    play(lab, scene)
+
+
+def test_what_lingers_in_the_outbox_is_published_once_and_again_after_a_reconnection(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, marked: list[int | None]
+) -> None:
+    monkeypatch.setattr(publisher_module, "LINGER_S", 3600.0)
+
+    async def scene(rabbit: Rabbit, _publisher: Publisher) -> None:
+        await submit(lab)
+        await until(lambda: rabbit.numbers("q.tasks.default") == [1])
+        await submit(lab)
+        await until(lambda: rabbit.numbers("q.tasks.default") == [1, 2])
+        assert lab.waiting() == [1, 2]
+        rabbit.go_away()
+        rabbit.wipe()
+        rabbit.come_back()
+        await until(lambda: sorted(rabbit.numbers("q.tasks.default")) == [1, 2])
+        assert marked == []
+
+    play(lab, scene)
+
+
+def test_many_do_not_linger(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(publisher_module, "LINGER_S", 3600.0)
+
+    async def scene(_rabbit: Rabbit, _publisher: Publisher) -> None:
+        await submit(lab, publisher_module.FEW + 1)
+        await until(lambda: lab.waiting() == [])
 
     play(lab, scene)
 

@@ -60,8 +60,8 @@ def test_several_processes_may_migrate_a_new_database_at_once(tmp_path: Path) ->
 
 
 def test_a_write_that_fails_leaves_nothing_behind(lab: Lab) -> None:
-    heard: list[tuple[int, bool, bool]] = []
-    lab.store.on_commit.append(lambda *news: heard.append(news))
+    heard: list[Write] = []
+    lab.store.on_commit.append(heard.append)
 
     def fail(write: Write) -> None:
         write.next_version()

@@ -294,7 +294,7 @@ class StoreMachine(RuleBasedStateMachine):
     @rule()
     def the_broker_confirms(self) -> None:
         assert self.due is not None
-        self.lab.store.write(outbox.mark_published, self.due)
+        self.lab.store.write(outbox.mark_published, self.due.entries)
         self.due = None
 
     @rule()

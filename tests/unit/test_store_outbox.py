@@ -10,6 +10,7 @@ from store_lab import Lab
 
 from taskq_kernel.messages import TaskMessage, decode
 from taskq_kernel.store import outbox
+from taskq_kernel.store.bulk_actions import Actor, Selection, cancel_tasks
 
 pytest_plugins = ["store_fixtures"]
 
@@ -102,8 +103,8 @@ def test_a_task_that_no_longer_waits_is_taken_out_and_not_handed_over(lab: Lab) 
     lab.bulk_action("delete", deleted)
     due = lab.store.read(outbox.read_due, lab.clock.now)
     assert (due.numbers, len(due.entries)) == ([waiting.number], 3)
-    lab.store.write(outbox.mark_published, due)
-    assert lab.store.read(outbox.read_due, lab.clock.now).entries == []
+    lab.store.write(outbox.mark_published, due.entries)
+    assert lab.store.read(outbox.read_due, lab.clock.now).entries == {}
 
 
 def test_what_comes_in_while_a_batch_is_under_way_stays(lab: Lab) -> None:
@@ -111,15 +112,34 @@ def test_what_comes_in_while_a_batch_is_under_way_stays(lab: Lab) -> None:
     due = lab.store.read(outbox.read_due, lab.clock.now)
     lab.bulk_action("cancel", task)
     lab.bulk_action("retry", task)
-    lab.store.write(outbox.mark_published, due)
+    lab.store.write(outbox.mark_published, due.entries)
     assert lab.waiting() == [task.number]
+
+
+def test_a_claim_takes_its_task_out_and_what_waits_again_is_not_taken_for_published(lab: Lab) -> None:
+    [task] = lab.submit(max_attempts=2)
+    due = lab.store.read(outbox.read_due, lab.clock.now)
+    worker = lab.join()
+    lab.claim(worker, task)
+    assert lab.waiting() == []
+    lab.fail(task, worker)  # is tried again, in a second
+    lab.store.write(outbox.mark_published, due.entries)
+    assert lab.store.read(outbox.published_queues, lab.clock.now + 1) == []
+    lab.clock.advance(1)
+    assert lab.waiting() == [task.number]
+
+
+def test_what_was_handed_over_and_is_still_there_is_passed_over(lab: Lab) -> None:
+    lab.submit("1", "2")
+    first, second = lab.store.read(outbox.read_due, lab.clock.now).entries
+    assert list(lab.store.read(outbox.read_due, lab.clock.now, {first}).entries) == [second]
 
 
 def test_a_batch_has_at_most_500_tasks_and_says_that_there_is_more(lab: Lab) -> None:
     lab.submit(*["1"] * 501)
     due = lab.store.read(outbox.read_due, lab.clock.now)
     assert (len(due.numbers), due.more) == (500, True)
-    lab.store.write(outbox.mark_published, due)
+    lab.store.write(outbox.mark_published, due.entries)
     due = lab.store.read(outbox.read_due, lab.clock.now)
     assert (due.numbers, due.more, due.next_at) == ([501], False, None)
 
@@ -144,7 +164,7 @@ def failed_once(lab: Lab, max_attempts: int) -> Any:
 def test_a_retry_that_is_not_due_says_when_it_will_be(lab: Lab) -> None:
     failed_once(lab, max_attempts=2)
     due = lab.store.read(outbox.read_due, lab.clock.now)
-    assert (due.entries, due.more, due.next_at) == ([], False, lab.clock.now + 1)
+    assert (due.entries, due.more, due.next_at) == ({}, False, lab.clock.now + 1)
 
 
 def test_after_a_wipe_every_waiting_task_of_a_queue_is_handed_over_again(lab: Lab) -> None:
@@ -188,10 +208,22 @@ def test_a_purged_queue_is_found_by_what_waits_too_long(lab: Lab) -> None:
 
 def test_a_commit_says_whether_tasks_changed_and_whether_any_is_to_be_handed_over(lab: Lab) -> None:
     heard: list[tuple[int, bool, bool]] = []
-    lab.store.on_commit.append(lambda *news: heard.append(news))
+    lab.store.on_commit.append(lambda write: heard.append((write.version, write.changed, write.published)))
     [task] = lab.submit()
     worker = lab.join()
     lab.claim(worker, task)
     lab.beat(worker)
     lab.store.write(outbox.publish_again, "default")
     assert heard == [(1, True, True), (2, True, False)]
+
+
+def test_a_commit_says_whether_a_task_has_ended(lab: Lab) -> None:
+    heard: list[bool] = []
+    lab.store.on_commit.append(lambda write: heard.append(write.ended))
+    value, failure, cancelled = lab.submit("1", "2", "3")
+    worker = lab.join()
+    lab.claim(worker, value, failure)
+    lab.finish(value, worker)
+    lab.fail(failure, worker)
+    lab.store.write(cancel_tasks, Selection(ids=[cancelled.id]), Actor("ann"), frozenset())
+    assert heard == [False, False, True, True, True]

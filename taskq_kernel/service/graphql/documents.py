@@ -20,6 +20,7 @@ from graphql import (
 
 from taskq_kernel.service.graphql.errors import PARSE_FAILED, VALIDATION_FAILED, with_code
 from taskq_kernel.service.graphql.limits import MAX_TOKENS, DepthLimit, FieldLimit, check_cost
+from taskq_kernel.service.graphql.rows import RowWriters
 
 #: How many documents are kept, and up to which length, in characters.
 KEPT = 256
@@ -113,6 +114,8 @@ class Documents:
             errors = validate(self._schema, document, rules, max_errors=MAX_ERRORS)
             if errors:
                 raise InvalidDocument([with_code(error, VALIDATION_FAILED) for error in errors])
+        if "@" not in query:
+            RowWriters.keep(document)
         return document
 
 

@@ -7,6 +7,7 @@ from inspect import isawaitable
 from typing import Any
 
 from graphql import (
+    DocumentNode,
     ExecutionContext,
     ExecutionResult,
     FieldNode,
@@ -23,6 +24,7 @@ from graphql.execution.subscribe import create_source_event_stream
 from graphql.pyutils import Path
 
 from taskq_kernel.service.graphql.documents import Prepared
+from taskq_kernel.service.graphql.plain_variables import Coercer, PlainVariables
 from taskq_kernel.service.graphql.rows import RowWriters
 from taskq_kernel.service.graphql.variables import say_where
 
@@ -30,9 +32,20 @@ from taskq_kernel.service.graphql.variables import say_where
 class RowExecution(ExecutionContext):
     """An execution that writes rows at once where it can."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._rows = RowWriters()
+    rows: RowWriters
+
+    @classmethod
+    def build(
+        cls, schema: GraphQLSchema, document: DocumentNode, root_value: Any = None, context_value: Any = None,
+        raw_variable_values: dict[str, Any] | None = None, *args: Any, **kwargs: Any,
+    ) -> Any:
+        """The execution of a document, or what is wrong with its variables."""
+        built = super().build(schema, document, root_value, context_value, raw_variable_values, *args, **kwargs)
+        if isinstance(built, RowExecution):
+            built.rows = RowWriters.kept(document)
+            if isinstance(raw_variable_values, PlainVariables):
+                built.variable_values = raw_variable_values
+        return built
 
     def execute_field(
         self, parent_type: GraphQLObjectType, source: Any, field_nodes: list[FieldNode], path: Path
@@ -68,7 +81,7 @@ class RowExecution(ExecutionContext):
         item = return_type.of_type
         item = item.of_type if isinstance(item, GraphQLNonNull) else item
         if isinstance(item, GraphQLObjectType) and isinstance(result, list):
-            writer = self._rows.of(item, field_nodes, self.collect_subfields)
+            writer = self.rows.of(item, field_nodes, self.collect_subfields)
             if writer is not None:
                 return [writer(row) for row in result]
         return super().complete_list_value(return_type, field_nodes, info, path, result)
@@ -78,7 +91,7 @@ class RowExecution(ExecutionContext):
         path: Any, result: Any,
     ) -> Any:
         """An object: a row at once, or as ever."""
-        writer = self._rows.of(return_type, field_nodes, self.collect_subfields)
+        writer = self.rows.of(return_type, field_nodes, self.collect_subfields)
         if writer is not None:
             return writer(result)
         return super().complete_object_value(return_type, field_nodes, info, path, result)
@@ -93,9 +106,15 @@ async def run(
     root: Any = None,
 ) -> ExecutionResult:
     """Execute a query or a mutation, or one event of a subscription."""
+    document, values = prepared.document, dict(variables or {})
+    if prepared.operation.variable_definitions:
+        coercer = Coercer.of(schema, document, prepared.operation)
+        plain = coercer.coerce(values)
+        if plain is not None:
+            document, values = coercer.document, plain
     result = execute(
-        schema, prepared.document, root_value=root, context_value=context,
-        variable_values=dict(variables or {}),
+        schema, document, root_value=root, context_value=context,
+        variable_values=values,
         operation_name=prepared.operation.name.value if prepared.operation.name else None,
         execution_context_class=RowExecution,
     )

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from graphene.utils.str_converters import to_snake_case
-from graphql import FieldNode, GraphQLObjectType
+from graphql import DocumentNode, FieldNode, GraphQLObjectType
 
 from taskq_kernel.service.schema.fields import TABLES, Getter
 
@@ -23,12 +23,22 @@ Subfields = Callable[[GraphQLObjectType, list[FieldNode]], Mapping[str, list[Fie
 
 
 class RowWriters:
-    """The writers of one execution, each made once."""
+    """The writers of one execution, or of every one of a document, each made once."""
 
     def __init__(self) -> None:
         # The execution is no attribute: the two would hold each other, and with them an answer of
         # megabytes, until the garbage collector comes by.
         self._made: dict[tuple[Any, ...], Writer | None] = {}
+
+    @classmethod
+    def keep(cls, document: DocumentNode) -> None:
+        """Make the writers of a document for all its executions: one without directives, so all select the same."""
+        document.row_writers = cls()  # graphql-core lets nodes have attributes
+
+    @classmethod
+    def kept(cls, document: DocumentNode) -> RowWriters:
+        """The writers of a document; new ones where it keeps none."""
+        return vars(document).get("row_writers") or cls()
 
     def of(self, kind: GraphQLObjectType, nodes: list[FieldNode], subfields: Subfields) -> Writer | None:
         """The writer of a selection on a type; None where it takes the general way."""

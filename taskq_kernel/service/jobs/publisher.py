@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import time
 from collections.abc import Iterable
 from typing import Any, Protocol
@@ -24,6 +25,10 @@ CHECK_S = 15.0
 CHECK_LIMIT = 2000
 #: How often RabbitMQ is asked whether it takes messages: it tells only those that publish.
 PROBE_S = 2.0
+#: How long a few rows whose messages are confirmed stay in the outbox, in seconds: where a worker claims
+#: the tasks meanwhile, that takes them out, and a transaction is saved. And how many are a few.
+LINGER_S = 0.2
+FEW = 50
 BACKOFF_S = (0.2, 5.0)
 
 
@@ -67,24 +72,41 @@ class Publisher:
         self._connections = 0
         self._reconnected = False
         self._away = False
+        #: Rows that are handed over and still in the outbox, each with its task, and when they are to go.
+        self._handed_over: dict[int, int | None] = {}
+        self._linger_until = math.inf
         broker.on_connect.append(self._connected)
 
     def wake(self) -> None:
         """Look into the outbox now; called in the event loop."""
         self._work.set()
 
+    def forget(self, claimed: Iterable[int]) -> None:
+        """Take note that tasks were claimed, and with that taken out of the outbox; called in the event loop."""
+        if self._handed_over:
+            gone = frozenset(claimed)
+            left = {entry: number for entry, number in self._handed_over.items() if number not in gone}
+            self._handed_over = left
+
     async def run(self) -> None:
         """Publish what is due, whenever something is."""
-        delay = BACKOFF_S[0]
+        delay, next_at = BACKOFF_S[0], 0.0
         while True:
-            self._work.clear()
             try:
-                pause = await self._publish_due()
-                self._say_back()
-                delay = BACKOFF_S[0]
+                if self._work.is_set() or time.monotonic() >= next_at:
+                    self._work.clear()
+                    pause = await self._publish_due()
+                    next_at = math.inf if pause is None else time.monotonic() + pause
+                    self._say_back()
+                    delay = BACKOFF_S[0]
+                await self._take_out()
             except (BrokerUnreachable, StoreUnavailable) as error:
                 self._say_away(error)
-                pause, delay = delay, min(2 * delay, BACKOFF_S[1])
+                self._handed_over.clear()  # some may not be confirmed
+                next_at = time.monotonic() + delay
+                delay = min(2 * delay, BACKOFF_S[1])
+            until = min(next_at, self._linger_until)
+            pause = None if until == math.inf else max(0.0, until - time.monotonic())
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._work.wait(), pause)
 
@@ -150,19 +172,33 @@ class Publisher:
                 self._reconnected = True
                 raise
         while True:
-            due = await self._store.read(outbox.read_due, time.time())
+            due = await self._store.read(outbox.read_due, time.time(), self._handed_over)
+            if due.entries and not self._handed_over:
+                self._linger_until = time.monotonic() + LINGER_S
+            # Before they are confirmed: a claim may come first. What breaks off in between is forgotten.
+            self._handed_over.update(due.entries)
             for (queue, priority), bodies in due.messages.items():
                 await self.declare([queue])
                 await self._broker.publish(self._names.tasks(queue, priority), bodies)
-            if due.entries:
-                await self._store.write(outbox.mark_published, due)
+            if len(self._handed_over) > FEW:
+                self._linger_until = 0.0
+                await self._take_out()
             if due.numbers:
                 log.info("publish %s", _described(due))
             if not due.more:
                 return None if due.next_at is None else max(0.0, due.next_at - time.time())
 
+    async def _take_out(self) -> None:
+        """Take out of the outbox what has lingered there for long enough."""
+        if time.monotonic() >= self._linger_until:
+            entries, self._handed_over, self._linger_until = self._handed_over, {}, math.inf
+            if entries:
+                await self._store.write(outbox.mark_published, entries)
+
     async def _connected(self, _broker: Any) -> None:
         """After a (re)connection: the next round looks at what the broker no longer has."""
+        # What is not noted as published is published again: this broker may have lost it.
+        self._handed_over.clear()
         # Kept until it has been dealt with: the next connection finds these queues in place.
         self._fresh |= self._broker.fresh
         self._declared.clear()

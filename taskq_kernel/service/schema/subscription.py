@@ -24,8 +24,8 @@ class Subscription(ObjectType):
         types.TaskChanges, required=True,
         description=(
             "Changes of tasks. One event comes at once, with the current version and the changes so far; "
-            "then one per batch of changes, up to 50 ms after a large one or after changes of others alone, at "
-            "most 500 tasks each. "
+            "then one per batch of changes, up to 20 ms later where no task has ended, and up to 50 ms after a large "
+            "one or after changes of others alone; at most 500 tasks each. "
             "A client that comes back goes on from the last version it has seen and misses nothing."
         ),
         since_version=BigInt(description="The version to go on from; by default from now on."),
