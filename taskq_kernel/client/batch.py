@@ -121,11 +121,11 @@ class Batch(TaskList):
 
     def frame(self, *, values: bool = True) -> pd.DataFrame:
         """The tasks as a DataFrame, as `Client.frame`."""
-        from taskq_kernel.client.frame import make_frame
+        from taskq_kernel.client.frame import make_frame, with_arguments
 
         self._client.cache.refresh(self._entries())
         rows = [task.entry.row for task in self._tasks if not task.entry.deleted]
-        return make_frame(rows, values=values)
+        return with_arguments(make_frame(rows, values=values), rows)
 
     def _freshen(self) -> None:
         self._client.cache.freshen(self._entries())

@@ -319,13 +319,14 @@ class Client(Session):
             (0 to 1), ``value`` (Python objects, None where too large), ``value_text``,
             ``error``, ``seconds``, ``seed``, ``worker``, ``attempt``, ``lost``, ``queue``,
             ``priority``, ``owner``, ``batch``, ``created_at``, ``started_at``,
-            ``finished_at`` (UTC), ``id``.
+            ``finished_at`` (UTC), ``id``; and one for each argument that any of the tasks has,
+            of the type that its values have.
         """
-        from taskq_kernel.client.frame import make_frame
+        from taskq_kernel.client.frame import make_frame, with_arguments
 
-        fields = operations.FRAME if values else operations.FRAME_WITHOUT_VALUES
+        fields = f"{operations.FRAME if values else operations.FRAME_WITHOUT_VALUES} arguments"
         rows = self._select(fields, limit, _order(newest_first, order_by), selection)
-        return make_frame(rows, values=values)
+        return with_arguments(make_frame(rows, values=values), rows)
 
     def results(
         self,

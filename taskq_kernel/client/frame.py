@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from taskq_kernel.domain import TaskStatus
@@ -50,6 +50,22 @@ def make_frame(rows: Iterable[Mapping[str, Any]], *, values: bool = True) -> pd.
         if values or kind != "value"
     }
     return pd.DataFrame(columns, index=index)
+
+
+def with_arguments(frame: pd.DataFrame, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """The frame of some tasks, and behind it a column for each of their arguments, of the type that its values have.
+
+    An argument with the name of another column is called ``arguments.<name>``. Values are as they travel.
+    """
+    # late: pandas takes longer to load than a whole command
+    import pandas as pd
+
+    given = [row.get("arguments") or {} for row in rows]
+    columns: dict[str, Any] = {}
+    for name in dict.fromkeys(name for arguments in given for name in arguments):
+        column = pd.Series([arguments.get(name) for arguments in given], index=frame.index, dtype="object")
+        columns[f"arguments.{name}" if name in frame or name == frame.index.name else name] = column.convert_dtypes()
+    return pd.concat([frame, pd.DataFrame(columns, index=frame.index)], axis=1) if columns else frame
 
 
 def _column(kind: str, cells: list[Any], rows: list[Mapping[str, Any]], index: pd.Index[int]) -> pd.Series[Any]:

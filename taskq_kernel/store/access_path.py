@@ -33,13 +33,17 @@ FEW_TEXTS = 1000
 PRESENT = tasks.c.deleted_at.is_(None)
 
 
-def narrowed(conn: Connection, task_filter: TaskFilter, *, by_number: bool = False) -> list[sa.ColumnElement[bool]]:
+def narrowed(
+    conn: Connection, task_filter: TaskFilter, *, by_number: bool = False, whole: bool = False
+) -> list[sa.ColumnElement[bool]]:
     """The conditions of a filter, put so that the database takes the better way.
 
     Parameters
     ----------
     by_number : bool
         Whether the tasks are wanted in the order of their numbers, or in its reverse.
+    whole : bool
+        Whether all that match are wanted, or counted, and not the first in some order.
 
     Returns
     -------
@@ -51,6 +55,9 @@ def narrowed(conn: Connection, task_filter: TaskFilter, *, by_number: bool = Fal
         return [PRESENT, *(condition.clause for condition in conditions)]
     best = _fewest(conn, conditions, by_number)
     made: list[sa.ColumnElement[bool]] = [PRESENT]
+    if whole and best is None and task_filter.arguments and conn.dialect.name == "sqlite":
+        # Each row is to be looked at: through the index of another column SQLite would find them one by one.
+        made = [_without_index(PRESENT)]
     for condition in conditions:
         numbers = None
         if condition.lookup is Lookup.TEXT and best is None:

@@ -90,7 +90,7 @@ def read_page(
     terms: tuple[Order | ArgumentOrder, ...]
     if by_argument := _argument_order(orders):
         terms = (by_argument,)
-        matching = narrowed(conn, task_filter)
+        matching = narrowed(conn, task_filter, whole=True)
         found, total = read_places(conn, by_argument, matching, window, size + 1)
         places = {int(place[-1] or 0): place for place in found}
         numbers = list(places)
@@ -110,7 +110,7 @@ def read_page(
     elif counts is not None:  # to count once more may take as long again
         total = _of_statuses(counts, task_filter)
     elif total is None:
-        total = _total(conn, task_filter, matching)
+        total = _total(conn, task_filter)
     behind = window.offset > 0
     has_next = window.before is not None or behind if window.backwards else more
     has_previous = more if window.backwards else window.after is not None or behind
@@ -133,7 +133,8 @@ def count_by_status(conn: Connection, task_filter: TaskFilter) -> dict[str, int]
     if others == TaskFilter(owner=others.owner, is_point=False):
         return _count_without_points(conn, others.owner)
     counts = {str(status): 0 for status in TaskStatus}
-    query = sa.select(tasks.c.status, sa.func.count()).where(*narrowed(conn, others)).group_by(tasks.c.status)
+    matching = narrowed(conn, others, whole=True)
+    query = sa.select(tasks.c.status, sa.func.count()).where(*matching).group_by(tasks.c.status)
     counts.update({row[0]: row[1] for row in conn.execute(query)})
     return counts
 
@@ -149,11 +150,12 @@ def _count_without_points(conn: Connection, owner: str | None) -> dict[str, int]
     return counts
 
 
-def _total(conn: Connection, task_filter: TaskFilter, matching: Sequence[sa.ColumnElement[bool]]) -> int:
+def _total(conn: Connection, task_filter: TaskFilter) -> int:
     if task_filter == TaskFilter(owner=task_filter.owner, status=task_filter.status):
         return _of_statuses(read_counts(conn, task_filter.owner), task_filter)
     if task_filter == TaskFilter(owner=task_filter.owner, status=task_filter.status, is_point=False):
         return _of_statuses(_count_without_points(conn, task_filter.owner), task_filter)
+    matching = narrowed(conn, task_filter, whole=True)
     return int(conn.execute(sa.select(sa.func.count()).select_from(tasks).where(*matching)).scalar_one())
 
 

@@ -136,6 +136,18 @@ def test_a_selection_is_read_page_by_page_up_to_its_limit(service: FakeService, 
     assert service.calls == ["Tasks"] * 5
 
 
+def test_a_frame_has_a_column_for_each_argument_of_the_type_of_its_values(service: FakeService, q: Client) -> None:
+    q.submit_many([
+        {"code": "1", "arguments": {"n": 200, "beta": 0.5, "name": "a"}}, {"code": "2", "arguments": {"n": 300}}, "3",
+    ])
+    frame = q.frame()
+    assert list(frame.columns[-3:]) == ["n", "beta", "arguments.name"]
+    assert frame.dtypes.astype(str)[["n", "beta", "arguments.name"]].to_list() == ["Int64", "Float64", "string"]
+    assert frame.n.to_list()[:2] == [200, 300]
+    assert frame.beta.isna().to_list() == [False, True, True]
+    pd.testing.assert_frame_equal(q.tasks().frame(), frame)
+
+
 def test_a_frame_has_the_documented_columns_and_types(service: FakeService, q: Client) -> None:
     done, failed, _waiting = q.submit_many(["1", "2", "3"])
     service.finish(done.id, [1, 2], startedAt="2026-01-01T00:00:00Z", finishedAt="2026-01-01T00:00:01.5Z")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import re
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from store_lab import EVERYTHING, Lab
+from store_plans import executed, plan
 from store_seed import seed
 
 from taskq_kernel import exact_json
@@ -221,3 +223,16 @@ def test_tasks_are_counted_by_status_among_those_whose_arguments_match(lab: Lab,
         counted.counts[status] for status in others.get("status", counted.counts)
     )
     assert 0 < counted.total < 2000
+
+
+def test_tasks_are_counted_by_an_argument_in_one_walk_through_the_table(lab: Lab) -> None:
+    seed(lab.store, 2000)
+    asked = TaskFilter(arguments=[condition("n", "EQ", 200)])
+    with executed(lab.store.reader) as statements:
+        lab.store.read(read_page, asked, (), Window(first=0), frozenset({"totalCount", "counts"}))
+        lab.store.read(read_page, asked, (), Window(first=0), frozenset({"totalCount"}))
+        lab.store.read(read_page, asked, [ArgumentOrder("n")], Window(first=0), frozenset({"totalCount"}))
+    with lab.store.reader.begin() as conn:
+        walks = [line for one in statements for line in plan(conn, *one) if re.search("(SCAN|Seq Scan on) tasks", line)]
+    assert not [line for line in walks if "INDEX" in line]  # each row would be looked up by itself
+    assert 3 <= len(walks) <= 5  # two pages and the figures of each, and one for the order, its page and its figures

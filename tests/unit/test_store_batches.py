@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 from store_lab import Lab
 
+from taskq_kernel.argument_conditions import ArgumentCondition, Comparison
 from taskq_kernel.domain import TaskStatus
 from taskq_kernel.errors import Forbidden, InvalidTask, NotFound
 from taskq_kernel.grid import write_design
@@ -206,6 +207,7 @@ def test_cancelling_tasks_by_a_filter_is_about_points_without_a_task_too(
 
     cancel(TaskFilter(status=[TaskStatus.RUNNING]))
     cancel(TaskFilter(batch=mine.id, name="nothing"))
+    cancel(TaskFilter(batch=mine.id, arguments=[ArgumentCondition("n", Comparison.EQ, 2)]))
     assert counts(lab, mine) == {"QUEUEING": 2}
     cancel(TaskFilter(status=status))
     assert (counts(lab, mine), counts(lab, others)) == ({"CANCELLED": 2}, {"QUEUEING": 1})

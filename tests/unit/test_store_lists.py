@@ -14,6 +14,7 @@ from stacks import missing
 from store_plans import executed, plan
 from store_seed import START, seed
 
+from taskq_kernel.argument_conditions import ArgumentCondition, Comparison
 from taskq_kernel.domain import TaskStatus
 from taskq_kernel.store import Store, upgrade
 from taskq_kernel.store.access_path import FEW
@@ -41,6 +42,9 @@ FILTERS = {
     "the largest owner": TaskFilter(owner="admin"),
     "an owner's status": TaskFilter(owner="admin", status=[TaskStatus.FAILED]),
     "a batch": TaskFilter(batch="00000000-0000-0000-0000-000000000005"),
+    "an argument in a batch": TaskFilter(
+        batch="00000000-0000-0000-0000-000000000005", arguments=[ArgumentCondition("n", Comparison.LT, 500)]
+    ),
     "some minutes": TaskFilter(finished_after=START + 50_000, finished_before=START + 60_000),
 }
 

@@ -24,18 +24,12 @@ def frame_of(rows: Iterable[Row]) -> pd.DataFrame:
     """
     import pandas as pd  # here, not above: a table that is only looked at needs none of it
 
-    from taskq_kernel.client.frame import make_frame
+    from taskq_kernel.client.frame import make_frame, with_arguments
 
     rows = list(rows)
     frame = make_frame(rows)
     frame["code"] = pd.Series([row.get("code") for row in rows], index=frame.index, dtype="string")
-    names = dict.fromkeys(name for row in rows for name in row.get("arguments") or ())
-    columns: dict[str, Any] = {}
-    for name in names:
-        values = [(row.get("arguments") or {}).get(name) for row in rows]
-        column = pd.Series(values, index=frame.index, dtype="object").convert_dtypes()  # the type that holds them all
-        columns[f"arguments.{name}" if name in frame else name] = column
-    return pd.concat([frame, pd.DataFrame(columns, index=frame.index)], axis=1)
+    return with_arguments(frame, rows)
 
 
 def as_csv(rows: Iterable[Row]) -> bytes:
