@@ -294,7 +294,8 @@ class Sweep(TaskList):
             Index ``point``; a column for each argument, of its own type; ``status`` (ordered
             category), ``progress``, ``seconds``, ``seed``, ``worker``, ``attempt``, ``error``,
             ``started_at``, ``finished_at``, ``number``; then ``value``, or, where the values are
-            named tuples or dictionaries, a column for each of their fields.
+            named tuples or dictionaries, a column for each of their fields. Where a name is
+            taken, the column to the right has an underscore behind it (``error_``).
         """
         from taskq_kernel.client.sweep_frame import sweep_frame
 

@@ -25,7 +25,7 @@ OF_ONE_RUN = re.compile(
     r"token=|Bearer |/home/|/root/|/tmp/|/Users/|0x[0-9a-f]{8}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-"
 )
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 
 def test_the_notebooks_run_on_a_real_stack_and_show_what_they_have_shown(stack: RunningStack, tmp_path: Path) -> None:
@@ -35,7 +35,7 @@ def test_the_notebooks_run_on_a_real_stack_and_show_what_they_have_shown(stack: 
         [sys.executable, "-m", "pytest", "--nbval-lax", "-p", "no:cacheprovider", "-c", os.devnull,
          f"--rootdir={tmp_path}", "-q", *map(str, NOTEBOOKS)],
         env=stack.env | own | {"PYTHONPATH": os.pathsep.join(filter(None, paths))},
-        cwd=tmp_path, capture_output=True, text=True, timeout=280, check=False,
+        cwd=tmp_path, capture_output=True, text=True, timeout=570, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
 
