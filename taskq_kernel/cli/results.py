@@ -10,7 +10,8 @@ import click
 
 from taskq_kernel import exact_json
 from taskq_kernel.cli import DONE, listing, output
-from taskq_kernel.cli.options import TaskCommand, as_json_option, examples
+from taskq_kernel.cli.options import TaskCommand, as_json_option, examples, length_of_time
+from taskq_kernel.cli.sql import ask
 from taskq_kernel.client.connection import existing
 from taskq_kernel.client.operations import Row
 from taskq_kernel.client.results import result_rows
@@ -21,6 +22,7 @@ from taskq_kernel.client.results import result_rows
     epilog=examples(
         "taskq results --batch gaps", "taskq results --batch gaps --out gaps.parquet",
         "taskq results --name model --since 2026-01-01 --out models.csv",
+        "taskq results --sql 'SELECT name, avg(seconds) FROM results GROUP BY name'",
     ),
 )
 @click.option("--batch", help="Only of this batch, by its name or UUID.")
@@ -39,12 +41,27 @@ from taskq_kernel.client.results import result_rows
     "--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
     help="Write a file: .parquet (needs pyarrow), .csv or .json.",
 )
+@click.option(
+    "--sql", metavar="SELECT",
+    help="Instead: ask the results database, on its own machine or with TASKQ_RESULTS_DATABASE. It only reads.",
+)
+@click.option(
+    "--time-limit", metavar="TIME", default="60s", show_default=True, callback=length_of_time,
+    help="How long --sql may take.",
+)
 @as_json_option
-def results(out: Path | None, limit: int | None, as_json: bool, **selection: Any) -> int:
+def results(
+    out: Path | None, limit: int | None, as_json: bool, sql: str | None, time_limit: float, **selection: Any
+) -> int:
     """Write what came out: arguments, what became of each task, and its value.
 
     A TIME is a day, or a day and a time, in ISO 8601. Without an offset it is local time.
     """
+    if sql is not None:
+        given = [name for name, value in selection.items() if value and (name, value) != ("status", ("FINISHED",))]
+        if given or limit is not None:
+            raise click.UsageError("--sql says itself what is wanted: leave the other conditions out")
+        return ask(sql, time_limit, out, as_json)
     rows = result_rows(existing().transport(), selection | {"status": list(selection["status"])}, limit=limit)
     if out is None:
         found = list(rows)
