@@ -17,13 +17,13 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
 from taskq_kernel import exact_json
-from taskq_kernel.argument_names import is_place, why_no_name
+from taskq_kernel.argument_names import is_place, place_of, why_no_name
 from taskq_kernel.errors import InvalidTask
 
 #: How many conditions may be given at once.
@@ -61,7 +61,7 @@ class ArgumentCondition:
     Attributes
     ----------
     name : str
-        The argument; ``"1"``, ``"2"``, ... go by position.
+        The argument; ``"1"``, ``"2"``, ... go by position, which frames call ``arg1``, ``arg2``, ...
     comparison : Comparison
         How it stands to the value.
     value : object
@@ -107,6 +107,9 @@ class ArgumentCondition:
 
     def holds(self, arguments: Mapping[str, Any]) -> bool:
         """Whether a task with these arguments fulfils it."""
+        place = place_of(self.name)
+        if place is not None and replace(self, name=place).holds(arguments):
+            return True
         if self.name not in arguments:
             return False
         found = arguments[self.name]

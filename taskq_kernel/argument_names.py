@@ -74,6 +74,12 @@ def is_place(name: str) -> bool:
     return name.isascii() and name.isdigit() and not name.startswith("0") and len(name) < 6
 
 
+def place_of(column: str) -> str | None:
+    """The place of an argument by position that a frame's column is named for: ``"1"`` of ``arg1``; else None."""
+    place = column.removeprefix("arg")
+    return place if column != place and is_place(place) else None
+
+
 def why_no_name(name: str) -> str:
     """Why Julia does not take this for the name of a variable; empty if it may."""
     advice = "use letters, digits and _, not beginning with a digit"

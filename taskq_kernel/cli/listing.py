@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from taskq_kernel.argument_names import is_place
 from taskq_kernel.cli import output
 from taskq_kernel.cli.times import age
 from taskq_kernel.client.display import cut, said_by, seconds_text, status_of
@@ -60,7 +61,8 @@ def _cells(row: Mapping[str, Any]) -> dict[str, str]:
 
 def arguments_text(arguments: Mapping[str, Any]) -> str:
     """Arguments on one line: ``n=100, method="euler"``."""
-    return ", ".join(f"{name}={output.as_json(value).decode()}" for name, value in arguments.items())
+    texts = ((name, output.as_json(value).decode()) for name, value in arguments.items())
+    return ", ".join(text if is_place(name) else f"{name}={text}" for name, text in texts)
 
 
 def _table(rows: Sequence[Mapping[str, Any]], cells: Sequence[Mapping[str, str]], width: int) -> Any:

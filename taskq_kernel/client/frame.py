@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from taskq_kernel.client.tidy import argument_columns
 from taskq_kernel.domain import TaskStatus
 from taskq_kernel.task_fields import TASK_FIELDS
 from taskq_kernel.values import decode
@@ -55,16 +56,15 @@ def make_frame(rows: Iterable[Mapping[str, Any]], *, values: bool = True) -> pd.
 def with_arguments(frame: pd.DataFrame, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     """The frame of some tasks, and behind it a column for each of their arguments, of the type that its values have.
 
-    An argument with the name of another column is called ``arguments.<name>``. Values are as they travel.
+    ``arg1`` is the first that goes by position. An argument with the name of another column is called
+    ``arguments.<name>``.
     """
     # late: pandas takes longer to load than a whole command
     import pandas as pd
 
-    given = [row.get("arguments") or {} for row in rows]
-    columns: dict[str, Any] = {}
-    for name in dict.fromkeys(name for arguments in given for name in arguments):
-        column = pd.Series([arguments.get(name) for arguments in given], index=frame.index, dtype="object")
-        columns[f"arguments.{name}" if name in frame or name == frame.index.name else name] = column.convert_dtypes()
+    found = argument_columns([row.get("arguments") or {} for row in rows], frame.index)
+    taken = {*frame.columns, frame.index.name}
+    columns = {f"arguments.{name}" if name in taken else name: column for name, column in found.items()}
     return pd.concat([frame, pd.DataFrame(columns, index=frame.index)], axis=1) if columns else frame
 
 

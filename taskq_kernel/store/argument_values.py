@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -20,6 +21,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from taskq_kernel.argument_conditions import INFINITIES, ArgumentCondition, Comparison, without_nul
+from taskq_kernel.argument_names import place_of
 from taskq_kernel.store.decimal_order import FLOAT_DIGITS
 from taskq_kernel.store.tables import tasks
 
@@ -31,6 +33,13 @@ Clause = sa.ColumnElement[bool]
 
 def argument_clause(condition: ArgumentCondition, dialect: str) -> Clause:
     """A condition as SQL."""
+    place = place_of(condition.name)
+    if place is None:
+        return _clause(condition, dialect)
+    return sa.or_(_clause(condition, dialect), _clause(replace(condition, name=place), dialect))
+
+
+def _clause(condition: ArgumentCondition, dialect: str) -> Clause:
     argument = argument_of(condition.name, dialect)
     if condition.comparison is Comparison.NE:
         equal = argument.fulfils(Comparison.EQ, condition)

@@ -142,7 +142,7 @@ def test_a_frame_has_a_column_for_each_argument_of_the_type_of_its_values(servic
     ])
     frame = q.frame()
     assert list(frame.columns[-3:]) == ["n", "beta", "arguments.name"]
-    assert frame.dtypes.astype(str)[["n", "beta", "arguments.name"]].to_list() == ["Int64", "Float64", "string"]
+    assert frame.dtypes.astype(str)[["n", "beta", "arguments.name"]].to_list() == ["Int64", "float64", "string"]
     assert frame.n.to_list()[:2] == [200, 300]
     assert frame.beta.isna().to_list() == [False, True, True]
     pd.testing.assert_frame_equal(q.tasks().frame(), frame)

@@ -154,6 +154,17 @@ def test_several_conditions_have_to_hold_and_other_conditions_beside_them(lab: L
     assert found(lab) == [1, 2, 3, 4, 5]
 
 
+def test_an_argument_by_position_is_found_by_what_frames_call_it_and_so_is_one_of_that_name(lab: Lab) -> None:
+    given_to = ({"1": 200}, {"arg1": 200}, {"1": 100}, {"1": 100, "2": 200}, {"arg1": 100, "1": 200})
+    tasks = [lab.submit("f(x...) = x", kind="CALL", entry="f", arguments=one)[0] for one in given_to]
+    for comparison, expected in (("EQ", [1, 2, 5]), ("LT", [3, 4, 5]), ("NE", [3, 4, 5])):
+        asked = condition("arg1", comparison, 200)
+        assert found(lab, asked) == expected
+        given = {task.number: exact_json.decode(task.arguments) for task in tasks}
+        assert [number for number, arguments in given.items() if asked.holds(arguments)] == expected
+    assert found(lab, condition("1", "EQ", 200)) == [1, 5]
+
+
 @pytest.mark.parametrize(
     ("asked", "problem"),
     [

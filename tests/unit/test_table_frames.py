@@ -17,7 +17,7 @@ def test_arguments_are_columns_of_their_own_types() -> None:
         made(2, arguments={"n": 200, "name": "a", "β": 0.5}), made(1, arguments={"n": 100, "β": None, "x": [1, 2]}),
     ])  # fmt: skip
     assert frame.index.tolist() == [2, 1]
-    assert (str(frame["n"].dtype), str(frame["β"].dtype)) == ("Int64", "Float64")
+    assert (str(frame["n"].dtype), str(frame["β"].dtype)) == ("int64", "float64")
     assert frame["n"].tolist() == [200, 100]
     assert frame["arguments.name"].iloc[0] == "a"
     assert frame["name"].tolist() == ["task 2", "task 1"]
