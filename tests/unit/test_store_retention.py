@@ -333,6 +333,6 @@ def test_whoever_follows_the_feed_sees_that_tasks_are_gone(lab: Lab) -> None:
     lab.bulk_action("cancel", task)
     lab.clock.advance(11 * DAY)
     told: list[bool] = []
-    lab.store.on_commit.append(lambda _version, changed, _published: told.append(changed))
+    lab.store.on_commit.append(lambda write: told.append(write.changed))
     prune(lab, rule(lab))
     assert any(told)
