@@ -20,6 +20,10 @@ class TaskStatus(StrEnum):
     FAILED = "FAILED"
     CANCELLED = "CANCELLED"
 
+    def __repr__(self) -> str:
+        """Its name alone: counts by status are looked at in notebooks."""
+        return self.name
+
 
 class TaskKind(StrEnum):
     """How a task's code is run.

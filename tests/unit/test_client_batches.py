@@ -88,6 +88,7 @@ def test_a_batch_can_be_changed_and_counted_as_one(service: FakeService, q: Clie
     service.finish(batch[0].id)
     assert batch.cancel() == 2
     assert batch.counts() == dict.fromkeys(TaskStatus, 0) | {TaskStatus.FINISHED: 1, TaskStatus.CANCELLED: 2}
+    assert repr(batch.counts()) == "{QUEUEING: 0, RUNNING: 0, FINISHED: 1, FAILED: 0, CANCELLED: 2}"
     assert batch.retry() == 3
     assert [task.status for task in batch] == ["FINISHED", "QUEUEING", "QUEUEING"]
     assert [task.repeats for task in q.tasks()] == [None, None, None, batch[0].number]
