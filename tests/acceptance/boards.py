@@ -130,7 +130,7 @@ class Board:
 
     def search(self, text: str) -> None:
         """Filter the table by text."""
-        field = self.table.get_by_placeholder("Filter by name")
+        field = self.table.get_by_placeholder("Name, code, number")
         if field.input_value() != text:
             field.fill(text)
 

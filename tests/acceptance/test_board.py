@@ -336,6 +336,17 @@ def test_a_finished_task_is_run_again_as_a_new_one_that_names_it(board: Board, c
     assert (first.refresh().result(), first.attempt) == (value, 1)
 
 
+def test_a_task_from_the_cache_names_whose_value_it_has_and_opens_it(board: Board, client: Client, name: str) -> None:
+    code = f'"{name}", time_ns()'
+    first = client.submit(code, name=f"{name} first", cache=True)
+    first.result(60)
+    client.submit(code, name=name, cache=True)
+    board.row(name).last.locator(".tq-open-task").click()
+    expect(board.detail.locator(".tqp-facts")).to_have_text(f"value of {first.number}")
+    board.detail.get_by_role("button", name=f"Open task {first.number}").click()
+    expect(board.detail.locator("h2")).to_contain_text(f"{first.number} {name} first")
+
+
 def test_what_a_task_says_is_text_and_never_html(board: Board, client: Client, name: str) -> None:
     evil = f"{name}<img src=x onerror=window.bitten=1>"
     code = (

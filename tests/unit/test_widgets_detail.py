@@ -183,6 +183,15 @@ def test_what_has_finished_is_run_again_as_a_new_task_which_is_shown_and_other_t
     assert (client.retries, detail._id) == (1, gives)
 
 
+def test_the_task_whose_value_it_has_is_named_and_opened(detail: TaskDetail, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers(monkeypatch, lambda: whole("FINISHED", 9) | {"cachedFrom": 3})
+    detail.show("id-1")
+    detail._refresh()
+    assert detail.head["cachedFrom"] == 3
+    detail._on_message(detail, {"type": "open", "view": "v", "id": "3"}, [])
+    assert (detail._id, detail.state) == ("3", "loading")
+
+
 def finished(value: Any, **given: Any) -> dict[str, Any]:
     return whole("FINISHED", 9) | {"value": value, "valueKind": "JSON", "valueText": "", "valueType": "X", **given}
 

@@ -141,7 +141,7 @@ class TaskDetail(Panel):
             self._recalled = True
 
     def _on_open(self, content: dict[str, Any]) -> None:
-        """Show the task that this one waits for."""
+        """Show the task that this one waits for, has its value from, or repeats."""
         self.show(str(content["id"]))
 
     def _on_tab(self, content: dict[str, Any]) -> None:

@@ -40,14 +40,16 @@ class DetailDisplay extends Display {
     this.told = { id: "", progress: null, at: 0 };
     this.title = h("h2", {});
     this.status = h("span", { class: "tqp-status-place", role: "status" });
-    this.facts = h("p", { class: "tqp-facts" });
+    this.facts = h("span", {});
+    /** The task that has to do with this one: whose value it has, or which it repeats. */
+    this.origin = h("span", {});
     this.progress = progressBar("tqp-progress");
     this.actions = h("div", { class: "tqp-actions" });
     this.tablist = h("div", { class: "tqp-tabs", role: "tablist", "aria-label": "Parts of the task" }, ...TABS.map(([tab, label]) => this.tabButton(tab, label)));
     this.panel = h("div", { class: "tqp-panel", role: "tabpanel", tabindex: 0, id: `${this.view}-panel` });
     this.log = new LogView((first, attempt) => this.send({ type: "log", first, attempt }));
     this.notice = h("div", { class: "tq-notice" });
-    this.header = h("header", { class: "tqp-header tqp-task-header" }, h("div", { class: "tqp-title" }, this.title, this.status), this.actions, this.facts, this.progress.bar);
+    this.header = h("header", { class: "tqp-header tqp-task-header" }, h("div", { class: "tqp-title" }, this.title, this.status), this.actions, h("p", { class: "tqp-facts" }, this.facts, this.origin), this.progress.bar);
     this.root.append(this.header, this.tablist, this.panel, this.notice);
     this.toast = toast(this.root);
     this.taking = new Taking(this.root, (content) => this.send(content), (text) => this.toast.say(text, "error"));
@@ -129,7 +131,7 @@ class DetailDisplay extends Display {
   }
 
   showFacts() {
-    const { status, seconds, started, attempt, attempts, worker, note, progress, repeats } = this.model.get("head");
+    const { status, seconds, started, attempt, attempts, worker, note, progress, repeats, cachedFrom } = this.model.get("head");
     if (!status) return;
     const elapsed = status === "RUNNING" && started !== null ? Math.max(0, Date.now() / 1000 - started) : seconds;
     const left = status === "RUNNING" ? roughly(secondsLeft({ started, progress, told: this.told.at }, Date.now() / 1000)) : "";
@@ -140,9 +142,17 @@ class DetailDisplay extends Display {
       elapsed === null || elapsed === undefined ? "" : duration(elapsed),
       worker ? `on ${worker}` : "",
       attempts > 1 || attempt > 1 ? `attempt ${attempt}${attempts > 1 ? ` of ${Math.max(attempt, attempts)}` : ""}` : "",
-      repeats ? `repeats ${repeats}` : "",
-    ];
-    setText(this.facts, facts.filter(Boolean).join(" · ") || "not started");
+    ].filter(Boolean);
+    const origin = cachedFrom ?? repeats;
+    setText(this.facts, facts.join(" · ") || (origin ? "" : "not started"));
+    this.showOrigin(origin, `${facts.length ? " · " : ""}${cachedFrom ? "value of" : "repeats"} `);
+  }
+
+  /** @param {number | null | undefined} number @param {string} text what stands before it */
+  showOrigin(number, text) {
+    const shown = number ? `${text}${number}` : "";
+    if (this.origin.textContent === shown) return; // a button that is made anew loses the focus
+    this.origin.replaceChildren(...(number ? [text, h("button", { type: "button", class: "tq-link", "aria-label": `Open task ${number}`, onclick: () => this.send({ type: "open", id: `${number}` }) }, `${number}`)] : []));
   }
 
   // -- tabs

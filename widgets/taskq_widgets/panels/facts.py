@@ -25,6 +25,7 @@ def head_of(data: dict[str, Any]) -> dict[str, Any]:
         "attempts": data["maxAttempts"],
         "worker": data.get("worker") or "",
         "repeats": data.get("repeats"),
+        "cachedFrom": data.get("cachedFrom"),
     }
 
 
