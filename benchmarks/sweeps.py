@@ -83,7 +83,7 @@ def process_per_point(julia: str, steps: int) -> float:
     code = SLOW_TO_COMPILE.replace("STEPS", str(steps))
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(SLOTS) as pool:
         script = Path(folder) / "point.jl"
-        script.write_text(f"{code}\nprintln(slow(parse(Int, ARGS[1])))\n")
+        script.write_text(f"{code}\nprintln(slow(parse(Int, ARGS[1])))\n", "utf-8")
         began = time.perf_counter()
         list(pool.map(lambda point: run(julia, str(script), str(point)), range(PROCESSES)))
         return (time.perf_counter() - began) * POINTS / PROCESSES

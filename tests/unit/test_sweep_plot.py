@@ -14,6 +14,17 @@ from taskq_kernel.domain import TaskStatus
 from taskq_kernel.errors import InvalidTask
 
 
+@pytest.fixture(autouse=True)
+def no_figures() -> Iterator[None]:
+    """Figures are kept until they are closed: none of another test's, and none for the next."""
+    from matplotlib import pyplot
+
+    pyplot.switch_backend("agg")
+    pyplot.close("all")
+    yield
+    pyplot.close("all")
+
+
 @pytest.fixture
 def ax() -> Iterator[Any]:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -143,7 +154,6 @@ def test_a_heat_map_has_an_empty_cell_where_no_value_is(ax: Any) -> None:
 def test_what_else_is_in_a_figure_is_left_alone(shown: list[Any]) -> None:
     from matplotlib import pyplot
 
-    pyplot.switch_backend("agg")
     figure, (left, right) = pyplot.subplots(1, 2)
     plot(Filling(3, 6), "n", "energy", "beta", ax=left, live=True)
     assert figure.axes == [left, right]
@@ -158,7 +168,6 @@ def test_interrupting_ends_the_drawing_and_closes_the_figure(shown: list[Any]) -
                 raise KeyboardInterrupt
             return super().frame()
 
-    pyplot.switch_backend("agg")
     axes = plot(Interrupted(1, 2), "n", "energy", "beta", live=True)
     assert axes.get_title() == "gaps: 1 of 6 points"
     assert not pyplot.get_fignums()
