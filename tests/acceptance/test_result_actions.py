@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from boards import Board, violations
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
 
 from taskq_kernel import Client, Task
 
@@ -55,9 +55,14 @@ def download(board: Board, form: str, folder: Path) -> bytes:
     return (folder / download.value.suggested_filename).read_bytes()
 
 
+def of_value(board: Board, part: str) -> Locator:
+    """Parts of what shows the value; what shows series has the same ones."""
+    return board.detail.locator(f"{part}:not(.tqp-series *)")
+
+
 def forms(board: Board) -> list[str]:
     board.detail.get_by_role("button", name="Download").click()
-    found = board.detail.locator(".tqp-forms button").all_text_contents()
+    found = of_value(board, ".tqp-forms button").all_text_contents()
     board.page.keyboard.press("Escape")
     return found
 
@@ -114,13 +119,13 @@ def test_a_result_is_seen_large_and_the_focus_comes_back(board: Board, client: C
     area = board.detail.locator(".tqp-area")
     small = area.bounding_box()
     board.detail.get_by_role("button", name="Enlarge").click()
-    large = board.detail.locator("dialog .tqp-area").bounding_box()
+    large = board.detail.get_by_role("dialog", name="The task's value").locator(".tqp-area").bounding_box()
     assert small is not None
     assert large is not None
     assert large["height"] > 2 * small["height"]
     assert violations(board.page, "dialog[open]") == []
     board.page.keyboard.press("Escape")
-    expect(board.detail.locator("dialog")).to_be_hidden()
+    expect(board.detail.locator("dialog[open]")).to_have_count(0)
     expect(area.first).to_be_visible()  # the task is still open below
     expect(board.detail.get_by_role("button", name="Enlarge")).to_be_focused()
 
@@ -131,7 +136,7 @@ def test_the_line_for_python_has_the_value(
     open_task(board, client, '(a = 1//3, b = "text")')
     board.detail.get_by_role("button", name="Python").click()
     line = board.page.evaluate("navigator.clipboard.readText()")
-    expect(board.detail.locator(".tqp-python code")).to_have_text(line)
+    expect(of_value(board, ".tqp-python code")).to_have_text(line)
     # What the notebook was given in its own cells, a script has in its surroundings.
     monkeypatch.setenv("TASKQ_HOME", str(stack.home))
     monkeypatch.setenv("TASKQ_TOKEN", stack.token())
