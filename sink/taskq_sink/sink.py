@@ -29,9 +29,11 @@ log = logging.getLogger(__name__)
 
 #: Messages in hand at most; `taskq_kernel.broker.consumer.IN_HAND_BYTES` bounds their size.
 PREFETCH = 500
-#: How long the next outcomes gather where the last came in company, in seconds: fewer commits, and fewer
-#: requests to the service.
+#: How long the next outcomes gather after a commit, in seconds: fewer commits, and fewer requests to the
+#: service. One that comes later than that after the last waits for nothing.
 GATHER_S = 0.01
+#: And where several were committed at once, which more will follow.
+GATHER_MANY_S, MANY = 0.03, 3
 #: Quarantined outcomes that become dead letters at once.
 REPORT_BATCH = 20
 #: How often quarantined outcomes are looked for, in seconds.
@@ -112,8 +114,7 @@ class Sink:
                 await self._stand_still([delivery for delivery, _ in outcomes], first_line(error))
                 continue
             acknowledge([delivery for delivery, _ in outcomes])
-            if len(deliveries) > 1:  # a lone outcome waits for nothing
-                await asyncio.sleep(GATHER_S)
+            await asyncio.sleep(GATHER_S if len(deliveries) < MANY else GATHER_MANY_S)
 
     async def _commit(self, outcomes: list[_Kept]) -> list[_Kept]:
         """Commit outcomes, at once or each by itself; return those whose messages are done with.

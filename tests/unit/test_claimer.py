@@ -216,6 +216,25 @@ def test_nothing_is_claimed_ahead_for_a_slot_whose_julia_is_replaced() -> None:
     play(scene)
 
 
+def test_while_enough_waits_nothing_is_claimed_and_then_many_at_once() -> None:
+    async def scene(lab: Lab) -> None:
+        for _ in range(30):
+            with lab.claimer.occupied_by(Claim(message(0), 1)):
+                pass
+        most = lab.claimer.room - 2
+        await lab.submit(*range(1, most))
+        await until(lambda: 2 * lab.claims.waiting > most, "more than half of what may wait does")
+        claims, waiting, looked = len(lab.service.claimed), lab.claims.waiting, lab.looks
+        await until(lambda: lab.looks >= looked + 5, "it has looked again")
+        assert (len(lab.service.claimed), lab.claims.waiting) == (claims, waiting), "there is room, and no hurry"
+        for claim in lab.claims.ready[: waiting - most // 2]:
+            lab.claims.forget(claim)
+        await until(lambda: len(lab.service.claimed) > claims, "half of it has gone")
+        assert len(lab.service.claimed[claims]) > 20
+
+    play(scene)
+
+
 def test_a_claim_that_is_refused_is_dropped_with_its_message() -> None:
     async def scene(lab: Lab) -> None:
         lab.service.refused = {task_id(1)}

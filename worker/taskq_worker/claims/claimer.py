@@ -148,10 +148,23 @@ class Claimer:
         waiting, running = self._claims.waiting, self._claims.count(ClaimState.RUNNING)
         if self._draining or self._service_away or self._claims.full or len(self._claims) >= MOST_UNSETTLED:
             return 0
-        there = self._slots - self._slots_away
-        # Nothing ahead for a slot that is away either: what waits for its Julia would become stale, again and again.
-        ahead = self._claim_ahead.ahead * there // self._slots
-        return max(0, there - running + ahead - waiting)
+        return max(0, self._there - running + self._ahead - waiting)
+
+    @property
+    def _there(self) -> int:
+        """How many slots have a Julia."""
+        return self._slots - self._slots_away
+
+    @property
+    def _ahead(self) -> int:
+        """How many tasks may wait for a slot to be free."""
+        # None for a slot that is away: what waits for its Julia would become stale, again and again.
+        return self._claim_ahead.ahead * self._there // self._slots
+
+    @property
+    def _well_supplied(self) -> bool:
+        """Whether more than half of what may wait does: the next are claimed a little later, many at once."""
+        return 2 * self._claims.waiting > self._ahead > 0
 
     async def run(self) -> None:
         """Claim for ever."""
@@ -159,6 +172,8 @@ class Claimer:
             await self._wake.wait()
             self._wake.clear()
             await self._adjust()
+            if self._well_supplied:
+                continue  # whenever a task ends, it is looked again
             batch = self._take(min(self.room, CLAIM_BATCH))
             if not batch:
                 if any(self._in_hand.values()) and self.room:

@@ -36,7 +36,8 @@ PUBLISH_BYTES = 16 << 20
 RETRY_S = 0.3
 #: What is read of a file at once.
 _CHUNK_BYTES = 1 << 20
-#: How long the next outcomes gather where the last went in company, in seconds: fewer waits for confirms.
+#: How long the next outcomes gather after some were published, in seconds: fewer waits for confirms. One that
+#: comes later than that after the last waits for nothing.
 GATHER_S = 0.01
 
 
@@ -108,7 +109,7 @@ class Outcomes:
                 else:
                     said = False
                     del self._pending[: len(first)]  # others have come behind them meanwhile
-                    if are_all and len(first) > 1:  # a lone outcome waits for nothing
+                    if are_all:
                         await asyncio.sleep(GATHER_S)
 
     async def _publish(self, batch: list[Claim]) -> None:
