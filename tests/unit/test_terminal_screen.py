@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import time
 
@@ -132,7 +133,13 @@ def test_plain_text_stays_as_it_is(text: str) -> None:
     "printed",
     ["\x1b[31ma\x1b[32mb", "\x1b", "a\b", "x\x1b[A\n", "\r\x1b[Kstep", "\x1b[31ma\x1b[Gb\x1b[999C", "ä\n"],
 )
-def test_reading_takes_time_in_proportion_to_the_length_whatever_is_printed(printed: str) -> None:
+def test_reading_takes_time_in_proportion_to_the_length_whatever_is_printed(
+    printed: str, request: pytest.FixtureRequest
+) -> None:
+    # Its time is that of all objects that other tests have left.
+    gc.disable()
+    request.addfinalizer(gc.enable)
+
     def seconds(size: int) -> float:
         began = time.process_time()
         lines(printed * (size // len(printed)))
