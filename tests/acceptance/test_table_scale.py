@@ -100,13 +100,17 @@ def test_a_hundred_thousand_tasks_are_comfortable(
         page.evaluate("window.latencies.length = 0")
         received.clear()
         cpu = table.kernel("time.process_time()")
-        table.kernel("churn()", timeout_s=60)
+        # How often it is seen is up to the machine: a window is read anew as fast as that answers.
+        rounds, seen = 0, []
+        while len(seen) < 2:
+            assert rounds < 6, "the page shows what changes"
+            table.kernel("churn()", timeout_s=60)
+            rounds, seen = rounds + 1, page.evaluate("window.latencies")  # lets the frames be counted, too
+        lasted_s = 2.5 * rounds
         figures[f"1,000 upserts a second, {label}: kernel CPU, %"] = (
-            100 * (table.kernel("time.process_time()") - cpu) / 2.5
+            100 * (table.kernel("time.process_time()") - cpu) / lasted_s
         )
-        seen = page.evaluate("window.latencies")  # lets the frames be counted, too
-        figures[f"1,000 upserts a second, {label}: kB/s"] = sum(received) / 2.5 / 1000
-        assert len(seen) > 1  # how often it is seen is up to the machine: a window is read anew as fast as that answers
+        figures[f"1,000 upserts a second, {label}: kB/s"] = sum(received) / lasted_s / 1000
         figures[f"latency to the DOM, {label}: median, ms"] = statistics.median(seen)
         figures[f"latency to the DOM, {label}: p95, ms"] = statistics.quantiles(seen, n=20)[-1]
     for name, figure in figures.items():
