@@ -200,7 +200,13 @@ class Channel:
     @property
     def is_open(self) -> bool:
         """Whether the channel can be used, as far as this side knows."""
-        return bool(self.raw.is_open) and not self.closed.done()
+        return self._can_be_used and not self.closed.done()
+
+    @property
+    def _can_be_used(self) -> bool:
+        # The channels of a connection that was lost hear of it a moment later: whatever is said on them
+        # until then is an error.
+        return bool(self.raw.is_open and self.raw.connection.is_open)
 
     async def call(self, method: Callable[..., Any], **arguments: Any) -> Any:
         """Call a pika method that takes ``callback`` and wait for the broker's answer.
@@ -232,7 +238,7 @@ class Channel:
 
     def close(self) -> None:
         """Close the channel; what was delivered on it and not acknowledged goes back."""
-        if self.raw.is_open:
+        if self._can_be_used:
             self.raw.close()
 
 

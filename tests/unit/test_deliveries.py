@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from pika.exceptions import ConnectionWrongStateError
 
+from taskq_kernel.broker import session
 from taskq_kernel.broker.delivery import Delivery, InHand, acknowledge
 
 
@@ -48,3 +51,26 @@ def test_of_a_channel_that_is_gone_nothing_is_said() -> None:
     channel.is_open = False
     acknowledge(gone)
     assert channel.said == []
+
+
+def test_on_a_channel_whose_connection_was_lost_nothing_is_said_though_it_has_not_heard_of_it() -> None:
+    def refuse(*_arguments: Any, **_named: Any) -> None:
+        raise ConnectionWrongStateError("attempted to send a frame on a closed connection")
+
+    async def say_all() -> None:
+        connection = SimpleNamespace(is_open=False)
+        raw = SimpleNamespace(
+            is_open=True, connection=connection, basic_ack=refuse, basic_nack=refuse, close=refuse,
+            add_on_close_callback=lambda _heard: None,
+        )
+        channel = session.Channel(raw)
+        assert not channel.is_open
+        in_hand = InHand(1 << 20, lambda: None)
+        for settle in (Delivery.ack, Delivery.requeue):
+            delivery = Delivery(b"x", "q", 1, channel, in_hand)
+            in_hand.add(delivery)
+            settle(delivery)
+        assert in_hand.tags() == set()
+        channel.close()
+
+    asyncio.run(say_all())
