@@ -273,6 +273,11 @@ class _Connection:
             for _ in range(len(self._asked)):
                 self._loop.call_soon(self._do)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether something can be said on it: as pika's connection has it."""
+        return not self.closed.done()
+
     def lose(self, reason: str) -> None:
         if self.closed.done():
             return
@@ -287,7 +292,7 @@ class _Channel:
 
     def __init__(self, connection: _Connection) -> None:
         self.is_open = True
-        self._connection = connection
+        self.connection = connection
         self._rabbit = connection.rabbit
         self._prefetch = 0
         self._tags = itertools.count(1)
@@ -420,7 +425,7 @@ class _Channel:
 
         def publish() -> None:
             if self._rabbit.blocked:
-                self._connection.block(publish)
+                self.connection.block(publish)
                 return
             self._published += 1
             came = self._rabbit.take(queue, body, headers)
@@ -463,4 +468,4 @@ class _Channel:
                 except ChannelClosedByBroker as error:
                     self.end(error)
 
-        self._connection.ask(act)
+        self.connection.ask(act)
