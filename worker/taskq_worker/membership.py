@@ -55,6 +55,8 @@ class Membership:
         self._timer: HeartbeatTimer | None = None
         #: What the service knows of this worker.
         self._said: dict[str, Any] = {}
+        #: True from the goodbye on: a heartbeat that is refused after it must not join again.
+        self._leaving = False
 
     @property
     def joined(self) -> bool:
@@ -100,11 +102,15 @@ class Membership:
         away = False
         while True:
             await self._timer.next()
+            if self._leaving:
+                return
             try:
                 if self._describe() != self._said:  # its packages have changed: what it computes from now on is other
                     await self.join()
                 reply = await self._beat()
             except (ServiceUnreachable, ServiceError) as error:
+                if self._leaving:
+                    return
                 if not _is_away(error):
                     log.warning("the service does not know this worker, joining again: %s", error)
                     await self.join()
@@ -120,6 +126,7 @@ class Membership:
 
     async def leave(self) -> None:
         """Say goodbye, if the service can be told: what is still claimed goes back to its queue."""
+        self._leaving = True
         try:
             await asyncio.wait_for(self._api.leave(), LEAVE_S)
         except (ServiceUnreachable, ServiceError, TimeoutError) as error:
