@@ -112,11 +112,11 @@ def seen_after(board: Board, client: Client) -> dict[str, Any]:
         for turn in range(PROBES):
             made.append(("QUEUEING" if turn % 2 else "CANCELLED", time.time() * 1000))
             client.retry(probe) if turn % 2 else client.cancel(probe)
-            board.page.wait_for_timeout(190 + 19 * (turn % 7))  # more than feed and table gather into one patch
-        board.page.wait_for_function(
-            "([name, after, count]) => statuses[name].filter(([, at]) => at > after).length >= count",
-            arg=[name, made[0][1], len(made)],
-        )
+            board.page.wait_for_function(  # two in one patch would be seen as one
+                "([name, after, count]) => statuses[name].filter(([, at]) => at > after).length >= count",
+                arg=[name, made[0][1], len(made)],
+            )
+            board.page.wait_for_timeout(19 * (turn % 7))  # at another moment of the feed's pace each time
     finally:
         stop.set()
         thread.join()

@@ -13,6 +13,9 @@ from taskq_kernel import InvalidTask, TaskFailed, connect
 from taskq_kernel.client.client import Client
 from taskq_kernel.service.runtime import blobs_folder
 
+#: Some of these wait for large values several times.
+pytestmark = pytest.mark.timeout(300)
+
 
 @pytest.fixture(scope="module")
 def q(stack: RunningStack) -> Iterator[Client]:

@@ -10,9 +10,13 @@ from pathlib import Path
 from uuid import uuid4
 
 import pandas as pd
+import pytest
 from stacks import RunningStack
 
 from taskq_kernel import connect
+
+#: Two workers start five Julia processes.
+pytestmark = pytest.mark.timeout(300)
 
 CODE = """
 using Random

@@ -12,14 +12,17 @@ from taskq_kernel import connect
 from taskq_kernel.client.operations import workers
 from taskq_kernel.errors import TaskTimeout
 
+#: Every slot is waited for, and a slot may be starting its Julia.
+pytestmark = pytest.mark.timeout(300)
+
 
 def test_a_task_says_why_it_waits_where_it_runs_and_how_it_ended(stack: RunningStack) -> None:
     with connect(stack.url, token=stack.token()) as client:
-        slots = sum(worker["slots"] for worker in workers(client.transport))
+        slots = sum(worker["slots"] for worker in workers(client.transport) if "default" in worker["queues"])
         blockers = [client.submit("sleep(600)", name="blocker") for _ in range(slots)]
         try:
             for blocker in blockers:
-                eventually(lambda one=blocker: one.why().kind == "RUNNING", "every slot has a task")
+                eventually(lambda one=blocker: one.why().kind == "RUNNING", "every slot has a task", 60)
             first = client.submit("1 + 1", name="first")
             second = client.submit("2 + 2", after=[first])
             busy = eventually(lambda: next((why for why in [first.why()] if why.kind == "BUSY"), None), "it is busy")

@@ -104,3 +104,15 @@ def test_a_screen_is_sent_its_batches_once_and_then_only_what_changed() -> None:
     again = screen.patch(selection)
     assert again is not None
     assert set(again["head"]) == {"batches"}
+
+
+def test_the_points_of_the_first_batch_are_left_out_from_the_first_that_is_told_of() -> None:
+    source = ServiceTasks(cast("Any", None), {})
+    source._any_batches = False  # as it was when the board was opened
+    heard: list[Changes] = []
+    assert "isPoint" not in source.filter(Query())
+    source._tell(heard.append, Changes(1, [{"id": "a", "point": None}]))
+    assert "isPoint" not in source.filter(Query())
+    source._tell(heard.append, Changes(2, [{"id": "b", "point": 0}]))
+    assert source.filter(Query())["isPoint"] is False
+    assert len(heard) == 2

@@ -49,7 +49,8 @@ def test_the_file_has_all_points_with_every_digit(monkeypatch: pytest.MonkeyPatc
     shown = PanelSeries()
     task = {"id": "id-1", "attempt": 1, "version": 3}
     assert shown.due_in(task) == 0
-    shown.read(None, task)  # type: ignore[arg-type]
+    nobody: Any = None
+    shown.read(nobody, task)
     assert [(one["name"], one["last"]) for one in shown.shown(task)] == [("loss", "Inf"), ("a, b", "0.3333")]
     # Those of another task are read at once, and are never taken for those of this one.
     another = {"id": "id-2", "attempt": 1, "version": 2}
@@ -64,7 +65,8 @@ def test_series_are_read_beside_the_result_when_their_task_changes_and_not_too_o
 ) -> None:
     clock = [1000.0]
     monkeypatch.setattr(series.time, "monotonic", lambda: clock[0])
-    detail = TaskDetail(ScriptedService([]))  # type: ignore[arg-type]
+    client: Any = ScriptedService([])
+    detail = TaskDetail(client)
     monkeypatch.setattr(detail, "_refresh_soon", lambda: None)
     asked: list[str] = []
     reported: dict[str, Any] = {"loss": LOSS}
@@ -83,7 +85,7 @@ def test_series_are_read_beside_the_result_when_their_task_changes_and_not_too_o
 
     def changed(version: int) -> None:
         row = {"id": "id-1", "status": "RUNNING", "attempt": 1, "version": version}
-        detail._live.client.on_changes(Changes(version, [row]))  # type: ignore[attr-defined]
+        client.on_changes(Changes(version, [row]))
 
     # When it changes again at once, they wait; and what is the same is not sent.
     sent: list[Any] = []

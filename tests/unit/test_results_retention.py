@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -50,8 +51,8 @@ def attempts(database: ResultsDatabase) -> list[int]:
         return list(conn.execute(sa.select(results.c.attempt).order_by(results.c.attempt)).scalars())
 
 
-def prune(database: ResultsDatabase, before: float, **given: object) -> Pruned:
-    *_, last = prune_results(database._engine.url, before, **given)  # type: ignore[arg-type]
+def prune(database: ResultsDatabase, before: float, **given: Any) -> Pruned:
+    *_, last = prune_results(database._engine.url, before, **given)
     return last
 
 
@@ -112,8 +113,8 @@ def test_the_sink_prunes_by_itself_as_it_is_set(database: ResultsDatabase, monke
     monkeypatch.setattr(retention, "PAUSE_S", 0.0)
     keep(database, 1 * DAY)
 
-    async def scene(**given: object) -> None:
-        job = asyncio.create_task(keep_pruned(database._engine.url, Settings(**given)))  # type: ignore[arg-type]
+    async def scene(**given: Any) -> None:
+        job = asyncio.create_task(keep_pruned(database._engine.url, Settings(**given)))
         if given.get("retention") is None or given.get("retention_keep_results"):
             await job
             return

@@ -11,7 +11,6 @@ from typing import Any
 
 import msgspec
 import pytest
-import sqlalchemy as sa
 from sample_messages import OUTCOME
 from taskq_sink.database import ResultsDatabase, metadata, results
 
@@ -112,10 +111,9 @@ def test_the_page_names_every_table_and_column_that_there_is() -> None:
     assert re.findall(r"^### `(\w+)`", PAGE, re.MULTILINE) == [results.name, "unreadable", "probes"]
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_what_the_page_asks_can_be_asked(database: ResultsDatabase) -> None:
     asked = re.findall(r"```sql\n(.+?)```", PAGE, re.DOTALL)
     assert len(asked) >= 2
     for sql in asked:
-        if database._engine.dialect.name == "sqlite":
-            assert isinstance(rows(database, sql), list)
-    assert sa.inspect(database._engine).has_table("results")
+        rows(database, sql)

@@ -95,7 +95,9 @@ def test_points_of_batches_are_left_out_until_a_filter_asks_for_some() -> None:
     assert both is not None
     assert both.to_filter(0.0)["isPoint"] is False
     assert "isPoint" not in Query(text="x").fixed(0.0, 1.0).only(frozenset()).to_filter(0.0)
-    assert Query(batch="b").and_also(Query(batch="c")).before == 0.0  # type: ignore[union-attr]
+    nothing = Query(batch="b").and_also(Query(batch="c"))
+    assert nothing is not None
+    assert nothing.before == 0.0
 
 
 @pytest.mark.parametrize("wrong", [{"sort": "colour"}, {"statuses": {"LOST"}}])

@@ -276,3 +276,14 @@ def test_the_task_that_another_one_waits_for_is_opened_from_there(
     detail._on_message(detail, {"type": "open", "view": "v", "id": "6"}, [])
     detail._refresh()
     assert asked[0] == "6"
+
+
+def test_a_task_that_was_left_while_its_series_were_read_does_not_come_back(
+    detail: TaskDetail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers(monkeypatch, lambda: whole("RUNNING", 2))
+    detail.show("id-1")
+    monkeypatch.setattr(detail._series, "due_in", lambda _data: 0.0)
+    monkeypatch.setattr(detail._series, "read", lambda *_: detail.show("id-2"))
+    detail._refresh()
+    assert (detail.state, detail.head) == ("loading", {})

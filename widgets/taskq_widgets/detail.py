@@ -275,6 +275,8 @@ class TaskDetail(Panel):
     def _show(self, data: dict[str, Any]) -> None:
         result, series = self._value.shown(data), self._series.shown(data)
         with self._together():
+            if self._entry is None or self._entry.id != data["id"]:
+                return  # another one is shown meanwhile, or this one is gone
             self.head = head_of(data)
             self.facts = facts_of(data)
             self.code = pieces(data["code"])

@@ -41,6 +41,8 @@ export class Taking {
     this.transfer = transfer;
     /** Whether a file is being taken. */
     this.busy = false;
+    /** The forms that the menu offers. */
+    this.offered = "";
     this.copyButton = button("copy", "Copy", { onclick: () => this.copy(), title: `Copy the whole ${noun}` });
     this.saveButton = button("csv", "Download", { onclick: () => this.toggle(), "aria-expanded": "false", "aria-haspopup": "true", title: `Download the whole ${noun}` });
     this.largeButton = button("large", "Enlarge", { onclick: () => this.enlarge(), title: "See it large" });
@@ -66,7 +68,11 @@ export class Taking {
     this.element.hidden = !result.python;
     this.saveButton.hidden = this.copyButton.hidden = !this.forms.length;
     setText(this.code, result.python ?? "");
-    this.menu.replaceChildren(...this.forms.map((form) => h("button", { type: "button", "data-form": form, onclick: () => this.save(form) }, FORMS[form][0])));
+    const { forms } = this;
+    if (forms.join() !== this.offered) { // a button that is made anew loses the focus
+      this.offered = forms.join();
+      this.menu.replaceChildren(...forms.map((form) => h("button", { type: "button", "data-form": form, onclick: () => this.save(form) }, FORMS[form][0])));
+    }
     if (this.dialog.open) fill(this.large, resultParts(result, this.send));
   }
 

@@ -186,5 +186,7 @@ class ServiceTasks:
         if self._fixed:
             mine = [task for task in changes.tasks if self._fixed.items() <= task.items()]
             changes = replace(changes, tasks=mine)
+        if any(task.get("point") is not None for task in changes.tasks):
+            self._any_batches = True  # known before the rows are read again, which is sooner than the batches are
         if changes.tasks or changes.deleted or changes.anew:
             listener(changes)
