@@ -22,6 +22,7 @@ import msgspec
 from taskq_kernel import exact_json
 from taskq_kernel.argument_names import check_argument_names, named_only
 from taskq_kernel.errors import InvalidJSON, InvalidTask
+from taskq_kernel.passed_values import passed_values
 
 MAX_POINTS = 1_000_000
 MAX_DESIGN_BYTES = 48 << 20
@@ -120,6 +121,8 @@ def _check(data: Mapping[str, Any], grid: Grid, design: str) -> None:
         raise InvalidTask("has neither columns nor axes, or both: give one of them", "design")
     if '"$task":' in design:
         raise InvalidTask("has a task for a value: give its result, or call the function once for it", "design")
+    if passed_values(design):
+        raise InvalidTask("has a large value that the service keeps: give it to single tasks", "design")
     if "\0" in "".join(grid.names):
         raise InvalidTask("has a name that holds a NUL character", "design")
     check_argument_names(named_only(grid.names))

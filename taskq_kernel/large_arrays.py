@@ -10,6 +10,7 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 
 from taskq_kernel.domain import ValueKind
+from taskq_kernel.errors import InvalidTask
 from taskq_kernel.exact_json import MAX_DEPTH
 from taskq_kernel.passed_values import PassedValue
 
@@ -50,7 +51,7 @@ class LargeArrays:
     def apart(self, value: Any, depth: int = 0) -> Any:
         """A value in which something else stands for its large arrays of numbers, wherever they are in it."""
         if depth > MAX_DEPTH:
-            return value  # refused where it is encoded
+            raise InvalidTask(f"is nested more than {MAX_DEPTH} levels deep", place="an argument")
         if isinstance(value, np.ndarray):
             return self._keep(value) if _is_large(value) else value
         if type(value) in (list, tuple):

@@ -244,7 +244,10 @@ def _typed_array(content: list[Any]) -> Any:
 
 
 def _passed(content: dict[str, Any]) -> PassedValue:
-    return msgspec.convert(content, PassedValue)
+    try:
+        return msgspec.convert(content, PassedValue)
+    except msgspec.ValidationError as error:
+        raise ValueError("no value that is kept") from error
 
 
 _TAGS: dict[str, Callable[[Any], Any]] = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,9 +11,7 @@ from taskq_kernel.client import batch_operations
 from taskq_kernel.client.batch_display import cause_text, counts_text
 from taskq_kernel.client.display import cut, seconds_text
 from taskq_kernel.client.progress import duration_text
-from taskq_kernel.errors import NotFound
 from taskq_kernel.printable import one_line
-from taskq_kernel.transport.graphql import GraphQLTransport
 
 #: What a row needs.
 FIELDS = f"{batch_operations.BATCH} {batch_operations.FIGURES} {batch_operations.FAILURES}"
@@ -22,31 +19,6 @@ FIELDS = f"{batch_operations.BATCH} {batch_operations.FIGURES} {batch_operations
 COLUMNS = ("batch", "points", "done", "left", "counts", "first failure", "age")
 #: Characters of a name and of a cause in a row.
 _NAME, _CAUSE = 32, 40
-
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-
-
-def find(transport: GraphQLTransport, named: str, fields: str = FIELDS) -> dict[str, Any]:
-    """A batch by its name or its UUID.
-
-    Raises
-    ------
-    NotFound
-        If there is none.
-    """
-    if _UUID.fullmatch(named.lower()):
-        return batch_operations.get(transport, batch_id=named.lower(), fields=fields)
-    return batch_operations.get(transport, name=named, fields=fields)
-
-
-def id_of(transport: GraphQLTransport, named: str) -> str:
-    """The id that the tasks of a batch have, by its name or that id; of tasks that were submitted together, too."""
-    try:
-        return str(find(transport, named, "id")["id"])
-    except NotFound:
-        if _UUID.fullmatch(named.lower()):
-            return named
-        raise
 
 
 def write(rows: Sequence[Mapping[str, Any]]) -> None:

@@ -83,7 +83,7 @@ def ls(
     chosen = operations.task_filter(status=status or None, **selection)
     transport = _transport()
     if "batch" in chosen:
-        chosen["batch"] = batches.id_of(transport, str(chosen["batch"]))
+        chosen["batch"] = batch_operations.id_of(transport, str(chosen["batch"]))
     fields = operations.TASK if as_json else f"{operations.ROW} arguments"
     if not chosen and sort is None and not as_json and output.for_people():
         _write_batches(transport)
@@ -130,7 +130,7 @@ def show(task_id: str | None, batch: str | None, as_json: bool) -> int:
     if (task_id is None) == (batch is None):
         raise click.UsageError("give either the ID of a task or --batch, and not both")
     if batch is not None:
-        found = batches.find(_transport(), batch)
+        found = batch_operations.find(_transport(), batch, batches.FIELDS)
         if as_json:
             output.json_document(found)
         else:

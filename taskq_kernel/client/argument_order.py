@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from taskq_kernel.argument_names import place_of
 from taskq_kernel.client.refusals import refused
 from taskq_kernel.task_fields import TASK_FIELDS
 
@@ -32,7 +33,9 @@ def order_of(name: str) -> tuple[str, str]:
         raise refused(f"is {name!r}: give the name of an argument, or one of {', '.join(SORTABLE)}", "orderBy")
     if field in SORTABLE:
         return SORTABLE[field], direction
-    return ARGUMENT + field.removeprefix(ARGUMENT), direction
+    if field.startswith(ARGUMENT):
+        return field, direction
+    return ARGUMENT + (place_of(field) or field), direction  # as frames call those that go by position
 
 
 def order_input(order: Iterable[tuple[str, str]]) -> list[dict[str, str]]:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, overload
 
+from taskq_kernel.client import operations
 from taskq_kernel.client.task import Task
 from taskq_kernel.client.task_list import TaskList
 from taskq_kernel.domain import TaskStatus
@@ -123,8 +124,11 @@ class Batch(TaskList):
         """The tasks as a DataFrame, as `Client.frame`."""
         from taskq_kernel.client.frame import make_frame, with_arguments
 
-        self._client.cache.refresh(self._entries())
-        rows = [task.entry.row for task in self._tasks if not task.entry.deleted]
+        # Read as `Client.frame` does: the cache need not have all that a frame shows.
+        fields = f"{operations.FRAME if values else operations.FRAME_WITHOUT_VALUES} arguments"
+        ids = [entry.id for entry in self._entries()]
+        found = {row["id"]: row for row in operations.get_many(self._client.transport, ids, fields)}
+        rows = [found[task.id] for task in self._tasks if task.id in found]
         return with_arguments(make_frame(rows, values=values), rows)
 
     def _freshen(self) -> None:

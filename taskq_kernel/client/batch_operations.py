@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,8 @@ FIGURES = "figures { counts { status count } done secondsLeft version }"
 FAILURES = "failures { name line count example point message }"
 #: What is read of a point.
 POINT = operations.FEED
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def submit(transport: GraphQLTransport, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -44,6 +47,29 @@ def get(
     with input_refused():
         found: dict[str, Any] = transport.execute(query, {"id": batch_id, "name": name})["batch"]
     return found
+
+
+def find(transport: GraphQLTransport, named: str, fields: str = BATCH) -> dict[str, Any]:
+    """One batch, by its name or its UUID.
+
+    Raises
+    ------
+    NotFound
+        If there is none.
+    """
+    if _UUID.fullmatch(named.lower()):
+        return get(transport, batch_id=named.lower(), fields=fields)
+    return get(transport, name=named, fields=fields)
+
+
+def id_of(transport: GraphQLTransport, named: str) -> str:
+    """The id that the tasks of a batch have, by its name or that id.
+
+    Tasks that were submitted together have one as well, and no batch is kept of them.
+    """
+    if _UUID.fullmatch(named.lower()):
+        return named.lower()
+    return str(get(transport, name=named, fields="id")["id"])
 
 
 def page(

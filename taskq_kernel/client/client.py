@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
 
 #: Whose results are asked for by default.
 FINISHED = str(TaskStatus.FINISHED)
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class Client(Session):
@@ -229,10 +227,7 @@ class Client(Session):
         NotFound
             If there is none.
         """
-        by_id = _UUID.fullmatch(name.lower())
-        return Sweep(self, batch_operations.get(
-            self.transport, batch_id=name.lower() if by_id else None, name=None if by_id else name
-        ))
+        return Sweep(self, batch_operations.find(self.transport, name))
 
     def batches(self, *, limit: int = 50, name: str | None = None, owner: str | None = None) -> list[Sweep]:
         """The batches that are there, the newest first.
@@ -317,10 +312,11 @@ class Client(Session):
         pandas.DataFrame
             Index ``number``; columns ``name``, ``status`` (ordered category), ``progress``
             (0 to 1), ``value`` (Python objects, None where too large), ``value_text``,
-            ``error``, ``seconds``, ``seed``, ``worker``, ``attempt``, ``lost``, ``queue``,
-            ``priority``, ``owner``, ``batch``, ``created_at``, ``started_at``,
+            ``error``, ``seconds``, ``seed``, ``cached_from``, ``worker``, ``attempt``, ``lost``,
+            ``queue``, ``priority``, ``owner``, ``batch``, ``created_at``, ``started_at``,
             ``finished_at`` (UTC), ``id``; and one for each argument that any of the tasks has,
-            of the type that its values have.
+            of the type that its values have: ``arg1`` is the first that goes by position, and
+            ``arguments.name`` one whose name is taken.
         """
         from taskq_kernel.client.frame import make_frame, with_arguments
 

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 from taskq_kernel import exact_json
 from taskq_kernel.arguments import encode_arguments
+from taskq_kernel.client.tidy import add_columns
 from taskq_kernel.errors import InvalidTask, SetupError
 
 if TYPE_CHECKING:
@@ -54,7 +55,9 @@ def to_parquet(frame: pd.DataFrame, path: str | Path) -> None:
     except ImportError:
         raise SetupError("Parquet files need pyarrow: pip install 'taskq-kernel[parquet]'") from None
 
-    flat = frame.reset_index() if frame.index.name is not None else frame
+    flat = frame
+    if list(frame.index.names) != [None]:
+        flat = add_columns(frame.index.to_frame(index=False), frame.reset_index(drop=True).items())
     columns = {str(name): _column(pa, flat[name]) for name in flat.columns}
     pq.write_table(pa.table(columns), path)
 

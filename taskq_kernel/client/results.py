@@ -16,7 +16,6 @@ from taskq_kernel.transport.graphql import GraphQLTransport
 if TYPE_CHECKING:
     import pandas as pd
 
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -35,19 +34,13 @@ def results_filter(transport: GraphQLTransport, selection: Mapping[str, Any]) ->
         if name in given:
             given[field] = given.pop(name)
     if isinstance(given.get("batch"), str):
-        given["batch"] = _batch_id(transport, given["batch"])
+        given["batch"] = batch_operations.id_of(transport, given["batch"])
     if "definition" in given:
         definition = str(getattr(given["definition"], "id", given["definition"]))
         if not _SHA256.fullmatch(definition):
             raise InvalidTask(f"is {definition[:80]!r}: give what define() returned, or its id", "definition")
         given["definition"] = definition
     return operations.task_filter(**given)
-
-
-def _batch_id(transport: GraphQLTransport, named: str) -> str:
-    if _UUID.fullmatch(named.lower()):  # tasks that were submitted together have one, and no row
-        return named.lower()
-    return str(batch_operations.get(transport, name=named, fields="id")["id"])
 
 
 def result_rows(

@@ -292,8 +292,8 @@ class Sweep(TaskList):
         -------
         pandas.DataFrame
             Index ``point``; a column for each argument, of its own type; ``status`` (ordered
-            category), ``progress``, ``seconds``, ``seed``, ``worker``, ``attempt``, ``error``,
-            ``started_at``, ``finished_at``, ``number``; then ``value``, or, where the values are
+            category), ``progress``, ``seconds``, ``seed``, ``cached_from``, ``worker``, ``attempt``,
+            ``error``, ``started_at``, ``finished_at``, ``number``; then ``value``, or, where the values are
             named tuples or dictionaries, a column for each of their fields. Where a name is
             taken, the column to the right has an underscore behind it (``error_``).
         """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Protocol
 
 from taskq_kernel.client.progress import in_notebook
@@ -153,8 +154,11 @@ def draw(frame: pd.DataFrame, x: str | None, y: str | None, color: str | None, a
 
 def _span(places: pd.Series[Any], ax: Any) -> None:
     """Room for all points from the start, so that the picture fills in and does not jump."""
-    if places.dtype.kind in "iuf" and len(places):
-        low, high = float(places.min()), float(places.max())
+    if places.dtype.kind not in "iuf":
+        return
+    finite = [place for place in map(float, places.dropna()) if isfinite(place)]
+    if finite:
+        low, high = min(finite), max(finite)
         margin = 0.05 * (high - low) or 0.5
         ax.set_xlim(low - margin, high + margin)
 
@@ -179,6 +183,6 @@ def _dots(there: pd.DataFrame, x: str, y: str, color: str | None, ax: Any) -> An
 def _heat_map(frame: pd.DataFrame, there: pd.DataFrame, x: str, y: str, color: str, ax: Any) -> Any:
     """A cell for each pair of arguments; those without a value are empty."""
     table = there.astype({color: "float64"}).pivot_table(index=y, columns=x, values=color, aggfunc="mean")
-    table = table.reindex(index=sorted(frame[y].unique()), columns=sorted(frame[x].unique()))
+    table = table.reindex(index=sorted(frame[y].dropna().unique()), columns=sorted(frame[x].dropna().unique()))
     drawn = ax.pcolormesh(table.columns, table.index, table.to_numpy(), shading="nearest")
     return ax.figure.colorbar(drawn, ax=ax, label=color)

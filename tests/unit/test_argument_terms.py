@@ -79,6 +79,8 @@ def test_python_gives_values_by_name_or_conditions_as_text() -> None:
     [
         ("spin", "a condition on arguments is 'spin': write a condition such as n=200, beta>0.5"),
         ("spin n=2", "a condition on arguments is 'spin n=2'"),
+        ("n!=200 and beta>0.5", "in which 'and' is no condition: leave it out"),
+        ("n>1 foo", "in which 'foo' is no condition"),
         ("n=1e99999999", "argument 'n' cannot be read: "),
         ("n<true", "argument 'n' is compared with true"),
         ({"a b": 1}, "argument 'a b' is no name that Julia takes"),
@@ -92,11 +94,12 @@ def test_what_is_no_condition_is_refused_with_what_to_write(given: Any, problem:
 
 
 def test_an_order_is_a_field_or_an_argument_and_falls_with_a_minus() -> None:
-    names = ("seconds", "-created", "finished_at", "n", "-beta", "argument.name")
+    names = ("seconds", "-created", "finished_at", "n", "-beta", "argument.name", "-arg2", "argument.arg2")
     assert order_input(map(order_of, names)) == [
         {"field": "SECONDS", "direction": "ASC"}, {"field": "CREATED_AT", "direction": "DESC"},
         {"field": "FINISHED_AT", "direction": "ASC"}, {"argument": "n", "direction": "ASC"},
         {"argument": "beta", "direction": "DESC"}, {"argument": "name", "direction": "ASC"},
+        {"argument": "2", "direction": "DESC"}, {"argument": "arg2", "direction": "ASC"},
     ]  # fmt: skip
     for nothing in ("", "-", "argument."):
         with pytest.raises(InvalidTask, match="order_by is .*: give the name of an argument"):

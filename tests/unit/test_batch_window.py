@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from batch_rows import batch, failed
@@ -14,6 +14,7 @@ from taskq_widgets.table.batch_window import AGAIN_S, FIRST, RETRY_S, BatchWindo
 from taskq_widgets.table.batches import MOST_CAUSES, BatchRows, cells_of
 from taskq_widgets.table.screen import Screen
 from taskq_widgets.table.selection import Selection
+from taskq_widgets.table.source import ServiceTasks
 
 from taskq_kernel.client.feed import Changes
 from taskq_kernel.errors import ServiceUnreachable

@@ -91,7 +91,7 @@ def test_what_is_no_array_of_machine_numbers_is_json_as_ever(value: Any) -> None
 
 def test_what_contains_itself_is_refused_as_ever() -> None:
     circle: dict[str, Any] = {"x": LARGE}
-    circle["again"] = circle
+    circle["again"] = circle["too"] = circle  # two ways at each step: as many as nobody could walk
     with pytest.raises(InvalidTask, match="nested more than"):
         encode_arguments({"c": circle}, Kept())
 

@@ -151,3 +151,10 @@ def test_the_command_line_writes_files(
     assert "end it with .parquet, .csv, .json" in capfd.readouterr().err
     assert main(["results", "--json"]) == 0
     assert json.loads(capfd.readouterr().out)[0]["name"] == "gap"
+
+
+def test_every_level_of_an_index_is_a_column_of_a_parquet_file_whatever_its_name(tmp_path: Path) -> None:
+    means = pd.DataFrame({"n": [1, 1, 2], "p": [0.1, 0.2, 0.1], "gap": [1.0, 2.0, 3.0]}).groupby(["n", "p"]).mean()
+    assert written(means, tmp_path).column_names == ["n", "p", "gap"]
+    numbered = pd.DataFrame({"number": [5]}, index=pd.Index([1], name="number"))
+    assert written(numbered, tmp_path).to_pydict() == {"number": [1], "number_": [5]}

@@ -171,3 +171,10 @@ def test_interrupting_ends_the_drawing_and_closes_the_figure(shown: list[Any]) -
     axes = plot(Interrupted(1, 2), "n", "energy", "beta", live=True)
     assert axes.get_title() == "gaps: 1 of 6 points"
     assert not pyplot.get_fignums()
+
+
+def test_a_point_at_infinity_has_no_room_and_is_no_error(ax: Any) -> None:
+    rows = [(1.0, 0.5, 2.0), (float("inf"), 0.5, 3.0), (2.0, 0.5, 4.0)]
+    draw(frame(rows, "n", "beta", "value"), "n", "value", None, ax, "gaps")
+    low, high = ax.get_xlim()
+    assert (low < 1.0, 2.0 < high < 3.0) == (True, True)
