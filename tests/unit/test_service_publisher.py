@@ -237,3 +237,35 @@ def test_a_retry_is_published_when_it_is_due_and_not_before(lab: Lab) -> None:
         assert 0.8 < asyncio.get_running_loop().time() - began < 5
 
     play(lab, scene)
+
+
+def test_what_breaks_off_in_a_way_that_nobody_thought_of_is_published_again(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publisher_module, "LINGER_S", 0.01)
+    rabbit, names = Rabbit(), Names("q")
+    broker = MemoryBroker(rabbit, names)
+    publish, failed = broker.publish, [RuntimeError("nobody thought of it")]
+
+    async def fail_once(*given: Any, **named: Any) -> None:
+        if failed:
+            raise failed.pop()
+        await publish(*given, **named)
+
+    monkeypatch.setattr(broker, "publish", fail_once)
+
+    async def scene() -> None:
+        publisher = Publisher(AsyncStore(lab.store), broker, names)
+        await broker.start()
+        [task] = lab.submit()
+        with pytest.raises(RuntimeError):
+            await publisher.run()
+        job = asyncio.create_task(publisher.run())  # the service begins it again
+        try:
+            await until(lambda: rabbit.numbers(names.tasks("default", 1)) == [task.number])
+        finally:
+            job.cancel()
+            await asyncio.gather(job, return_exceptions=True)
+            await broker.close()
+
+    asyncio.run(scene())

@@ -102,7 +102,6 @@ class Publisher:
                 await self._take_out()
             except (BrokerUnreachable, StoreUnavailable) as error:
                 self._say_away(error)
-                self._handed_over.clear()  # some may not be confirmed
                 next_at = time.monotonic() + delay
                 delay = min(2 * delay, BACKOFF_S[1])
             until = min(next_at, self._linger_until)
@@ -177,9 +176,13 @@ class Publisher:
                 self._linger_until = time.monotonic() + LINGER_S
             # Before they are confirmed: a claim may come first. What breaks off in between is forgotten.
             self._handed_over.update(due.entries)
-            for (queue, priority), bodies in due.messages.items():
-                await self.declare([queue])
-                await self._broker.publish(self._names.tasks(queue, priority), bodies)
+            try:
+                for (queue, priority), bodies in due.messages.items():
+                    await self.declare([queue])
+                    await self._broker.publish(self._names.tasks(queue, priority), bodies)
+            except BaseException:
+                self._handed_over.clear()  # some may not be confirmed
+                raise
             if len(self._handed_over) > FEW:
                 self._linger_until = 0.0
                 await self._take_out()
