@@ -45,7 +45,7 @@ class AsyncStore:
 
     async def maintain(self, operation: Callable[Concatenate[Engine, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run an operation that is no transaction, with the engine that writes, while nothing else does."""
-        call = partial(operation, self.sync.writer, *args, **kwargs)
+        call = partial(self.sync.maintain, operation, *args, **kwargs)
         return await asyncio.get_running_loop().run_in_executor(self._writer, call)
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Protocol
 
@@ -37,6 +38,7 @@ class Waiting:
         self._store = store
         self._broker = broker
         self._backlog: tuple[float, Backlog] | None = None
+        self._reading = asyncio.Lock()
         self._unserved: dict[str | None, tuple[float, list[str]]] = {}
 
     async def why(self, task: TaskRow) -> Reason:
@@ -88,7 +90,8 @@ class Waiting:
         return found
 
     async def _read_backlog(self) -> Backlog:
-        now = time.monotonic()
-        if self._backlog is None or now - self._backlog[0] >= FRESH_S:
-            self._backlog = now, await self._store.read(read_backlog, self._store.sync.clock())
-        return self._backlog[1]
+        async with self._reading:  # who comes meanwhile has what this one reads
+            now = time.monotonic()
+            if self._backlog is None or now - self._backlog[0] >= FRESH_S:
+                self._backlog = now, await self._store.read(read_backlog, self._store.sync.clock())
+            return self._backlog[1]

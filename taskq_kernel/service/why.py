@@ -75,7 +75,8 @@ def runs(task: TaskRow) -> Reason:
 def ended(task: TaskRow, reason: str) -> Reason:
     """One that is done, with what its history says last."""
     if task.status == TaskStatus.FINISHED and task.worker is None:
-        return Reason(WhyKind.FINISHED, f"it did not run: {reason}", since=task.finished_at)  # the cache had its value
+        told = f": {reason}" if reason else ""  # the cache had its value; its history may have been pruned
+        return Reason(WhyKind.FINISHED, f"it did not run{told}", since=task.finished_at)
     if task.status == TaskStatus.FINISHED:
         took = "" if task.seconds is None else f", after {task.seconds:.3g} s"
         return Reason(WhyKind.FINISHED, f"it finished on worker {task.worker}{took}", since=task.finished_at)

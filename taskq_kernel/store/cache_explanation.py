@@ -21,7 +21,7 @@ from taskq_kernel.store.tables import definitions, tasks
 from taskq_kernel.work import Work
 
 #: How many tasks are looked at for the nearest, the latest first; and of how many earlier definitions.
-LOOKED_AT = 500
+LOOKED_AT = 100
 EARLIER = 10
 #: Characters of a value that are shown.
 _SHOWN = 60
@@ -125,12 +125,13 @@ def _nearest(conn: Connection, wanted: _Wanted) -> Explanation:
     found = [row for row in _alike(conn, wanted) if row.source is not None]
     cached = [row for row in found if row.cache]
     if not cached:
-        if found:
+        if found and found[0].source == wanted.work.source:
             return Explanation(nearest=found[0].number, reasons=[
                 f"task {found[0].number} ran the same code without cache=True: its value is not offered to others"
             ])
         return Explanation(reasons=["no task of the same code or name was submitted with cache=True"])
-    compared = [(row, _differences(conn, wanted, row)) for row in cached]
+    known: dict[str, DefinitionRow] = {}
+    compared = [(row, _differences(conn, wanted, row, known)) for row in cached]
     row, reasons = min(compared, key=lambda pair: (len(pair[1]), -pair[0].number))
     return Explanation(nearest=row.number, reasons=reasons)
 
@@ -143,7 +144,8 @@ def _alike(conn: Connection, wanted: _Wanted) -> list[TaskRow]:
         named = tasks.c.name == wanted.name
     else:
         named = tasks.c.source.in_(_earlier(conn, wanted.definition))
-    return found + rows_of(TaskRow, conn.execute(_TASK.where(own, named).limit(LOOKED_AT)))
+    other = tasks.c.source != wanted.work.source
+    return found + rows_of(TaskRow, conn.execute(_TASK.where(own, named, other).limit(LOOKED_AT)))
 
 
 def _earlier(conn: Connection, definition: DefinitionRow) -> Sequence[str]:
@@ -154,12 +156,12 @@ def _earlier(conn: Connection, definition: DefinitionRow) -> Sequence[str]:
     return conn.execute(query.order_by(definitions.c.created_at.desc()).limit(EARLIER)).scalars().all()
 
 
-def _differences(conn: Connection, wanted: _Wanted, row: TaskRow) -> list[str]:
-    """What tells a task from the one that is asked about, in words."""
+def _differences(conn: Connection, wanted: _Wanted, row: TaskRow, known: dict[str, DefinitionRow]) -> list[str]:
+    """What tells a task from the one that is asked about, in words; ``known`` keeps definitions that were read."""
     found: list[str] = []
     there = work_of(row)
     if (there.source, there.entry, there.kind) != (wanted.work.source, wanted.work.entry, wanted.work.kind):
-        found.append(_code(conn, wanted, row))
+        found.append(_code(conn, wanted, row, known))
     found += _arguments(exact_json.decode_kept(wanted.work.arguments), exact_json.decode_kept(there.arguments))
     derived = wanted.seed == wanted.work.seed() and row.seed == there.seed()  # they follow from the rest
     if row.seed != wanted.seed and not derived:
@@ -171,10 +173,12 @@ def _differences(conn: Connection, wanted: _Wanted, row: TaskRow) -> list[str]:
     return found
 
 
-def _code(conn: Connection, wanted: _Wanted, row: TaskRow) -> str:
+def _code(conn: Connection, wanted: _Wanted, row: TaskRow, known: dict[str, DefinitionRow]) -> str:
     if wanted.definition is None or row.definition is None:
         return "its code is another"
-    before = get_definition(conn, row.definition)
+    if row.definition not in known:
+        known[row.definition] = get_definition(conn, row.definition)
+    before = known[row.definition]
     changed = "its entry is another" if before.source == wanted.definition.source else "its code has changed"
     return (
         f"the definition {before.name} was {before.id[:8]}, registered on {_day(before.created_at)}, and is "

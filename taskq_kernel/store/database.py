@@ -161,6 +161,19 @@ class Store:
         except DBAPIError as error:
             raise translated(error) from error
 
+    def maintain(self, operation: Callable[Concatenate[Engine, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run an operation that is no transaction, with the engine that writes.
+
+        Raises
+        ------
+        StoreUnavailable
+            If the database cannot be used now.
+        """
+        try:
+            return operation(self.writer, *args, **kwargs)
+        except DBAPIError as error:
+            raise translated(error) from error
+
     def close(self) -> None:
         """Close every connection."""
         self.writer.dispose()

@@ -289,7 +289,7 @@ def _recorded_attempts(conn: Connection, numbers: Iterable[int]) -> set[tuple[in
         found.update((row.task, row.attempt) for row in conn.execute(query))
         # Its history has gone, and what it says of its latest attempt was recorded.
         trimmed = sa.select(tasks.c.number, tasks.c.attempt).where(
-            tasks.c.number.in_(chunk), tasks.c.trimmed_at.isnot(None), tasks.c.status != TaskStatus.CANCELLED
+            tasks.c.number.in_(chunk), tasks.c.trimmed_at > tasks.c.finished_at, tasks.c.status != TaskStatus.CANCELLED
         )
         found.update((row.number, row.attempt) for row in conn.execute(trimmed))
     return found

@@ -93,8 +93,16 @@ class Step:
 # -- batches -------------------------------------------------------------------------------
 
 
-def old_batches(conn: Connection, rule: Rule, limit: int | None = BATCHES_STEP) -> list[str]:
-    """Batches that go as a whole: nothing of them is left to be done, or needed, and all of it is old."""
+def old_batches(
+    conn: Connection, rule: Rule, limit: int | None = BATCHES_STEP, among: Sequence[str] | None = None
+) -> list[str]:
+    """Batches that go as a whole: nothing of them is left to be done, or needed, and all of it is old.
+
+    Parameters
+    ----------
+    among : sequence of str, optional
+        Only of these. Default: of all.
+    """
     point, needing = tasks.alias("point"), tasks.alias("needing")
     stays = sa.or_(point.c.status.not_in(_texts(rule.statuses)), point.c.finished_at >= rule.before)
     its = sa.and_(point.c.batch == batches.c.id, point.c.point.isnot(None))
@@ -114,12 +122,14 @@ def old_batches(conn: Connection, rule: Rule, limit: int | None = BATCHES_STEP) 
         )
         .order_by(batches.c.created_at).limit(limit)
     )
+    if among is not None:
+        query = query.where(batches.c.id.in_(among))
     return list(conn.execute(query).scalars())
 
 
-def remove_batches(write: Write, rule: Rule) -> int:
-    """Remove some batches that go as a whole; how many. Their points are tasks like others from then on."""
-    gone = old_batches(write.conn, rule)
+def remove_batches(write: Write, rule: Rule, found: Sequence[str]) -> int:
+    """Remove those of some batches that still go as a whole; how many. Their points are tasks like others then."""
+    gone = old_batches(write.conn, rule, among=found)
     if gone:
         write.conn.execute(sa.delete(grids).where(grids.c.batch.in_(gone)))
         write.conn.execute(sa.delete(batches).where(batches.c.id.in_(gone)))

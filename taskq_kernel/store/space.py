@@ -65,6 +65,9 @@ def give_back(engine: Engine, largest: int | None = None) -> Space:
         ask("wal_checkpoint(PASSIVE)")
         found = Space(ask("page_count") * size, ask("freelist_count") * size)
         return Space(found.file_bytes, found.free_bytes, found.free_bytes > 0 and ask("auto_vacuum") == _INCREMENTAL)
+    except engine.dialect.loaded_dbapi.Error as error:
+        # As from any other statement: such as where the disk has no room for a second copy.
+        raise sa.exc.OperationalError("giving space back", None, error) from error
     finally:
         raw.close()
 

@@ -128,7 +128,10 @@ def go_on(write: Write, numbers: Iterable[int]) -> list[_Step]:
     found = dependencies.let_go(write, numbers)
     waiting = [one for one in found if one.row.status == _QUEUEING]
     ready = [one.row.number for one in waiting if not one.problem]
-    cached = _from_cache(write, cache.asked_of(write, [one.row.number for one in waiting if one.row.cache]))
+    # What was cancelled meanwhile has its arguments now as well, and may be retried: it gets its key, too.
+    asked = cache.asked_of(write, [one.row.number for one in found if one.row.cache and not one.problem])
+    may_be_answered = set(ready)
+    cached = _from_cache(write, [one for one in asked if one.number in may_be_answered])
     answered = {item.number for item in cached}
     enqueue(write, [number for number in ready if number not in answered])
     return [

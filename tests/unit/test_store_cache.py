@@ -272,3 +272,33 @@ def test_an_explanation_of_a_script_finds_the_one_of_the_same_name_and_one_witho
     run(lab, worker, first)
     assert explained(lab, None, code="1 + 1").hit == first.number
     assert explained(lab, None, code="1 + 2", name="sum").reasons == ["its code is another"]
+
+
+def test_a_task_that_was_cancelled_while_it_waited_for_its_arguments_gives_its_value_once_it_was_retried(
+    lab: Lab,
+) -> None:
+    worker, f, g = lab.join(), define(lab), define(lab, "g(n) = n", "g")
+    inner = call(lab, f, arguments={"n": 1}, cache=False)
+    outer = call(lab, g, arguments={"n": {"$task": inner.id}}, seed=5)
+    lab.bulk_action("cancel", outer)
+    run(lab, worker, inner)
+    lab.bulk_action("retry", outer)
+    run(lab, worker, outer)
+    assert call(lab, g, arguments={"n": 2}, seed=5).cached_from == outer.number
+
+
+def test_an_explanation_reads_an_earlier_definition_once_however_many_tasks_called_it(lab: Lab) -> None:
+    worker, before, now = lab.join(), define(lab), define(lab, "f(; n, k = 1) = n + 0")
+    statements: list[str] = []
+
+    def explained() -> int:
+        new = check_all([{"definition": now, "cache": True, "arguments": {"n": 0}}])[0]
+        statements.clear()
+        assert lab.store.read(explain_cache, new, "ann").reasons
+        return len(statements)
+
+    sa.event.listen(lab.store.reader, "before_cursor_execute", lambda _c, _u, text, *_: statements.append(text))
+    run(lab, worker, call(lab, before, arguments={"n": 1}))
+    few = explained()
+    run(lab, worker, *(call(lab, before, arguments={"n": n}) for n in range(2, 12)))
+    assert explained() == few

@@ -32,8 +32,8 @@ def rule(lab: Lab, keep_s: float = 10 * DAY, **given: Any) -> Rule:
 
 def prune(lab: Lab, the: Rule) -> int:
     """Prune all there is; how many tasks went."""
-    while not the.keep_results and lab.store.write(retention.remove_batches, the):
-        pass
+    while not the.keep_results and (found := lab.store.read(retention.old_batches, the)):
+        assert lab.store.write(retention.remove_batches, the, found) == len(found)
     count, after = 0, None
     while True:
         step = lab.store.read(retention.old_tasks, the, after)
@@ -270,7 +270,7 @@ def test_a_batch_that_goes_leaves_no_holes_to_be_filled_however_far_pruning_came
     made = points(lab, batch)
     run(lab, *made)
     lab.clock.advance(11 * DAY)
-    assert lab.store.write(retention.remove_batches, rule(lab)) == 1
+    assert lab.store.write(retention.remove_batches, rule(lab), [batch.id]) == 1
     # Killed here: what is left are tasks like others.
     assert lab.store.read(expansion.unmade_batches) == []
     assert lab.store.write(expansion.make_points, batch.id, [0, 1], expansion.Grids()) == 0
@@ -336,3 +336,30 @@ def test_whoever_follows_the_feed_sees_that_tasks_are_gone(lab: Lab) -> None:
     lab.store.on_commit.append(lambda write: told.append(write.changed))
     prune(lab, rule(lab))
     assert any(told)
+
+
+def test_a_late_outcome_of_a_trimmed_task_that_was_retried_is_refused(lab: Lab) -> None:
+    task = lab.submit()[0]
+    run(lab, task, fails=True)
+    lab.clock.advance(11 * DAY)
+    assert prune(lab, rule(lab, keep_results=True)) == 1
+    lab.bulk_action("retry", task)
+    worker = lab.join("w2")
+    lab.claim(worker, task)
+    late = lab.outcome(task, worker, attempt=2)
+    lab.clock.advance(60)
+    lab.reap()
+    assert lab.task(task).status == "QUEUEING"
+    assert lab.record(late) == [Verdict.REFUSED]
+
+
+def test_only_batches_that_were_found_and_still_go_are_removed(lab: Lab) -> None:
+    one, other = sweep(lab), sweep(lab, name="other")
+    run(lab, *points(lab, one), *points(lab, other)[1:])
+    run(lab, points(lab, other)[0], fails=True)
+    lab.clock.advance(11 * DAY)
+    found = lab.store.read(retention.old_batches, rule(lab))
+    assert set(found) == {one.id, other.id}
+    lab.bulk_action("retry", points(lab, other)[0])
+    assert lab.store.write(retention.remove_batches, rule(lab), [other.id]) == 0
+    assert lab.store.write(retention.remove_batches, rule(lab), [one.id]) == 1

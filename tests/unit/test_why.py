@@ -164,3 +164,23 @@ def test_the_timeout_of_a_result_says_why_a_running_task_is_not_done(service: Fa
     with pytest.raises(TaskTimeout, match="is RUNNING after 0.01 s, and goes on; worker w1 runs it"):
         task.result(timeout=0.01)
     assert task.why().kind == "RUNNING"
+
+
+def test_many_that_are_asked_about_at_once_read_the_backlog_once(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab.join("w1", slots=1)
+    waiting = [lab.task(task) for task in lab.submit(*["1"] * 30)]
+    reads: list[float] = []
+    read = backlog.read_backlog
+
+    def counted(conn: Any, now: float) -> Any:
+        reads.append(now)
+        return read(conn, now)
+
+    monkeypatch.setattr("taskq_kernel.service.waiting.read_backlog", counted)
+
+    async def ask() -> list[Reason]:
+        service = Waiting(AsyncStore(lab.store), Rabbit())
+        return await asyncio.gather(*map(service.why, waiting))
+
+    assert [reason.ahead for reason in asyncio.run(ask())] == list(range(30))
+    assert len(reads) == 1

@@ -193,10 +193,10 @@ class _Walk:
     async def _batches(self, done: Pruned) -> Pruned:
         if self.rule.keep_results:
             return replace(done, cursor=Cursor(Stage.TASKS))
-        found = await self.store.read(retention.old_batches, self.rule, None if self.trial else 1)
+        found = await self.store.read(retention.old_batches, self.rule, None if self.trial else retention.BATCHES_STEP)
         if self.trial or not found:
             return replace(done, batches=done.batches + len(found), cursor=Cursor(Stage.TASKS))
-        gone = await self.store.write(retention.remove_batches, self.rule)
+        gone = await self.store.write(retention.remove_batches, self.rule, found)
         return replace(done, batches=done.batches + gone)
 
     async def _tasks(self, done: Pruned, after: Place | None) -> Pruned:
