@@ -152,6 +152,8 @@ class Consumer:
             either: list[asyncio.Future[Any]] = [changed, channel.closed]
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             changed.cancel()
+        if not channel.closed.done():
+            raise BrokerUnreachable("the connection to RabbitMQ was lost")  # of which the channel has not heard yet
         raise ChannelRefused(*channel.closed.result())
 
     @property

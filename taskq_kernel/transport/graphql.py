@@ -238,8 +238,8 @@ def _copy(response: urllib3.BaseHTTPResponse, file: BinaryIO, ref: str, limit_by
             raise ServiceError(f"the value {ref} has more than the {limit_bytes} bytes that it should have", "INTERNAL")
         digest.update(chunk)
         file.write(chunk)
-    if digest.hexdigest() != ref:
-        raise ServiceUnreachable(f"the value {ref} did not come whole")
+    if digest.hexdigest() != ref:  # one that breaks off is noticed before
+        raise ServiceError(f"what the service keeps as the value {ref} is another: its file is damaged", "INTERNAL")
     return size
 
 

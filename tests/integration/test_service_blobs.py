@@ -19,7 +19,7 @@ LIMIT = 3 << 20
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
-    limits = {"max_value_bytes": str(LIMIT), "max_array_bytes": str(LIMIT)}
+    limits = {"max_value_bytes": str(LIMIT // 2), "max_array_bytes": str(LIMIT // 2)}
     with service_process(tmp_path_factory.mktemp("blobs") / "home", **limits) as running:
         yield running
 

@@ -113,8 +113,8 @@ class Passed:
 
     async def _write(self, value: PassedValue, path: Path) -> None:
         with path.open("wb") as file:
-            os.fchmod(file.fileno(), 0o444)  # the task's user reads it
             await self._fetch(value.ref, file, value.size)
+            os.fchmod(file.fileno(), 0o444)  # the task's user reads it; before, it could not be written a second time
 
 
 def _values(claim: Claim) -> Mapping[str, PassedValue]:

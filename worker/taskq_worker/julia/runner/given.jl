@@ -50,7 +50,7 @@ function read_given(path::String, about::Dict{String,Any})
     if about["kind"] == "TABLE"
         return value isa Dict{String,Any} && haskey(value, "columns") ? value["columns"] : value
     end
-    return something(array_of(about["type"], value), Some(value))
+    return something(array_of(get(about, "type", ""), value), Some(value))
 end
 
 # Arrays of numbers, given as JSON with Julia's name of their type

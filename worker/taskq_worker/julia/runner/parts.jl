@@ -20,15 +20,12 @@ end
 
 "Have an array written apart, each once however often it is in the value."
 function put_part(w::Walk, @nospecialize(x::Array))
-    place = 0
-    for i in 1:length(w.parts)
-        w.parts[i] === x && (place = i)
-    end
+    place = get(w.places, x, 0)
     if place == 0
-        w.parts_bytes += sizeof(x)
+        w.parts_bytes += sizeof(x) + 2 * TAR_BLOCK  # about what stands before and behind it counts, too
         (w.parts_bytes > w.parts_limit || sizeof(x) > MOST_IN_TAR - 2^16) && throw(TooLarge())
         push!(w.parts, x)
-        place = length(w.parts)
+        place = w.places[x] = length(w.parts)
     end
     print(w.io, "{\"\$array\":", place - 1, "}")
     return check_size(w)

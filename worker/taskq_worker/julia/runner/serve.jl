@@ -164,7 +164,11 @@ function with_arguments(request::Dict{String,Any}, script::Bool, folder::String)
     arguments = try
         arguments_of(request, folder)
     catch problem
-        problem isa OutOfMemoryError && rethrow()
+        if problem isa OutOfMemoryError
+            failure = Failure("OutOfMemoryError", "Julia asked for more memory than the machine has, for a large argument",
+                "", 0, true, false)
+            return Evaluated(nothing, failure, Main, 0.0)
+        end
         reason = sprint(showerror, problem)
         failure = Failure("InvalidArguments", "a large argument cannot be read: $reason"; retryable = false)
         return Evaluated(nothing, failure, Main, 0.0)

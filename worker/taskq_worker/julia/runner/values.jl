@@ -29,15 +29,17 @@ mutable struct Walk
     "types of which something inside is given as text, and how many of them"
     texts::Vector{String}
     text_count::Int
-    "large arrays that are written apart (parts.jl), their bytes, how many they may be, and whether the walk is in a table"
+    "large arrays that are written apart (parts.jl), where each stands among them, their bytes, how many they may be,
+    and whether the walk is in a table"
     parts::Vector{Any}
+    places::IdDict{Any,Int}
     parts_bytes::Int
     parts_limit::Int
     in_table::Bool
 end
 
 Walk(home::Module, limit::Int, parts_limit::Int = 0) =
-    Walk(IOBuffer(), home, limit, [], 0, false, false, [], 0, [], 0, parts_limit, false)
+    Walk(IOBuffer(), home, limit, [], 0, false, false, [], 0, [], IdDict{Any,Int}(), 0, parts_limit, false)
 
 "What a frame says about a value."
 struct Shown
