@@ -111,6 +111,9 @@ def test_points_come_as_they_end_and_can_be_awaited(q: Client) -> None:
     assert sorted(task.point for task in b.as_completed(60, progress=False)) == [0, 1, 2]
     assert asyncio.run(_awaited(b)) == [1.6, 1.0, 1.1]
     assert b.frame()["arg1"].tolist() == [0.6, 0.0, 0.1]
+    part = b[:2].frame()
+    assert part["arg1"].tolist() == [0.6, 0.0]
+    assert not part[["seed", "queue", "priority", "created_at"]].isna().any(axis=None)
 
 
 async def _awaited(b: Sweep) -> list[Any]:

@@ -10,6 +10,7 @@ import pytest
 from pika.exceptions import ConnectionWrongStateError
 
 from taskq_kernel.broker import session
+from taskq_kernel.broker.consumer import Consumer
 from taskq_kernel.broker.delivery import Delivery, InHand, acknowledge
 
 
@@ -74,3 +75,34 @@ def test_on_a_channel_whose_connection_was_lost_nothing_is_said_though_it_has_no
         channel.close()
 
     asyncio.run(say_all())
+
+
+def test_a_consumer_on_a_channel_whose_connection_was_lost_subscribes_again_without_a_word(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    opened: list[session.Channel] = []
+
+    class Lost:
+        """A broker each of whose channels is lost before anything is said on it."""
+
+        async def wait_connected(self) -> None:
+            pass
+
+        async def open_channel(self) -> session.Channel:
+            raw = SimpleNamespace(
+                is_open=True, connection=SimpleNamespace(is_open=False), close=lambda: None,
+                add_on_close_callback=lambda _heard: None, add_on_cancel_callback=lambda _heard: None,
+            )
+            opened.append(session.Channel(raw))
+            return opened[-1]
+
+    async def scene() -> None:
+        consumer = Consumer(cast("Any", Lost()), "q", 1, lambda _delivery: None)
+        consumer.resume()
+        async with asyncio.timeout(10):
+            while len(opened) < 3:
+                await asyncio.sleep(0.01)
+        await consumer.close()
+
+    asyncio.run(scene())
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []

@@ -101,6 +101,9 @@ def test_samples_lie_within_their_bounds_and_follow_from_their_seed(method: str)
 def test_what_cannot_be_sampled_is_refused(ranges: dict[str, Any], method: str, problem: str) -> None:
     with pytest.raises(InvalidTask, match=problem):
         sampled(4, ranges, method, 1)
+    kept = {"$value": {"ref": "a" * 64, "kind": "ARRAY", "size": 100_000}}
+    with pytest.raises(InvalidTask, match="a large value that the service keeps: give it to single tasks"):
+        read_design(json.dumps({"columns": {"n": [kept]}}))
     with pytest.raises(InvalidTask, match="give 1 to"):
         sampled(0, {"x": (0, 1)}, "sobol", 1)
 

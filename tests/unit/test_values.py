@@ -75,6 +75,8 @@ def test_json_values_become_what_they_are_in_python(data: Any, value: Any) -> No
         {"$rational": [1.5, 2]},
         {"$dict": [[1]]},
         {"$dict": 3},
+        {"$value": 3},
+        {"$value": {"ref": "short"}},
         {"$unknown": 1},
     ],
 )
