@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 
 import sqlalchemy as sa
 
@@ -24,6 +25,11 @@ def expired_workers(conn: sa.Connection, now: float) -> list[str]:
 #: When tasks of a lost worker are handed to the broker once more, in seconds after the
 #: first time. Claims make a message that comes twice harmless.
 AGAIN_S = (0.2, 0.5, 1.0, 2.0)
+
+#: Those that were lost before go back one after another, in so many groups, so many seconds
+#: apart: one of them may end every worker that it meets, and would take its neighbours along.
+GROUPS = 6
+APART_S = 0.3
 
 
 def renew_all_leases(write: Write, policy: Policy) -> None:
@@ -56,14 +62,18 @@ def _take(write: Write, claims: Sequence[TaskRow], worker: WorkerRow, policy: Po
     silent = write.now - worker.seen_at
     reason = f"worker {worker.name} was lost: it was silent for {silent:.1f} s"
     again = [task for task in claims if task.lost + 1 < policy.max_lost]
+    due = _apart([task for task in again if task.lost], write.now)
     requeue(write, Cause.LOST, [
-        Transition(task.number, task.owner, task.attempt, task.worker, reason, task.status, {"lost": task.lost + 1})
+        Transition(task.number, task.owner, task.attempt, task.worker, reason, task.status,
+                   {"lost": task.lost + 1, "available_at": due.get(task.number, write.now)})
         for task in again
     ])
     # The broker may hand the first messages to the very worker that is silent: it sees a
     # connection that broke without a word only after two heartbeats.
-    for delay_s in AGAIN_S:
-        enqueue(write, [task.number for task in again], write.now + delay_s)
+    for at, those in groupby(again, lambda task: due.get(task.number, write.now)):
+        numbers = [task.number for task in those]
+        for delay_s in AGAIN_S:
+            enqueue(write, numbers, at + delay_s)
     fail = [task for task in claims if task.lost + 1 >= policy.max_lost]
     transition(write, TaskStatus.FAILED, Cause.LOST, [
         Transition(task.number, task.owner, task.attempt, task.worker, f"{reason}, and it was the last one tried",
@@ -73,6 +83,12 @@ def _take(write: Write, claims: Sequence[TaskRow], worker: WorkerRow, policy: Po
         })
         for task in fail
     ])
+
+
+def _apart(tasks: Sequence[TaskRow], now: float) -> dict[int, float]:
+    """When each goes back, by number: in order, in groups as small as can be."""
+    groups = min(GROUPS, len(tasks))
+    return {task.number: now + APART_S * (place * groups // len(tasks)) for place, task in enumerate(tasks)}
 
 
 def _sentence(write: Write, task: TaskRow) -> str:

@@ -20,7 +20,7 @@ from taskq_kernel.store.rows import Columns, TaskRow, rows_of
 from taskq_kernel.store.series import store_series
 from taskq_kernel.store.statistics import count_minute
 from taskq_kernel.store.tables import Cause, refused_outcomes, task_events, tasks
-from taskq_kernel.store.transitions import WAITING, Transition, enqueue, requeue, transition
+from taskq_kernel.store.transitions import Transition, requeue, transition
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,19 +166,14 @@ def _is_tried_again(row: TaskRow, outcome: Outcome) -> bool:
 
 def _try_again(write: Write, pairs: Sequence[tuple[TaskRow, Outcome]]) -> None:
     transitions: list[Transition] = []
-    due: dict[float, list[int]] = {}
     for row, outcome in pairs:
         delay = retry_delay_s(row.failures + 1)
         reason = f"{_failure(outcome)}; tried again in {delay:.0f} s"
         columns = {
-            **WAITING, **_error_columns(outcome.error), "failures": row.failures + 1,
-            "available_at": write.now + delay,
+            **_error_columns(outcome.error), "failures": row.failures + 1, "available_at": write.now + delay,
         }
-        due.setdefault(write.now + delay, []).append(row.number)
         transitions.append(Transition(row.number, row.owner, row.attempt, row.worker, reason, row.status, columns))
-    transition(write, TaskStatus.QUEUEING, Cause.OUTCOME, transitions)
-    for at, numbers in due.items():
-        enqueue(write, numbers, at)
+    requeue(write, Cause.OUTCOME, transitions)
 
 
 def _take_from_lost_processes(

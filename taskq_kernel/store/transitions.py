@@ -211,11 +211,14 @@ def enqueue(write: Write, numbers: Iterable[int], available_at: float | None = N
 
 
 def requeue(write: Write, cause: Cause, transitions: Sequence[Transition]) -> None:
-    """Move tasks back to QUEUEING and hand them to the broker again, now."""
+    """Move tasks back to QUEUEING and hand them to the broker again, now or from their ``available_at`` on."""
+    due: dict[float, list[int]] = {}
     for item in transitions:
         item.columns = {**WAITING, "available_at": write.now, **item.columns}
+        due.setdefault(item.columns["available_at"], []).append(item.number)
     transition(write, TaskStatus.QUEUEING, cause, transitions)
-    enqueue(write, [item.number for item in transitions])
+    for at, numbers in due.items():
+        enqueue(write, numbers, at)
 
 
 _RECORD = HotStatement(lambda _: sa.insert(task_events).inline())

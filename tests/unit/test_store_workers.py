@@ -5,12 +5,14 @@ from __future__ import annotations
 from uuid import uuid4
 
 import pytest
+import sqlalchemy as sa
 from store_lab import Lab
 
 from taskq_kernel.errors import InvalidTask, NotFound, ServiceError
 from taskq_kernel.store import leases, workers
 from taskq_kernel.store.claims import ClaimReport
 from taskq_kernel.store.policy import Policy
+from taskq_kernel.store.tables import outbox
 
 pytest_plugins = ["store_fixtures"]
 
@@ -69,6 +71,32 @@ def test_a_task_that_lost_too_many_workers_fails_with_a_sentence(lab: Lab) -> No
     assert now.finished_at == lab.clock.now
     statuses = [event.status for event in lab.history(task)]
     assert statuses == ["QUEUEING", "RUNNING"] * 3 + ["FAILED"]
+
+
+def test_tasks_that_are_lost_together_again_go_back_one_after_another(lab: Lab) -> None:
+    tasks = lab.submit("1", "2", "3")
+    numbers = [task.number for task in tasks]
+
+    def lost_by(name: str) -> list[int]:
+        lab.claim(lab.join(name), *tasks)
+        lose(lab)
+        return lab.waiting()
+
+    assert lost_by("anna") == numbers
+    assert lost_by("bert") == numbers[:1]
+    for count in (2, 3):
+        lab.clock.advance(leases.APART_S)
+        assert lab.waiting() == numbers[:count]
+
+
+def test_thousands_that_are_lost_again_go_back_in_a_few_groups(lab: Lab) -> None:
+    tasks = lab.submit(*["1"] * 500)
+    for name in ("anna", "bert"):
+        lab.claim(lab.join(name), *tasks)
+        lose(lab)
+    lab.clock.advance(leases.APART_S * (leases.GROUPS - 1))
+    assert lab.waiting() == [task.number for task in tasks]
+    assert lab.store.read(lambda conn: conn.scalar(sa.select(sa.func.count(sa.distinct(outbox.c.available_at))))) < 40
 
 
 def test_after_a_retry_the_losses_are_counted_anew(lab: Lab) -> None:
