@@ -279,7 +279,7 @@ class Client(Session):
             100,000 tasks are sorted by an argument. ``"argument.name"`` is the argument, not the field.
         **selection
             ``status`` (one or several), ``name`` (part of it), ``search`` (part of name or
-            code), ``batch``, ``owner``, ``queue``, ``worker``, ``arguments``, ``created_after``,
+            code), ``batch``, ``definition``, ``owner``, ``queue``, ``worker``, ``arguments``, ``created_after``,
             ``created_before``, ``finished_after``, ``finished_before``, ``ids``. Points in
             time are datetimes, dates, pandas Timestamps or ISO 8601 texts; without an offset
             they are local time. ``arguments`` are values by name, ``{"n": 200}``, or conditions as a

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
@@ -64,6 +64,8 @@ def build_app(runtime: Runtime) -> Starlette:
         TooLarge: lambda _request, error: _error(413, error, "BAD_INPUT"),
         InvalidTask: lambda _request, error: _error(400, error, "BAD_INPUT"),
         StoreUnavailable: lambda _request, error: _error(503, error, error.code),
+        # Whoever breaks an upload off reads no answer; nothing of it is kept.
+        ClientDisconnect: lambda _request, _error: Response(status_code=400),
     })
     app.state.runtime = runtime
     return app

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import cast
 
 import sqlalchemy as sa
 
@@ -215,7 +216,7 @@ def requeue(write: Write, cause: Cause, transitions: Sequence[Transition]) -> No
     due: dict[float, list[int]] = {}
     for item in transitions:
         item.columns = {**WAITING, "available_at": write.now, **item.columns}
-        due.setdefault(item.columns["available_at"], []).append(item.number)
+        due.setdefault(cast("float", item.columns["available_at"]), []).append(item.number)
     transition(write, TaskStatus.QUEUEING, cause, transitions)
     for at, numbers in due.items():
         enqueue(write, numbers, at)

@@ -64,7 +64,7 @@ def test_a_value_that_is_too_large_is_refused_and_leaves_nothing(service: Servic
     assert put(service, digest(value[1:]), value[1:]) == 204
 
 
-def test_an_upload_that_breaks_off_leaves_nothing(service: ServiceProcess) -> None:
+def test_an_upload_that_breaks_off_leaves_nothing_and_no_traceback(service: ServiceProcess) -> None:
     before = files(service)
     with socket.create_connection(("127.0.0.1", service.port)) as connection:
         connection.sendall((
@@ -73,6 +73,8 @@ def test_an_upload_that_breaks_off_leaves_nothing(service: ServiceProcess) -> No
         ).encode() + b"x" * 100_000)
         eventually(lambda: files(service) != before, "the upload has begun")
     eventually(lambda: files(service) == before, "the part is removed")
+    assert put(service, digest(b"[3]"), b"[3]") == 204
+    assert "Traceback" not in service.log
 
 
 @pytest.mark.parametrize("name", [
