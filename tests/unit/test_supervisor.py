@@ -48,6 +48,11 @@ class Service:
         self.progress: dict[str, float] = {}
         self.released: list[tuple[str, int]] = []
 
+    @property
+    def takes_tasks(self) -> bool:
+        """Whether its Julia has been told, by whichever of its heartbeat and its start came first."""
+        return bool(self.joined and self.joined[-1]["juliaVersion"])
+
     def _answer(self) -> None:
         if self.away:
             self.asked_in_vain += 1
@@ -189,9 +194,9 @@ def test_while_the_service_is_away_what_runs_goes_on_and_the_worker_stays(play: 
 
 def test_a_worker_that_the_service_does_not_know_joins_again(play: Play) -> None:
     async def scene(lab: Lab) -> None:
-        await until(lambda: len(lab.service.joined) == 2, "it has joined, and told its Julia")
+        await until(lambda: lab.service.takes_tasks, "it has joined, and told its Julia")
         lab.service.unknown = True
-        await until(lambda: len(lab.service.joined) == 3, "it joins again")
+        await until(lambda: not lab.service.unknown, "it joins again")
 
     play(scene)
 
@@ -244,7 +249,7 @@ def test_a_slot_that_fails_in_a_way_nobody_thought_of_ends_its_attempt_and_not_t
     play: Play, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def scene(lab: Lab) -> None:
-        await until(lambda: len(lab.service.joined) == 2, "it takes tasks")
+        await until(lambda: lab.service.takes_tasks, "it takes tasks")
         with monkeypatch.context() as patch:
             patch.setattr(Slot, "run", fails)
             await lab.submit((1, "1"), (2, "1"))
@@ -263,7 +268,7 @@ def test_an_outcome_that_cannot_be_made_is_left_to_the_service_and_does_not_end_
     play: Play, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def scene(lab: Lab) -> None:
-        await until(lambda: len(lab.service.joined) == 2, "it takes tasks")
+        await until(lambda: lab.service.takes_tasks, "it takes tasks")
         with monkeypatch.context() as patch:
             patch.setattr(loop_module.SlotLoop, "_end", fails_at_once)
             await lab.submit((1, "1"))
