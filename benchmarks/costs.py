@@ -1,4 +1,4 @@
-"""Processor time of each part for a lone round trip and for a task in bulk, and how often what was done.
+"""Processor time of each part for a lone round trip, a task in bulk and one of a sweep, and how often what was done.
 
 On a machine that does other things as well, times from the wall say little; these say more.
 """
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psutil
 from bench_stack import bench_stack
+from short_calls import CALLS, WAITING, sweep_s, warm
 from stack_counts import Counts, count
 
 from taskq_kernel import connect
@@ -22,24 +23,31 @@ from taskq_kernel.client.client import Client
 from taskq_kernel.local.stack import LocalStack
 from taskq_kernel.settings import load_settings
 
+SLOTS = 2
 ROUND_TRIPS = 100
 BULK = 2000
+SWEEPS = 3
 #: How long the stack is watched doing nothing: that much is in every figure, and is taken out.
 IDLE_S = 4.0
 
 
 def main() -> None:
     """Print milliseconds of processor time a task by role, and counts per 1,000 tasks."""
-    with bench_stack(slots=2) as (home, info):
+    with bench_stack(slots=SLOTS) as (home, info):
         processes = LocalStack(load_settings(home=home)).status()["processes"]
         roles = {one["role"]: psutil.Process(one["pid"]) for one in processes if one["role"] != "keeper"}
         with connect(info.graphql, token=Path(info.token_file).read_text("utf-8")) as q:
             bulk(q)  # warm
+            warm(q, WAITING, SLOTS)
             before, began = spent(roles), time.perf_counter()
             time.sleep(IDLE_S)
             idle = {role: (seconds - before[role]) / (time.perf_counter() - began) for role, seconds in
                     spent(roles).items()}  # fmt: skip
-            for name, act, tasks in (("round trip", round_trips, ROUND_TRIPS), ("bulk", bulk, BULK)):
+            kinds = (
+                ("round trip", round_trips, ROUND_TRIPS), ("bulk", bulk, BULK),
+                ("sweep of 5 ms", sweeps, SWEEPS * CALLS),
+            )  # fmt: skip
+            for name, act, tasks in kinds:
                 with count(home) as counts:
                     times, took = measured(roles, idle, lambda act=act: act(q))
                 report(name, tasks, times, took, counts)
@@ -54,6 +62,12 @@ def round_trips(q: Client) -> None:
 def bulk(q: Client) -> None:
     """Many no-ops at once."""
     q.submit_many(["nothing"] * BULK).wait(timeout=300)
+
+
+def sweeps(q: Client) -> None:
+    """Sweeps of calls that take 5 ms, and no processor time of their own."""
+    for _ in range(SWEEPS):
+        sweep_s(q, WAITING)
 
 
 def measured(
