@@ -28,8 +28,10 @@ from taskq_kernel.store.tables import SHARED, Cause, batches, definitions, grids
 from taskq_kernel.store.transitions import Transition, answer_from_cache, enqueue, record, transition
 from taskq_kernel.work import Work
 
-#: Tasks made in one transaction: others wait meanwhile.
+#: Tasks made in one transaction: others wait meanwhile. And of a batch of which none waits, because workers
+#: may wait for it: they begin with these while the others are made.
 CHUNK = 500
+FIRST_CHUNK = 50
 #: How many tasks of one batch wait at most; a batch with half as many gets more. So a batch of a
 #: million points keeps nobody else's task waiting behind more than these.
 AHEAD = 2_000

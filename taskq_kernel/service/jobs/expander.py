@@ -54,8 +54,8 @@ class Expander:
             waiting = batch.waiting
             if waiting > expansion.AHEAD // 2:
                 continue
-            more = True
+            more, chunk = True, expansion.CHUNK if waiting else expansion.FIRST_CHUNK
             while more and waiting < expansion.AHEAD:
-                made, more = await self._store.write(expansion.make_next, batch.id, self._grids)
-                waiting += made
+                made, more = await self._store.write(expansion.make_next, batch.id, self._grids, chunk)
+                waiting, chunk = waiting + made, expansion.CHUNK
         return bool(unmade)
