@@ -30,10 +30,9 @@ log = logging.getLogger(__name__)
 #: Messages in hand at most; `taskq_kernel.broker.consumer.IN_HAND_BYTES` bounds their size.
 PREFETCH = 500
 #: How long the next outcomes gather after a commit, in seconds: fewer commits, and fewer requests to the
-#: service. One that comes later than that after the last waits for nothing.
-GATHER_S = 0.01
-#: And where several were committed at once, which more will follow.
-GATHER_MANY_S, MANY = 0.03, 3
+#: service. One that comes later than that after the last waits for nothing. So much for each that was
+#: committed, which as many will follow, and so much at most.
+GATHER_S, GATHER_MOST_S = 0.01, 0.05
 #: Quarantined outcomes that become dead letters at once.
 REPORT_BATCH = 20
 #: How often quarantined outcomes are looked for, in seconds.
@@ -55,6 +54,11 @@ def backoff(times: int | None = None) -> Iterator[float]:
     for _ in itertools.count() if times is None else range(times):
         yield pause_s
         pause_s = min(2 * pause_s, longest_s)
+
+
+def gather_s(kept: int) -> float:
+    """How long the next outcomes gather after so many were kept at once, in seconds."""
+    return min(GATHER_S * kept, GATHER_MOST_S)
 
 
 class Sink:
@@ -114,7 +118,7 @@ class Sink:
                 await self._stand_still([delivery for delivery, _ in outcomes], first_line(error))
                 continue
             acknowledge([delivery for delivery, _ in outcomes])
-            await asyncio.sleep(GATHER_S if len(deliveries) < MANY else GATHER_MANY_S)
+            await asyncio.sleep(gather_s(len(deliveries)))
 
     async def _commit(self, outcomes: list[_Kept]) -> list[_Kept]:
         """Commit outcomes, at once or each by itself; return those whose messages are done with.

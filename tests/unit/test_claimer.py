@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from types import SimpleNamespace
 from typing import Any, cast
 
 import msgspec
 import pytest
 from sample_messages import TASK
 from stacks import until
+from taskq_worker.claims import claim_ahead
 from taskq_worker.claims import claimer as module
 from taskq_worker.claims.claim import Claim
 from taskq_worker.claims.claimer import Claimer
@@ -94,6 +96,16 @@ def task_id(number: int) -> str:
 
 def message(number: int) -> TaskMessage:
     return msgspec.structs.replace(TASK, id=task_id(number), number=number)
+
+
+def run_tasks(lab: Lab, count: int, seconds: float) -> None:
+    """Have tasks occupy a slot, each for so long by the clock of the moving estimate."""
+    clock = SimpleNamespace(now=0.0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(claim_ahead, "time", SimpleNamespace(monotonic=lambda: clock.now))
+        for _ in range(count):
+            with lab.claimer.occupied_by(Claim(message(0), 1)):
+                clock.now += seconds
 
 
 def play(scene: Callable[[Lab], Awaitable[None]], slots: int = 2) -> None:
@@ -304,6 +316,35 @@ def test_a_claimed_task_that_no_slot_starts_is_released(monkeypatch: pytest.Monk
     play(scene)
 
 
+def test_what_a_slot_will_start_soon_is_kept_though_the_machine_has_become_slow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scene(lab: Lab) -> None:
+        run_tasks(lab, 30, 0.0)
+        await lab.submit(*range(1, 61))
+        await until(lambda: len(lab.held) == 60, "all are claimed ahead")
+        run_tasks(lab, 1, 0.1)
+        monkeypatch.setattr(module, "STALE_S", 0.0)
+        await lab.claimer.release_stale()
+        assert lab.held == list(range(1, 41)), "two slots run twenty each in two seconds"
+        run_tasks(lab, 1, 1.0)
+        await lab.claimer.release_stale()
+        assert lab.held == [], "of slow tasks nobody knows"
+
+    play(scene)
+
+
+def test_for_how_long_the_slots_have_work_follows_from_what_is_claimed() -> None:
+    async def scene(lab: Lab) -> None:
+        assert lab.claimer.work_in_hand_s == 0
+        run_tasks(lab, 30, 0.01)
+        await lab.submit(*range(1, 21))
+        await until(lambda: len(lab.held) == 20, "all are claimed")
+        assert lab.claimer.work_in_hand_s == pytest.approx(0.1, rel=0.1), "ten tasks of 10 ms a slot"
+
+    play(scene)
+
+
 def test_a_message_that_cannot_be_read_is_a_dead_letter_and_its_task_is_claimed_so_that_it_ends() -> None:
     async def scene(lab: Lab) -> None:
         unreadable = msgspec.json.encode({**msgspec.json.decode(encode(message(1))), "kind": "POEM"})
@@ -318,9 +359,7 @@ def test_a_message_that_cannot_be_read_is_a_dead_letter_and_its_task_is_claimed_
 
 def test_fast_tasks_are_claimed_ahead() -> None:
     async def scene(lab: Lab) -> None:
-        for _ in range(30):
-            with lab.claimer.occupied_by(Claim(message(0), 1)):
-                pass
+        run_tasks(lab, 30, 0.0)
         assert lab.claimer.room > 100
         await lab.submit(*range(1, 61))
         await until(lambda: len(lab.held) == 60, "all are claimed, by two slots")

@@ -149,3 +149,9 @@ def test_after_the_broker_was_lost_an_outcome_is_published_again_soon(lab_of: Ma
     lab.reconnect()
     [first, *_] = lab.times_published(until_s=700, step_s=1.0)
     assert first == 620
+
+
+@pytest.mark.parametrize(("work_in_hand_s", "gather_s"), [(0.0, 0.01), (0.06, 0.03), (3.0, 0.05)])
+def test_outcomes_gather_while_the_slots_have_work_for_twice_as_long(work_in_hand_s: float, gather_s: float) -> None:
+    outcomes = Outcomes(CountingBroker(), cast("Any", None), Claims(), lambda: work_in_hand_s)
+    assert outcomes.gather_s == gather_s

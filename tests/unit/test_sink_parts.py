@@ -18,7 +18,7 @@ from stacks import until
 from taskq_sink import sink as module
 from taskq_sink import tell
 from taskq_sink.database import Reported, ResultsDatabase, results
-from taskq_sink.sink import Sink
+from taskq_sink.sink import Sink, gather_s
 
 from taskq_kernel.broker.double import MemoryBroker, MemoryRabbit
 from taskq_kernel.broker.names import Names
@@ -262,3 +262,7 @@ def test_what_came_on_a_connection_that_was_lost_is_kept_once(play: Play) -> Non
         await lab.until_acknowledged()
 
     play(scene)
+
+
+def test_the_more_outcomes_were_kept_at_once_the_longer_the_next_gather_up_to_a_bound() -> None:
+    assert [gather_s(kept) for kept in (1, 2, 4, 400)] == [0.01, 0.02, 0.04, 0.05]

@@ -88,7 +88,7 @@ class Supervisor:
             broker, api, self._claims,
             slots=self._count, queues=settings.queues, stop_attempt=self._stop_attempt,
         )  # fmt: skip
-        self._outcomes = Outcomes(broker, api, self._claims)
+        self._outcomes = Outcomes(broker, api, self._claims, lambda: self._claimer.work_in_hand_s)
         self._sources = Sources(api.source)
         self._passed = Passed(api.fetch, folder)
         self._membership = Membership(

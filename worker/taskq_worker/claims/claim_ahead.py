@@ -11,6 +11,9 @@ import time
 
 #: What a slot may have waiting, in seconds of work.
 LOOKAHEAD_S = 0.15
+#: What gets a slot so soon is not given back, in seconds, though the machine has become slow since it was
+#: claimed: no other worker would be sooner there. That is believed of tasks of which a slot runs so many in it.
+SOON_S, MANY_SOON = 2.0, 4
 #: The most that is claimed ahead, and the most messages in hand that are not claimed yet, in tasks a slot.
 MOST_AHEAD = 250
 MOST_IN_HAND = 100
@@ -39,10 +42,23 @@ class ClaimAhead:
         each = int(LOOKAHEAD_S / self._estimate_s)
         if each <= 1:
             return 0
-        # A slot whose task has turned out to be a slow one takes no further part.
-        latest = time.monotonic() - LOOKAHEAD_S
-        flowing = self._slots - sum(began < latest for began in self._began.values())
-        return flowing * min(each, MOST_AHEAD)
+        return self._flowing(LOOKAHEAD_S) * min(each, MOST_AHEAD)
+
+    @property
+    def soon(self) -> int:
+        """How many claimed tasks get a slot within `SOON_S`; none where tasks are slow: that may be long, too."""
+        each = int(SOON_S / self._estimate_s)
+        return self._flowing(max(LOOKAHEAD_S, 2 * self._estimate_s)) * each if each >= MANY_SOON else 0
+
+    def lasts_s(self, waiting: int) -> float:
+        """How long so many tasks that wait for a slot keep the slots at work, in seconds."""
+        flowing = self._flowing(LOOKAHEAD_S)
+        return waiting * self._estimate_s / flowing if flowing else 0.0
+
+    def _flowing(self, seconds: float) -> int:
+        """How many slots are not held up by a task that runs for longer than this already."""
+        latest = time.monotonic() - seconds
+        return self._slots - sum(began < latest for began in self._began.values())
 
     @property
     def prefetch(self) -> int:

@@ -151,6 +151,11 @@ class Claimer:
         return max(0, self._there - running + self._ahead - waiting)
 
     @property
+    def work_in_hand_s(self) -> float:
+        """How long what is claimed keeps the slots at work, in seconds, by the moving estimate."""
+        return self._claim_ahead.lasts_s(self._claims.waiting)
+
+    @property
     def _there(self) -> int:
         """How many slots have a Julia."""
         return self._slots - self._slots_away
@@ -159,7 +164,11 @@ class Claimer:
     def _ahead(self) -> int:
         """How many tasks may wait for a slot to be free."""
         # None for a slot that is away: what waits for its Julia would become stale, again and again.
-        return self._claim_ahead.ahead * self._there // self._slots
+        return self._of_slots_there(self._claim_ahead.ahead)
+
+    def _of_slots_there(self, count: int) -> int:
+        """As much of what all slots have as those that are there."""
+        return count * self._there // self._slots
 
     @property
     def _well_supplied(self) -> bool:
@@ -238,7 +247,8 @@ class Claimer:
     async def release_stale(self) -> None:
         """Give back claimed tasks that no slot will start soon."""
         limit = time.monotonic() - (0 if self._draining else STALE_S)
-        stale = [claim for claim in self._claims.ready if claim.claimed_at <= limit]
+        soon = 0 if self._draining else self._of_slots_there(self._claim_ahead.soon)
+        stale = [claim for claim in self._claims.ready[soon:] if claim.claimed_at <= limit]
         if not stale:
             return
         for claim in stale:

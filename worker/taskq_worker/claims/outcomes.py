@@ -11,6 +11,7 @@ import asyncio
 import hashlib
 import logging
 import time
+from collections.abc import Callable
 from typing import BinaryIO
 
 import msgspec
@@ -39,15 +40,29 @@ _CHUNK_BYTES = 1 << 20
 #: How long the next outcomes gather after some were published, in seconds: fewer waits for confirms. One that
 #: comes later than that after the last waits for nothing.
 GATHER_S = 0.01
+#: And at most, while the slots have work in hand for twice as long: whoever waits for an outcome in order to
+#: submit more does not keep them waiting by that.
+GATHER_MOST_S = 0.05
 
 
 class Outcomes:
-    """Publishes the outcomes of what a worker has claimed."""
+    """Publishes the outcomes of what a worker has claimed.
 
-    def __init__(self, broker: Broker, api: ServiceApi, claims: Claims) -> None:
+    Parameters
+    ----------
+    broker, api, claims
+        The worker's own.
+    work_in_hand_s : callable
+        For how many seconds the slots have work that is claimed already.
+    """
+
+    def __init__(
+        self, broker: Broker, api: ServiceApi, claims: Claims, work_in_hand_s: Callable[[], float] = lambda: 0.0
+    ) -> None:
         self._broker = broker
         self._api = api
         self._claims = claims
+        self._work_in_hand_s = work_in_hand_s
         self._pending: list[Claim] = []
         self._wake = asyncio.Event()
         broker.on_connect.append(self._connected)
@@ -63,6 +78,11 @@ class Outcomes:
     def unpublished(self) -> int:
         """How many outcomes the broker has not confirmed."""
         return len(self._pending)
+
+    @property
+    def gather_s(self) -> float:
+        """How long the next outcomes gather, in seconds."""
+        return max(GATHER_S, min(self._work_in_hand_s() / 2, GATHER_MOST_S))
 
     def repeat(self) -> None:
         """Publish again what should have been settled by now."""
@@ -110,7 +130,7 @@ class Outcomes:
                     said = False
                     del self._pending[: len(first)]  # others have come behind them meanwhile
                     if are_all:
-                        await asyncio.sleep(GATHER_S)
+                        await asyncio.sleep(self.gather_s)
 
     async def _publish(self, batch: list[Claim]) -> None:
         bodies = [encode(await self._with_uploaded_value(claim)) for claim in batch]
