@@ -48,6 +48,12 @@ def _parser() -> _Parser:
     parser.add_argument("--queue", default="default", help="the queue it waits in")
     parser.add_argument("--priority", default="normal", help="low, normal or high")
     parser.add_argument("--memory-limit", metavar="SIZE", help="memory it may use, such as '2 GiB'")
+    parser.add_argument("--threads", type=int, metavar="N", help="threads of Julia in it, and cores that it takes")
+    parser.add_argument(
+        "--env", action="append", default=[], metavar="NAME=VALUE",
+        help="a variable of its environment; may be repeated",
+    )  # fmt: skip
+    parser.add_argument("--gpus", type=int, metavar="N", help="devices that it has to itself")
     parser.add_argument("--max-attempts", type=int, default=1, help="runs that may fail")
     parser.add_argument("--seed", type=int, help="what its random numbers start from; default: one that is drawn")
     parser.add_argument("--cache", action="store_true", help="take the value of an equal task, where there is one")
@@ -58,7 +64,8 @@ def julia(line: str, cell: str | None = None) -> Any:
     """Submit the cell as a task.
 
     ``%%julia [--name NAME] [--arg NAME=VALUE]... [--wait] [--timeout SECONDS] [--queue QUEUE]
-    [--priority low|normal|high] [--memory-limit SIZE] [--max-attempts N] [--seed N] [--cache]``
+    [--priority low|normal|high] [--memory-limit SIZE] [--threads N] [--env NAME=VALUE]... [--gpus N]
+    [--max-attempts N] [--seed N] [--cache]``
 
     Returns
     -------
@@ -74,7 +81,7 @@ def julia(line: str, cell: str | None = None) -> Any:
     """
     # late: loading the extension connects to nothing
     from taskq_kernel.client.connecting import default_client
-    from taskq_kernel.client.options import parse_arguments
+    from taskq_kernel.client.options import parse_arguments, parse_env
     from taskq_kernel.client.refusals import by_option
 
     try:
@@ -85,8 +92,8 @@ def julia(line: str, cell: str | None = None) -> Any:
         raise InvalidTask("the cell is empty; write Julia code below the line with %%julia", "code", place="%%julia:")
     wait = options.pop("wait")
     try:
-        arguments = parse_arguments(options.pop("arguments"))
-        task = default_client().submit(cell, arguments=arguments, **options)
+        arguments, env = parse_arguments(options["arguments"]), parse_env(options["env"])
+        task = default_client().submit(cell, **options | {"arguments": arguments, "env": env})
     except InvalidTask as error:
         raise by_option(error, {"--arg", *(f"--{name.replace('_', '-')}" for name in options)}) from None
     return task.result() if wait else task

@@ -61,6 +61,10 @@ class TaskMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     memory_limit_bytes: Size | None = None
     #: What its random numbers start from; absent from what an earlier release published.
     seed: Size | None = None
+    #: What it asks of the machine; see `taskq_kernel.needs`. Absent: nothing.
+    threads: Count | None = None
+    env: dict[str, str] | None = None
+    gpus: Count | None = None
 
 
 class ErrorInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -258,6 +258,28 @@ TASK_FIELDS = (
         given=Given("How much resident memory it may use, in bytes; 64 MiB or more.", shared=True),
     ),
     TaskField(
+        "threads", "Int", _FIXED, "How many threads Julia has in it, and so how many cores it takes; null: one.",
+        late=True,
+        given=Given(
+            "How many threads Julia and its linear algebra have, 1 to 1024; by default one. It takes as many of a "
+            "worker's cores.",
+            shared=True,
+        ),
+    ),
+    TaskField(
+        "env", "JSON", _FIXED, "Environment variables that its process has besides the worker's, an object of texts.",
+        late=True,
+        given=Given(
+            "Environment variables of its process: an object of texts, up to 100 of them and 32 KiB. Whoever sees "
+            "the task sees them.",
+            shared=True,
+        ),
+    ),
+    TaskField(
+        "gpus", "Int", _FIXED, "How many devices it has to itself; null: none.", late=True,
+        given=Given("How many of a worker's devices it has to itself, 0 to 64; by default none.", shared=True),
+    ),
+    TaskField(
         "max_attempts", "Int!", _FIXED, "How many of its runs may fail before it is FAILED.", _ROW,
         given=Given("How many runs may fail before it is FAILED, 1 to 100.", default=1, shared=True),
     ),

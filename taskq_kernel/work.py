@@ -30,12 +30,15 @@ class Work:
         The function to call.
     arguments : str
         Its arguments, as JSON.
+    needs : str
+        What it asks of the machine, as far as that tells it from others (`taskq_kernel.needs.told_apart_by`).
     """
 
     kind: str
     source: str
     entry: str | None
     arguments: str
+    needs: str = ""
 
     def seed(self) -> int:
         """The seed that follows from what is computed, for whoever is given none.
@@ -46,7 +49,7 @@ class Work:
 
     def key(self, seed: int | None) -> str:
         """What two tasks have in common that compute the same."""
-        return sha256(self._digest(self._canonical()) + str(seed).encode()).hexdigest()
+        return sha256(self._digest(self._canonical()) + f"{seed}{self.needs}".encode()).hexdigest()
 
     def _canonical(self) -> bytes:
         """The arguments, so written that no order of their names tells them apart."""

@@ -19,7 +19,7 @@ from taskq_kernel.client import operations
 from taskq_kernel.client.client import client_at
 from taskq_kernel.client.connection import existing
 from taskq_kernel.client.display import task_line
-from taskq_kernel.client.options import PRIORITY_NAMES, parse_arguments, task_input
+from taskq_kernel.client.options import PRIORITY_NAMES, parse_arguments, parse_env, task_input
 from taskq_kernel.client.session import Session
 from taskq_kernel.client.task import Task
 from taskq_kernel.client.task_cache import Entry
@@ -49,6 +49,7 @@ _DOUBT_S = 3.0
         "echo 'sum(1:10)' | taskq submit - --wait",
         "echo 'sum(rand(n)) / n' | taskq submit - --name 'mean of noise' --arg n=1000 --timeout 60",
         "echo 'sqrt(2)' | taskq submit - --wait --json",
+        "echo 'Threads.nthreads()' | taskq submit - --threads 2 --env JULIA_DEBUG=all",
     ),
 )
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
@@ -59,11 +60,17 @@ _DOUBT_S = 3.0
 @click.option("--queue", default="default", show_default=True, help="The queue it waits in.")
 @click.option("--priority", default="normal", show_default=True, metavar="|".join(PRIORITY_NAMES))
 @click.option("--memory-limit", metavar="SIZE", callback=size, help="Resident memory it may use, such as '2 GiB'.")
+@click.option("--threads", type=int, metavar="N", help="Threads of Julia in it, and cores that it takes.  [default: 1]")
+@click.option("--env", multiple=True, metavar="NAME=VALUE", help="A variable of its environment; may be repeated.")
+@click.option("--gpus", type=int, metavar="N", help="Devices that it has to itself.  [default: none]")
 @click.option("--max-attempts", type=int, default=1, show_default=True, help="Runs that may fail.")
 @click.option("--seed", type=int, help="What its random numbers start from.  [default: one that is drawn]")
 @click.option("--cache", is_flag=True, help="Take the value of an equal task of yours, where one has computed it.")
 @as_json_option
-def submit(file: Path, name: str | None, wait: bool, arguments: Sequence[str], as_json: bool, **options: Any) -> int:
+def submit(
+    file: Path, name: str | None, wait: bool, arguments: Sequence[str], env: Sequence[str], as_json: bool,
+    **options: Any,
+) -> int:
     """Submit the Julia code in FILE, or from standard input with -.
 
     Writes the new task's number; with --wait its value as JSON; with --json the task as
@@ -73,6 +80,7 @@ def submit(file: Path, name: str | None, wait: bool, arguments: Sequence[str], a
         _read(file),
         name if name is not None or str(file) == "-" else file.name,
         arguments=parse_arguments(arguments),
+        env=parse_env(env),
         **options,
     )
     address = existing()

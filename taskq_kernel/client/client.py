@@ -89,6 +89,9 @@ class Client(Session):
         seed: int | None = None,
         after: Iterable[Task | Batch | int | str] = (),
         cache: bool = False,
+        threads: int | None = None,
+        env: Mapping[str, str] | None = None,
+        gpus: int | None = None,
     ) -> Task:
         """Submit Julia code. Returns at once, the task is on its way then and cannot be lost.
 
@@ -126,6 +129,14 @@ class Client(Session):
             arguments and seed, in the same environment. Then it is FINISHED at once, and
             `Task.cached_from` says which task that was. Without a seed it has one that follows
             from its code and arguments. Default: it runs.
+        threads : int, optional
+            How many threads Julia and its linear algebra have: ``Threads.nthreads()``. It takes as
+            many of a worker's cores. Default: one.
+        env : dict, optional
+            Environment variables of its Julia process, such as ``{"OMP_NUM_THREADS": "1"}``. Whoever
+            sees the task sees them: they are no place for a password.
+        gpus : int, optional
+            How many of a worker's devices it has to itself. Default: none.
 
         Raises
         ------
@@ -146,6 +157,9 @@ class Client(Session):
             seed=seed,
             after=after,
             cache=cache,
+            threads=threads,
+            env=env,
+            gpus=gpus,
             store=self.transport.put_blob,
         )
         return self.create([given])[0]
@@ -212,7 +226,8 @@ class Client(Session):
         definition : Definition, optional
             What is called where ``submit`` or ``map`` is given None instead of a definition.
         **options
-            ``queue``, ``priority``, ``timeout``, ``memory_limit``, ``max_attempts`` and ``cache`` of its tasks.
+            ``queue``, ``priority``, ``timeout``, ``memory_limit``, ``max_attempts``, ``cache``,
+            ``threads``, ``env`` and ``gpus`` of its tasks.
         """
         # late: few need it
         from taskq_kernel.client.executor import TaskExecutor

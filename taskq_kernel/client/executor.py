@@ -58,7 +58,8 @@ class TaskExecutor(Executor):
     definition : Definition, optional
         What is called where None is.
     **options
-        ``queue``, ``priority``, ``timeout``, ``memory_limit`` and ``max_attempts`` of every task.
+        ``queue``, ``priority``, ``timeout``, ``memory_limit``, ``max_attempts``, ``threads``, ``env`` and
+        ``gpus`` of every task.
     """
 
     def __init__(self, client: Session, definition: Definition | None = None, **options: Any) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from taskq_kernel.client.refusals import refused
 from taskq_kernel.errors import InvalidJSON, InvalidTask
 from taskq_kernel.literals import read_value
+from taskq_kernel.needs import check_env, check_gpus, check_threads
 from taskq_kernel.parameters import with_defaults
 from taskq_kernel.seeds import check_seed
 
@@ -100,6 +101,25 @@ def parse_arguments(pairs: Iterable[str]) -> dict[str, Any]:
     return arguments
 
 
+def parse_env(pairs: Iterable[str]) -> dict[str, str]:
+    """Environment variables written as ``NAME=VALUE``; the value is what stands there.
+
+    Raises
+    ------
+    InvalidTask
+        If one has no ``=``, or a name comes twice.
+    """
+    variables: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not equals:
+            raise refused(f"is {pair!r}: write it as NAME=VALUE", "env")
+        if name in variables:
+            raise refused(f"has {name} twice", "env")
+        variables[name] = text
+    return variables
+
+
 def task_input(
     code: str,
     name: str | None = None,
@@ -143,6 +163,9 @@ def call_options(
     seed: int | None = None,
     after: Iterable[Any] = (),
     cache: bool = False,
+    threads: int | None = None,
+    env: Mapping[str, str] | None = None,
+    gpus: int | None = None,
 ) -> dict[str, Any]:
     """What a task is given besides its code and arguments, with the names of GraphQL's ``TaskInput``.
 
@@ -164,7 +187,8 @@ def call_options(
         given["after"] = ids
     if _truth(cache, "cache"):
         given["cache"] = True
-    return given
+    needs = {"threads": check_threads(threads), "env": check_env(env), "gpus": check_gpus(gpus)}
+    return given | {name: value for name, value in needs.items() if value is not None}
 
 
 def ids_of(tasks: Any, field: str) -> list[str]:

@@ -143,6 +143,21 @@ class Task(Awaited[Any]):
         return _optional(int, self.field("memoryLimit"))
 
     @property
+    def threads(self) -> int | None:
+        """How many threads Julia has in it; None where it asked for nothing, and has one."""
+        return _optional(int, self.field("threads"))
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The environment variables that it was submitted with."""
+        return dict(self.field("env") or {})
+
+    @property
+    def gpus(self) -> int | None:
+        """How many devices it has to itself; None where it asked for nothing, and has none."""
+        return _optional(int, self.field("gpus"))
+
+    @property
     def max_attempts(self) -> int:
         """How many of its runs may fail before it is FAILED."""
         return int(self.field("maxAttempts"))

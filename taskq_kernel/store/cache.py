@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from taskq_kernel.domain import TaskStatus
+from taskq_kernel.needs import told_apart_by
 from taskq_kernel.store.database import Write
 from taskq_kernel.store.ids import chunks
 from taskq_kernel.store.rows import Columns, TaskRow, WorkerRow, rows_of
@@ -76,12 +77,13 @@ def asked_of(write: Write, numbers: Iterable[int]) -> list[Asked]:
 
 def work_of(row: TaskRow) -> Work:
     """What a stored task computes."""
-    return Work(row.kind, row.source or "", row.entry, row.arguments or "{}")
+    needs = told_apart_by(row.threads, row.env, row.gpus)
+    return Work(row.kind, row.source or "", row.entry, row.arguments or "{}", needs)
 
 
 _WORK = sa.select(
     tasks.c.number, tasks.c.owner, tasks.c.queue, tasks.c.kind, tasks.c.source, tasks.c.entry, tasks.c.arguments,
-    tasks.c.seed,
+    tasks.c.seed, tasks.c.threads, tasks.c.env, tasks.c.gpus,
 ).where(tasks.c.cache.is_(True))
 _KEY = sa.update(tasks).where(tasks.c.number == sa.bindparam("b_number")).values(cache_key=sa.bindparam("key"))
 

@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 from taskq_kernel import exact_json
 from taskq_kernel.domain import FINAL, TaskStatus
 from taskq_kernel.errors import listed
+from taskq_kernel.needs import told_apart_by
 from taskq_kernel.store.cache import Asked, environments_of, find_answers, work_of
 from taskq_kernel.store.definitions import get_definition
 from taskq_kernel.store.rows import DefinitionRow, TaskRow, rows_of
@@ -84,7 +85,8 @@ def explain_cache(conn: Connection, new: NewTask, owner: str) -> Explanation:
 def _wanted(conn: Connection, new: NewTask, owner: str) -> _Wanted:
     definition = None if new.definition is None else get_definition(conn, new.definition)
     source, entry = (definition.source, definition.entry) if definition else (new.source, new.entry)
-    work = Work(new.kind, source, entry, new.arguments)
+    needs = told_apart_by(new.threads, new.env, new.gpus)
+    work = Work(new.kind, source, entry, new.arguments, needs)
     seed = work.seed() if new.seed is None else new.seed
     return _Wanted(work, seed, owner, new.queue, new.name, environments_of(conn, new.queue), definition)
 
@@ -92,7 +94,7 @@ def _wanted(conn: Connection, new: NewTask, owner: str) -> _Wanted:
 _TASK = sa.select(
     tasks.c.number, tasks.c.owner, tasks.c.queue, tasks.c.name, tasks.c.status, tasks.c.kind, tasks.c.source,
     tasks.c.entry, tasks.c.arguments, tasks.c.seed, tasks.c.definition, tasks.c.environment, tasks.c.deleted_at,
-    tasks.c.created_at, tasks.c.cache,
+    tasks.c.created_at, tasks.c.cache, tasks.c.threads, tasks.c.env, tasks.c.gpus,
 ).order_by(tasks.c.number.desc())
 
 
@@ -163,6 +165,8 @@ def _differences(conn: Connection, wanted: _Wanted, row: TaskRow, known: dict[st
     if (there.source, there.entry, there.kind) != (wanted.work.source, wanted.work.entry, wanted.work.kind):
         found.append(_code(conn, wanted, row, known))
     found += _arguments(exact_json.decode_kept(wanted.work.arguments), exact_json.decode_kept(there.arguments))
+    if there.needs != wanted.work.needs:
+        found.append(f"threads, env or gpus: {there.needs or 'none'} there, {wanted.work.needs or 'none'} here")
     derived = wanted.seed == wanted.work.seed() and row.seed == there.seed()  # they follow from the rest
     if row.seed != wanted.seed and not derived:
         found.append(f"seed: {row.seed} there, {wanted.seed} here")

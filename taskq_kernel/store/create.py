@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 
 from taskq_kernel.domain import TaskStatus
 from taskq_kernel.errors import InvalidTask
+from taskq_kernel.needs import told_apart_by
 from taskq_kernel.passed_values import passed_values
 from taskq_kernel.seeds import draw_seed
 from taskq_kernel.store.blob_refs import give_again, note_given
@@ -211,7 +212,8 @@ def _needs(
 
 def _row(write: Write, task: NewTask, number: int, owner: str, definition: DefinitionRow | None) -> Columns:
     called: Columns = {}
-    work = Work(task.kind, task.source, task.entry, task.arguments)
+    needs = told_apart_by(task.threads, task.env, task.gpus)
+    work = Work(task.kind, task.source, task.entry, task.arguments, needs)
     if definition is not None:
         called = {"source": definition.source, "entry": definition.entry, "name": task.name or definition.name}
         work = replace(work, source=definition.source, entry=definition.entry)

@@ -20,6 +20,7 @@ from sqlalchemy.engine import Connection
 from taskq_kernel.call_name import call_name
 from taskq_kernel.domain import TaskKind, TaskStatus
 from taskq_kernel.grid import Grid
+from taskq_kernel.needs import told_apart_by
 from taskq_kernel.seeds import point_seed
 from taskq_kernel.store.cache import Asked
 from taskq_kernel.store.database import Write
@@ -155,7 +156,8 @@ _shared = attrgetter(*SHARED)
 
 
 def _task(write: Write, row: Any, point: int, grid: Grid, place: int) -> dict[str, Any]:
-    work = Work(TaskKind.CALL, row.source, row.entry, grid[place])
+    needs = told_apart_by(row.threads, row.env, row.gpus)
+    work = Work(TaskKind.CALL, row.source, row.entry, grid[place], needs)
     seed = work.seed() if row.seeds_by_content else point_seed(row.seed, point)
     return {
         "number": write.next_number(), "id": str(uuid4()), "version": write.next_version(),

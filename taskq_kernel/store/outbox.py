@@ -17,6 +17,7 @@ from sqlalchemy.engine import Connection
 
 from taskq_kernel.domain import PRIORITIES, TaskKind, TaskStatus
 from taskq_kernel.messages import INLINE_CODE_BYTES, SCHEMA, TaskMessage, encode
+from taskq_kernel.needs import env_of
 from taskq_kernel.store.database import Write
 from taskq_kernel.store.hot import HotStatement
 from taskq_kernel.store.ids import chunks
@@ -63,6 +64,7 @@ _DUE = (
         outbox.c.id.label("outbox_id"), tasks.c.number, tasks.c.id, tasks.c.name, tasks.c.kind, tasks.c.entry,
         tasks.c.queue, tasks.c.priority, tasks.c.timeout_s, tasks.c.memory_limit, tasks.c.status,
         tasks.c.deleted_at, tasks.c.lost, tasks.c.arguments, tasks.c.seed, tasks.c.source, sources.c.code,
+        tasks.c.threads, tasks.c.env, tasks.c.gpus,
     )
     .select_from(
         outbox.join(tasks, tasks.c.number == outbox.c.task)
@@ -120,6 +122,7 @@ def _message(row: DueRow) -> TaskMessage:
         # Passed on as it was stored: every digit of a number, and no time spent on it.
         arguments=msgspec.Raw((row.arguments or "{}").encode()),
         entry=row.entry, timeout_s=row.timeout_s, memory_limit_bytes=row.memory_limit, seed=row.seed,
+        threads=row.threads, env=env_of(row.env), gpus=row.gpus,
     )
 
 

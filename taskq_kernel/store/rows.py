@@ -74,6 +74,9 @@ class TaskRow:
     cache_key: str | None
     cached_from: int | None
     environment: str | None
+    threads: int | None
+    env: str | None
+    gpus: int | None
     code: str | None
 
 
@@ -111,6 +114,9 @@ class BatchRow:
     cancelled_at: float | None
     cache: bool | None
     seeds_by_content: bool | None
+    threads: int | None
+    env: str | None
+    gpus: int | None
     definition_name: str
     entry: str | None
 
@@ -173,6 +179,9 @@ class WorkerRow:
     seen_at: float
     lease_until: float
     manifest: str | None
+    cores: int | None
+    memory: int | None
+    gpus: int | None
     busy: int
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypedDict
 from uuid import uuid4
 
 import msgspec
@@ -17,6 +17,7 @@ from taskq_kernel.broker.names import check_queue
 from taskq_kernel.domain import DEFAULT_PRIORITY, PRIORITIES, TaskKind
 from taskq_kernel.errors import InvalidJSON, InvalidTask
 from taskq_kernel.grid import read_design
+from taskq_kernel.needs import check_gpus, check_threads, env_json
 from taskq_kernel.seeds import check_seed, draw_seed
 from taskq_kernel.store.definitions import NewDefinition
 from taskq_kernel.store.ids import canonical_uuid
@@ -33,6 +34,14 @@ MAX_MEMORY_BYTES = 1 << 50
 MAX_TIMEOUT_S = 366 * 86400.0
 #: Where a name is made from the code, in characters.
 NAME_FROM_CODE = 80
+
+
+class Needed(TypedDict):
+    """What a task asks of the machine, as it is stored."""
+
+    threads: int | None
+    env: str | None
+    gpus: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +69,10 @@ class NewTask:
     after: Sequence[str] = ()
     #: Whether the value of an equal task may stand for a run.
     cache: bool = False
+    threads: int | None = None
+    #: As JSON.
+    env: str | None = None
+    gpus: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +108,9 @@ class NewBatch:
     max_attempts: int = 1
     cache: bool = False
     resume: bool = True
+    threads: int | None = None
+    env: str | None = None
+    gpus: int | None = None
 
 
 def check_all(inputs: list[dict[str, Any]], field: str = "inputs") -> list[NewTask]:
@@ -147,7 +163,16 @@ def _checked(given: Mapping[str, Any]) -> NewTask:
         definition=definition,
         after=tuple(get("after") or ()),
         cache=cache,
+        **_needs(given),
     )
+
+
+def _needs(given: Mapping[str, Any]) -> Needed:
+    """What it asks of the machine."""
+    get = given.get
+    return {
+        "threads": check_threads(get("threads")), "env": env_json(get("env")), "gpus": check_gpus(get("gpus")),
+    }
 
 
 def check_definition(given: Mapping[str, Any], where: str) -> NewDefinition:
@@ -183,7 +208,7 @@ def _checked_batch(given: Mapping[str, Any]) -> NewBatch:
         priority=DEFAULT_PRIORITY if priority is None else _priority(priority),
         timeout_s=_timeout(get("timeout_seconds")), memory_limit=_memory(get("memory_limit")),
         max_attempts=1 if attempts is None else _attempts(attempts), cache=bool(get("cache")),
-        resume=get("resume") is not False,
+        resume=get("resume") is not False, **_needs(given),
     )
 
 

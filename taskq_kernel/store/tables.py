@@ -158,6 +158,10 @@ tasks = sa.Table(
     sa.Column("cached_from", sa.BigInteger),
     # What its latest attempt ran in; see `cache.environment_of`.
     sa.Column("environment", AnyText),
+    # What it asks of the machine; see `taskq_kernel.needs`. NULL: nothing. The variables are JSON.
+    sa.Column("threads", sa.Integer),
+    sa.Column("env", AnyText),
+    sa.Column("gpus", sa.Integer),
 )
 
 
@@ -240,6 +244,9 @@ batches = sa.Table(
     sa.Column("cache", sa.Boolean),
     # Whether the seed of a point follows from what it computes, and not from `seed` and its place.
     sa.Column("seeds_by_content", sa.Boolean),
+    sa.Column("threads", sa.Integer),
+    sa.Column("env", AnyText),
+    sa.Column("gpus", sa.Integer),
 )
 sa.Index("uq_batches_owner_name", batches.c.owner, batches.c.name, unique=True)
 sa.Index("ix_batches_created_at", batches.c.created_at)
@@ -347,6 +354,10 @@ workers = sa.Table(
     sa.Column("lease_until", _Time, nullable=False),
     # SHA-256 of the manifest of its Julia project; NULL: it has none.
     sa.Column("manifest", AnyText),
+    # What its tasks share: cores, memory in bytes, devices. NULL: a worker of a release that did not say.
+    sa.Column("cores", sa.Integer),
+    sa.Column("memory", sa.BigInteger),
+    sa.Column("gpus", sa.Integer),
 )
 
 #: Tasks to be handed to the broker. A task may stand here twice; claims make that harmless.

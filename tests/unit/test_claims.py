@@ -159,7 +159,7 @@ def held(*definitions: str) -> tuple[Claims, list[Claim]]:
 def taken(claims: Claims, compiled: str, count: int) -> list[str]:
     """The ids of what a slot takes that has compiled a definition."""
     async def take() -> list[str]:
-        return [(await claims.next_ready(lambda one: one.task.code == compiled)).task.id for _ in range(count)]
+        return [(await claims.next_ready(lambda one: int(one.task.code != compiled))).task.id for _ in range(count)]
 
     return asyncio.run(take())
 

@@ -24,11 +24,12 @@ def test_a_message_has_all_that_is_needed_to_run_the_task(lab: Lab) -> None:
     [task] = lab.submit(
         "f(x) = x\0", kind="CALL", entry="f", arguments={"x": [1, 2.5, None, "é"]}, timeout_seconds=3.5,
         memory_limit=1 << 30, name="n", queue="gpu", priority=0, seed=2**53 - 1,
+        threads=4, env={"B": "2", "A": "x=1"}, gpus=1,
     )
     assert messages(lab) == {("gpu", 0): [TaskMessage(
         schema=1, id=task.id, number=1, name="n", kind="CALL", code="f(x) = x\0", entry="f",
         arguments=msgspec.Raw('{"x":[1,2.5,null,"é"]}'.encode()), timeout_s=3.5, memory_limit_bytes=1 << 30,
-        seed=2**53 - 1,
+        seed=2**53 - 1, threads=4, env={"A": "x=1", "B": "2"}, gpus=1,
     )]}
 
 

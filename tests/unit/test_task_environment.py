@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from taskq_worker.julia.command import JuliaCommand, julia_version
 from taskq_worker.julia.environment import task_environment
+from taskq_worker.slots.process_key import ProcessKey
 
 from taskq_kernel.errors import SetupError
 
@@ -53,7 +54,7 @@ def fake_julia(folder: Path, says: str) -> str:
 
 @pytest.mark.parametrize(("version", "threads"), [("1.5.3", "2"), ("1.10.4", "2"), ("1.11.3", "2"), ("1.12.1", "2,0")])
 def test_newer_julias_are_told_to_have_no_interactive_thread(tmp_path: Path, version: str, threads: str) -> None:
-    command = JuliaCommand(fake_julia(tmp_path, f"julia version {version}"), threads=2)
+    command = JuliaCommand(fake_julia(tmp_path, f"julia version {version}"), ProcessKey(threads=2))
 
     assert command.environment() == {"JULIA_NUM_THREADS": threads}
 

@@ -19,6 +19,7 @@ from taskq_worker.claims.passed import Passed, PassedFiles, ValueMissing
 from taskq_worker.claims.sources import Sources
 from taskq_worker.slots.boundary import error_boundary
 from taskq_worker.slots.job import Job, Report, sha256_of
+from taskq_worker.slots.process_key import variables_of
 from taskq_worker.slots.slot import Slot
 
 #: How long to wait before Julia is started again that did not start, in seconds.
@@ -78,7 +79,7 @@ class SlotLoop:
         """Work for ever."""
         while True:
             await self._warm()
-            await self._attempt(await self._claims.next_ready(self._has_compiled))
+            await self._attempt(await self._claims.next_ready(self._cost))
 
     async def stop_attempt(self, claim: Claim, error: ErrorInfo) -> None:
         """End this attempt, if it is the one that runs here."""
@@ -131,14 +132,20 @@ class SlotLoop:
     async def _run(self, claim: Claim, code: str, files: PassedFiles | Report) -> Report:
         if isinstance(files, Report):
             return files
+        if claim.task.gpus:
+            return self.slot.refused_report(task_errors.no_devices(claim.task.gpus))
         try:
             return await self.slot.run(_job(claim, code, files.paths), *self._listeners(claim))
         finally:
             await files.remove()
 
-    def _has_compiled(self, claim: Claim) -> bool:
-        """Whether the slot's process has compiled what the task calls."""
-        return self._compiled_by == self.slot.pid and _definition(claim) in self._compiled
+    def _cost(self, claim: Claim) -> int:
+        """What the slot would have to do before it runs the task: nothing, compile what it calls, or start Julia."""
+        task = claim.task
+        if self.slot.key != self.slot.key_for(task.threads or 1, variables_of(task.env), task.memory_limit_bytes):
+            return 2
+        compiled = self._compiled if self._compiled_by == self.slot.pid else ()
+        return 0 if task.kind is not TaskKind.CALL or _definition(claim) in compiled else 1
 
     def _note_compiled(self, claim: Claim) -> None:
         if self._compiled_by != self.slot.pid:
@@ -196,5 +203,7 @@ def _job(claim: Claim, code: str, passed: Mapping[str, Path]) -> Job:
         memory_limit_bytes=task.memory_limit_bytes,
         refused=claim.refused,
         passed=passed,
+        threads=task.threads or 1,
+        variables=variables_of(task.env),
         **({} if task.seed is None else {"seed": task.seed}),
     )

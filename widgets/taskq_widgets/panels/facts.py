@@ -37,6 +37,9 @@ def facts_of(data: dict[str, Any]) -> list[list[Any]]:
         (field("priority").label, {0: "low", 2: "high"}.get(data["priority"])),
         (field("timeout_seconds").label, data["timeoutSeconds"] and f"{data['timeoutSeconds']:g} s"),
         (field("memory_limit").label, data["memoryLimit"] and f"{data['memoryLimit'] / 2**20:,.0f} MiB"),
+        ("Threads", data.get("threads") and str(data["threads"])),
+        ("GPUs", data.get("gpus") and str(data["gpus"])),
+        *((name, cell(value)) for name, value in (data.get("env") or {}).items()),
     ]
     return [["argument", *pair] for pair in arguments] + [["option", *pair] for pair in options if pair[1]]
 

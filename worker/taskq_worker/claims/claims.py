@@ -20,6 +20,10 @@ MOST_BYTES = 256 << 20
 PASSED_OVER_S = 0.1
 LOOKED_AT = 64
 
+#: How long a slot would have to prepare for a task, in steps: 0 where it is ready for it.
+Cost = Callable[[Claim], int]
+MOST_COST = 1 << 30
+
 
 class Claims:
     """Every task that the worker has claimed, and the queue of those that wait for a slot."""
@@ -30,6 +34,8 @@ class Claims:
         self._states: Counter[ClaimState] = Counter()
         self._message_bytes = 0
         self._outcome_bytes = 0
+        #: What tasks cost the slots that wait for one.
+        self._idle: list[Cost] = []
         #: Set whenever a slot may have something to start that it had not before.
         self._startable = asyncio.Event()
 
@@ -78,29 +84,45 @@ class Claims:
         self._ready.append(claim)
         self._startable.set()
 
-    async def next_ready(self, suits: Callable[[Claim], bool] = lambda _: True) -> Claim:
+    async def next_ready(self, cost: Cost = lambda _: 0) -> Claim:
         """Wait for the next task that a slot may start; it counts as running from then on.
 
         Parameters
         ----------
-        suits : callable
-            Whether the slot would run this task sooner than others would: one that suits goes first,
-            but none is passed over for longer than `PASSED_OVER_S`.
+        cost : callable
+            How long the slot would have to prepare for a task, 0 where it is ready for it: what costs
+            least goes first, but none is passed over for longer than `PASSED_OVER_S`. A task that
+            costs another idle slot less is left to that.
         """
-        while not self._ready or self.outcomes_full:
-            self._startable.clear()
-            await self._startable.wait()
-        claim = self._choose(suits)
+        self._idle.append(cost)
+        try:
+            while (claim := self._choose(cost)) is None:
+                self._startable.clear()
+                await self._startable.wait()
+        finally:
+            self._idle.remove(cost)
         self._ready.remove(claim)
         with self._changing(claim):
             claim.start()
+        if self._ready and self._idle:
+            self._startable.set()  # what was left to this slot is another's now
         return claim
 
-    def _choose(self, suits: Callable[[Claim], bool]) -> Claim:
-        first = self._ready[0]
-        if time.monotonic() - first.claimed_at > PASSED_OVER_S:
-            return first
-        return next((claim for claim in islice(self._ready, LOOKED_AT) if suits(claim)), first)
+    def _choose(self, cost: Cost) -> Claim | None:
+        if not self._ready or self.outcomes_full:
+            return None
+        late = time.monotonic() - self._ready[0].claimed_at > PASSED_OVER_S
+        best: tuple[int, Claim | None] = (MOST_COST, None)
+        for claim in islice(self._ready, 1 if late else LOOKED_AT):
+            mine = cost(claim)
+            if mine < best[0] and not (mine and self._costs_another_less(claim, mine)):
+                best = (mine, claim)
+                if mine == 0:
+                    break
+        return best[1]
+
+    def _costs_another_less(self, claim: Claim, mine: int) -> bool:
+        return any(cost(claim) < mine for cost in self._idle)
 
     def set_outcome(self, claim: Claim, outcome: OutcomeMessage) -> None:
         """A task is done, or its outcome has become a shorter one."""

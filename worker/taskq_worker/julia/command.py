@@ -12,7 +12,7 @@ import logging
 import re
 import shutil
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -21,8 +21,9 @@ from taskq_kernel.local import julia_project
 from taskq_kernel.local.julia import find_julia, thread_setting
 from taskq_kernel.local.julia_project import project_environment
 from taskq_kernel.settings import Settings
-from taskq_worker.julia.juliacall_command import JuliacallCommand, find_juliacall
+from taskq_worker.julia.juliacall_command import JuliacallCommand, find_juliacall, heap_size
 from taskq_worker.julia.sources import JULIA_SOURCES
+from taskq_worker.slots.process_key import DEFAULT_KEY, ProcessKey
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +41,12 @@ class RunnerCommand(Protocol):
     def environment(self) -> dict[str, str]:
         """What it needs in its environment beyond what every task sees. May block."""
 
+    def started_with(self, key: ProcessKey) -> RunnerCommand:
+        """The same for a process with this key."""
+
+    def takes_heap_size(self) -> bool:
+        """Whether Julia can be told how much memory it has. May block the first time."""
+
     def needs(self) -> list[Path]:
         """The files and folders that it reads, packages aside."""
 
@@ -55,8 +62,8 @@ class JuliaCommand:
     ----------
     executable : str
         Path of ``julia``, or of a wrapper that executes it.
-    threads : int
-        Threads of each process. A slot is meant to be a core.
+    key : ProcessKey
+        What each process is started with besides.
     home : Path, optional
         The data folder, whose Julia project the process uses once there is one.
     sources : Path
@@ -64,7 +71,7 @@ class JuliaCommand:
     """
 
     executable: str
-    threads: int = 1
+    key: ProcessKey = DEFAULT_KEY
     home: Path | None = None
     sources: Path = JULIA_SOURCES
 
@@ -74,13 +81,22 @@ class JuliaCommand:
 
     def argv(self, requests_fd: int, frames_fd: int) -> list[str]:
         options = ["--startup-file=no", "--history-file=no", "--color=no"]
+        if self.key.heap_bytes is not None:
+            options.append(f"--heap-size-hint={heap_size(self.key.heap_bytes)}")
         executable = shutil.which(self.executable) or self.executable
         arguments = [str(requests_fd), str(frames_fd), str(Path(executable).absolute())]
         return [executable, *options, str(self.sources / "main.jl"), *arguments]
 
     def environment(self) -> dict[str, str]:
         project = project_environment(self.home) if self.home else {}
-        return {"JULIA_NUM_THREADS": thread_setting(julia_version(self.executable), self.threads), **project}
+        threads = thread_setting(julia_version(self.executable), self.key.threads)
+        return {**dict(self.key.variables), "JULIA_NUM_THREADS": threads, **project}
+
+    def started_with(self, key: ProcessKey) -> JuliaCommand:
+        return replace(self, key=key)
+
+    def takes_heap_size(self) -> bool:
+        return "--heap-size-hint" in julia_options(self.executable)
 
     def needs(self) -> list[Path]:
         program = Path(shutil.which(self.executable) or self.executable).absolute()
@@ -123,6 +139,18 @@ def julia_files(program: Path) -> list[Path]:
     if any((release / part / "julia").is_dir() for part in ("share", "usr/share")):
         found.append(release)
     return found
+
+
+@functools.lru_cache(maxsize=8)
+def julia_options(executable: str) -> str:
+    """What a ``julia`` executable says of its options; empty where it says nothing."""
+    try:
+        answer = subprocess.run(
+            [executable, "--help"], capture_output=True, encoding="utf-8", errors="replace", timeout=60, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return answer.stdout
 
 
 @functools.lru_cache(maxsize=8)

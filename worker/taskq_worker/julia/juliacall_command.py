@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import site
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from taskq_kernel.local.julia import release_of, thread_setting
@@ -15,6 +16,7 @@ from taskq_kernel.local.julia_project import (
     read_juliacall,
 )
 from taskq_worker.julia.sources import JULIA_SOURCES
+from taskq_worker.slots.process_key import DEFAULT_KEY, ProcessKey
 
 CHILD = Path(__file__).parent / "juliacall_child.py"
 
@@ -29,15 +31,15 @@ class JuliacallCommand:
         What `taskq julia install` found.
     project : Path
         taskq's own Julia project.
-    threads : int
-        Julia threads of each process. A slot is meant to be a core.
+    key : ProcessKey
+        What each process is started with besides.
     sources : Path
         The folder with the runner; see `compiled` for another than the package's own.
     """
 
     juliacall: Juliacall
     project: Path
-    threads: int = 1
+    key: ProcessKey = DEFAULT_KEY
     sources: Path = JULIA_SOURCES
 
     @property
@@ -50,14 +52,24 @@ class JuliacallCommand:
         return [sys.executable, "-P", "-u", str(CHILD), str(requests_fd), str(frames_fd), str(self.sources)]
 
     def environment(self) -> dict[str, str]:
-        return juliacall_environment(self.juliacall, self.project) | {
+        heap = self.key.heap_bytes
+        hint = {} if heap is None else {"PYTHON_JULIACALL_HEAP_SIZE_HINT": heap_size(heap)}
+        return dict(self.key.variables) | juliacall_environment(self.juliacall, self.project) | hint | {
             "JULIA_PROJECT": str(self.project),
-            "JULIA_NUM_THREADS": thread_setting(release_of(self.juliacall.julia), self.threads),
+            # What juliacall takes where it is not told otherwise.
+            "JULIA_NUM_THREADS": thread_setting(release_of(self.juliacall.julia), self.key.threads),
             # Whatever locales this machine has.
             "PYTHONUTF8": "1",
             # The task's HOME is its own folder, and packages of this user may be in theirs.
             "PYTHONUSERBASE": site.getuserbase(),
         }
+
+    def started_with(self, key: ProcessKey) -> JuliacallCommand:
+        return replace(self, key=key)
+
+    def takes_heap_size(self) -> bool:
+        # The Julia that juliacall needs can; juliacall itself passes it on from this release.
+        return tuple(int(part) for part in re.findall(r"\d+", self.juliacall.package)[:3]) >= (0, 9, 25)
 
     def needs(self) -> list[Path]:
         python = [Path(sys.executable), Path(sys.prefix), Path(sys.base_prefix), CHILD.parent]
@@ -67,6 +79,11 @@ class JuliacallCommand:
 
     def probe(self) -> list[str]:
         return [sys.executable, "-P", "-c", "import ctypes"]
+
+
+def heap_size(heap_bytes: int) -> str:
+    """A size as Julia's option takes it, in whole MiB: every release that has the option knows that unit."""
+    return f"{max(1, heap_bytes >> 20)}M"
 
 
 def find_juliacall(home: Path) -> JuliacallCommand:

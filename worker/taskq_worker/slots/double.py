@@ -12,11 +12,12 @@ import json
 import os
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 from taskq_worker.slots.frames import BYE, END, HEADER, HELLO, MAGIC, PROGRESS, PROTOCOL_VERSION, RUN
+from taskq_worker.slots.process_key import DEFAULT_KEY, ProcessKey
 
 
 @dataclass(frozen=True)
@@ -27,9 +28,12 @@ class DoubleCommand:
     ----------
     start_s : float
         How long it takes to be warm.
+    key : ProcessKey
+        What it is started with besides.
     """
 
     start_s: float = 0.0
+    key: ProcessKey = DEFAULT_KEY
 
     @property
     def kind(self) -> str:
@@ -39,7 +43,15 @@ class DoubleCommand:
         return [sys.executable, "-P", "-u", __file__, str(requests_fd), str(frames_fd), str(self.start_s)]
 
     def environment(self) -> dict[str, str]:
-        return {}
+        heap = self.key.heap_bytes
+        hint = {} if heap is None else {"DOUBLE_HEAP_BYTES": str(heap)}
+        return {**dict(self.key.variables), "JULIA_NUM_THREADS": str(self.key.threads), **hint}
+
+    def started_with(self, key: ProcessKey) -> DoubleCommand:
+        return replace(self, key=key)
+
+    def takes_heap_size(self) -> bool:
+        return True
 
     def needs(self) -> list[Path]:
         return [Path(sys.executable), Path(sys.prefix), Path(sys.base_prefix), Path(__file__)]
@@ -82,7 +94,7 @@ class _Child:
         self._send(END, {"job": self._job, **ending, **told})
 
     def _names(self) -> dict[str, Any]:
-        return {"progress": self._progress, "sleep": time.sleep, "error": _error, "exit": os._exit}
+        return {"progress": self._progress, "sleep": time.sleep, "error": _error, "exit": os._exit, "ENV": os.environ}
 
     def _progress(self, fraction: float, message: str = "") -> None:
         self._send(PROGRESS, {"job": self._job, "fraction": fraction, "message": message})
@@ -99,5 +111,7 @@ def _error(message: str) -> NoReturn:
 
 
 if __name__ == "__main__":
+    if "DOUBLE_FAILS" in os.environ:
+        sys.exit("no good")
     time.sleep(float(sys.argv[3]))
     _Child(int(sys.argv[1]), int(sys.argv[2])).serve()

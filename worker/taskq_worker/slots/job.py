@@ -37,6 +37,9 @@ class Job:
     timeout_s: float | None = None
     #: Limit on resident memory, all processes of the task together; None: the slot's own.
     memory_limit_bytes: int | None = None
+    #: Threads of Julia, and environment variables that its process is started with.
+    threads: int = 1
+    variables: tuple[tuple[str, str], ...] = ()
     #: Why it cannot be run at all: its message could not be read.
     refused: str | None = None
 

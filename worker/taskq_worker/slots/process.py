@@ -33,6 +33,7 @@ from taskq_worker.slots.frames import (
     ProtocolError,
     decode,
 )
+from taskq_worker.slots.process_key import DEFAULT_KEY, ProcessKey
 
 log = logging.getLogger(__name__)
 
@@ -80,13 +81,18 @@ class JuliaProcess:
         SHA-256 of the definition that has changed it: it may run no other code.
     sandbox : Sandbox
         As whom it runs, and its limits.
+    key : ProcessKey
+        What it was started with, as far as tasks decide about it.
     seen : dict of int to int
         Descendants noticed while tasks ran, with their start times.
     """
 
-    def __init__(self, folder: Path, max_value_bytes: int, sandbox: Sandbox) -> None:
+    def __init__(
+        self, folder: Path, max_value_bytes: int, sandbox: Sandbox, key: ProcessKey = DEFAULT_KEY
+    ) -> None:
         self.folder = folder
         self.sandbox = sandbox
+        self.key = key
         self.work = WorkFolder(folder / "work", sandbox.own)
         self.pid = 0
         self.julia_pid = 0
@@ -120,8 +126,9 @@ class JuliaProcess:
         *,
         max_value_bytes: int,
         timeout_s: float,
+        key: ProcessKey = DEFAULT_KEY,
     ) -> JuliaProcess:
-        """Start a process in a new folder and wait until it is warm.
+        """Start a process in a new folder and wait until it is warm; ``runner`` is that of its key.
 
         Raises
         ------
@@ -129,7 +136,7 @@ class JuliaProcess:
             If it does not come up. It says what Julia said.
         """
         own = await asyncio.to_thread(runner.environment)
-        self = cls(folder, max_value_bytes, sandbox)
+        self = cls(folder, max_value_bytes, sandbox, key)
         try:
             self.work.make()
             self._spawn(runner, sandbox.environment(self.work.path, own, os.environ))

@@ -29,6 +29,7 @@ from taskq_worker.slots.job import Job, Report, check_code
 from taskq_worker.slots.output import TaskOutput
 from taskq_worker.slots.passed_files import names_of, put_files
 from taskq_worker.slots.process import JuliaProcess
+from taskq_worker.slots.process_key import ProcessKey
 from taskq_worker.slots.report import report_of
 
 log = logging.getLogger(__name__)
@@ -106,6 +107,9 @@ class Slot:
         self._sandbox = sandbox
         self._process: JuliaProcess | None = None
         self._starting: asyncio.Task[JuliaProcess] | None = None
+        #: What the next process is started with: what the latest task needed.
+        self._key: ProcessKey | None = None
+        self._takes_heap_size: bool | None = None
         self._background: set[asyncio.Task[None]] = set()
         self._serial = count(1)
         self._numbers = count(1)
@@ -120,6 +124,18 @@ class Slot:
     def pid(self) -> int | None:
         """Process id of the warm Julia process; None while there is none."""
         return self._process.pid if self._process is not None and self._process.alive else None
+
+    @property
+    def key(self) -> ProcessKey | None:
+        """What the warm Julia process was started with; None while there is none."""
+        return self._process.key if self._process is not None and self._process.alive else None
+
+    def key_for(
+        self, threads: int = 1, variables: tuple[tuple[str, str], ...] = (), memory_limit_bytes: int | None = None
+    ) -> ProcessKey:
+        """What a process has to be started with for a task that asks for this; to be asked once one was started."""
+        limit = memory_limit_bytes or self._default_memory_limit_bytes
+        return ProcessKey(threads, variables, limit if self._takes_heap_size else None)
 
     async def start(self) -> None:
         """Return when a warm process stands ready.
@@ -233,8 +249,10 @@ class Slot:
         except (TypeError, ValueError, RecursionError) as error:
             return self._failed_at_once(task_errors.invalid_arguments(error), retryable=False)
         limit = job.memory_limit_bytes or self._default_memory_limit_bytes
+        await self._ask_runner()
+        key = self.key_for(job.threads, job.variables, job.memory_limit_bytes)
         for _ in range(_STARTS):
-            process, used = await self._process_for(job, limit, stop)
+            process, used = await self._process_for(job, key, limit, stop)
             if isinstance(process, ErrorInfo):
                 return self._failed_at_once(process, retryable=process.name != "MemoryLimitExceeded")
             attempt = self._attempt = Attempt(
@@ -273,17 +291,18 @@ class Slot:
             return task_errors.broken_frames(f"it sent a value that is not there: {error.strerror or error}"), None
 
     async def _process_for(
-        self, job: Job, limit: int | None, stop: asyncio.Future[ErrorInfo]
+        self, job: Job, key: ProcessKey, limit: int | None, stop: asyncio.Future[ErrorInfo]
     ) -> tuple[JuliaProcess | ErrorInfo, int]:
         """A process that may run this job and how much memory it has, or why there is none."""
         failures = 0
+        await self._start_with(key)
         while not stop.done():
             process = self._process
             if process is not None and process.alive:
                 if limit is not None and limit <= process.idle_bytes:
                     return task_errors.memory_too_small(process.idle_bytes, limit), 0
                 fits = limit is None or process.used_bytes < limit or process.resident_bytes() < limit
-                if fits and process.tainted_by in (None, job.code_sha256):
+                if fits and process.key == key and process.tainted_by in (None, job.code_sha256):
                     return process, process.used_bytes
                 self._discard(process, "it may not run the next task, or holds too much memory for it")
             starting = asyncio.ensure_future(self._start_process())
@@ -299,6 +318,7 @@ class Slot:
                 failures += 1
                 log.warning("slot %d: julia did not start (%d/%d): %s", self.index, failures, _STARTS, error)
                 if failures == _STARTS:
+                    self._key = None  # what the task asked for may be why; the next one may ask for nothing
                     return task_errors.cannot_start(str(error)), 0
                 await asyncio.wait({stop}, timeout=0.25 * 2**failures)
         return stop.result(), 0
@@ -362,6 +382,21 @@ class Slot:
         """Wait for the process that is being started; start one if none is."""
         await asyncio.shield(self._begin_start())
 
+    async def _ask_runner(self) -> None:
+        """Find out, once, what its Julia can be told."""
+        if self._takes_heap_size is None:
+            self._takes_heap_size = await asyncio.to_thread(self._runner.takes_heap_size)
+
+    async def _start_with(self, key: ProcessKey) -> None:
+        """From now on processes are started with this key; one that is being started with another is given up."""
+        if self._key == key:
+            return
+        self._key = key
+        starting, self._starting = self._starting, None
+        if starting is not None:
+            starting.cancel()
+            await asyncio.wait({starting})
+
     def _begin_start(self) -> asyncio.Task[JuliaProcess]:
         if self._starting is None or self._starting.done():
             self._starting = asyncio.create_task(self._launch())
@@ -369,14 +404,19 @@ class Slot:
         return self._starting
 
     async def _launch(self) -> JuliaProcess:
+        if self._key is None:
+            await self._ask_runner()
+            self._key = self.key_for()
+        key = self._key
         try:
             self._sandbox.make_depot()
             process = await JuliaProcess.start(
-                self._runner,
+                self._runner.started_with(key),
                 self._folder / f"slot-{self.index}-{next(self._serial)}",
                 self._sandbox,
                 max_value_bytes=self._max_value_bytes,
                 timeout_s=self._start_timeout_s,
+                key=key,
             )
         except OSError as error:
             raise SetupError(f"Julia cannot be started: {error}") from error
