@@ -15,10 +15,10 @@ from taskq_worker.claims.claim import Claim
 from taskq_worker.claims.claims import Claims
 from taskq_worker.julia.command import JuliaCommand
 from taskq_worker.julia.juliacall_command import JuliacallCommand
+from taskq_worker.julia.process_key import ProcessKey, variables_of
 from taskq_worker.slots import slot as slot_module
 from taskq_worker.slots.double import DoubleCommand
 from taskq_worker.slots.job import Job, Report
-from taskq_worker.slots.process_key import ProcessKey, variables_of
 from taskq_worker.slots.slot import Slot
 
 from taskq_kernel.domain import TaskKind

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from taskq_worker.julia.command import JuliaCommand, julia_version
 from taskq_worker.julia.environment import task_environment
-from taskq_worker.slots.process_key import ProcessKey
+from taskq_worker.julia.process_key import ProcessKey
 
 from taskq_kernel.errors import SetupError
 

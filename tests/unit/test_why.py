@@ -79,7 +79,7 @@ def test_who_is_ahead_is_told_as_tasks_were_handed_over_and_not_by_what_cannot_s
 
 
 def test_a_long_queue_is_looked_at_as_far_as_a_bound(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backlog, "_WAITING", backlog._WAITING.limit(3))
+    monkeypatch.setattr(backlog, "_WAITING", backlog._WAITING.order_by("number").limit(3))
     monkeypatch.setattr(backlog, "MOST", 3)
     lab.join(slots=1)
     *_, last = lab.submit("1", "2", "3", "4", "5")

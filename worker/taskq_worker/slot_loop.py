@@ -17,9 +17,9 @@ from taskq_worker.claims.claims import Claims
 from taskq_worker.claims.outcomes import Outcomes
 from taskq_worker.claims.passed import Passed, PassedFiles, ValueMissing
 from taskq_worker.claims.sources import Sources
+from taskq_worker.julia.process_key import variables_of
 from taskq_worker.slots.boundary import error_boundary
 from taskq_worker.slots.job import Job, Report, sha256_of
-from taskq_worker.slots.process_key import variables_of
 from taskq_worker.slots.slot import Slot
 
 #: How long to wait before Julia is started again that did not start, in seconds.

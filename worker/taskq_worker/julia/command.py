@@ -22,8 +22,8 @@ from taskq_kernel.local.julia import find_julia, thread_setting
 from taskq_kernel.local.julia_project import project_environment
 from taskq_kernel.settings import Settings
 from taskq_worker.julia.juliacall_command import JuliacallCommand, find_juliacall, heap_size
+from taskq_worker.julia.process_key import DEFAULT_KEY, ProcessKey
 from taskq_worker.julia.sources import JULIA_SOURCES
-from taskq_worker.slots.process_key import DEFAULT_KEY, ProcessKey
 
 log = logging.getLogger(__name__)
 

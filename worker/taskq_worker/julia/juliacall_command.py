@@ -15,8 +15,8 @@ from taskq_kernel.local.julia_project import (
     project_folder,
     read_juliacall,
 )
+from taskq_worker.julia.process_key import DEFAULT_KEY, ProcessKey
 from taskq_worker.julia.sources import JULIA_SOURCES
-from taskq_worker.slots.process_key import DEFAULT_KEY, ProcessKey
 
 CHILD = Path(__file__).parent / "juliacall_child.py"
 

@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
+from taskq_worker.julia.process_key import DEFAULT_KEY, ProcessKey
 from taskq_worker.slots.frames import BYE, END, HEADER, HELLO, MAGIC, PROGRESS, PROTOCOL_VERSION, RUN
-from taskq_worker.slots.process_key import DEFAULT_KEY, ProcessKey
 
 
 @dataclass(frozen=True)

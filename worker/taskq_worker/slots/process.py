@@ -20,6 +20,7 @@ from typing import Any, Protocol
 
 from taskq_kernel.errors import SetupError
 from taskq_worker.julia.command import RunnerCommand
+from taskq_worker.julia.process_key import DEFAULT_KEY, ProcessKey
 from taskq_worker.sandbox.sandbox import Sandbox
 from taskq_worker.slots import descendants
 from taskq_worker.slots.folder import WorkFolder, remove_folder
@@ -33,7 +34,6 @@ from taskq_worker.slots.frames import (
     ProtocolError,
     decode,
 )
-from taskq_worker.slots.process_key import DEFAULT_KEY, ProcessKey
 
 log = logging.getLogger(__name__)
 

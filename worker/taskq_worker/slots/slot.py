@@ -18,6 +18,7 @@ from taskq_kernel.errors import SetupError
 from taskq_kernel.messages import ErrorInfo
 from taskq_worker import task_errors
 from taskq_worker.julia.command import RunnerCommand
+from taskq_worker.julia.process_key import ProcessKey
 from taskq_worker.sandbox.sandbox import OWN_USER, Sandbox
 from taskq_worker.slots import descendants
 from taskq_worker.slots.array_file import take_array
@@ -29,7 +30,6 @@ from taskq_worker.slots.job import Job, Report, check_code
 from taskq_worker.slots.output import TaskOutput
 from taskq_worker.slots.passed_files import names_of, put_files
 from taskq_worker.slots.process import JuliaProcess
-from taskq_worker.slots.process_key import ProcessKey
 from taskq_worker.slots.report import report_of
 
 log = logging.getLogger(__name__)
