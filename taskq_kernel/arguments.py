@@ -20,6 +20,7 @@ from numbers import Integral, Rational
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from taskq_kernel import columns
 from taskq_kernel.errors import InvalidTask
 from taskq_kernel.exact_json import LONG_BITS, MAX_DEPTH, MAX_EXPONENT
 from taskq_kernel.literals import JuliaValue
@@ -215,6 +216,8 @@ def _from_numpy(given: Any, where: str, depth: int) -> Any:
     value: Any = given
     if value.dtype.names:  # rows with named fields are a table
         return _mapping({name: value[name] for name in value.dtype.names}, where, depth)
+    if isinstance(value, np.ma.MaskedArray):
+        return _encode(columns.masked(value), where, depth)
     match value.dtype.kind:
         case "M":
             return _encode(_nested(np.datetime_as_string(value), np.isnat(value)), where, depth)
@@ -225,18 +228,20 @@ def _from_numpy(given: Any, where: str, depth: int) -> Any:
             return _encode(np.asarray(each(value), dtype=object).tolist(), where, depth)
         case "S" | "V":
             raise _refusal(value, where, "give text, as by numpy.char.decode, or numbers")
-    if isinstance(value, np.ndarray) and value.ndim and not isinstance(value, np.ma.MaskedArray):
+    if isinstance(value, np.ndarray) and value.ndim:
         return array_tag(value, _encode(value.tolist(), where, depth + 2))
     return _encode(value.tolist(), where, depth)
 
 
 def _nested(texts: Any, holes: Any) -> Any:
-    """Times as texts, with None where there is no time."""
+    """Times as texts, with what is missing where there is no time."""
     # late: it is loaded already where there is such a value, and not needed elsewhere
     import numpy as np
 
-    times: Any = np.where(holes, None, texts)
-    return times.tolist()
+    times: Any = np.asarray(texts, dtype=object)
+    times = times.copy() if times.ndim else times.reshape(1)
+    times[holes if times.shape == np.shape(holes) else np.atleast_1d(holes)] = columns.MISSING
+    return times.tolist() if np.ndim(texts) else times[0]
 
 
 class _Parts:
@@ -263,11 +268,10 @@ def _exact(number: Any) -> Any:
 
 def _from_pandas(value: Any, where: str, depth: int) -> Any:
     # late: as numpy
-    import numpy as np
     import pandas as pd
 
     if value is pd.NA or value is pd.NaT:
-        return None
+        return _encode(columns.MISSING, where, depth)
     if isinstance(value, pd.DataFrame):
         if not value.columns.is_unique:
             twice = value.columns[value.columns.duplicated()][0]
@@ -278,11 +282,9 @@ def _from_pandas(value: Any, where: str, depth: int) -> Any:
         return value.isoformat()
     if isinstance(value, pd.Timedelta):
         raise _refusal(value, where, "give a number, such as its total_seconds()")
-    if isinstance(value, pd.Series) and value.dtype.kind in "iufcb" and isinstance(value.dtype, np.dtype):
-        return _from_numpy(value.to_numpy(), where, depth)
     if hasattr(value, "tolist"):  # columns, indexes, arrays
         with _blamed(value, where):
-            items = value.tolist()
+            items = columns.column(value)
         return _encode(items, where, depth)
     raise _refusal(value, where, "give numbers, strings, lists and dicts")
 

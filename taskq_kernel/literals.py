@@ -19,7 +19,9 @@ from taskq_kernel.errors import InvalidJSON
 from taskq_kernel.exact_json import MAX_DEPTH, exact_number, typed, typed_integer
 
 #: The tags that stand for what JSON lacks: all that ``julia/json.jl`` reads.
-TAGS = frozenset({"$int", "$float", "$rational", "$complex", "$dict", "$range", "$symbol"})
+TAGS = frozenset({
+    "$int", "$float", "$rational", "$complex", "$dict", "$range", "$symbol", "$array", "$missing"
+})
 
 _MOST_INT = 2**63 - 1
 _CONSTANTS = {"π": math.pi, "pi": math.pi, "ℯ": math.e, "Inf": math.inf, "NaN": math.nan}
@@ -104,7 +106,10 @@ def read_literal(text: str) -> Any:
 def kind_of(value: Any) -> str:
     """What a value is, in a word or two for those who typed it."""
     if isinstance(value, JuliaValue):
-        names = {"$range": "range", "$rational": "fraction", "$complex": "complex", "$symbol": "symbol"}
+        names = {
+            "$range": "range", "$rational": "fraction", "$complex": "complex", "$symbol": "symbol", "$array": "array",
+            "$missing": "missing",
+        }
         return names.get(value.tag, "object" if value.tag == "$dict" else "number")
     for kinds, name in ((str, "text"), (bool, "true/false"), (list, "list"), (dict, "object"), (type(None), "nothing")):
         if isinstance(value, kinds):

@@ -66,16 +66,25 @@ def typed(value: Any, julia_type: str) -> Any:
 
 #: Stands among arguments for an array that JSON alone does not tell: ``{"$array": ["Matrix{Int8}", [[1, 2]]]}``.
 ARRAY_TAG = "$array"
+#: Stands for Julia's `missing`: ``{"$missing": true}``. In an array whose type has it, null does.
+MISSING_TAG = "$missing"
 #: What Julia makes of a list of such numbers without being told.
 _TOLD_BY_JSON = ("Int64", "Float64", "Bool")
 
 
 def with_type(text: str, julia_type: str) -> str:
     """A value's JSON as an argument: with its type, where it is an array of numbers that would become another one."""
+    if julia_type == "Missing":
+        return f'{{"{MISSING_TAG}":true}}'
     kind = array_type(julia_type)
-    if kind is None or not DTYPES.get(kind[0], "date").startswith(_NUMBERS) or not text.startswith("["):
+    if kind is None or not text.startswith("["):
         return text
     element, dimensions = kind
+    holes = _UNION.fullmatch(element)
+    if not DTYPES.get(holes[1] if holes else element, "date").startswith(_NUMBERS) and not (
+        holes and holes[1] == "String"
+    ):
+        return text
     if element in _TOLD_BY_JSON and dimensions == 1 and text != "[]":
         return text
     return f'{{"{ARRAY_TAG}":["{julia_type}",{text}]}}'
@@ -93,8 +102,19 @@ def array_tag(array: np.ndarray[Any, Any], rows: Any) -> Any:
     element = JULIA_TYPES.get(array.dtype.name)
     if element is None or (array.ndim == 1 and element in _TOLD_BY_JSON and array.size):
         return rows
-    kind = {1: f"Vector{{{element}}}", 2: f"Matrix{{{element}}}"}.get(array.ndim, f"Array{{{element},{array.ndim}}}")
+    kind = vector_of(element, array.ndim)
     return {ARRAY_TAG: [kind, rows] if array.size else [kind, [], list(array.shape)]}
+
+
+def vector_of(element: str, dimensions: int = 1) -> str:
+    """Julia's name of an array of such elements."""
+    names = {1: f"Vector{{{element}}}", 2: f"Matrix{{{element}}}"}
+    return names.get(dimensions, f"Array{{{element},{dimensions}}}")
+
+
+def with_holes(element: str) -> str:
+    """Julia's type of elements of which some are missing."""
+    return f"Union{{Missing, {element}}}"
 
 
 def array_type(julia_type: str) -> tuple[str, int] | None:
@@ -118,11 +138,25 @@ def _array(items: list[Any], element: str, dimensions: int) -> Any:
         made = np.array(items, dtype=DTYPES[element])
         return made if made.ndim == dimensions else made.reshape((0,) * dimensions)
     holes = _UNION.fullmatch(element)
-    if holes and dimensions == 1 and holes.group(1) in _WITH_HOLES:
+    if holes and dimensions == 1 and holes[1] in _WITH_HOLES:
         import pandas as pd
 
-        return pd.array(items, dtype=_WITH_HOLES[holes.group(1)])
+        return pd.array(items, dtype=_WITH_HOLES[holes[1]])
+    if holes and holes[1] in DTYPES:
+        return _masked(np.array(items, dtype=object), DTYPES[holes[1]], dimensions)
     return items
+
+
+def _masked(entries: np.ndarray[Any, Any], dtype: str, dimensions: int) -> Any:
+    """Entries as an array of numpy in which None is masked: pandas has columns alone."""
+    # late: as above
+    import numpy as np
+
+    if entries.ndim != dimensions:
+        raise ValueError("rows that differ in length")
+    holes = np.array([entry is None for entry in entries.flat], dtype=bool).reshape(entries.shape)
+    entries[holes] = "NaT" if dtype.startswith("datetime") else 0
+    return np.ma.masked_array(entries.astype(dtype), mask=holes)
 
 
 def column(items: list[Any], element: str) -> pd.Series[Any] | None:

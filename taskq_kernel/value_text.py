@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
+from taskq_kernel import exact_json
+
 _FLOATS = {"Infinity": "Inf", "-Infinity": "-Inf"}
 
 
@@ -37,6 +39,11 @@ def written(value: Any, *, null: str = "nothing", limit: int | None = None) -> s
     return "".join(parts)
 
 
+def argument_text(json_text: str) -> str:
+    """Return an argument's JSON as people read it: as it stands, but for what JSON lacks: ``1//3``, ``missing``."""
+    return written(exact_json.decode_kept(json_text), null="null") if '"$' in json_text else json_text
+
+
 def is_tagged(data: Any) -> bool:
     """Whether an object stands for something that JSON does not have."""
     return isinstance(data, Mapping) and len(data) == 1 and next(iter(data)).startswith("$")
@@ -48,6 +55,8 @@ def _parts(value: Any, null: str) -> Iterator[str]:
             yield "["
             yield from _separated(_parts(item, null) for item in value)
             yield "]"
+        case {"$array": [str(), list(rows), *_]} if len(value) == 1:
+            yield from _parts(rows, "missing")
         case {"$dict": [*pairs]} if len(value) == 1:
             yield from _object(pairs, null)
         case dict() if not is_tagged(value):
@@ -98,6 +107,8 @@ def scalar(value: Any, null: str = "nothing") -> str:
             return ":".join(scalar(bound, null) for bound in bounds)
         case {"$symbol": str(name)}:
             return f":{name}"
+        case {"$missing": True}:
+            return "missing"
         case dict() if is_tagged(value):
             content = next(iter(value.values()))
             text = content if isinstance(content, str) else written(content, null=null)

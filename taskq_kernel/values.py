@@ -240,7 +240,23 @@ def _typed_array(content: list[Any]) -> Any:
     """An array by Julia's name of its type; its size is told where it has no entries."""
     julia_type, rows, *size = content
     made = typed(_decode(rows), julia_type)
-    return made.reshape(size[0]) if size else made
+    if size:
+        return made.reshape(size[0])
+    return _with_missing(made) if isinstance(made, list) and "{Missing," in julia_type else made
+
+
+def _with_missing(rows: list[Any]) -> list[Any]:
+    """Rows of a kind that neither numpy nor pandas has, in which null is `missing`."""
+    return [_with_missing(row) if isinstance(row, list) else _missing(True) if row is None else row for row in rows]
+
+
+def _missing(content: Any) -> Any:
+    if content is not True:
+        raise ValueError("no missing value")
+    # late: pandas takes longer to load than a whole command
+    import pandas as pd
+
+    return pd.NA
 
 
 def _passed(content: dict[str, Any]) -> PassedValue:
@@ -259,6 +275,7 @@ _TAGS: dict[str, Callable[[Any], Any]] = {
     # Only arguments have these.
     "$array": _typed_array,
     "$value": _passed,
+    "$missing": _missing,
     "$range": partial(JuliaValue, "$range"),
     "$symbol": partial(JuliaValue, "$symbol"),
 }

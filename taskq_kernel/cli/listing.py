@@ -14,6 +14,7 @@ from taskq_kernel.argument_names import is_place
 from taskq_kernel.cli import output
 from taskq_kernel.cli.times import age
 from taskq_kernel.client.display import cut, said_by, seconds_text, status_of
+from taskq_kernel.value_text import argument_text
 
 #: The columns in their order; those of numbers stand on the right.
 COLUMNS = ("number", "name", "status", "value", "seconds", "age", "owner", "arguments", "worker")
@@ -61,7 +62,7 @@ def _cells(row: Mapping[str, Any]) -> dict[str, str]:
 
 def arguments_text(arguments: Mapping[str, Any]) -> str:
     """Arguments on one line: ``n=100, method="euler"``."""
-    texts = ((name, output.as_json(value).decode()) for name, value in arguments.items())
+    texts = ((name, argument_text(output.as_json(value).decode())) for name, value in arguments.items())
     return ", ".join(text if is_place(name) else f"{name}={text}" for name, text in texts)
 
 

@@ -18,7 +18,6 @@ from taskq_kernel.client.sweep import Sweep, submitted
 from taskq_kernel.errors import InvalidDefinition, InvalidTask, NotFound
 from taskq_kernel.passed_values import TAG as PASSED_TAG
 from taskq_kernel.seeds import check_seed, draw_seed
-from taskq_kernel.typed_values import ARRAY_TAG
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -314,10 +313,7 @@ def _nowhere(_sha256: str, _data: BinaryIO) -> None:
 
 
 def written(arguments: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Arguments with their values as JSON; an array without its type, and a large one as such."""
+    """Arguments with their values as JSON; a large array as such."""
     for name, value in arguments.items():
-        shown = value
-        if isinstance(value, dict) and value.keys() == {ARRAY_TAG}:
-            shown = value[ARRAY_TAG][1]
         large = isinstance(value, dict) and value.keys() == {PASSED_TAG}
-        yield name, "[...]" if large else exact_json.encode(shown).decode("utf-8", "replace")
+        yield name, "[...]" if large else exact_json.encode(value).decode("utf-8", "replace")

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from taskq_kernel.columns import cells
 from taskq_kernel.errors import InvalidTask
 from taskq_kernel.grid import MAX_POINTS, write_design
 
@@ -69,7 +70,7 @@ def rows(frame: pd.DataFrame) -> str:
             raise InvalidTask(f"has a column named {name!r}: give strings, the names of arguments", "frame")
     if not frame.columns.is_unique:
         raise InvalidTask("has two columns of one name", "frame")
-    return write_design(columns={name: _encoded(name, frame[name].tolist()) for name in frame.columns})
+    return write_design(columns={name: _encoded(name, cells(frame[name])) for name in frame.columns})
 
 
 def mapped(lists: Sequence[Iterable[Any]], constants: Mapping[str, Any]) -> str:
@@ -93,7 +94,7 @@ def _axis(given: Any) -> list[Any]:
         return list(given)
     # Columns, indexes and arrays of numpy and pandas, and of libraries that take after them.
     if hasattr(given, "tolist") and getattr(given, "ndim", 0) == 1:
-        return list(given.tolist())
+        return cells(given)
     return [given]
 
 

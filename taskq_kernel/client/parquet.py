@@ -64,7 +64,9 @@ def to_parquet(frame: pd.DataFrame, path: str | Path) -> None:
 
 def plain(value: Any) -> Any:
     """A value as a text file can hold it: a number or text as it is, a date as ISO 8601, anything else as JSON."""
-    if value is None or isinstance(value, str | bool | int | float):
+    if _is_missing(value):
+        return None
+    if isinstance(value, str | bool | int | float):
         return value
     if isinstance(value, Decimal | Fraction):
         return str(value)

@@ -27,7 +27,7 @@ def column_name(argument: str) -> str:
 
 
 def column(cells: list[Any], index: pd.Index[Any] | None = None) -> pd.Series[Any]:
-    """Cells as a column of the type that they have, missing ones left out; of objects where it is more than one."""
+    """Cells as a column of the type that they have, whatever is missing; of objects where it is more than one."""
     # late: pandas takes longer to load than a whole command
     import pandas as pd
 
@@ -37,12 +37,14 @@ def column(cells: list[Any], index: pd.Index[Any] | None = None) -> pd.Series[An
     kinds = {type(cell) for cell in cells}
     if kinds == {str}:
         return made.astype("string")
-    if type(None) not in kinds:
+    holes = kinds & {type(None), type(pd.NA)}
+    if not holes:
         return made.infer_objects()
-    kind = _WITH_HOLES.get(frozenset(kinds - {type(None)}))
-    if kind is None or (kind == "Int64" and not all(cell is None or cell in _INT64 for cell in cells)):
+    kind = _WITH_HOLES.get(frozenset(kinds - holes))
+    if kind is None or (kind == "Int64" and not all(type(cell) is not int or cell in _INT64 for cell in cells)):
         return made
-    return made.astype(kind)
+    # What is missing is told from NaN.
+    return made.astype("Float64" if kind == "float64" and type(pd.NA) in holes else kind)
 
 
 _WITH_HOLES = {

@@ -27,6 +27,7 @@ from taskq_kernel.exact_json import MAX_DEPTH
 PAGE = (Path(__file__).parents[2] / "docs" / "values.md").read_text(encoding="utf-8")
 NAN, INF = {"$float": "NaN"}, {"$float": "Infinity"}
 LONG = {"$int": hex(10**5000)}
+MISSING = {"$missing": True}
 Point = namedtuple("Point", "x y")
 
 
@@ -48,12 +49,27 @@ class Model:
     sizes: tuple[int, ...]
 
 
+def holes(element: str, rows: list[Any]) -> dict[str, Any]:
+    """The JSON of a column in which some are missing."""
+    return {"$array": [f"Vector{{Union{{Missing, {element}}}}}", rows]}
+
+
 #: What the page calls it: the value, and its JSON.
 CROSSES: list[tuple[str, Any, Any]] = [
     ("None", None, None),
-    ("pandas.NA", pd.NA, None),
-    ("pandas.NaT", pd.NaT, None),
-    ("masked entries of numpy", np.ma.masked_array([1, 2], mask=[False, True]), [1, None]),
+    ("pandas.NA", pd.NA, MISSING),
+    ("pandas.NA", [1, {"a": pd.NA}], [1, {"a": MISSING}]),
+    ("pandas.NaT", pd.NaT, MISSING),
+    ("masked entries of numpy", np.ma.masked, MISSING),
+    ("masked entries of numpy", np.ma.masked_array(5, mask=False), 5),
+    ("masked entries of numpy", np.ma.masked_array([1, 2], mask=[False, False]), [1, 2]),
+    ("masked entries of numpy", np.ma.masked_array([1, 2], mask=[False, True]), holes("Int64", [1, None])),
+    (
+        "masked entries of numpy", np.ma.masked_array([[1.5, 0]], mask=[[False, True]], dtype="f4"),
+        {"$array": ["Matrix{Union{Missing, Float32}}", [[1.5, None]]]},
+    ),
+    ("masked entries of numpy", np.ma.masked_array(["a", "b"], mask=[True, False]), holes("String", [None, "b"])),
+    ("masked entries of numpy", np.ma.masked_array([1, "b"], mask=[True, False], dtype=object), [MISSING, "b"]),
     ("bool", True, True),
     ("numpy.bool_", np.bool_(False), False),
     ("int", 12, 12),
@@ -91,8 +107,8 @@ CROSSES: list[tuple[str, Any, Any]] = [
     ("time", dt.time(3, 4), "03:04:00"),
     ("pandas.Timestamp", pd.Timestamp("2026-01-02T03:04:05"), "2026-01-02T03:04:05"),
     ("numpy.datetime64", np.datetime64("2026-01-02T03:04:05.000000001"), "2026-01-02T03:04:05.000000001"),
-    ("numpy.datetime64", np.datetime64("NaT"), None),
-    ("numpy.datetime64", np.array(["2026-01", "NaT"], dtype="M8[M]"), ["2026-01", None]),
+    ("numpy.datetime64", np.datetime64("NaT"), MISSING),
+    ("numpy.datetime64", np.array(["2026-01", "NaT"], dtype="M8[M]"), ["2026-01", MISSING]),
     ("uuid.UUID", UUID(int=1), "00000000-0000-0000-0000-000000000001"),
     ("list", [1, [2.5, None]], [1, [2.5, None]]),
     ("tuple", (1, 2), [1, 2]),
@@ -110,9 +126,15 @@ CROSSES: list[tuple[str, Any, Any]] = [
     ("pandas' columns of them", pd.Series([1, 2], dtype="int8"), {"$array": ["Vector{Int8}", [1, 2]]}),
     ("other arrays of numpy", np.array([1, None, Fraction(1, 2)], dtype=object), [1, None, {"$rational": [1, 2]}]),
     ("pandas' columns", pd.Series([1, 2]), [1, 2]),
-    ("pandas' columns", pd.Series([1, None], dtype="Int64"), [1, None]),
-    ("pandas' columns", pd.Series(["a", pd.NA], dtype="string"), ["a", None]),
-    ("pandas' columns", pd.Series([True, pd.NA]), [True, None]),
+    ("pandas' columns", pd.Series([1, 2], dtype="Int64"), [1, 2]),
+    ("pandas' columns", pd.Series([1, None], dtype="Int64"), holes("Int64", [1, None])),
+    ("pandas' columns", pd.array([None, None], dtype="UInt8"), holes("UInt8", [None, None])),
+    ("pandas' columns", pd.Series([1.5, None], dtype="Float64"), holes("Float64", [1.5, None])),
+    ("pandas' columns", pd.Series([True, pd.NA], dtype="boolean"), holes("Bool", [True, None])),
+    ("pandas' columns", pd.Series(["a", pd.NA], dtype="string"), holes("String", ["a", None])),
+    ("pandas' columns", pd.Series(["a", None], dtype="str"), holes("String", ["a", None])),
+    ("pandas' columns", pd.Series([True, pd.NA, None]), [True, MISSING, None]),
+    ("pandas' columns", pd.Series(pd.Categorical(["a", None])), ["a", MISSING]),
     ("pandas' columns", pd.Series([1.5, None]), [1.5, NAN]),
     ("pandas' columns", pd.Series(pd.Categorical(["a", "b"])), ["a", "b"]),
     ("indexes", pd.date_range("2026-01-01", periods=1), ["2026-01-01T00:00:00"]),
@@ -124,7 +146,7 @@ CROSSES: list[tuple[str, Any, Any]] = [
     ("keys that are no strings", {1: "a", (1, 2): None}, {"$dict": [[1, "a"], [[1, 2], None]]}),
     ("keys that are no strings", {dt.date(2026, 1, 2): 1}, {"$dict": [["2026-01-02", 1]]}),
     ("begin with `$`", {"$float": "x"}, {"$dict": [["$float", "x"]]}),
-    ("pandas.DataFrame", pd.DataFrame({"a": [1, pd.NA], "b": ["x", "y"]}), {"a": [1, None], "b": ["x", "y"]}),
+    ("pandas.DataFrame", pd.DataFrame({"a": [1, pd.NA], "b": ["x", "y"]}), {"a": [1, MISSING], "b": ["x", "y"]}),
     ("pandas.DataFrame", pd.DataFrame({0: [1]}), {"$dict": [[0, [1]]]}),
     ("numpy's arrays with named fields", np.array([(1,)], dtype=[("n", "i8")]), {"n": [1]}),
 ]

@@ -11,6 +11,7 @@ import math
 import re
 from typing import Any
 
+from taskq_kernel.value_text import argument_text
 from taskq_widgets.table.columns import PLAIN
 from taskq_widgets.table.values import Row, error_text, seconds_of
 
@@ -125,7 +126,7 @@ def cells_of(row: Row) -> list[Any]:
 
 
 def _argument(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return value if isinstance(value, str) else argument_text(json.dumps(value, ensure_ascii=False))
 
 
 def _rounded(number: float | None, decimals: int) -> float | None:

@@ -53,7 +53,7 @@ function read_given(path::String, about::Dict{String,Any})
     return something(array_of(get(about, "type", ""), value), Some(value))
 end
 
-# Arrays of numbers, given as JSON with Julia's name of their type
+# Arrays, given as JSON with Julia's name of their type
 
 const NUMBERS = Dict{String,DataType}(
     (String(nameof(type)) => type for (type, _) in DESCRIPTIONS if isempty(type.parameters))...,
@@ -99,12 +99,19 @@ function named_array(type::String)
     type == "BitMatrix" && return Bool, 2
     bits = match(r"^BitArray\{(\d+)\}$", type)
     bits === nothing || return Bool, parse(Int, bits.captures[1])
-    named = match(r"^(Vector|Matrix|Array)\{(\w+(?:\{\w+\})?)(?:, ?(\d))?\}$", type)
+    named = match(NAMED_ARRAY, type)
     named === nothing && return nothing
-    kind, element, dimensions = named.captures
-    (haskey(NUMBERS, element) && (kind == "Array") == (dimensions !== nothing)) || return nothing
-    return NUMBERS[element], kind == "Vector" ? 1 : kind == "Matrix" ? 2 : parse(Int, dimensions)
+    kind, with_holes, plain, dimensions = named.captures
+    T = element_type(something(with_holes, plain))
+    (T !== nothing && (kind == "Array") == (dimensions !== nothing)) || return nothing
+    return with_holes === nothing ? T : Union{Missing,T},
+        kind == "Vector" ? 1 : kind == "Matrix" ? 2 : parse(Int, dimensions)
 end
+
+const NAMED_ARRAY = r"^(Vector|Matrix|Array)\{(?:Union\{Missing, ?(\w+(?:\{\w+\})?)\}|(\w+(?:\{\w+\})?))(?:, ?(\d))?\}$"
+
+"The type of an array's entries by its name; `nothing` for one that arrays among arguments do not have."
+element_type(name::AbstractString) = name == "String" ? String : get(NUMBERS, name, nothing)
 
 # `start` is the linear index of a slice's first entry, as where values are written.
 function place!(@nospecialize(filled::Array), @nospecialize(items), dimension::Int, start::Int)
@@ -116,10 +123,13 @@ function place!(@nospecialize(filled::Array), @nospecialize(items), dimension::I
     end
     for i in 1:length(items)
         at = start + (i - 1) * stride
-        last_one ? (filled[at] = items[i]) : (place!(filled, items[i], dimension + 1, at) || return false)
+        last_one ? (filled[at] = entry_of(eltype(filled), items[i])) : (place!(filled, items[i], dimension + 1, at) || return false)
     end
     return true
 end
+
+"An entry of an array of type `T`, as JSON has it: null is `missing` there."
+entry_of(@nospecialize(T), @nospecialize(item)) = item === nothing && Missing <: T ? missing : item
 
 # NumPy's files
 

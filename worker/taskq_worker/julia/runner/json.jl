@@ -83,7 +83,7 @@ they are too large; other numbers `Float64`, or `BigFloat` where they have more 
 that; arrays of one kind of number, string or boolean become typed vectors. Objects with one
 key that begins with `\$` become what taskq writes so: long integers, NaN and infinities,
 numbers of any precision, complex and rational numbers, dictionaries with keys of other kinds,
-ranges and symbols, arrays of a type and shape (given.jl).
+ranges and symbols, `missing`, arrays of a type and shape (given.jl).
 docs/values.md tells the grammar; exact_json.py has the same rules.
 """
 function read_json(bytes::Vector{UInt8})
@@ -290,9 +290,14 @@ const MOST_EXACT = 2^53
 
 function narrowed(items::Vector{Any})
     isempty(items) && return items
-    T = typeof(items[1])
+    T, holes = typeof(items[1]), false
     for item in items
         typeof(item) === T && continue
+        if item === missing || T === Missing
+            holes = true
+            item === missing || (T = typeof(item))
+            continue
+        end
         item isa Union{Int,Float64} && (T === Int || T === Float64) || return items
         T = Float64
     end
@@ -300,6 +305,8 @@ function narrowed(items::Vector{Any})
     T === Float64 && for item in items
         item isa Int && abs(item) > MOST_EXACT && return items
     end
+    holes && return T <: NARROWED ? filled(Vector{Union{Missing,T}}(undef, length(items)), items, T) : items
+    T === Missing && return Vector{Missing}(missing, length(items))
     T === Int && return filled(Vector{Int}(undef, length(items)), items)
     T === Float64 && return filled(Vector{Float64}(undef, length(items)), items)
     T === String && return filled(Vector{String}(undef, length(items)), items)
@@ -308,6 +315,18 @@ function narrowed(items::Vector{Any})
     T === BigInt && return filled(Vector{BigInt}(undef, length(items)), items)
     T === BigFloat && return filled(Vector{BigFloat}(undef, length(items)), items)
     return items
+end
+
+"What typed vectors hold."
+const NARROWED = Union{Int,Float64,String,Bool,ComplexF64,BigInt,BigFloat}
+
+# With the missing among them: rare enough not to be compiled for each type.
+function filled(@nospecialize(vector::Vector), items::Vector{Any}, @nospecialize(T))
+    for i in 1:length(items)
+        item = items[i]
+        vector[i] = item isa Int && T === Float64 ? Float64(item) : item
+    end
+    return vector
 end
 
 function filled(vector::Vector{T}, items::Vector{Any}) where {T}
@@ -339,6 +358,8 @@ function tagged(tag::String, @nospecialize(inner), object::Dict{String,Any})
         return number === nothing ? object : number
     elseif tag == "\$symbol"
         return inner isa String ? Symbol(inner) : object
+    elseif tag == "\$missing"
+        return inner === true ? missing : object
     elseif tag == "\$range" && inner isa Vector && length(inner) in (2, 3) && all(x -> x isa Real, inner)
         return (:)(inner...)
     elseif inner isa Vector && length(inner) == 2 && all(x -> x isa Real, inner)
