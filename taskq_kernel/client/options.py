@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from taskq_kernel.client.refusals import refused
@@ -120,6 +121,27 @@ def parse_env(pairs: Iterable[str]) -> dict[str, str]:
             raise refused(f"has {name} twice", "env")
         variables[name] = text
     return variables
+
+
+def parse_files(pairs: Iterable[str]) -> dict[str, Path]:
+    """Files written as ``NAME=PATH``, or as a path alone, whose last part is the name then.
+
+    Raises
+    ------
+    InvalidTask
+        If one has no name or no path, or a name that comes twice.
+    """
+    files: dict[str, Path] = {}
+    for pair in pairs:
+        name, equals, path = pair.partition("=")
+        if not equals:
+            name, path = Path(pair).name, pair
+        if not name or not path:
+            raise refused(f"is {pair!r}: write it as NAME=PATH", "inputFiles")
+        if name in files:
+            raise refused(f"has {name!r} twice", "inputFiles")
+        files[name] = Path(path)
+    return files
 
 
 def task_input(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -10,8 +11,11 @@ import pytest
 from stacks import RunningStack
 
 from taskq_kernel import TaskFailed, connect
+from taskq_kernel.cli import main
+from taskq_kernel.client import connecting
 from taskq_kernel.client.client import Client
 from taskq_kernel.errors import InvalidTask
+from taskq_kernel.magic import julia
 
 #: Reads what it was given, writes files, and puts links where they lead out of its folder.
 CODE = """
@@ -95,6 +99,51 @@ def test_a_point_of_a_sweep_and_a_cached_task_have_their_files(q: Client) -> Non
     miss = f.submit((7,), cache=True, **others)
     assert miss.result(60) == 7
     assert (miss.cached_from, miss.files["7.txt"].read_text()) == (None, "other 7")
+
+
+def test_the_command_line_gives_lists_and_fetches(
+    stack: RunningStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    for name, value in stack.env.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    Path("mesh.vtk").write_bytes(b"mesh")
+    Path("code.jl").write_text('mkdir("f"); write("f/a.csv", read("mesh.vtk")); cp("other", "b.txt"); 7')
+
+    def taskq(*arguments: str) -> bytes:
+        code = main(list(arguments))
+        said = capfdbinary.readouterr()
+        assert code == 0, said
+        return said.out
+
+    submitted = taskq(
+        "submit", "code.jl", "--json", "--wait", "--file", "mesh.vtk", "--file", "other=code.jl", "--output", "f/",
+        "--output", "*.txt",
+    )
+    number = str(json.loads(submitted)["number"])
+    assert [line.split() for line in taskq("files", number).decode().splitlines()] == [
+        [str(Path("code.jl").stat().st_size), "bytes", "text/plain", "b.txt"], ["4", "bytes", "text/csv", "f/a.csv"],
+    ]
+    assert json.loads(taskq("files", number, "--json"))[1]["sha256"] == sha256(b"mesh").hexdigest()
+    assert taskq("fetch", number, "f/*", "--to", "-") == b"mesh"
+    assert taskq("fetch", number, "f/*", "*.csv", "--to", "here").decode().split() == ["here/f/a.csv"]
+    assert Path("here/f/a.csv").read_bytes() == b"mesh"
+    taskq("fetch", number)
+    assert Path("b.txt").read_bytes() == Path("code.jl").read_bytes()
+    assert main(["fetch", number, "*.png"]) == 1
+    for wrong, says in (("--output=../x", b"--output has '../x'"), ("--file=x=none", b"--file has none as 'x'")):
+        assert main(["submit", "code.jl", wrong]) == 2
+        assert says in capfdbinary.readouterr().err
+
+
+def test_a_cell_gives_and_keeps_files(q: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connecting, "_default", q)
+    (tmp_path / "mesh").write_bytes(b"mesh")
+    task = julia(f"--file {tmp_path / 'mesh'} --output *.csv", 'write("x.csv", read("mesh"))')
+    assert task.result(60) == 4
+    assert task.files["x.csv"].read_bytes() == b"mesh"
+    with pytest.raises(InvalidTask, match="^--output has '/x'"):
+        julia("--output /x", "1")
 
 
 def test_what_goes_with_its_task(q: Client, stack: RunningStack) -> None:
