@@ -57,6 +57,14 @@ def _parser() -> _Parser:
     parser.add_argument("--max-attempts", type=int, default=1, help="runs that may fail")
     parser.add_argument("--seed", type=int, help="what its random numbers start from; default: one that is drawn")
     parser.add_argument("--cache", action="store_true", help="take the value of an equal task, where there is one")
+    parser.add_argument(
+        "--file", dest="files", action="append", default=[], metavar="NAME=PATH",
+        help="a file for the folder that it works in; may be repeated",
+    )  # fmt: skip
+    parser.add_argument(
+        "--output", dest="outputs", action="append", default=[], metavar="PATTERN",
+        help="files of that folder that are kept, such as '*.csv'; may be repeated",
+    )  # fmt: skip
     return parser
 
 
@@ -65,7 +73,7 @@ def julia(line: str, cell: str | None = None) -> Any:
 
     ``%%julia [--name NAME] [--arg NAME=VALUE]... [--wait] [--timeout SECONDS] [--queue QUEUE]
     [--priority low|normal|high] [--memory-limit SIZE] [--threads N] [--env NAME=VALUE]... [--gpus N]
-    [--max-attempts N] [--seed N] [--cache]``
+    [--max-attempts N] [--seed N] [--cache] [--file NAME=PATH]... [--output PATTERN]...``
 
     Returns
     -------
@@ -81,7 +89,7 @@ def julia(line: str, cell: str | None = None) -> Any:
     """
     # late: loading the extension connects to nothing
     from taskq_kernel.client.connecting import default_client
-    from taskq_kernel.client.options import parse_arguments, parse_env
+    from taskq_kernel.client.options import parse_arguments, parse_env, parse_files
     from taskq_kernel.client.refusals import by_option
 
     try:
@@ -93,9 +101,11 @@ def julia(line: str, cell: str | None = None) -> Any:
     wait = options.pop("wait")
     try:
         arguments, env = parse_arguments(options["arguments"]), parse_env(options["env"])
-        task = default_client().submit(cell, **options | {"arguments": arguments, "env": env})
+        files = parse_files(options["files"])
+        task = default_client().submit(cell, **options | {"arguments": arguments, "env": env, "files": files})
     except InvalidTask as error:
-        raise by_option(error, {"--arg", *(f"--{name.replace('_', '-')}" for name in options)}) from None
+        named = (f"--{name.replace('_', '-')}" for name in options)
+        raise by_option(error, {"--arg", "--file", "--output", *named}) from None
     return task.result() if wait else task
 
 

@@ -14,6 +14,7 @@ import msgspec
 
 from taskq_kernel.domain import TaskKind, TaskStatus, ValueKind
 from taskq_kernel.errors import MessageError
+from taskq_kernel.task_files import GivenFile, KeptFile
 
 #: The schema version that this release writes. Of tasks it reads this one only: every task can
 #: be published again from the database, so an old message is refused, not converted.
@@ -65,6 +66,10 @@ class TaskMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     threads: Count | None = None
     env: dict[str, str] | None = None
     gpus: Count | None = None
+    #: Files that are to be in its folder when it starts, by their names; the service keeps them.
+    files: dict[str, GivenFile] = {}
+    #: Patterns of the files of its folder that are kept when it has ended; see `taskq_kernel.file_patterns`.
+    outputs: list[str] = []
 
 
 class ErrorInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -165,6 +170,8 @@ class OutcomeMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     #: What it has reported as series of numbers: by name, an object with ``count``, ``steps``, ``values``.
     series: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     timing: Timing | None = None
+    #: Files of the task's folder, which the worker has uploaded.
+    files: list[KeptFile] = []
     provenance: Provenance
 
 

@@ -151,6 +151,9 @@ class Settings:
     max_log_bytes: int = setting(1 << 20, ge=1024, about="what is kept of the output of one attempt")
     max_value_bytes: int = setting(64 << 20, ge=1024, about="largest value kept whole, as JSON")
     max_array_bytes: int = setting(1 << 30, ge=1024, about="largest array of numbers kept whole, in binary")
+    max_files_bytes: int = setting(
+        4 << 30, ge=1024, about="what one task is given in files, and what is kept of its own, in all"
+    )
 
     retention: float | None = setting(
         None, gt=0, length=True, about="how long tasks are kept that are done, such as 90d; unset: for ever"

@@ -284,6 +284,17 @@ TASK_FIELDS = (
         given=Given("How many runs may fail before it is FAILED, 1 to 100.", default=1, shared=True),
     ),
     TaskField(
+        "input_files", "JSON", _FIXED, "The files that it is given, by name: an object with a ref and a size each.",
+        late=True,
+        given=Given(
+            "Files for its folder: by name, {\"ref\": SHA-256 of what was uploaded, \"size\": bytes}.", shared=True,
+        ),
+    ),
+    TaskField(
+        "outputs", "[String!]", _FIXED, "Patterns of the files of its folder that are kept; null: none are.", late=True,
+        given=Given("Patterns of the files of its folder that are kept, such as *.csv or figures/.", shared=True),
+    ),
+    TaskField(
         "owner", "String!", _FIXED, "Who submitted it.", _ANSWER | Of.COLUMN, dtype="string", label="Owner",
         sortable=True,
     ),

@@ -32,6 +32,8 @@ class Work:
         Its arguments, as JSON.
     needs : str
         What it asks of the machine, as far as that tells it from others (`taskq_kernel.needs.told_apart_by`).
+    input_files, outputs : str or None
+        What it is given in files, and which files of its folder are kept, as JSON.
     """
 
     kind: str
@@ -39,6 +41,8 @@ class Work:
     entry: str | None
     arguments: str
     needs: str = ""
+    input_files: str | None = None
+    outputs: str | None = None
 
     def seed(self) -> int:
         """The seed that follows from what is computed, for whoever is given none.
@@ -49,11 +53,15 @@ class Work:
 
     def key(self, seed: int | None) -> str:
         """What two tasks have in common that compute the same."""
-        return sha256(self._digest(self._canonical()) + f"{seed}{self.needs}".encode()).hexdigest()
+        # Files come with a value: one of a task that has kept none, or others, does not stand for these.
+        kept = f"\n{self.outputs}" if self.outputs else ""
+        return sha256(self._digest(self._canonical()) + f"{seed}{self.needs}{kept}".encode()).hexdigest()
 
     def _canonical(self) -> bytes:
         """The arguments, so written that no order of their names tells them apart."""
         return _sorted.encode(exact_json.decode_kept(self.arguments))
 
     def _digest(self, arguments: bytes) -> bytes:
-        return sha256(f"{self.kind}\n{self.source}\n{self.entry or ''}\n".encode() + arguments).digest()
+        files = f"\n{self.input_files}" if self.input_files else ""
+        code = f"{self.kind}\n{self.source}\n{self.entry or ''}\n"
+        return sha256(code.encode() + arguments + files.encode()).digest()

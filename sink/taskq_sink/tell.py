@@ -280,6 +280,8 @@ def _input(outcome: OutcomeMessage) -> dict[str, Any]:
         fields["series"] = outcome.series
     if outcome.timing is not None:
         fields["timing"] = msgspec.structs.asdict(outcome.timing)
+    if outcome.files:
+        fields["files"] = [msgspec.structs.asdict(file) for file in outcome.files]
     if outcome.error is not None:
         fields["error"] = msgspec.structs.asdict(outcome.error)
     return fields

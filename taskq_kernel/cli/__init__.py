@@ -39,6 +39,8 @@ _COMMANDS = {
     "ls": ("look", "List tasks, the newest first."),
     "show": ("look", "Show all there is to know of a task."),
     "logs": ("look", "Write what a task printed in its latest attempt."),
+    "files": ("files", "List the files of a task that were kept."),
+    "fetch": ("files", "Save files of a task that were kept."),
     "results": ("results", "What came out, as a table or a file."),
     "cancel": ("bulk_actions", "Cancel tasks."),
     "retry": ("bulk_actions", "Run tasks again that are done."),

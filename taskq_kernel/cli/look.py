@@ -168,6 +168,8 @@ def _described(task: dict[str, Any]) -> str:
         "cached from": None if task["cachedFrom"] is None else f"task {task['cachedFrom']}, which computed its value",
         "environment": task["environment"],
         "seed": task["seed"],
+        "input files": ", ".join(task.get("inputFiles") or ()),
+        "outputs": " ".join(task.get("outputs") or ()),
         "id": task["id"],
         "arguments": arguments_text(task["arguments"] or {}),
         "time": None if timing is None else timing_text(timing),

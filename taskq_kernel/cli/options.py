@@ -21,7 +21,9 @@ from taskq_kernel.errors import InvalidTask
 from taskq_kernel.settings import Secret, declared
 
 #: Settings that are numbers of bytes.
-_SIZES = frozenset({"memory_limit", "task_file_size", "max_value_bytes", "max_array_bytes", "max_log_bytes"})
+_SIZES = frozenset({
+    "memory_limit", "task_file_size", "max_value_bytes", "max_array_bytes", "max_files_bytes", "max_log_bytes",
+})
 #: Settings that are URLs of databases.
 _URLS = frozenset({"database", "results_database"})
 

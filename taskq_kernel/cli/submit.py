@@ -19,7 +19,7 @@ from taskq_kernel.client import operations
 from taskq_kernel.client.client import client_at
 from taskq_kernel.client.connection import existing
 from taskq_kernel.client.display import task_line
-from taskq_kernel.client.options import PRIORITY_NAMES, parse_arguments, parse_env, task_input
+from taskq_kernel.client.options import PRIORITY_NAMES, parse_arguments, parse_env, parse_files, task_input
 from taskq_kernel.client.session import Session
 from taskq_kernel.client.task import Task
 from taskq_kernel.client.task_cache import Entry
@@ -50,6 +50,7 @@ _DOUBT_S = 3.0
         "echo 'sum(rand(n)) / n' | taskq submit - --name 'mean of noise' --arg n=1000 --timeout 60",
         "echo 'sqrt(2)' | taskq submit - --wait --json",
         "echo 'Threads.nthreads()' | taskq submit - --threads 2 --env JULIA_DEBUG=all",
+        "echo 'cp(\"hosts\", \"copy.txt\")' | taskq submit - --file hosts=/etc/hosts --output '*.txt'",
     ),
 )
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path))
@@ -66,10 +67,12 @@ _DOUBT_S = 3.0
 @click.option("--max-attempts", type=int, default=1, show_default=True, help="Runs that may fail.")
 @click.option("--seed", type=int, help="What its random numbers start from.  [default: one that is drawn]")
 @click.option("--cache", is_flag=True, help="Take the value of an equal task of yours, where one has computed it.")
+@click.option("--file", "files", multiple=True, metavar="NAME=PATH", help="A file for its folder; may be repeated.")
+@click.option("--output", "outputs", multiple=True, metavar="PATTERN", help="Files of its folder to keep: '*.csv'.")
 @as_json_option
 def submit(
-    file: Path, name: str | None, wait: bool, arguments: Sequence[str], env: Sequence[str], as_json: bool,
-    **options: Any,
+    file: Path, name: str | None, wait: bool, arguments: Sequence[str], env: Sequence[str], files: Sequence[str],
+    as_json: bool, **options: Any,
 ) -> int:
     """Submit the Julia code in FILE, or from standard input with -.
 
@@ -81,6 +84,8 @@ def submit(
         name if name is not None or str(file) == "-" else file.name,
         arguments=parse_arguments(arguments),
         env=parse_env(env),
+        files=(named := parse_files(files)),
+        transport=existing().transport() if named else None,
         **options,
     )
     address = existing()

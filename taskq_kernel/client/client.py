@@ -15,6 +15,7 @@ from taskq_kernel.client.creating import create
 from taskq_kernel.client.definition import Definition, define
 from taskq_kernel.client.feed import Feed
 from taskq_kernel.client.fleet import Statistics, WorkerInfo, statistics_of, worker_info
+from taskq_kernel.client.input_files import send_files
 from taskq_kernel.client.options import ids_of, task_input
 from taskq_kernel.client.pickling import client_of, keep_in_mind
 from taskq_kernel.client.session import Session
@@ -92,6 +93,8 @@ class Client(Session):
         threads: int | None = None,
         env: Mapping[str, str] | None = None,
         gpus: int | None = None,
+        files: Mapping[str, Path | bytes] | None = None,
+        outputs: str | Iterable[str] = (),
     ) -> Task:
         """Submit Julia code. Returns at once, the task is on its way then and cannot be lost.
 
@@ -137,6 +140,13 @@ class Client(Session):
             sees the task sees them: they are no place for a password.
         gpus : int, optional
             How many of a worker's devices it has to itself. Default: none.
+        files : dict, optional
+            Files for the folder that it works in, by the names that they are to have there: where
+            they lie (``Path("mesh.vtk")``), or what is in them (bytes). They are there, to be read,
+            when it starts. What the service has already is not sent again.
+        outputs : str or iterable of str
+            Patterns of the files of that folder that are kept, whichever way it ends:
+            ``["*.csv", "figures/"]``. `Task.files` has them. Default: none are kept.
 
         Raises
         ------
@@ -160,7 +170,10 @@ class Client(Session):
             threads=threads,
             env=env,
             gpus=gpus,
+            files=files,
+            outputs=outputs,
             store=self.transport.put_blob,
+            transport=self.transport,
         )
         return self.create([given])[0]
 
@@ -187,7 +200,9 @@ class Client(Session):
             many are on their way, and how to find or cancel them.
         """
         batch_id = operations.new_id()
-        common |= {"store": _once(self.transport.put_blob)}
+        common |= {"store": _once(self.transport.put_blob), "transport": self.transport}
+        if common.get("files"):  # sent once for all of them
+            common["files"] = send_files(self.transport, common["files"])
         inputs = [_task_input(common, one, index) | {"batch": batch_id} for index, one in enumerate(tasks)]
         return Batch(self, self.create(inputs), batch_id)
 
@@ -227,7 +242,7 @@ class Client(Session):
             What is called where ``submit`` or ``map`` is given None instead of a definition.
         **options
             ``queue``, ``priority``, ``timeout``, ``memory_limit``, ``max_attempts``, ``cache``,
-            ``threads``, ``env`` and ``gpus`` of its tasks.
+            ``threads``, ``env``, ``gpus``, ``files`` and ``outputs`` of its tasks.
         """
         # late: few need it
         from taskq_kernel.client.executor import TaskExecutor

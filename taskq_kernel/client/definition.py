@@ -100,10 +100,10 @@ class Definition:
             What to call the task. Default: the call, as ``gap(n=100)``.
         **options
             ``queue``, ``priority``, ``timeout``, ``memory_limit``, ``max_attempts``, ``seed``,
-            ``after``, ``cache``, ``threads``, ``env`` and ``gpus``, as in `Client.submit`.
+            ``after``, ``cache``, ``threads``, ``env``, ``gpus``, ``files`` and ``outputs``, as in `Client.submit`.
         """
         arguments = call_arguments(places, named or {}, self._client.transport.put_blob)
-        given = call_options(**options) | {
+        given = call_options(**options, transport=self._client.transport) | {
             "definition": self.id, "kind": "CALL", "arguments": arguments,
             "name": name or call_name(self.name, written(arguments)),
         }
@@ -177,8 +177,8 @@ class Definition:
             What the seeds of its points follow from, with their place: the same sweep gives the
             same numbers, wherever and in whichever order it runs. Default: one that is drawn.
         options : dict, optional
-            ``queue``, ``priority``, ``timeout``, ``memory_limit``, ``max_attempts``, ``threads``, ``env`` and
-            ``gpus``, as in `Client.submit`.
+            ``queue``, ``priority``, ``timeout``, ``memory_limit``, ``max_attempts``, ``threads``, ``env``,
+            ``gpus``, ``files`` and ``outputs``, as in `Client.submit`.
         cache : bool
             Whether its points may have the values that equal tasks have computed, those of other
             sweeps too, as in `Client.submit`. Without a seed that of a point follows from its

@@ -23,6 +23,8 @@ from taskq_kernel.transport.graphql import GraphQLTransport
 CREATE_CHUNK = 5_000
 #: Ids in one request that changes or reads tasks.
 ID_CHUNK = 1_000
+#: Files that are asked about in one request.
+FILES_CHUNK = 10_000
 #: The largest page that the service gives.
 PAGE = 1_000
 
@@ -374,6 +376,16 @@ def revoke_token(transport: GraphQLTransport, token_id: str) -> Row:
     with input_refused():
         gone: Row = transport.execute(query, {"id": token_id}, repeatable=True)["revokeToken"]
     return gone
+
+
+def missing_files(transport: GraphQLTransport, refs: Sequence[str]) -> list[str]:
+    """Those of some files, named by their SHA-256, that the service does not have."""
+    query = "query Missing($sha256: [ID!]!) { missingFiles(sha256: $sha256) }"
+    found: list[str] = []
+    for chunk in chunks(refs, FILES_CHUNK):
+        with input_refused():
+            found += transport.execute(query, {"sha256": list(chunk)})["missingFiles"]
+    return found
 
 
 def chunks(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from taskq_kernel.client.refusals import refused
 from taskq_kernel.errors import InvalidJSON, InvalidTask
+from taskq_kernel.file_patterns import check_patterns
 from taskq_kernel.literals import read_value
 from taskq_kernel.needs import check_env, check_gpus, check_threads
 from taskq_kernel.parameters import with_defaults
@@ -19,6 +21,7 @@ from taskq_kernel.seeds import check_seed
 
 if TYPE_CHECKING:
     from taskq_kernel.large_arrays import Store
+    from taskq_kernel.transport.graphql import GraphQLTransport
 
 PRIORITY_NAMES = {"low": 0, "normal": 1, "high": 2}
 
@@ -120,6 +123,27 @@ def parse_env(pairs: Iterable[str]) -> dict[str, str]:
     return variables
 
 
+def parse_files(pairs: Iterable[str]) -> dict[str, Path]:
+    """Files written as ``NAME=PATH``, or as a path alone, whose last part is the name then.
+
+    Raises
+    ------
+    InvalidTask
+        If one has no name or no path, or a name that comes twice.
+    """
+    files: dict[str, Path] = {}
+    for pair in pairs:
+        name, equals, path = pair.partition("=")
+        if not equals:
+            name, path = Path(pair).name, pair
+        if not name or not path:
+            raise refused(f"is {pair!r}: write it as NAME=PATH", "inputFiles")
+        if name in files:
+            raise refused(f"has {name!r} twice", "inputFiles")
+        files[name] = Path(path)
+    return files
+
+
 def task_input(
     code: str,
     name: str | None = None,
@@ -166,8 +190,13 @@ def call_options(
     threads: int | None = None,
     env: Mapping[str, str] | None = None,
     gpus: int | None = None,
+    files: Mapping[str, Any] | None = None,
+    outputs: str | Iterable[str] = (),
+    transport: GraphQLTransport | None = None,
 ) -> dict[str, Any]:
     """What a task is given besides its code and arguments, with the names of GraphQL's ``TaskInput``.
+
+    Its ``files`` are sent through ``transport``, unless the service has them.
 
     Raises
     ------
@@ -188,7 +217,24 @@ def call_options(
     if _truth(cache, "cache"):
         given["cache"] = True
     needs = {"threads": check_threads(threads), "env": check_env(env), "gpus": check_gpus(gpus)}
-    return given | {name: value for name, value in needs.items() if value is not None}
+    given |= {name: value for name, value in needs.items() if value is not None}
+    if patterns := _patterns(outputs):
+        given["outputs"] = patterns
+    if files and transport is not None:
+        # late: few tasks are given files
+        from taskq_kernel.client.input_files import as_input, send_files
+
+        given["inputFiles"] = as_input(send_files(transport, files))
+    return given
+
+
+def _patterns(outputs: Any) -> list[str]:
+    if not outputs:
+        return []
+    try:
+        return check_patterns(outputs, "outputs")
+    except InvalidTask as error:
+        raise refused(error.problem, "outputs") from None
 
 
 def ids_of(tasks: Any, field: str) -> list[str]:

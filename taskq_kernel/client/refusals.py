@@ -14,7 +14,9 @@ from typing import Any
 from taskq_kernel.errors import InvalidTask, ServiceError
 
 #: What a field is called where it is not by GraphQL's name, which `keyword` and `option` spell in their way.
-_CALLED = {"timeoutSeconds": "timeout", "expiresInSeconds": "expires"}
+_CALLED = {"timeoutSeconds": "timeout", "expiresInSeconds": "expires", "inputFiles": "files"}
+#: Options of which one may be given several times, for each thing of many.
+_EACH = {"files": "file", "outputs": "output"}
 
 
 def keyword(field: str) -> str:
@@ -30,7 +32,8 @@ def option(field: str) -> str:
     name, _, argument = field.partition(".")
     if name == "arguments":
         return f"--arg {argument}".rstrip()
-    return f"--{keyword(name).replace('_', '-')}"
+    called = keyword(name)
+    return f"--{_EACH.get(called, called).replace('_', '-')}"
 
 
 def by_option(error: InvalidTask, options: Container[str]) -> InvalidTask:

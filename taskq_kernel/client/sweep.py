@@ -356,7 +356,7 @@ def submitted(
 ) -> Sweep:
     """Submit a new batch, or more of the one of this name; ``options`` are those of `Client.submit`."""
     batch_id = operations.new_id()
-    given = call_options(**options, seed=seed) | {
+    given = call_options(**options, seed=seed, transport=client.transport) | {
         "id": batch_id, "name": name or f"{function} {batch_id[:8]}", "definition": definition, "design": design,
     }
     return Sweep(client, batch_operations.submit(client.transport, given)["batch"])

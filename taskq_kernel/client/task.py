@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from taskq_kernel.client.caching import CacheExplanation
     from taskq_kernel.client.log_text import LogText
+    from taskq_kernel.client.task_files import TaskFiles
     from taskq_kernel.client.timing import Timing
 
 T = TypeVar("T")
@@ -212,6 +213,16 @@ class Task(Awaited[Any]):
         """When it was submitted, in UTC."""
         return datetime.fromisoformat(self.field("createdAt"))
 
+    @property
+    def input_files(self) -> dict[str, int]:
+        """The files that it is given, by their names in its folder, with their lengths in bytes."""
+        return {name: int(file["size"]) for name, file in (self.field("inputFiles") or {}).items()}
+
+    @property
+    def outputs(self) -> list[str]:
+        """Patterns of the files of its folder that are kept."""
+        return list(self.field("outputs") or ())
+
     def as_argument(self) -> dict[str, str]:
         """What stands for its value among the arguments of another task."""
         return {"$task": self.id}
@@ -296,6 +307,17 @@ class Task(Awaited[Any]):
     def finished_at(self) -> datetime | None:
         """When it ended, in UTC."""
         return _optional(datetime.fromisoformat, self._now("finishedAt"))
+
+    @property
+    def files(self) -> TaskFiles:
+        """The files of its folder that were kept, by their names: ``task.files["x.csv"].read_bytes()``.
+
+        They are those that its `outputs` mean, of its last attempt that ended, whichever way; of one
+        that was cancelled while it ran there are none. They are asked for each time.
+        """
+        from taskq_kernel.client.task_files import read_files
+
+        return read_files(self._client.transport, self.id)
 
     @property
     def waits_for(self) -> str | None:
@@ -523,7 +545,8 @@ class Task(Awaited[Any]):
         code = {"definition": calls} if calls is not None else {"code": self.code, "entry": self.field("entry")}
         return explained(self._client, {
             **code, "kind": str(self.kind), "arguments": self.field("arguments"), "seed": self.seed,
-            "queue": self.queue, "name": self.name,
+            "queue": self.queue, "name": self.name, "inputFiles": self.field("inputFiles"),
+            "outputs": self.field("outputs"),
         })
 
     def history(self) -> list[dict[str, Any]]:

@@ -18,6 +18,7 @@ from taskq_kernel.errors import InvalidTask, NotFound
 from taskq_kernel.passed_values import MAX_PASSED_BYTES, passed_values
 from taskq_kernel.service.async_store import AsyncStore
 from taskq_kernel.store.blob_refs import oldest_running_start, referenced
+from taskq_kernel.task_files import GivenFiles
 from taskq_kernel.typed_values import NPY_MAGIC
 from taskq_kernel.value_files import HEAD_BYTES, is_archive
 
@@ -47,6 +48,31 @@ def media_type(path: Path) -> str:
 def no_value(digest: str) -> NotFound:
     """The error for a value that is not there, or not for the one who asks."""
     return NotFound(f"no value has the SHA-256 {digest}", "NOT_FOUND")
+
+
+def check_files(blobs: Blobs, files: GivenFiles, limit_bytes: int, index: int | None = None) -> None:
+    """Look whether the files that a new task is given are there.
+
+    Raises
+    ------
+    InvalidTask
+        If one is not, or has another length, or they are more than a task is given.
+    """
+    size = sum(file.size for file in files.values())
+    if size > limit_bytes:
+        largest = sorted(files, key=lambda name: -files[name].size)[:3]
+        named = ", ".join(f"{name} ({files[name].size})" for name in largest)
+        raise InvalidTask(
+            f"has {size} bytes in {len(files)} files: one task is given {limit_bytes} at most (max_files_bytes); the "
+            f"largest are {named}", "inputFiles", index,
+        )
+    for name, file in files.items():
+        path = blobs.path(file.ref)
+        if not path.is_file() or path.stat().st_size != file.size:
+            raise InvalidTask(
+                f"has {name!r} with {file.size} bytes and the SHA-256 {file.ref}, which is not there: upload it first",
+                "inputFiles", index,
+            )
 
 
 def check_given(blobs: Blobs, arguments: str, index: int) -> None:
@@ -111,6 +137,18 @@ class Blobs:
         if not path.is_file():
             raise no_value(digest)
         return path
+
+    def keep(self, digest: str, since: float) -> bool:
+        """Whether a value is there; then it counts as uploaded after a time, and stays for as long as a new one."""
+        path = self.path(digest)
+        try:
+            if path.stat().st_mtime >= since:
+                return True
+            with _alone(path.parent):
+                os.utime(path)
+        except FileNotFoundError:
+            return False
+        return True
 
     async def store(self, digest: str, body: AsyncIterator[bytes]) -> None:
         """Store what comes in ``body``.

@@ -55,7 +55,8 @@ class Runtime:
         self.broker = broker
         self.store = AsyncStore(Store(tasks_url(settings), readers=READERS))
         self.tokens = Tokens(settings.tokens_file, self.store, Throttle(settings.auth_failures))
-        self.blobs = Blobs(blobs_folder(settings), settings.max_value_bytes + settings.max_array_bytes)
+        largest = max(settings.max_value_bytes + settings.max_array_bytes, settings.max_files_bytes)
+        self.blobs = Blobs(blobs_folder(settings), largest)
         self.feed = Feed(self.store)
         self.statistics = CachedStatistics(self.store)
         self.waiting = Waiting(self.store, broker)

@@ -11,14 +11,21 @@ from taskq_kernel.store.database import Write
 from taskq_kernel.store.dialects import insert_new
 from taskq_kernel.store.ids import chunks
 from taskq_kernel.store.records import RUNNING_NOW
-from taskq_kernel.store.tables import given_values, tasks
+from taskq_kernel.store.tables import batches, given_values, task_files, tasks
+from taskq_kernel.task_files import given_files
 
 
 def referenced(conn: Connection, refs: Sequence[str]) -> set[str]:
-    """Those of ``refs`` that are the value of a task, or given to one."""
-    values = sa.select(tasks.c.value_ref).where(tasks.c.value_ref.in_(refs))
-    given = sa.select(given_values.c.ref).where(given_values.c.ref.in_(refs))
-    return {*conn.execute(values).scalars(), *conn.execute(given).scalars()}
+    """Those of ``refs`` that are the value of a task, a file of one, or given to one, or to the points of a batch."""
+    columns = (tasks.c.value_ref, given_values.c.ref, task_files.c.ref)
+    named = {ref for column in columns for ref in conn.execute(sa.select(column).where(column.in_(refs))).scalars()}
+    return named | (set(refs) & _given_to_batches(conn))
+
+
+def _given_to_batches(conn: Connection) -> set[str]:
+    """The files of batches, whose tasks may not have been made yet."""
+    query = sa.select(batches.c.input_files).distinct().where(batches.c.input_files.isnot(None))
+    return {file.ref for text in conn.execute(query).scalars() for file in given_files(text).values()}
 
 
 def note_given(write: Write, given: Iterable[tuple[int, str]]) -> None:
@@ -43,9 +50,25 @@ def forget_given(write: Write, numbers: Sequence[int]) -> None:
 
 
 def has_value(conn: Connection, owner: str, ref: str) -> bool:
-    """Whether ``ref`` is the value of a task of this owner."""
-    mine = sa.select(tasks.c.number).where(tasks.c.value_ref == ref, tasks.c.owner == owner)
-    return conn.execute(mine.limit(1)).first() is not None
+    """Whether ``ref`` is the value of a task of this owner, or a file of one."""
+    mine = sa.select(tasks.c.number).where(tasks.c.value_ref == ref, tasks.c.owner == owner).limit(1)
+    kept = (
+        sa.select(tasks.c.number).join(task_files, task_files.c.task == tasks.c.number)
+        .where(task_files.c.ref == ref, tasks.c.owner == owner).limit(1)
+    )
+    return any(conn.execute(query).first() is not None for query in (mine, kept))
+
+
+def not_of(conn: Connection, owner: str, refs: Sequence[str]) -> set[str]:
+    """Those of ``refs`` that are neither a value nor a file of a task of this owner, nor given to one."""
+    its: set[str] = set()
+    for chunk in chunks(refs):
+        for table, column in ((task_files, task_files.c.ref), (given_values, given_values.c.ref)):
+            query = sa.select(column).join(tasks, tasks.c.number == table.c.task)
+            its |= set(conn.execute(query.where(column.in_(chunk), tasks.c.owner == owner)).scalars())
+        values = sa.select(tasks.c.value_ref).where(tasks.c.value_ref.in_(chunk), tasks.c.owner == owner)
+        its |= set(conn.execute(values).scalars())
+    return set(refs) - its
 
 
 def oldest_running_start(conn: Connection) -> float | None:

@@ -19,6 +19,7 @@ from taskq_kernel.store.rows import Columns, TaskRow, rows_of
 from taskq_kernel.store.source_texts import drop_unused
 from taskq_kernel.store.stopping import stop_making
 from taskq_kernel.store.tables import Cause, task_events, task_logs, task_series, tasks
+from taskq_kernel.store.task_files import forget_files
 from taskq_kernel.store.transitions import Transition, requeue, transition
 from taskq_kernel.task_fields import TASK_FIELDS, Lifetime
 
@@ -200,6 +201,7 @@ def _leave_tombstones(write: Write, numbers: Sequence[int]) -> None:
         write.conn.execute(sa.delete(task_logs).where(task_logs.c.task.in_(chunk)))
         write.conn.execute(sa.delete(task_series).where(task_series.c.task.in_(chunk)))
         forget_given(write, chunk)
+        forget_files(write, chunk)
         # Reasons quote error messages.
         write.conn.execute(sa.update(task_events).where(task_events.c.task.in_(chunk)).values(reason=""))
     write.conn.execute(_TOMBSTONE, [

@@ -78,18 +78,28 @@ def asked_of(write: Write, numbers: Iterable[int]) -> list[Asked]:
 def work_of(row: TaskRow) -> Work:
     """What a stored task computes."""
     needs = told_apart_by(row.threads, row.env, row.gpus)
-    return Work(row.kind, row.source or "", row.entry, row.arguments or "{}", needs)
+    return Work(
+        row.kind, row.source or "", row.entry, row.arguments or "{}", needs, row.input_files, row.outputs
+    )
 
 
 _WORK = sa.select(
     tasks.c.number, tasks.c.owner, tasks.c.queue, tasks.c.kind, tasks.c.source, tasks.c.entry, tasks.c.arguments,
-    tasks.c.seed, tasks.c.threads, tasks.c.env, tasks.c.gpus,
+    tasks.c.seed, tasks.c.threads, tasks.c.env, tasks.c.gpus, tasks.c.input_files, tasks.c.outputs,
 ).where(tasks.c.cache.is_(True))
 _KEY = sa.update(tasks).where(tasks.c.number == sa.bindparam("b_number")).values(cache_key=sa.bindparam("key"))
 
 
-def find_answers(conn: Connection, asked: Sequence[Asked]) -> dict[int, Columns]:
-    """What tasks can have without running: the columns of their values, by their numbers."""
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a task can have without running: the columns of its value, and the number of the task that has them."""
+
+    origin: int
+    columns: Columns
+
+
+def find_answers(conn: Connection, asked: Sequence[Asked]) -> dict[int, Answer]:
+    """What tasks can have without running, by their numbers."""
     groups: dict[tuple[str, str], list[Asked]] = {}
     for one in asked:
         groups.setdefault((one.owner, one.queue), []).append(one)
@@ -98,7 +108,7 @@ def find_answers(conn: Connection, asked: Sequence[Asked]) -> dict[int, Columns]
         computed = _computed(conn, owner, environments_of(conn, queue), {one.key for one in those})
         chosen.update({one.number: computed[one.key] for one in those if one.key in computed})
     values = _values(conn, set(chosen.values()))
-    return {number: values[origin] for number, origin in chosen.items()}
+    return {number: Answer(origin, values[origin]) for number, origin in chosen.items()}
 
 
 def usable(owner: str, environments: Iterable[str]) -> sa.ColumnElement[bool]:

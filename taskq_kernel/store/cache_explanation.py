@@ -72,7 +72,7 @@ def explain_cache(conn: Connection, new: NewTask, owner: str) -> Explanation:
     key = wanted.work.key(wanted.seed)
     answers = find_answers(conn, [Asked(0, owner, new.queue, key)])
     if answers:
-        return Explanation(hit=int(answers[0]["cached_from"] or 0))
+        return Explanation(hit=int(answers[0].columns["cached_from"] or 0))
     equal = conn.execute(_TASK.where(tasks.c.cache_key == key, tasks.c.owner == owner).limit(LOOKED_AT)).all()
     if equal:
         return _why_no_value(wanted, equal)
@@ -86,7 +86,7 @@ def _wanted(conn: Connection, new: NewTask, owner: str) -> _Wanted:
     definition = None if new.definition is None else get_definition(conn, new.definition)
     source, entry = (definition.source, definition.entry) if definition else (new.source, new.entry)
     needs = told_apart_by(new.threads, new.env, new.gpus)
-    work = Work(new.kind, source, entry, new.arguments, needs)
+    work = Work(new.kind, source, entry, new.arguments, needs, new.input_files, new.outputs)
     seed = work.seed() if new.seed is None else new.seed
     return _Wanted(work, seed, owner, new.queue, new.name, environments_of(conn, new.queue), definition)
 
@@ -94,7 +94,8 @@ def _wanted(conn: Connection, new: NewTask, owner: str) -> _Wanted:
 _TASK = sa.select(
     tasks.c.number, tasks.c.owner, tasks.c.queue, tasks.c.name, tasks.c.status, tasks.c.kind, tasks.c.source,
     tasks.c.entry, tasks.c.arguments, tasks.c.seed, tasks.c.definition, tasks.c.environment, tasks.c.deleted_at,
-    tasks.c.created_at, tasks.c.cache, tasks.c.threads, tasks.c.env, tasks.c.gpus,
+    tasks.c.created_at, tasks.c.cache, tasks.c.threads, tasks.c.env, tasks.c.gpus, tasks.c.input_files,
+    tasks.c.outputs,
 ).order_by(tasks.c.number.desc())
 
 
@@ -167,6 +168,10 @@ def _differences(conn: Connection, wanted: _Wanted, row: TaskRow, known: dict[st
     found += _arguments(exact_json.decode_kept(wanted.work.arguments), exact_json.decode_kept(there.arguments))
     if there.needs != wanted.work.needs:
         found.append(f"threads, env or gpus: {there.needs or 'none'} there, {wanted.work.needs or 'none'} here")
+    if there.input_files != wanted.work.input_files:
+        found.append("its input files are others")
+    if there.outputs != wanted.work.outputs:
+        found.append("its outputs, the files that are kept, are others")
     derived = wanted.seed == wanted.work.seed() and row.seed == there.seed()  # they follow from the rest
     if row.seed != wanted.seed and not derived:
         found.append(f"seed: {row.seed} there, {wanted.seed} here")

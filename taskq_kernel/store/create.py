@@ -31,6 +31,7 @@ from taskq_kernel.store.submission import NewTask
 from taskq_kernel.store.tables import Cause, sources, tasks
 from taskq_kernel.store.transitions import Transition, answer_from_cache, enqueue, hold_back_new, record
 from taskq_kernel.task_fields import TASK_FIELDS
+from taskq_kernel.task_files import given_files
 from taskq_kernel.work import Work
 
 
@@ -89,8 +90,8 @@ def create_tasks(
         made = [Transition(number, owner, 0, None, f"submitted by {owner}") for number in fresh]
         record(write, TaskStatus.QUEUEING, Cause.SUBMITTED, made)
         write.count(owner, TaskStatus.QUEUEING, len(rows))
-        given = ((number, task.arguments) for number, task in zip(numbers, new, strict=True) if number in fresh_ones)
-        note_given(write, ((number, ref) for number, arguments in given for ref in passed_values(arguments)))
+        given = [(number, task) for number, task in zip(numbers, new, strict=True) if number in fresh_ones]
+        note_given(write, ((number, ref) for number, task in given for ref in _given_to(task)))
         needs = _needs(write.conn, new, numbers, fresh_ones, visible_to)
         hold_back_new(write, needs)
         alone = [row for row in rows if row["number"] not in needs]
@@ -213,7 +214,7 @@ def _needs(
 def _row(write: Write, task: NewTask, number: int, owner: str, definition: DefinitionRow | None) -> Columns:
     called: Columns = {}
     needs = told_apart_by(task.threads, task.env, task.gpus)
-    work = Work(task.kind, task.source, task.entry, task.arguments, needs)
+    work = Work(task.kind, task.source, task.entry, task.arguments, needs, task.input_files, task.outputs)
     if definition is not None:
         called = {"source": definition.source, "entry": definition.entry, "name": task.name or definition.name}
         work = replace(work, source=definition.source, entry=definition.entry)
@@ -226,6 +227,11 @@ def _row(write: Write, task: NewTask, number: int, owner: str, definition: Defin
         "log_bytes": 0, "seed": seed, "cache_key": work.key(seed) if keyed else None,
         **dict(zip(_ALIKE, _alike(task), strict=True)), **called,
     }
+
+
+def _given_to(task: NewTask) -> set[str]:
+    """What is kept for the task: values among its arguments, and its files."""
+    return {*passed_values(task.arguments), *(file.ref for file in given_files(task.input_files).values())}
 
 
 def _asked(row: Columns) -> Asked:

@@ -22,11 +22,13 @@ from taskq_kernel.domain import TaskKind, TaskStatus
 from taskq_kernel.grid import Grid
 from taskq_kernel.needs import told_apart_by
 from taskq_kernel.seeds import point_seed
+from taskq_kernel.store.blob_refs import note_given
 from taskq_kernel.store.cache import Asked
 from taskq_kernel.store.database import Write
 from taskq_kernel.store.ids import chunks
 from taskq_kernel.store.tables import SHARED, Cause, batches, definitions, grids, tasks
 from taskq_kernel.store.transitions import Transition, answer_from_cache, enqueue, record, transition
+from taskq_kernel.task_files import given_files
 from taskq_kernel.work import Work
 
 #: Tasks made in one transaction: others wait meanwhile. And of a batch of which none waits, because workers
@@ -117,6 +119,9 @@ def _make(write: Write, row: Any, points: Sequence[int], known: Grids) -> tuple[
         Transition(task["number"], row.owner, 0, None, reason) for task in rows
     ])
     write.count(row.owner, TaskStatus.QUEUEING, len(rows))
+    if row.input_files:
+        files = {file.ref for file in given_files(row.input_files).values()}
+        note_given(write, ((task["number"], ref) for task in rows for ref in files))
     answered: set[int] = set()
     if row.cancelled_at is not None:
         _cancel(write, row, rows)
@@ -157,7 +162,7 @@ _shared = attrgetter(*SHARED)
 
 def _task(write: Write, row: Any, point: int, grid: Grid, place: int) -> dict[str, Any]:
     needs = told_apart_by(row.threads, row.env, row.gpus)
-    work = Work(TaskKind.CALL, row.source, row.entry, grid[place], needs)
+    work = Work(TaskKind.CALL, row.source, row.entry, grid[place], needs, row.input_files, row.outputs)
     seed = work.seed() if row.seeds_by_content else point_seed(row.seed, point)
     return {
         "number": write.next_number(), "id": str(uuid4()), "version": write.next_version(),

@@ -24,6 +24,7 @@ from taskq_kernel.store.ids import chunks
 from taskq_kernel.store.rows import Columns, DueRow, TaskRow, each_of
 from taskq_kernel.store.tables import outbox, sources, tasks
 from taskq_kernel.store.transitions import enqueue
+from taskq_kernel.task_files import given_files
 
 #: How many tasks are handed over at once, and how many bytes of messages at most.
 BATCH = 500
@@ -65,6 +66,7 @@ _DUE = (
         tasks.c.queue, tasks.c.priority, tasks.c.timeout_s, tasks.c.memory_limit, tasks.c.status,
         tasks.c.deleted_at, tasks.c.lost, tasks.c.arguments, tasks.c.seed, tasks.c.source, sources.c.code,
         tasks.c.threads, tasks.c.env, tasks.c.gpus,
+        tasks.c.input_files, tasks.c.outputs,
     )
     .select_from(
         outbox.join(tasks, tasks.c.number == outbox.c.task)
@@ -123,6 +125,7 @@ def _message(row: DueRow) -> TaskMessage:
         arguments=msgspec.Raw((row.arguments or "{}").encode()),
         entry=row.entry, timeout_s=row.timeout_s, memory_limit_bytes=row.memory_limit, seed=row.seed,
         threads=row.threads, env=env_of(row.env), gpus=row.gpus,
+        files=given_files(row.input_files), outputs=msgspec.json.decode(row.outputs) if row.outputs else [],
     )
 
 

@@ -20,7 +20,9 @@ from taskq_kernel.store.rows import Columns, TaskRow, rows_of
 from taskq_kernel.store.series import store_series
 from taskq_kernel.store.statistics import count_minute
 from taskq_kernel.store.tables import Cause, refused_outcomes, task_events, tasks
+from taskq_kernel.store.task_files import store_files
 from taskq_kernel.store.transitions import Transition, requeue, transition
+from taskq_kernel.task_files import KeptFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,8 @@ class Outcome:
     #: What it reported as series of numbers, and where its time went, as JSON.
     series: str | None = None
     timing: str | None = None
+    #: Files of its folder that are kept.
+    files: Sequence[KeptFile] = field(default=())
 
 
 def record_outcomes(write: Write, outcomes: Sequence[Outcome], policy: Policy) -> list[Verdict]:
@@ -155,6 +159,9 @@ def _accept(write: Write, pairs: Sequence[tuple[TaskRow, Outcome]], policy: Poli
     logs = [log for _row, outcome in pairs for log in outcome.logs]
     store_series(write, [
         (row.number, outcome.attempt, outcome.series) for row, outcome in pairs if outcome.series is not None
+    ])
+    store_files(write, [
+        (row.number, outcome.attempt, outcome.files) for row, outcome in pairs if outcome.files or outcome.attempt > 1
     ])
     if logs:
         store_logs(write, logs, {row.id: row for row, _outcome in pairs}, policy.max_log_bytes)

@@ -22,6 +22,8 @@ class Policy:
     #: The largest value, as JSON.
     max_value_bytes: int = 64 << 20
     max_array_bytes: int = 1 << 30
+    #: What one task is given in files, and what is kept of its own.
+    max_files_bytes: int = 4 << 30
 
     @property
     def return_s(self) -> float:
@@ -38,6 +40,7 @@ class Policy:
             max_log_bytes=settings.max_log_bytes,
             max_value_bytes=settings.max_value_bytes,
             max_array_bytes=settings.max_array_bytes,
+            max_files_bytes=settings.max_files_bytes,
         )
 
 

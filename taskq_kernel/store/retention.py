@@ -32,6 +32,7 @@ from taskq_kernel.store.tables import (
     outbox,
     refused_outcomes,
     task_events,
+    task_files,
     task_logs,
     task_series,
     tasks,
@@ -280,7 +281,7 @@ def _unneeded(conn: Connection, numbers: Sequence[int]) -> list[int]:
 def _erase(write: Write, numbers: Sequence[int], digests: Iterable[str | None]) -> None:
     if not numbers:
         return
-    for table in (*_AROUND, outbox, held_back, dependencies, given_values):
+    for table in (*_AROUND, outbox, held_back, dependencies, given_values, task_files):
         write.conn.execute(sa.delete(table).where(table.c.task.in_(numbers)))
     write.conn.execute(sa.delete(dependencies).where(dependencies.c.needs.in_(numbers)))
     write.conn.execute(sa.delete(tasks).where(tasks.c.number.in_(numbers)))
@@ -308,7 +309,8 @@ def size_of(conn: Connection, numbers: Sequence[int], *, keep_results: bool) -> 
         row = row + _length(tasks.c[name])
     file = sa.case((tasks.c.value_ref.isnot(None), sa.func.coalesce(tasks.c.value_size, 0)), else_=0)
     query = sa.select(sa.func.sum(row), sa.func.sum(file)).where(tasks.c.number.in_(numbers))
-    return total + sum(int(part or 0) for part in conn.execute(query).one())
+    kept = sa.select(sa.func.sum(task_files.c.size)).where(task_files.c.task.in_(numbers))
+    return total + sum(int(part or 0) for part in (*conn.execute(query).one(), conn.execute(kept).scalar_one()))
 
 
 def _length(column: sa.Column[Any]) -> sa.ColumnElement[int]:

@@ -77,6 +77,8 @@ class TaskRow:
     threads: int | None
     env: str | None
     gpus: int | None
+    input_files: str | None
+    outputs: str | None
     code: str | None
 
 
@@ -117,6 +119,8 @@ class BatchRow:
     threads: int | None
     env: str | None
     gpus: int | None
+    input_files: str | None
+    outputs: str | None
     definition_name: str
     entry: str | None
 
@@ -160,6 +164,16 @@ class LogRow:
     seq: int
     stream: str
     text: str
+
+
+class FileRow:
+    """A file of a task's folder that is kept."""
+
+    task: int
+    name: str
+    ref: str
+    size: int
+    attempt: int
 
 
 class WorkerRow:

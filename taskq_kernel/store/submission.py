@@ -16,11 +16,13 @@ from taskq_kernel.argument_names import check_argument_names, named_only
 from taskq_kernel.broker.names import check_queue
 from taskq_kernel.domain import DEFAULT_PRIORITY, PRIORITIES, TaskKind
 from taskq_kernel.errors import InvalidJSON, InvalidTask
+from taskq_kernel.file_patterns import check_patterns
 from taskq_kernel.grid import read_design
 from taskq_kernel.needs import check_gpus, check_threads, env_json
 from taskq_kernel.seeds import check_seed, draw_seed
 from taskq_kernel.store.definitions import NewDefinition
 from taskq_kernel.store.ids import canonical_uuid
+from taskq_kernel.task_files import check_given, written
 
 MAX_TASKS = 10_000
 MAX_CODE_BYTES = 4 << 20
@@ -73,6 +75,9 @@ class NewTask:
     #: As JSON.
     env: str | None = None
     gpus: int | None = None
+    #: What it is given in files, and which files of its folder are kept, as JSON; None where none are.
+    input_files: str | None = None
+    outputs: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +112,8 @@ class NewBatch:
     memory_limit: int | None = None
     max_attempts: int = 1
     cache: bool = False
+    input_files: str | None = None
+    outputs: str | None = None
     resume: bool = True
     threads: int | None = None
     env: str | None = None
@@ -164,6 +171,8 @@ def _checked(given: Mapping[str, Any]) -> NewTask:
         after=tuple(get("after") or ()),
         cache=cache,
         **_needs(given),
+        input_files=_input_files(get("input_files")),
+        outputs=_outputs(get("outputs")),
     )
 
 
@@ -208,6 +217,7 @@ def _checked_batch(given: Mapping[str, Any]) -> NewBatch:
         priority=DEFAULT_PRIORITY if priority is None else _priority(priority),
         timeout_s=_timeout(get("timeout_seconds")), memory_limit=_memory(get("memory_limit")),
         max_attempts=1 if attempts is None else _attempts(attempts), cache=bool(get("cache")),
+        input_files=_input_files(get("input_files")), outputs=_outputs(get("outputs")),
         resume=get("resume") is not False, **_needs(given),
     )
 
@@ -316,6 +326,15 @@ def _attempts(attempts: int) -> int:
     if not 1 <= attempts <= MAX_ATTEMPTS:
         _refuse("maxAttempts", f"is {attempts}: give 1 to {MAX_ATTEMPTS}")
     return attempts
+
+
+def _input_files(given: Any) -> str | None:
+    return None if given is None else written(check_given(given, "inputFiles"))
+
+
+def _outputs(given: Any) -> str | None:
+    patterns = check_patterns(given, "outputs")
+    return msgspec.json.encode(patterns).decode() if patterns else None
 
 
 def _uuid(text: str | None, field: str) -> str | None:

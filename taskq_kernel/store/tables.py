@@ -162,6 +162,9 @@ tasks = sa.Table(
     sa.Column("threads", sa.Integer),
     sa.Column("env", AnyText),
     sa.Column("gpus", sa.Integer),
+    # What it is given in files, and which files of its folder are kept, as JSON; see `task_files`.
+    sa.Column("input_files", AnyText),
+    sa.Column("outputs", AnyText),
 )
 
 
@@ -247,6 +250,8 @@ batches = sa.Table(
     sa.Column("threads", sa.Integer),
     sa.Column("env", AnyText),
     sa.Column("gpus", sa.Integer),
+    sa.Column("input_files", AnyText),
+    sa.Column("outputs", AnyText),
 )
 sa.Index("uq_batches_owner_name", batches.c.owner, batches.c.name, unique=True)
 sa.Index("ix_batches_created_at", batches.c.created_at)
@@ -289,6 +294,17 @@ given_values = sa.Table(
     metadata,
     sa.Column("task", _Key, sa.ForeignKey("tasks.number"), primary_key=True, autoincrement=False),
     sa.Column("ref", sa.Text, primary_key=True, index=True),
+)
+
+#: Files of a task's folder that are kept, of the last attempt that ended; what is in each is a blob.
+task_files = sa.Table(
+    "task_files",
+    metadata,
+    sa.Column("task", _Key, sa.ForeignKey("tasks.number"), primary_key=True, autoincrement=False),
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("ref", sa.Text, nullable=False, index=True),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
 )
 
 #: Each task's history: one row per change of status.

@@ -16,6 +16,7 @@ from taskq_kernel.store.database import Write
 from taskq_kernel.store.hot import HotStatement
 from taskq_kernel.store.rows import Columns, TaskRow
 from taskq_kernel.store.tables import Cause, outbox, task_events, tasks
+from taskq_kernel.store.task_files import copy_files
 
 
 @dataclass(slots=True)
@@ -150,12 +151,15 @@ def answer_from_cache(write: Write, asked: Sequence[cache.Asked]) -> set[int]:
 
 def _from_cache(write: Write, asked: Sequence[cache.Asked]) -> list[Transition]:
     answers = cache.find_answers(write.conn, asked) if asked else {}
+    if answers:
+        copy_files(write, {number: answer.origin for number, answer in answers.items()})
+    found = ((one, answers[one.number].columns) for one in asked if one.number in answers)
     return [
         Transition(
-            one.number, one.owner, 0, None, f"task {answers[one.number]['cached_from']} has computed its value",
-            _QUEUEING, {**answers[one.number], "finished_at": write.now, "progress": 1.0},
+            one.number, one.owner, 0, None, f"task {columns['cached_from']} has computed its value", _QUEUEING,
+            {**columns, "finished_at": write.now, "progress": 1.0},
         )
-        for one in asked if one.number in answers
+        for one, columns in found
     ]
 
 

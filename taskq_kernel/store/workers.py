@@ -108,12 +108,12 @@ def present_worker(write: Write, worker_id: str) -> WorkerRow:
 
 
 def claimed_by(conn: Connection, worker_id: str) -> list[TaskRow]:
-    """The tasks that a worker has claimed and that run."""
+    """The tasks that a worker has claimed and that run, the oldest first."""
     query = sa.select(
         tasks.c.number, tasks.c.id, tasks.c.owner, tasks.c.status, tasks.c.attempt, tasks.c.worker, tasks.c.lost,
         tasks.c.started_at,
         tasks.c.progress, tasks.c.progress_message, tasks.c.log_bytes,
-    ).where(RUNNING_NOW, tasks.c.worker_id == worker_id)
+    ).where(RUNNING_NOW, tasks.c.worker_id == worker_id).order_by(tasks.c.number)
     return rows_of(TaskRow, conn.execute(query))
 
 

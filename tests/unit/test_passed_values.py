@@ -15,7 +15,8 @@ import pytest
 from client_lab import http_stub
 from taskq_worker.claims.claim import Claim
 from taskq_worker.claims.passed import Passed, ValueMissing
-from taskq_worker.slots.passed_files import names_of, put_files
+from taskq_worker.slots.folder import WorkFolder
+from taskq_worker.slots.passed_files import by_name, names_of
 
 from taskq_kernel.domain import TaskKind, ValueKind
 from taskq_kernel.errors import NotFound, ServiceError, ServiceUnreachable
@@ -71,8 +72,9 @@ def test_each_value_is_fetched_once_into_a_file_however_often_the_service_is_awa
     found = files(Service(away=2), given, tmp_path)
     assert {ref: path.read_bytes() for ref, path in found.paths.items()} == {REF: DATA}
     work = tmp_path / "work"
-    work.mkdir()
-    put_files(found.paths, work)
+    folder = WorkFolder(work)
+    folder.make()
+    folder.put(by_name(found.paths))
     asyncio.run(found.remove())
     (name,) = names_of(found.paths).values()
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == [name], "only the task's own link is left"

@@ -51,6 +51,7 @@ def make_outcome(claim: Claim, report: Report, *, worker: str, runner: str, home
         logs=claim.take_output(),
         series=msgspec.UNSET if report.series is None else report.series,
         timing=report.timing,
+        files=list(report.kept),
         provenance=Provenance(
             code_sha256=task.source or sha256_of(task.code),
             julia_version=report.julia_version,

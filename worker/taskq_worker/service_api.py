@@ -11,7 +11,9 @@ from taskq_kernel.transport.graphql import GraphQLTransport
 from taskq_worker.slots.frames import MAX_ARRAY_BYTES
 
 _REGISTER = """mutation Register($input: WorkerInput!) {
-  registerWorker(input: $input) { id heartbeatSeconds leaseSeconds maxLogBytes maxValueBytes maxArrayBytes }
+  registerWorker(input: $input) {
+    id heartbeatSeconds leaseSeconds maxLogBytes maxValueBytes maxArrayBytes maxFilesBytes
+  }
 }"""
 _CLAIM = """mutation Claim($worker: ID!, $ids: [ID!]!) {
   claimTasks(worker: $worker, ids: $ids) { id attempt }
@@ -23,6 +25,7 @@ _RELEASE = """mutation Release($worker: ID!, $tasks: [TaskAttempt!]!) {
   releaseTasks(worker: $worker, tasks: $tasks)
 }"""
 _SOURCE = "query Source($sha256: ID!) { source(sha256: $sha256) }"
+_MISSING = "query Missing($sha256: [ID!]!) { missingFiles(sha256: $sha256) }"
 _LEAVE = "mutation Leave($worker: ID!) { leaveWorker(worker: $worker) }"
 
 
@@ -35,6 +38,7 @@ class Lease:
     max_log_bytes: int
     max_value_bytes: int
     max_array_bytes: int = MAX_ARRAY_BYTES
+    max_files_bytes: int = 4 << 30
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,7 @@ class ServiceApi:
             max_log_bytes=reply["maxLogBytes"],
             max_value_bytes=int(reply["maxValueBytes"]),
             max_array_bytes=int(reply["maxArrayBytes"]),
+            max_files_bytes=int(reply["maxFilesBytes"]),
         )
 
     async def claim(self, ids: Sequence[str]) -> dict[str, int]:
@@ -94,6 +99,10 @@ class ServiceApi:
     async def upload(self, sha256: str, data: bytes | BinaryIO) -> None:
         """Store a value that is too large for a message."""
         await asyncio.to_thread(self._transport.put_blob, sha256, data)
+
+    async def missing(self, refs: Sequence[str]) -> list[str]:
+        """Those of some values that the service does not have; the others it keeps for a while."""
+        return list((await self._ask(_MISSING, {"sha256": list(refs)}))["missingFiles"])
 
     async def fetch(self, ref: str, file: BinaryIO, limit_bytes: int) -> int:
         """Write a value that the service keeps into a file; how many bytes it has."""

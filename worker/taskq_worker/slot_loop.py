@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable
 
 import msgspec
 
@@ -14,12 +13,15 @@ from taskq_worker import task_errors
 from taskq_worker.claims.claim import Claim
 from taskq_worker.claims.claimer import Claimer
 from taskq_worker.claims.claims import Claims
+from taskq_worker.claims.kept import Keep
 from taskq_worker.claims.outcomes import Outcomes
 from taskq_worker.claims.passed import Passed, PassedFiles, ValueMissing
 from taskq_worker.claims.sources import Sources
 from taskq_worker.julia.process_key import variables_of
 from taskq_worker.slots.boundary import error_boundary
 from taskq_worker.slots.job import Job, Report, sha256_of
+from taskq_worker.slots.kept_files import LeftFolder
+from taskq_worker.slots.report import with_files
 from taskq_worker.slots.slot import Slot
 
 #: How long to wait before Julia is started again that did not start, in seconds.
@@ -35,6 +37,8 @@ class SlotLoop:
         Where tasks run.
     claims, claimer, outcomes, sources, passed
         The worker's own.
+    keep : callable
+        Uploads what is kept of an attempt's folder.
     make_outcome : callable
         Makes an outcome of a claim and its report.
     on_news : callable
@@ -51,6 +55,7 @@ class SlotLoop:
         outcomes: Outcomes,
         sources: Sources,
         passed: Passed,
+        keep: Keep,
         *,
         make_outcome: Callable[[Claim, Report], OutcomeMessage],
         on_news: Callable[[], None],
@@ -62,6 +67,7 @@ class SlotLoop:
         self._outcomes = outcomes
         self._sources = sources
         self._passed = passed
+        self._keep = keep
         self._make_outcome = make_outcome
         self._on_news = on_news
         self._on_end = on_end
@@ -110,6 +116,8 @@ class SlotLoop:
                     if files is None:  # likewise
                         return
                     report = await self._run(claim, code, files)
+                    if report.folder is not None:
+                        report = await self._with_files(claim, report, report.folder)
                 self._note_compiled(claim)
                 self._end(claim, report)
         finally:
@@ -135,9 +143,21 @@ class SlotLoop:
         if claim.task.gpus:
             return self.slot.refused_report(task_errors.no_devices(claim.task.gpus))
         try:
-            return await self.slot.run(_job(claim, code, files.paths), *self._listeners(claim))
+            return await self.slot.run(_job(claim, code, files), *self._listeners(claim))
         finally:
             await files.remove()
+
+    async def _with_files(self, claim: Claim, report: Report, folder: LeftFolder) -> Report:
+        """A report with the files of its folder that are kept, which are uploaded first; the folder goes."""
+        try:
+            kept = await self._keep(folder, claim.task.outputs, claim.task.files, lambda: self._claims.holds(claim))
+        finally:
+            await asyncio.to_thread(folder.remove)
+        if kept is None:  # nobody waits for this report any longer
+            return report
+        if kept.note:
+            claim.add_output("stderr", kept.note)
+        return with_files(report, kept.files, kept.error)
 
     def _cost(self, claim: Claim) -> int:
         """What the slot would have to do before it runs the task: nothing, compile what it calls, or start Julia."""
@@ -189,7 +209,7 @@ def _definition(claim: Claim) -> str | None:
     return (task.source or sha256_of(task.code)) if task.kind is TaskKind.CALL else None
 
 
-def _job(claim: Claim, code: str, passed: Mapping[str, Path]) -> Job:
+def _job(claim: Claim, code: str, given: PassedFiles) -> Job:
     task = claim.task
     return Job(
         task_id=task.id,
@@ -202,7 +222,9 @@ def _job(claim: Claim, code: str, passed: Mapping[str, Path]) -> Job:
         timeout_s=task.timeout_s,
         memory_limit_bytes=task.memory_limit_bytes,
         refused=claim.refused,
-        passed=passed,
+        passed=given.paths,
+        files=given.files,
+        outputs=task.outputs,
         threads=task.threads or 1,
         variables=variables_of(task.env),
         **({} if task.seed is None else {"seed": task.seed}),

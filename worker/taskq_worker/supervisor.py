@@ -27,6 +27,7 @@ from taskq_kernel.settings import Settings
 from taskq_worker.claims.claim import Claim, ClaimState
 from taskq_worker.claims.claimer import Claimer
 from taskq_worker.claims.claims import Claims
+from taskq_worker.claims.kept import Kept
 from taskq_worker.claims.outcomes import Outcomes
 from taskq_worker.claims.passed import Passed
 from taskq_worker.claims.sources import Sources
@@ -88,6 +89,7 @@ class Supervisor:
             broker, api, self._claims,
             slots=self._count, queues=settings.queues, stop_attempt=self._stop_attempt,
         )  # fmt: skip
+        self._api = api
         self._outcomes = Outcomes(broker, api, self._claims, lambda: self._claimer.work_in_hand_s)
         self._sources = Sources(api.source)
         self._passed = Passed(api.fetch, folder)
@@ -134,7 +136,8 @@ class Supervisor:
         """Join the fleet, start Julia, and then everything that works for ever."""
         lease = await self._membership.join()
         jobs.append(asyncio.create_task(self._membership.run()))
-        self._loops = [self._slot_loop(index, lease) for index in range(self._count)]
+        kept = Kept(self._api, lease.max_files_bytes)
+        self._loops = [self._slot_loop(index, lease, kept) for index in range(self._count)]
         await asyncio.gather(*(loop.slot.start() for loop in self._loops))
         await self._membership.join()
         log.info("worker %s takes tasks: %d slots, Julia %s", self._name, self._count, self._julia_version)
@@ -162,7 +165,7 @@ class Supervisor:
             "manifest": manifest_sha256(self._settings.home),
         }
 
-    def _slot_loop(self, index: int, lease: Lease) -> SlotLoop:
+    def _slot_loop(self, index: int, lease: Lease, kept: Kept) -> SlotLoop:
         slot = Slot(
             self._runner,
             index=index,
@@ -175,7 +178,7 @@ class Supervisor:
         )
         outcome = partial(make_outcome, worker=self._name, runner=self._runner.kind, home=self._settings.home)
         return SlotLoop(
-            slot, self._claims, self._claimer, self._outcomes, self._sources, self._passed,
+            slot, self._claims, self._claimer, self._outcomes, self._sources, self._passed, kept.keep,
             make_outcome=outcome, on_news=self._membership.news, on_end=self._changed.set,
         )  # fmt: skip
 

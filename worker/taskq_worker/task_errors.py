@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import signal
+from collections.abc import Sequence
 
 from taskq_kernel.messages import ErrorInfo
+from taskq_kernel.task_files import MAX_KEPT
 
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 
@@ -50,6 +52,26 @@ def invalid_arguments(error: Exception) -> ErrorInfo:
 def value_missing(reason: str) -> ErrorInfo:
     """A value that stands for an argument cannot be had any more."""
     return ErrorInfo(name="ValueMissing", message=reason)
+
+
+def outputs_too_large(files: Sequence[tuple[str, int]], kept: int, limit_bytes: int) -> ErrorInfo:
+    """The files that the task wants to keep are more than are kept of one.
+
+    Parameters
+    ----------
+    files : sequence of (str, int)
+        Their names and sizes.
+    kept : int
+        How many are kept, the smallest.
+    """
+    largest = sorted(files, key=lambda file: -file[1])[:3]
+    named = ", ".join(f"{name} ({size_text(size)})" for name, size in largest)
+    return ErrorInfo(
+        name="OutputsTooLarge",
+        message=f"the {len(files)} files that it was to keep have {size_text(sum(size for _, size in files))}; of one "
+        f"task {size_text(limit_bytes)} in {MAX_KEPT:,} files are kept at most. The largest are {named}. The {kept} "
+        "smallest are kept: let its outputs name fewer, or have the service's setting max_files_bytes raised",
+    )
 
 
 def timed_out(timeout_s: float) -> ErrorInfo:

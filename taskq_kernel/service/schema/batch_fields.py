@@ -11,11 +11,13 @@ from graphene import Field, Int, List, NonNull, ObjectType, String
 from graphql import GraphQLResolveInfo
 
 from taskq_kernel.errors import InvalidTask
+from taskq_kernel.service.blobs import check_files
 from taskq_kernel.service.schema import batch_types, inputs
 from taskq_kernel.store import batches, expansion
 from taskq_kernel.store.batches import BatchPage
 from taskq_kernel.store.submission import check_batch
 from taskq_kernel.store.window import DEFAULT_PAGE, MAX_PAGE
+from taskq_kernel.task_files import given_files
 
 log = logging.getLogger(__name__)
 
@@ -104,6 +106,8 @@ class BatchMutation(ObjectType):
         _root: Any, info: GraphQLResolveInfo, input: dict[str, Any]
     ) -> batches.Submitted:
         new = check_batch(input, "input")
+        runtime = info.context.runtime
+        check_files(runtime.blobs, given_files(new.input_files), runtime.policy.max_files_bytes)
         done: batches.Submitted = await _write(info, batches.submit_batch, new, info.context.actor)
         log.info(
             "submit batch %s (%s): %d points are new of %d, by %s",

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from taskq_kernel.domain import Role
 from taskq_kernel.service.security.access import visible_to
-from taskq_kernel.store import records, series
+from taskq_kernel.store import records, series, task_files
 from taskq_kernel.store.bulk_actions import Actor
-from taskq_kernel.store.rows import EventRow, LogRow
+from taskq_kernel.store.rows import EventRow, FileRow, LogRow
 from taskq_kernel.store.tokens import Identity
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ class RequestContext:
     runtime: Runtime
     histories: Loader[list[EventRow]] = field(init=False)
     series: Loader[str | None] = field(init=False)
+    files: Loader[list[FileRow]] = field(init=False)
 
     def __post_init__(self) -> None:
         async def load(numbers: Sequence[int]) -> dict[int, list[EventRow]]:
@@ -44,7 +45,11 @@ class RequestContext:
         async def load_series(numbers: Sequence[int]) -> dict[int, str | None]:
             return await self.runtime.store.read(series.series_of, numbers)
 
+        async def load_files(numbers: Sequence[int]) -> dict[int, list[FileRow]]:
+            return await self.runtime.store.read(task_files.files_of, numbers)
+
         self.histories = Loader(load)
+        self.files = Loader(load_files)
         self.series = Loader(load_series)
 
     @property

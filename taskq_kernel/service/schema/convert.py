@@ -18,6 +18,7 @@ from taskq_kernel.store.ids import canonical_uuid
 from taskq_kernel.store.outcomes import Error, Outcome, Value
 from taskq_kernel.store.pages import Order
 from taskq_kernel.store.retention import Rule
+from taskq_kernel.task_files import MAX_KEPT, KeptFile, problem_of
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -121,7 +122,22 @@ def _outcome(given: Mapping[str, Any]) -> Outcome:
         progress=given.get("progress"), progress_message=given.get("progress_message"),
         logs=[Log(given["id"], given["attempt"], **chunk) for chunk in given.get("logs") or ()],
         series=optional_json(given.get("series"), "series"), timing=optional_json(given.get("timing"), "timing"),
+        files=_files(given.get("files") or ()),
     )
+
+
+def _files(given: Sequence[Mapping[str, Any]]) -> Sequence[KeptFile]:
+    if not given:
+        return ()
+    if len(given) > MAX_KEPT:
+        raise InvalidTask(f"has {len(given)} files: at most {MAX_KEPT} are kept of one task", "files")
+    files = {one["name"]: KeptFile(one["name"], one["ref"], one["size"]) for one in given}
+    for name, file in files.items():
+        if problem := problem_of(name):
+            raise InvalidTask(f"has the name {name[:80]!r}: {problem}", "files")
+        if not _SHA256.fullmatch(file.ref) or file.size < 0:
+            raise InvalidTask(f"has a file {name[:80]!r} without its SHA-256 and its length", "files")
+    return tuple(files.values())
 
 
 def claim_report_of(given: Mapping[str, Any]) -> ClaimReport:

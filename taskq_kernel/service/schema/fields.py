@@ -15,6 +15,7 @@ import msgspec
 from taskq_kernel.service.schema.scalars import iso
 from taskq_kernel.service.security.auth import FileToken
 from taskq_kernel.task_fields import ERROR_FIELDS, SHARED_FIELDS, TASK_FIELDS, TaskField
+from taskq_kernel.task_files import type_of
 
 Getter = Callable[[Any], Any]
 
@@ -32,6 +33,8 @@ def _getter(field: TaskField) -> Getter:
     kind = field.type.removesuffix("!")
     if kind == "JSON":
         return _raw_json(stored, field.empty)
+    if kind == "[String!]":
+        return lambda row: msgspec.json.decode(text) if (text := stored(row)) else None
     if kind == "DateTime":
         return lambda row: iso(stored(row))
     if kind == "Boolean":
@@ -94,6 +97,10 @@ WHY: Mapping[str, Getter] = {
     "until": lambda why: iso(why.until),
 }
 
+TASK_FILE: Mapping[str, Getter] = {
+    **_same("name", "size", "attempt"), "sha256": attrgetter("ref"), "type": lambda row: type_of(row.name),
+}
+
 LOG_CHUNK: Mapping[str, Getter] = _same("seq", "attempt", "stream", "text")
 
 WORKER: Mapping[str, Getter] = {
@@ -115,7 +122,7 @@ TOKEN: Mapping[str, Getter] = {
 TABLES: Mapping[str, Mapping[str, Getter]] = {
     "Token": TOKEN, "Definition": DEFINITION, "DefinitionError": DEFINITION_ERROR, "Batch": BATCH, "Grid": GRID,
     "Task": TASK, "TaskError": TASK_ERROR, "TaskEvent": TASK_EVENT, "LogChunk": LOG_CHUNK, "Worker": WORKER,
-    "Why": WHY,
+    "Why": WHY, "TaskFile": TASK_FILE,
 }
 
 

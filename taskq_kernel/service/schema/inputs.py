@@ -229,6 +229,17 @@ class ChunkInput(graphene.InputObjectType):
     text = String(required=True, description="The text.")
 
 
+class FileInput(graphene.InputObjectType):
+    """A file of a task's folder that was uploaded."""
+
+    class Meta:
+        container = dict
+
+    name = String(required=True, description="Its path within the folder.")
+    ref = String(required=True, description="SHA-256 of what is in it.")
+    size = BigInt(required=True, description="Its length, in bytes.")
+
+
 class OutcomeInput(graphene.InputObjectType):
     """How an attempt ended."""
 
@@ -251,6 +262,7 @@ class OutcomeInput(graphene.InputObjectType):
     logs = List(NonNull(ChunkInput), default_value=[], description="What it printed and did not report yet.")
     series = JSON(description="What it has reported as series of numbers.")
     timing = JSON(description="Where its time went.")
+    files = List(NonNull(FileInput), default_value=[], description="Files of its folder that are kept.")
 
 
 def required_list(kind: Any, description: str) -> Any:

@@ -12,7 +12,7 @@ from graphql import GraphQLResolveInfo
 
 from taskq_kernel.domain import Role
 from taskq_kernel.errors import InvalidTask
-from taskq_kernel.service.blobs import check_given
+from taskq_kernel.service.blobs import check_files, check_given
 from taskq_kernel.service.jobs.pruner import Cursor, Pruned
 from taskq_kernel.service.schema import inputs, types
 from taskq_kernel.service.schema.batch_fields import BatchMutation
@@ -22,6 +22,7 @@ from taskq_kernel.service.schema.selection import wanted
 from taskq_kernel.store import bulk_actions, claims, create, definitions, outcomes, tokens, workers
 from taskq_kernel.store.rows import DefinitionRow, TaskRow, TokenRow, WorkerRow
 from taskq_kernel.store.submission import NewTask, check, check_all, check_definition
+from taskq_kernel.task_files import given_files
 
 log = logging.getLogger(__name__)
 
@@ -214,7 +215,7 @@ class Mutation(BatchMutation, ObjectType):
         return {
             "id": worker_id, "heartbeat_seconds": policy.heartbeat_s, "lease_seconds": policy.lease_s,
             "max_log_bytes": policy.max_log_bytes, "max_value_bytes": policy.max_value_bytes,
-            "max_array_bytes": policy.max_array_bytes,
+            "max_array_bytes": policy.max_array_bytes, "max_files_bytes": policy.max_files_bytes,
         }
 
     @staticmethod
@@ -268,6 +269,10 @@ async def _create(info: GraphQLResolveInfo, new: Sequence[NewTask]) -> list[Task
     context = info.context
     for index, task in enumerate(new):
         check_given(context.runtime.blobs, task.arguments, index)
+        if task.input_files is not None:
+            check_files(
+                context.runtime.blobs, given_files(task.input_files), context.runtime.policy.max_files_bytes, index
+            )
     created, count = await context.runtime.store.write(
         create.create_tasks, new, context.identity.name, wanted(info), context.visible_to
     )

@@ -13,6 +13,7 @@ from taskq_kernel.broker.alarms import explain_block
 from taskq_kernel.service.schema import inputs, types
 from taskq_kernel.service.schema.batch_fields import BatchQuery
 from taskq_kernel.service.schema.convert import filter_of, orders_of, tasks_of
+from taskq_kernel.service.schema.file_fields import FileQuery
 from taskq_kernel.service.schema.scalars import iso
 from taskq_kernel.service.schema.selection import wanted
 from taskq_kernel.service.schema.version import service_version
@@ -28,7 +29,7 @@ from taskq_kernel.store.window import Window
 from taskq_kernel.store.workers import list_workers
 
 
-class Query(BatchQuery, ObjectType):
+class Query(BatchQuery, FileQuery, ObjectType):
     """What can be read."""
 
     task = Field(

@@ -15,7 +15,7 @@ from taskq_kernel.service.schema.fields import resolver_of
 from taskq_kernel.service.schema.scalars import JSON, BigInt, DateTime
 from taskq_kernel.service.why import Reason
 from taskq_kernel.store.pages import ORDER_COLUMNS, Page
-from taskq_kernel.store.rows import EventRow, LogRow, TaskRow
+from taskq_kernel.store.rows import EventRow, FileRow, LogRow, TaskRow
 from taskq_kernel.task_fields import ERROR_FIELDS, TASK_FIELDS, TaskField
 
 
@@ -105,6 +105,7 @@ TokenOrigin = _enum("TokenOrigin", "Where the service has a token from.", {
 _FIELD_TYPES: dict[str, Any] = {
     "ID": graphene.ID, "Int": Int, "Float": Float, "String": String, "BigInt": BigInt, "DateTime": DateTime,
     "JSON": JSON, "Boolean": Boolean, "TaskStatus": TaskStatus, "TaskKind": TaskKind, "ValueKind": ValueKind,
+    "[String!]": List(NonNull(String)),
 }
 
 
@@ -160,6 +161,19 @@ class LogChunk(ObjectType):
     text = String(required=True, description="The text.")
 
 
+class TaskFile(ObjectType):
+    """A file of a task's folder that is kept."""
+
+    class Meta:
+        default_resolver = resolver_of("TaskFile")
+
+    name = String(required=True, description="Its path within the folder.")
+    size = BigInt(required=True, description="Its length, in bytes.")
+    sha256 = String(required=True, description="SHA-256 of what is in it, which is at GET /blobs/<sha256>.")
+    type = String(required=True, description="Its media type, as its name tells.")
+    attempt = Int(required=True, description="The attempt that left it; 0: that of the task that its value is from.")
+
+
 class Why(ObjectType):
     """Why a task stands where it stands."""
 
@@ -192,10 +206,19 @@ class Task(_TaskFields, ObjectType):
         after=Int(description="Only chunks with a seq above this."),
     )
 
+    files = List(NonNull(TaskFile), required=True, description=(
+        "Files of its folder that are kept, by name: of its last attempt that ended, whichever way."
+    ))
     series = JSON(description=(
         "What its latest attempt has reported as series of numbers: by name, how many reports (count), and the "
         "steps and values that the curve is made of."
     ))
+
+    @staticmethod
+    async def resolve_files(row: TaskRow, info: GraphQLResolveInfo) -> Sequence[FileRow]:
+        """Load them together with those of the other tasks of this answer."""
+        files: Sequence[FileRow] = await info.context.files.load(row.number)
+        return files
 
     @staticmethod
     async def resolve_series(row: TaskRow, info: GraphQLResolveInfo) -> msgspec.Raw | None:
@@ -443,6 +466,7 @@ class WorkerLease(ObjectType):
     max_log_bytes = Int(required=True, description="What is kept of the output of one attempt.")
     max_value_bytes = BigInt(required=True, description="The largest value, as JSON.")
     max_array_bytes = BigInt(required=True, description="The largest array of numbers, as a file.")
+    max_files_bytes = BigInt(required=True, description="What is kept of one task's files, in all.")
 
 
 class Claim(ObjectType):

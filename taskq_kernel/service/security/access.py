@@ -26,6 +26,7 @@ ALLOWED: dict[str, frozenset[Role]] = {
     "Query.batch": _READERS,
     "Query.batches": _READERS,
     "Query.explainCache": _SUBMITTERS,
+    "Query.missingFiles": _SUBMITTERS | _WORKERS,
     "Query.workers": _READERS,
     "Query.statistics": _READERS,
     "Query.tokens": _ADMINS,

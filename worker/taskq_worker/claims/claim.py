@@ -143,6 +143,7 @@ def _added_bytes(outcome: OutcomeMessage) -> int:
         size += len(bytes(value.data))
     if not isinstance(outcome.series, msgspec.UnsetType):
         size += len(bytes(outcome.series))
+    size += sum(len(file.name) + len(file.ref) for file in outcome.files)
     if error is not None:
         size += len(error.message) + len(error.stacktrace)
     return size

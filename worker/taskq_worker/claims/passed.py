@@ -1,4 +1,4 @@
-"""Values that tasks are given and that are too long for their messages: fetched into files before they start."""
+"""What tasks are given and is too long for their messages, values and files: fetched before they start."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import msgspec
 
 from taskq_kernel.errors import NotFound, ServiceUnreachable
 from taskq_kernel.passed_values import PassedValue, passed_values
+from taskq_kernel.task_files import GivenFile
 from taskq_worker.claims.claim import Claim
 from taskq_worker.claims.sources import BACKOFF_S
 
@@ -33,17 +34,23 @@ class Fetch(Protocol):
 
 
 class PassedFiles:
-    """The files of the values that one attempt is given; a context that ends with them.
+    """What one attempt is given in files; a context that ends with them.
 
     Attributes
     ----------
     paths : mapping
-        Where each lies, by its SHA-256.
+        Where each value lies, by its SHA-256.
+    files : mapping
+        Where each file lies, by its name in the task's folder.
     """
 
-    def __init__(self, folder: Path | None = None, paths: Mapping[str, Path] | None = None) -> None:
+    def __init__(
+        self, folder: Path | None = None, paths: Mapping[str, Path] | None = None,
+        files: Mapping[str, Path] | None = None,
+    ) -> None:
         self._folder = folder
         self.paths = paths or {}
+        self.files = files or {}
 
     async def remove(self) -> None:
         """Remove the files; a task that was given one has a link of its own."""
@@ -77,14 +84,17 @@ class Passed:
         ServiceError, OSError
             If one cannot be had otherwise.
         """
-        values = _values(claim)
-        if not values:
+        values, named = _values(claim), claim.task.files
+        if not values and not named:
             return PassedFiles()
         folder = Path(await asyncio.to_thread(mkdtemp, prefix="passed-", dir=self._folder))
-        files = PassedFiles(folder, {ref: folder / ref for ref in values})
+        files = PassedFiles(
+            folder, {ref: folder / ref for ref in values}, {name: folder / file.ref for name, file in named.items()}
+        )
+        each: dict[str, PassedValue | GivenFile] = {file.ref: file for file in named.values()} | dict(values)
         try:
-            for ref, value in values.items():
-                if not await self._fetched(value, files.paths[ref], wanted):
+            for ref, value in each.items():
+                if not await self._fetched(value, folder / ref, wanted):
                     await files.remove()
                     return None
         except BaseException:
@@ -92,7 +102,7 @@ class Passed:
             raise
         return files
 
-    async def _fetched(self, value: PassedValue, path: Path, wanted: Callable[[], bool]) -> bool:
+    async def _fetched(self, value: PassedValue | GivenFile, path: Path, wanted: Callable[[], bool]) -> bool:
         """Fetch one, however long the service is away; whether it is still wanted."""
         pause = BACKOFF_S[0]
         while wanted():
@@ -103,18 +113,22 @@ class Passed:
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, BACKOFF_S[1])
             except NotFound:
-                raise ValueMissing(
-                    f"a value of {value.size} bytes that the task is given (SHA-256 {value.ref[:12]}...) is no longer "
-                    "kept: the task that it is from was deleted; run that again"
-                ) from None
+                raise ValueMissing(_why_missing(value)) from None
             else:
                 return wanted()
         return False
 
-    async def _write(self, value: PassedValue, path: Path) -> None:
+    async def _write(self, value: PassedValue | GivenFile, path: Path) -> None:
         with path.open("wb") as file:
             await self._fetch(value.ref, file, value.size)
             os.fchmod(file.fileno(), 0o444)  # the task's user reads it; before, it could not be written a second time
+
+
+def _why_missing(value: PassedValue | GivenFile) -> str:
+    what = f"of {value.size} bytes that the task is given (SHA-256 {value.ref[:12]}...) is no longer kept"
+    if isinstance(value, GivenFile):
+        return f"a file {what}: submit the task again"
+    return f"a value {what}: the task that it is from was deleted; run that again"
 
 
 def _values(claim: Claim) -> Mapping[str, PassedValue]:

@@ -2,8 +2,8 @@
 
 `DoubleCommand` stands for `JuliaCommand`; what it starts is this file, as a program. Its tasks are
 expressions that mean the same in Julia and in Python, such as ``6 * 7``, ``print("x")``,
-``progress(0.5, "half")``, ``sleep(9)``, ``error("no")`` or ``exit()``; the same tests run with it
-and with Julia. Everything around the process is a slot's own.
+``progress(0.5, "half")``, ``write("x.csv", "1")``, ``sleep(9)``, ``error("no")`` or ``exit()``; the same tests run
+with it and with Julia. Everything around the process is a slot's own.
 """
 
 from __future__ import annotations
@@ -82,6 +82,7 @@ class _Child:
 
     def _run(self, request: dict[str, Any]) -> None:
         self._job, began = request["job"], time.monotonic()
+        os.chdir(os.environ["HOME"])  # a new folder, under the same path
         told: dict[str, Any]
         try:
             value = eval(request["code"], self._names())  # noqa: S307  (a test's own expression)
@@ -94,7 +95,10 @@ class _Child:
         self._send(END, {"job": self._job, **ending, **told})
 
     def _names(self) -> dict[str, Any]:
-        return {"progress": self._progress, "sleep": time.sleep, "error": _error, "exit": os._exit, "ENV": os.environ}
+        return {
+            "progress": self._progress, "sleep": time.sleep, "error": _error, "exit": os._exit, "ENV": os.environ,
+            "write": _write,
+        }
 
     def _progress(self, fraction: float, message: str = "") -> None:
         self._send(PROGRESS, {"job": self._job, "fraction": fraction, "message": message})
@@ -104,6 +108,10 @@ class _Child:
         frame = HEADER.pack(MAGIC, kind, 0, len(payload)) + payload
         while frame:
             frame = frame[os.write(self._frames_fd, frame) :]
+
+
+def _write(name: str, text: str) -> int:
+    return Path(name).write_text(text)
 
 
 def _error(message: str) -> NoReturn:

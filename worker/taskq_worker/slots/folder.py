@@ -6,9 +6,11 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
+
+from taskq_worker.slots.beneath import opened, put_file
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +38,30 @@ class WorkFolder:
         self.path.mkdir(mode=0o700)
         self._give(self.path)
         self._pristine = self._state()
+
+    def put(self, files: Mapping[str, Path]) -> None:
+        """Put files there for the next task, by their names in it.
+
+        Raises
+        ------
+        OSError
+            If that cannot be done.
+        """
+        if not files:
+            return
+        with opened(self.path) as folder:
+            for name, source in files.items():
+                put_file(folder, name.split("/"), source)
+
+    def set_aside(self, path: Path) -> None:
+        """Move what a task has left somewhere else, where the next one does not find it.
+
+        Raises
+        ------
+        OSError
+            If it is not there.
+        """
+        self.path.rename(path)
 
     def renew(self) -> Path | None:
         """Make it empty for the next task; what is to be removed, where there was anything."""

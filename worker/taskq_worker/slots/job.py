@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,7 +14,9 @@ import msgspec
 from taskq_kernel.domain import TaskKind, TaskStatus
 from taskq_kernel.messages import ErrorInfo, Timing, ValueInfo
 from taskq_kernel.seeds import draw_seed
+from taskq_kernel.task_files import KeptFile
 from taskq_worker import task_errors
+from taskq_worker.slots.kept_files import LeftFolder
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,10 @@ class Job:
     arguments: Mapping[str, Any] | msgspec.Raw = field(default_factory=dict)
     #: Files of values among the arguments, by the SHA-256 that stands there (`taskq_kernel.passed_values`).
     passed: Mapping[str, Path] = field(default_factory=dict)
+    #: Files that are to be in its folder, by their names there.
+    files: Mapping[str, Path] = field(default_factory=dict)
+    #: Patterns of the files that are kept of its folder.
+    outputs: Sequence[str] = ()
     #: The function to call (``CALL`` only); None: the last that the definition defines.
     entry: str | None = None
     #: What Julia's generator of random numbers is seeded with.
@@ -98,3 +104,7 @@ class Report:
     lost: bool = False
     #: What the value is in, where it is too large for a frame.
     file: BinaryIO | None = None
+    #: The folder that it has worked in, where files of it are kept.
+    folder: LeftFolder | None = None
+    #: Those files, once they are uploaded.
+    kept: Sequence[KeptFile] = ()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,17 +14,6 @@ def names_of(passed: Mapping[str, Path]) -> dict[str, str]:
     return {ref: f"{PREFIX}{place}" for place, ref in enumerate(passed)}
 
 
-def put_files(passed: Mapping[str, Path], folder: Path) -> None:
-    """Put the files there: the same ones under other names, where the file system can do that.
-
-    Raises
-    ------
-    OSError
-        If that cannot be done.
-    """
-    for ref, name in names_of(passed).items():
-        try:
-            os.link(passed[ref], folder / name)
-        except OSError:
-            shutil.copyfile(passed[ref], folder / name)
-            (folder / name).chmod(0o444)
+def by_name(passed: Mapping[str, Path]) -> dict[str, Path]:
+    """Where each file lies, by its name in the task's folder."""
+    return {name: passed[ref] for ref, name in names_of(passed).items()}

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import BinaryIO
 
 import msgspec
 
 from taskq_kernel.domain import TaskStatus
 from taskq_kernel.messages import ErrorInfo, ValueInfo
+from taskq_kernel.task_files import KeptFile
 from taskq_worker import task_errors
 from taskq_worker.julia.advice import advise
 from taskq_worker.sandbox.sandbox import Sandbox
@@ -58,6 +61,17 @@ def report_of(
     lost = isinstance(ending, Lost)
     return Report(
         status, value, error, retryable, started_at, time.time(), seconds, peak, version, series, timing, lost, file,
+    )
+
+
+def with_files(report: Report, kept: Sequence[KeptFile], error: ErrorInfo | None) -> Report:
+    """A report with the files that were kept; FAILED where there was more to be kept, and its code did not fail."""
+    if error is None or report.status is TaskStatus.FAILED:
+        return replace(report, kept=kept)
+    if report.file is not None:
+        report.file.close()
+    return replace(
+        report, kept=kept, status=TaskStatus.FAILED, value=None, file=None, error=error, retryable=False,
     )
 
 

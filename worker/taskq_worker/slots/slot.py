@@ -7,6 +7,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -27,8 +28,9 @@ from taskq_worker.slots.boundary import error_boundary
 from taskq_worker.slots.folder import remove_folder
 from taskq_worker.slots.frames import MAX_ARRAY_BYTES, End, run_frame
 from taskq_worker.slots.job import Job, Report, check_code
+from taskq_worker.slots.kept_files import LeftFolder
 from taskq_worker.slots.output import TaskOutput
-from taskq_worker.slots.passed_files import names_of, put_files
+from taskq_worker.slots.passed_files import by_name, names_of
 from taskq_worker.slots.process import JuliaProcess
 from taskq_worker.slots.report import report_of
 
@@ -265,7 +267,7 @@ class Slot:
                 on_progress=on_progress,
                 on_series=on_series,
             )
-            put_files(job.passed, process.work.path)
+            process.work.put({**by_name(job.passed), **job.files})
             started_at, began = time.time(), time.monotonic()
             try:
                 ending = await attempt.run(frame, used)
@@ -273,10 +275,12 @@ class Slot:
                 self._attempt = None
             seconds = time.monotonic() - began
             ending, file = self._with_file(process, ending)
+            left = self._set_aside(process, job, number) if not isinstance(ending, NeverStarted) else None
             await self._after(process, job, ending)
             if not isinstance(ending, NeverStarted):
                 peak = attempt.memory.peak_bytes
-                return report_of(ending, process.sandbox, started_at, seconds, peak, process.julia_version, file)
+                report = report_of(ending, process.sandbox, started_at, seconds, peak, process.julia_version, file)
+                return replace(report, folder=left)
         never = task_errors.cannot_start(f"{_STARTS} processes ended before they took the task up")
         return self._failed_at_once(never, retryable=True)
 
@@ -284,11 +288,21 @@ class Slot:
         """An ending with the file that its value is in, if it is in one; before the task's folder is emptied."""
         if not isinstance(ending, End) or ending.value is None or not ending.value.file:
             return ending, None
-        user = process.sandbox.user
         try:
-            return ending, take_array(process.work.path, os.getuid() if user is None else user.uid)
+            return ending, take_array(process.work.path, _owner(process))
         except OSError as error:
             return task_errors.broken_frames(f"it sent a value that is not there: {error.strerror or error}"), None
+
+    def _set_aside(self, process: JuliaProcess, job: Job, number: int) -> LeftFolder | None:
+        """The folder in which the task has worked, out of the way, where files of it are to be kept."""
+        if not job.outputs:
+            return None
+        left = LeftFolder(self._folder / f"left-{self.index}-{number}", _owner(process))
+        try:
+            process.work.set_aside(left.path)
+        except OSError as error:  # the task has removed it, or put something else there
+            log.warning("slot %d: the folder of task %s cannot be kept: %s", self.index, job.task_id, error)
+        return left
 
     async def _process_for(
         self, job: Job, key: ProcessKey, limit: int | None, stop: asyncio.Future[ErrorInfo]
@@ -456,6 +470,12 @@ class Slot:
         self._background.add(task)
         task.add_done_callback(self._background.discard)
         return task
+
+
+def _owner(process: JuliaProcess) -> int:
+    """Whose the files are that a task has made."""
+    user = process.sandbox.user
+    return os.getuid() if user is None else user.uid
 
 
 def _retrieve(task: asyncio.Task[JuliaProcess]) -> None:

@@ -1,0 +1,99 @@
+"""Files that a task is given: read where they lie, and sent to the service, unless that has them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from taskq_kernel.client import operations
+from taskq_kernel.client.refusals import refused
+from taskq_kernel.errors import InvalidTask, ServiceError
+from taskq_kernel.task_files import GivenFile, check_names
+
+if TYPE_CHECKING:
+    from taskq_kernel.transport.graphql import GraphQLTransport
+
+#: What GraphQL calls them.
+FIELD = "inputFiles"
+_CHUNK_BYTES = 1 << 20
+
+
+def send_files(transport: GraphQLTransport, files: Any) -> dict[str, GivenFile]:
+    """Send files, each unless the service has it; what names them, by their names in the task's folder.
+
+    Parameters
+    ----------
+    files : mapping of str to Path or bytes
+        By the names that they are to have, where they lie, or what is in them. One that was sent before is taken as it
+        is.
+
+    Raises
+    ------
+    InvalidTask
+        If one of them cannot be read, or cannot have its name.
+    """
+    if not isinstance(files, Mapping):
+        raise refused(f"is {type(files).__name__}: give a dictionary, such as {{'mesh.vtk': Path('mesh.vtk')}}", FIELD)
+    try:
+        check_names(map(_name, files), FIELD)
+    except InvalidTask as error:
+        raise refused(error.problem, FIELD) from None
+    sent = {name: _measured(name, source) for name, source in files.items()}
+    sources = {sent[name].ref: (name, source) for name, source in files.items() if not isinstance(source, GivenFile)}
+    for ref in operations.missing_files(transport, list(sources)):
+        _send(transport, ref, *sources[ref])
+    return sent
+
+
+def as_input(files: Mapping[str, GivenFile]) -> dict[str, dict[str, Any]]:
+    """Files that were sent, as GraphQL's ``TaskInput`` names them."""
+    return {name: {"ref": file.ref, "size": file.size} for name, file in files.items()}
+
+
+def _name(name: Any) -> str:
+    if not isinstance(name, str):
+        raise refused(f"has a name that is {type(name).__name__}: give strings, such as 'data/mesh.vtk'", FIELD)
+    return name
+
+
+def _measured(name: str, source: Any) -> GivenFile:
+    if isinstance(source, GivenFile):
+        return source
+    digest, size = hashlib.sha256(), 0
+    with _opened(name, source) as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+            size += len(chunk)
+    return GivenFile(digest.hexdigest(), size)
+
+
+def _send(transport: GraphQLTransport, ref: str, name: str, source: Any) -> None:
+    with _opened(name, source) as file:
+        try:
+            transport.put_blob(ref, file)
+        except ServiceError as error:
+            if error.code != "BAD_INPUT":
+                raise
+            raise refused(f"has {name!r}, which the service does not take: {error}", FIELD) from error
+
+
+@contextmanager
+def _opened(name: str, source: Any) -> Iterator[BinaryIO]:
+    if isinstance(source, bytes | bytearray | memoryview):
+        yield BytesIO(source)
+        return
+    if not isinstance(source, os.PathLike):
+        raise refused(f"has {type(source).__name__} as {name!r}: give a Path, or bytes for what is in it", FIELD)
+    path = Path(source)
+    if path.is_dir():
+        raise refused(f"has the folder {path} as {name!r}: give its files one by one", FIELD)
+    try:
+        with path.open("rb") as file:
+            yield file
+    except OSError as error:
+        raise refused(f"has {path} as {name!r}, which cannot be read: {error.strerror or error}", FIELD) from error
