@@ -13,11 +13,11 @@ from taskq_worker import task_errors
 from taskq_worker.claims.claim import Claim
 from taskq_worker.claims.claimer import Claimer
 from taskq_worker.claims.claims import Claims
-from taskq_worker.claims.kept import Keep
 from taskq_worker.claims.outcomes import Outcomes
 from taskq_worker.claims.passed import Passed, PassedFiles, ValueMissing
 from taskq_worker.claims.sources import Sources
 from taskq_worker.julia.process_key import variables_of
+from taskq_worker.kept import Keep
 from taskq_worker.slots.boundary import error_boundary
 from taskq_worker.slots.job import Job, Report, sha256_of
 from taskq_worker.slots.kept_files import LeftFolder

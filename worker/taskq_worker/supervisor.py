@@ -27,11 +27,11 @@ from taskq_kernel.settings import Settings
 from taskq_worker.claims.claim import Claim, ClaimState
 from taskq_worker.claims.claimer import Claimer
 from taskq_worker.claims.claims import Claims
-from taskq_worker.claims.kept import Kept
 from taskq_worker.claims.outcomes import Outcomes
 from taskq_worker.claims.passed import Passed
 from taskq_worker.claims.sources import Sources
 from taskq_worker.julia.command import RunnerCommand
+from taskq_worker.kept import Kept
 from taskq_worker.membership import Membership
 from taskq_worker.outcome import make_outcome
 from taskq_worker.sandbox.sandboxes import Sandboxes

@@ -111,7 +111,7 @@ class _Child:
 
 
 def _write(name: str, text: str) -> int:
-    return Path(name).write_text(text)
+    return Path(name).write_text(text, encoding="utf-8")
 
 
 def _error(message: str) -> NoReturn:
