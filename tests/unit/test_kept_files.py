@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import pytest
-from taskq_worker.claims import kept as kept_module
+from taskq_worker import kept as kept_module
 from taskq_worker.kept import Keeping, Kept
 from taskq_worker.slots import kept_files
 from taskq_worker.slots.beneath import opened, put_file
