@@ -127,6 +127,7 @@ def run_frame(
     max_value_bytes: int,
     max_array_bytes: int = MAX_ARRAY_BYTES,
     files: Mapping[str, str] | None = None,
+    cell: str | None = None,
 ) -> bytes:
     """The frame that starts a task.
 
@@ -150,6 +151,7 @@ def run_frame(
         "entry": entry,
         "seed": seed,
         **({"files": files} if files else {}),
+        **({"cell": cell} if cell else {}),
     }
     limits = b'"max_value_bytes":%d,"max_array_bytes":%d' % (max_value_bytes, max_array_bytes)
     payload = b'%s,"arguments":%s,%s}' % (_json(fields)[:-1], given, limits)
