@@ -82,6 +82,14 @@ def session_lost() -> ErrorInfo:
     )
 
 
+def session_left() -> ErrorInfo:
+    """The worker that has the session's module stops."""
+    return ErrorInfo(
+        name="SessionLost",
+        message="the worker of this session was stopped, and what its cells defined is gone; run them again",
+    )
+
+
 def timed_out(timeout_s: float) -> ErrorInfo:
     """The task took longer than it may."""
     return ErrorInfo(

@@ -18,7 +18,6 @@ from taskq_worker.slots.memory import MemoryWatch
 from taskq_worker.slots.output import TaskOutput
 from taskq_worker.slots.process import JuliaProcess
 
-
 #: How long code may take to heed an interrupt before it gets more of them, in seconds; how long between those,
 #: and how many there are. Julia raises one anywhere, in a loop that never looks for it too, when they come as fast as
 #: this. What is cancelled has stopped within 5 seconds.

@@ -225,6 +225,12 @@ class Slot:
         if attempt is self._attempt:
             await self.stop_task(error)
 
+    async def start_pristine(self) -> None:
+        """Return when a process stands ready that no definition has changed; errors are those of `start`."""
+        if self._process is not None and self._process.tainted_by is not None:
+            await self.renew("a definition has changed it")
+        await self.start()
+
     async def renew(self, reason: str) -> None:
         """Give up the process, whose state nobody needs any more; a fresh one takes over."""
         if self._process is not None:

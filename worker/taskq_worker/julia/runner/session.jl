@@ -12,7 +12,7 @@ function run_cell(wire::Wire, baseline::Baseline, request::Dict{String,Any})
     job = request["job"]::Int
     IN_SESSION[] || begin_session!(baseline, request["seed"]::Int)
     start_running(job, wire)
-    done = evaluate_cell(request["code"]::String, request["cell"]::String, baseline.folder)
+    done = evaluate_cell(request, baseline.folder)
     failure, shown = done.failure, nothing
     if failure === nothing
         is_plain(done.value) || say_evaluated(wire, job, done)
@@ -45,13 +45,15 @@ function begin_session!(baseline::Baseline, seed::Int)
 end
 
 "Evaluate a cell's code in Main; its value is `ans` from then on."
-function evaluate_cell(code::String, cell::String, folder::String)
+function evaluate_cell(request::Dict{String,Any}, folder::String)
+    code, cell = request["code"]::String, request["cell"]::String
     source = CELLS[cell] = Source(cell, code, folder)
     line = Ref(0)
     value, failure, seconds = nothing, nothing, 0.0
     forget_interrupts()
     try
         statements = statements_of(code, cell)
+        bind!(Main, arguments_of(request, folder))
         begin_code!()
         value = reenable_sigint(() -> evaluate(Main, statements, line))
         seconds = end_code!()
