@@ -57,7 +57,8 @@ function evaluate_cell(request::Dict{String,Any}, folder::String)
         begin_code!()
         value = reenable_sigint(() -> evaluate(Main, statements, line))
         seconds = end_code!()
-        value === nothing || Core.eval(Main, Expr(:(=), :ans, QuoteNode(value)))
+        # Not what the notebook's own questions, such as those for completions, come to.
+        value === nothing || !startswith(cell, "In[") || Core.eval(Main, Expr(:(=), :ans, QuoteNode(value)))
     catch
         seconds = end_code!()
         failure = failure_of(exception_stack(), source, Main, line[])
