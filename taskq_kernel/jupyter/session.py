@@ -27,6 +27,10 @@ CANCEL_S = 10.0
 #: Of cells that were not run: their session had gone before.
 _NOT_RUN = frozenset({"SessionOver", "SessionLost"})
 
+_SESSION = {
+    "code": "# The cells of a notebook run here.", "kind": str(TaskKind.SESSION), "name": "Julia session",
+}  # fmt: skip
+
 #: Takes a stream's name and a text.
 Output = Callable[[str, str], None]
 
@@ -44,11 +48,6 @@ class NotebookSession:
         self._connect = connect
         self._client: Client | None = None
         self._task: Task | None = None
-
-    @property
-    def is_open(self) -> bool:
-        """Whether there is a session, as far as is known."""
-        return self._task is not None and not self._task.entry.done
 
     def run(self, code: str, name: str, output: Output) -> Task:
         """Run a cell; return its task, which is done.
@@ -81,12 +80,16 @@ class NotebookSession:
     def ask(self, code: str, timeout_s: float) -> Any:
         """What code is in the session, for the kernel's own purposes; None where that cannot be told now.
 
-        It is a task as well, and leaves no trace.
+        It is a task as well, and leaves no trace. A notebook that has run no cell yet begins its session with it.
         """
-        if not self.is_open or self._client is None or self._task is None:
-            return None
         try:
-            task = self._client.submit(code, "completion", queue=session_queue(self._task.id), timeout=60)
+            if self._task is None:
+                session = self._begin()
+            elif self._task.entry.row["status"] == TaskStatus.RUNNING:
+                session = self._task
+            else:  # it waits for a slot, or has ended, which the next cell is to say
+                return None
+            task = self._connected().submit(code, "completion", queue=session_queue(session.id))
             try:
                 return task.result(timeout_s)
             finally:
@@ -110,28 +113,32 @@ class NotebookSession:
     # -- inside --------------------------------------------------------------------------
 
     def _submit(self, code: str, name: str, output: Output) -> Task:
-        if self._client is None:
-            self._client = self._connect()
-        before = self._task
+        client, before = self._connected(), self._task
         if before is not None:
             if not _has_ended(before):
                 try:
-                    return self._client.submit(code, name, queue=session_queue(before.id))
+                    return client.submit(code, name, queue=session_queue(before.id))
                 except InvalidTask as error:
                     if error.field != "queue":
                         raise
             self._task = None
             output("stderr", f"{_why_it_ended(before)} This cell begins with a fresh module.\n")
-        self._task = self._client.create([{
-            "code": "# The cells of a notebook run here.", "kind": str(TaskKind.SESSION), "name": "Julia session",
-        }])[0]  # fmt: skip
-        return self._client.submit(code, name, queue=session_queue(self._task.id))
+        return client.submit(code, name, queue=session_queue(self._begin().id))
+
+    def _begin(self) -> Task:
+        self._task = self._connected().create([_SESSION])[0]
+        return self._task
+
+    def _connected(self) -> Client:
+        if self._client is None:
+            self._client = self._connect()
+        return self._client
 
     def _follow(self, task: Task, output: Output) -> Task:
         """Hand on what a cell prints until it is done; a Ctrl-C cancels it."""
         log = _Log(task, output)
         try:
-            with _woken_when_done(self._client, task) as woken:
+            with _woken_when_done(self._connected(), task) as woken:
                 self._wait(task, log, woken, output)
         except KeyboardInterrupt:
             with suppress(TaskqError):
@@ -180,9 +187,7 @@ class _Log:
 
 
 @contextmanager
-def _woken_when_done(client: Client | None, task: Task) -> Iterator[threading.Event]:
-    if client is None:
-        raise AssertionError("a task has a client")
+def _woken_when_done(client: Client, task: Task) -> Iterator[threading.Event]:
     woken = threading.Event()
     stop = client.cache.wait_for([task.entry], lambda _: woken.set())
     try:
@@ -207,4 +212,4 @@ def _why_it_ended(session: Task) -> str:
     if row["status"] == TaskStatus.FINISHED:
         return f"The session has ended: {row.get('valueText') or 'it was idle'}; {gone}"
     said = (row.get("error") or {}).get("message") or "it was lost"
-    return f"The session has ended: {said}. So {gone}"
+    return f"The session has ended: {said}."

@@ -69,14 +69,14 @@ def uninstall(*, prefix: str | None) -> Path | None:
     if find_spec("ipykernel") is None:
         raise SetupError(_LACKING.format("ipykernel"))
     # late: as above
-    from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+    from jupyter_client.kernelspec import KernelSpecManager
 
     manager = KernelSpecManager()
     if prefix is not None:
         manager.kernel_dirs = [str(Path(prefix, "share", "jupyter", "kernels"))]
     try:
         return Path(manager.remove_kernel_spec(NAME))
-    except NoSuchKernel:
+    except KeyError:  # NoSuchKernel is one, too
         return None
     except OSError as error:
         raise SetupError(f"the kernel cannot be removed: {error}") from error
