@@ -34,6 +34,10 @@ class Names:
         """The queues of ``queue``, the first to be served first."""
         return [self.tasks(queue, priority) for priority in PRIORITIES]
 
+    def is_of_session(self, name: str) -> bool:
+        """Whether a queue in RabbitMQ carries the cells of a session."""
+        return name.startswith(self.tasks(_OF_SESSION, 1))
+
     @property
     def outcomes(self) -> str:
         """The queue from workers to the sink."""
