@@ -10,7 +10,7 @@ from taskq_kernel.jupyter import spec
 
 
 @click.group(
-    epilog="\b\nExamples:\n  taskq kernel install --sys-prefix\n  jupyter kernelspec list\n  taskq kernel uninstall"
+    epilog="\b\nExamples:\n  taskq kernel install\n  taskq kernel install --sys-prefix\n  taskq kernel uninstall"
 )
 def kernel() -> None:
     """Install the Jupyter kernel Julia (taskq), or remove it.

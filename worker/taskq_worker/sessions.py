@@ -24,6 +24,7 @@ from taskq_worker import task_errors
 from taskq_worker.claims.claim import Claim
 from taskq_worker.claims.claimer import Claimer
 from taskq_worker.claims.claims import Claims
+from taskq_worker.julia.process_key import ProcessKey, variables_of
 from taskq_worker.service_api import ServiceApi
 from taskq_worker.slots.job import Job, Report
 from taskq_worker.slots.slot import Slot
@@ -79,7 +80,9 @@ class Sessions:
             self._broker, self._api, claims, slots=1, queues=[queue], stop_attempt=self._stop_attempt
         )
         idle_s = self._idle_of(claim)
-        return Session(slot, claims, claimer, idle_s=idle_s, run_cell=lambda cell: run_cell(cell, claimer))
+        task = claim.task
+        key = slot.key_for(task.threads or 1, variables_of(task.env), task.memory_limit_bytes)
+        return Session(slot, claims, claimer, key=key, idle_s=idle_s, run_cell=lambda cell: run_cell(cell, claimer))
 
     async def serve(self, claim: Claim, session: Session) -> Report:
         """Run a session until it ends, with its queue among those of the worker."""
@@ -109,6 +112,8 @@ class Session:
         Where its process is.
     claims, claimer
         Of its cells alone.
+    key : ProcessKey
+        What its process is started with.
     idle_s : float
         How long it may be without a cell, in seconds.
     run_cell : callable
@@ -116,12 +121,13 @@ class Session:
     """
 
     def __init__(
-        self, slot: Slot, claims: Claims, claimer: Claimer, *,
+        self, slot: Slot, claims: Claims, claimer: Claimer, *, key: ProcessKey,
         idle_s: float, run_cell: Callable[[Claim], Awaitable[None]],
     ) -> None:
         self._slot = slot
         self._claims = claims
         self._claimer = claimer
+        self._key = key
         self._idle_s = idle_s
         self._run_cell = run_cell
         self._process: int | None = None
@@ -142,7 +148,7 @@ class Session:
     async def run(self) -> Report:
         """Take cells until it ends; how it ended."""
         began_at, began = time.time(), time.monotonic()
-        await self._slot.start_pristine()
+        await self._slot.start_pristine(self._key)
         self._process = self._slot.pid
         jobs = [asyncio.create_task(job) for job in (self._claimer.run(), self._look())]
         try:

@@ -150,8 +150,8 @@ def run_frame(
         "sha256": sha256,
         "entry": entry,
         "seed": seed,
-        **({"files": files} if files else {}),
         **({"cell": cell} if cell else {}),
+        **({"files": files} if files else {}),
     }
     limits = b'"max_value_bytes":%d,"max_array_bytes":%d' % (max_value_bytes, max_array_bytes)
     payload = b'%s,"arguments":%s,%s}' % (_json(fields)[:-1], given, limits)

@@ -225,11 +225,17 @@ class Slot:
         if attempt is self._attempt:
             await self.stop_task(error)
 
-    async def start_pristine(self) -> None:
-        """Return when a process stands ready that no definition has changed; errors are those of `start`."""
-        if self._process is not None and self._process.tainted_by is not None:
-            await self.renew("a definition has changed it")
-        await self.start()
+    async def start_pristine(self, key: ProcessKey) -> None:
+        """Return when a process of this key stands ready that no definition has changed; errors as of `start`."""
+        await self._start_with(key)
+        process = self._process
+        if process is not None and (process.tainted_by is not None or process.key != key):
+            await self.renew("it may not run a session")
+        try:
+            await self.start()
+        except SetupError:
+            self._key = None  # what was asked for may be why; the next task may ask for nothing
+            raise
 
     async def renew(self, reason: str) -> None:
         """Give up the process, whose state nobody needs any more; a fresh one takes over."""

@@ -37,8 +37,8 @@ function begin_session!(baseline::Baseline, seed::Int)
     IN_SESSION[] = true
     enter(baseline)
     use_surroundings!(Main)
-    ccall(:jl_sigatomic_begin, Cvoid, ())  # what `disable_sigint` does, and it is never undone
-    ccall(:jl_exit_on_sigint, Cvoid, (Cint,), 0)
+    hold_interrupts!()
+    survive_interrupts!()
     # Once, and not before each cell: what a cell seeds itself holds for those that follow.
     seed_default!(RANDOM, seed)
     return nothing
