@@ -49,6 +49,11 @@ def check_cells(conn: Connection, new: Sequence[NewTask], owner: str) -> None:
             raise InvalidTask(
                 f"is {new[index].kind}: cells are of kind SCRIPT", "kind", index, place=f"inputs[{index}].kind"
             )
+        if new[index].outputs:
+            raise InvalidTask(
+                "is given, and a cell keeps no files: its folder goes on to the next one", "outputs", index,
+                place=f"inputs[{index}].outputs",
+            )  # fmt: skip
         if session not in open_ones:
             raise InvalidTask(
                 f"is {new[index].queue!r}, and you have no session of that name which has not ended: begin another one",
