@@ -52,7 +52,11 @@ def completions_of(text: str) -> str:
     repl = Base.PkgId(Base.UUID("3fa0cd96-eef1-5676-8a61-b3b8758bbffb"), "REPL")
     completions = Base.require(repl).REPLCompletions
     found, range, _ = Base.invokelatest(completions.completions, line, lastindex(line), Main)
-    texts = unique(String[Base.invokelatest(completions.completion_text, one) for one in found])
+    # 1.12 and later: of a symbol's LaTeX name the text alone is not told.
+    text = isdefined(completions, :named_completion) ?
+        (one -> Base.invokelatest(completions.named_completion, one).completion) :
+        (one -> Base.invokelatest(completions.completion_text, one))
+    texts = unique(String[text(one) for one in found])
     (texts = texts[1:min(end, {MOST})], first = first(range))
 end"""
 

@@ -16,7 +16,7 @@ from taskq_kernel.store.filters import TaskFilter
 from taskq_kernel.store.ids import chunks, find
 from taskq_kernel.store.records import LONG_FIELDS, columns_for, select_tasks
 from taskq_kernel.store.rows import Columns, TaskRow, rows_of
-from taskq_kernel.store.sessions import those_in_ended
+from taskq_kernel.store.sessions import not_to_be_retried
 from taskq_kernel.store.source_texts import drop_unused
 from taskq_kernel.store.stopping import stop_making
 from taskq_kernel.store.tables import Cause, task_events, task_logs, task_series, tasks
@@ -100,10 +100,11 @@ def retry_tasks(write: Write, selection: Selection, actor: Actor, wants: frozens
 
     What failed or was cancelled gets a new attempt; its number goes on, because it is the
     fence against late outcomes. What finished keeps its value: a new task repeats it.
-    A cell of a session that has ended stays as it is: what it builds upon is gone.
+    A session stays as it is, which would hold a slot for nobody, and so does a cell of one that has
+    ended: what it builds upon is gone.
     """
     rows = _selected(write, selection, actor, frozenset())
-    gone = those_in_ended(write.conn, rows)
+    gone = not_to_be_retried(write.conn, rows)
     again = [row for row in rows if row.status in RETRIABLE and row.number not in gone]
     requeue(write, Cause.RETRIED, [
         Transition(row.number, row.owner, row.attempt, None, f"retried by {actor.name}", row.status, dict(_AFRESH))

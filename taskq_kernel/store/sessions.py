@@ -61,13 +61,14 @@ def check_cells(conn: Connection, new: Sequence[NewTask], owner: str) -> None:
             )
 
 
-def those_in_ended(conn: Connection, rows: Iterable[TaskRow]) -> set[int]:
-    """Which of these tasks, by number, are cells of sessions that have ended."""
+def not_to_be_retried(conn: Connection, rows: Sequence[TaskRow]) -> set[int]:
+    """Which of these tasks, by number, make no sense once more: sessions, and cells of those that have ended."""
+    own = {row.number for row in rows if row.kind == TaskKind.SESSION}
     cells = {row.number: session for row in rows if (session := session_of(row.queue)) is not None}
     if not cells:
-        return set()
+        return own
     open_ones = _open(conn, set(cells.values()))
-    return {number for number, session in cells.items() if session not in open_ones}
+    return own | {number for number, session in cells.items() if session not in open_ones}
 
 
 def _open(conn: Connection, sessions: set[str], owner: str | None = None) -> set[str]:

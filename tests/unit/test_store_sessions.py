@@ -62,7 +62,7 @@ def test_cells_that_wait_fail_when_their_session_ends_and_are_not_retried(lab: L
     now = lab.task(waits)
     assert (now.status, now.error_name) == ("FAILED", "SessionOver")
     assert lab.task(stays).status == "QUEUEING"
-    assert lab.bulk_action("retry", waits, done).changed == 0
+    assert lab.bulk_action("retry", waits, done, session).changed == 0
     with pytest.raises(InvalidTask, match="begin another one"):
         cell(lab, session)
 
