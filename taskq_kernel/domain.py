@@ -30,10 +30,12 @@ class TaskKind(StrEnum):
 
     ``SCRIPT`` evaluates the code in a fresh module, its last expression is the value.
     ``CALL`` calls the entry function of a definition with the task's arguments.
+    ``SESSION`` runs no code: it holds a slot for cells, tasks in a queue of its own that share a module.
     """
 
     SCRIPT = "SCRIPT"
     CALL = "CALL"
+    SESSION = "SESSION"
 
 
 class ValueKind(StrEnum):

@@ -144,6 +144,9 @@ class Settings:
     task_open_files: int = setting(16_384, ge=64, about="files that a process of a task may have open")
     task_file_size: int = setting(64 << 30, ge=1 << 20, about="largest file that a task may write")
     grace: float = setting(10.0, ge=0, about="how long a stopping worker lets its tasks finish")
+    session_idle: float = setting(
+        1800.0, gt=0, about="how long a session of a notebook may hold a slot without running a cell"
+    )
 
     heartbeat: float = setting(1.0, gt=0, about="how often a worker reports to the service")
     lease: float = setting(3.0, gt=0, about="how long a worker may be silent before it counts as lost")

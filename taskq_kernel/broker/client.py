@@ -38,6 +38,9 @@ log = logging.getLogger(__name__)
 #: the database. RabbitMQ 4 drops messages at 20 when no limit is set.
 DELIVERY_LIMIT = 1000
 BACKOFF_S = (0.05, 1.0)
+#: How long nobody may use a session's queue before RabbitMQ drops it, in milliseconds: longer than a cell may run
+#: while its worker takes no other.
+SESSION_QUEUE_MS = 30 * 86_400_000
 
 
 class Broker:
@@ -212,6 +215,8 @@ class Broker:
         if queue != self.names.dead:
             arguments["x-dead-letter-exchange"] = ""
             arguments["x-dead-letter-routing-key"] = self.names.dead
+        if self.names.is_of_session(queue):
+            arguments["x-expires"] = SESSION_QUEUE_MS
         if self._queue_type == "quorum":
             # Whoever looks at dead letters gives them back, too, and behind them there is nothing.
             arguments["x-delivery-limit"] = DELIVERY_LIMIT if queue != self.names.dead else 1_000_000

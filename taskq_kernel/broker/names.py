@@ -12,6 +12,10 @@ _SUFFIXES = {2: ".high", 1: "", 0: ".low"}
 _QUEUE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
+#: What the queue of a session's cells begins with; the session's UUID follows.
+_OF_SESSION = "session-"
+
+
 @dataclass(frozen=True)
 class Names:
     """Queue names under one prefix, so that several stacks can share a broker."""
@@ -30,6 +34,10 @@ class Names:
         """The queues of ``queue``, the first to be served first."""
         return [self.tasks(queue, priority) for priority in PRIORITIES]
 
+    def is_of_session(self, name: str) -> bool:
+        """Whether a queue in RabbitMQ carries the cells of a session."""
+        return name.startswith(self.tasks(_OF_SESSION, 1))
+
     @property
     def outcomes(self) -> str:
         """The queue from workers to the sink."""
@@ -39,6 +47,16 @@ class Names:
     def dead(self) -> str:
         """The queue of messages that could not be decoded or delivered."""
         return f"{self.prefix}.dead"
+
+
+def session_queue(session_id: str) -> str:
+    """The user's name of the queue that carries the cells of a session."""
+    return f"{_OF_SESSION}{session_id}"
+
+
+def session_of(queue: str) -> str | None:
+    """The id of the session whose cells a queue carries; None where it is any other queue."""
+    return queue.removeprefix(_OF_SESSION) if queue.startswith(_OF_SESSION) else None
 
 
 def check_queue(name: str) -> str:

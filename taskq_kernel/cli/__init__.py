@@ -30,6 +30,7 @@ _COMMANDS = {
     "demo": ("demo", "Run about twenty real Julia tasks and watch them live."),
     "dashboard": ("dashboard", "Serve the dashboard until Ctrl-C; start the local stack if none runs."),
     "julia": ("julia", "Julia packages for tasks, and the Julia that juliacall loads."),
+    "kernel": ("kernel", "The Jupyter kernel Julia (taskq): install it, or remove it."),
     "token": ("token", "Make, list and revoke tokens."),
     "service": ("roles", "Run the GraphQL service."),
     "worker": ("roles", "Run a worker."),

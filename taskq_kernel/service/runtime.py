@@ -96,7 +96,7 @@ class Runtime:
 
         self.store.sync.on_commit.append(committed)
         await self.reaper.start()
-        jobs = [self.reaper.run, self.reaper.sweep, self.feed.poll, self.expander.run]
+        jobs = [self.reaper.run, self.reaper.end_cells, self.reaper.sweep, self.feed.poll, self.expander.run]
         if self.settings.retention is not None:
             jobs.append(self.pruner.run)
         if self.publisher is not None:

@@ -16,6 +16,7 @@ from taskq_kernel.store.filters import TaskFilter
 from taskq_kernel.store.ids import chunks, find
 from taskq_kernel.store.records import LONG_FIELDS, columns_for, select_tasks
 from taskq_kernel.store.rows import Columns, TaskRow, rows_of
+from taskq_kernel.store.sessions import not_to_be_retried
 from taskq_kernel.store.source_texts import drop_unused
 from taskq_kernel.store.stopping import stop_making
 from taskq_kernel.store.tables import Cause, task_events, task_logs, task_series, tasks
@@ -99,14 +100,17 @@ def retry_tasks(write: Write, selection: Selection, actor: Actor, wants: frozens
 
     What failed or was cancelled gets a new attempt; its number goes on, because it is the
     fence against late outcomes. What finished keeps its value: a new task repeats it.
+    A session stays as it is, which would hold a slot for nobody, and so does a cell of one that has
+    ended: what it builds upon is gone.
     """
     rows = _selected(write, selection, actor, frozenset())
-    again = [row for row in rows if row.status in RETRIABLE]
+    gone = not_to_be_retried(write.conn, rows)
+    again = [row for row in rows if row.status in RETRIABLE and row.number not in gone]
     requeue(write, Cause.RETRIED, [
         Transition(row.number, row.owner, row.attempt, None, f"retried by {actor.name}", row.status, dict(_AFRESH))
         for row in again
     ])
-    finished = [row.number for row in rows if row.status == TaskStatus.FINISHED]
+    finished = [row.number for row in rows if row.status == TaskStatus.FINISHED and row.number not in gone]
     made = repeat_tasks(write, finished, actor.name)
     changed = len(again) + len(made)
     after = rows if "tasks" not in wants else _read(write, [made.get(row.number, row.number) for row in rows], wants)

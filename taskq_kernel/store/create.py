@@ -27,6 +27,7 @@ from taskq_kernel.store.hot import HotStatement
 from taskq_kernel.store.ids import chunks, find
 from taskq_kernel.store.records import LONG_FIELDS, select_tasks
 from taskq_kernel.store.rows import Columns, DefinitionRow, TaskRow, rows_of
+from taskq_kernel.store.sessions import check_cells
 from taskq_kernel.store.submission import NewTask
 from taskq_kernel.store.tables import Cause, sources, tasks
 from taskq_kernel.store.transitions import Transition, answer_from_cache, enqueue, hold_back_new, record
@@ -67,6 +68,7 @@ def create_tasks(
         If one calls a definition, or needs a task, that is not there.
     """
     existing = _existing(write.conn, [task.id for task in new], owner)
+    check_cells(write.conn, [task for task in new if task.id not in existing], owner)
     called = definitions_of(write.conn, (task.definition for task in new if task.definition is not None))
     numbers: list[int] = []
     fresh: list[int] = []

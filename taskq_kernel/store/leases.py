@@ -12,6 +12,7 @@ from taskq_kernel.errors import listed
 from taskq_kernel.store.database import Write
 from taskq_kernel.store.policy import Policy
 from taskq_kernel.store.rows import TaskRow, WorkerRow, rows_of
+from taskq_kernel.store.sessions import fail_lost
 from taskq_kernel.store.tables import Cause, task_events, workers
 from taskq_kernel.store.transitions import Transition, enqueue, requeue, transition
 from taskq_kernel.store.workers import LOST, PRESENT, claimed_by
@@ -61,6 +62,7 @@ def reap(write: Write, policy: Policy) -> tuple[list[str], int]:
 def _take(write: Write, claims: Sequence[TaskRow], worker: WorkerRow, policy: Policy) -> None:
     silent = write.now - worker.seen_at
     reason = f"worker {worker.name} was lost: it was silent for {silent:.1f} s"
+    claims = fail_lost(write, claims, reason)
     again = [task for task in claims if task.lost + 1 < policy.max_lost]
     due = _apart([task for task in again if task.lost], write.now)
     requeue(write, Cause.LOST, [

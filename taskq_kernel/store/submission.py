@@ -13,7 +13,7 @@ import msgspec
 
 from taskq_kernel import exact_json
 from taskq_kernel.argument_names import check_argument_names, named_only
-from taskq_kernel.broker.names import check_queue
+from taskq_kernel.broker.names import check_queue, session_of
 from taskq_kernel.domain import DEFAULT_PRIORITY, PRIORITIES, TaskKind
 from taskq_kernel.errors import InvalidJSON, InvalidTask
 from taskq_kernel.file_patterns import check_patterns
@@ -213,13 +213,19 @@ def _checked_batch(given: Mapping[str, Any]) -> NewBatch:
         id=_uuid(get("id"), "id") or str(uuid4()), name=_name(name.strip(), ""), definition=str(get("definition")),
         design=read_design(get("design") or ""),
         seed=None if get("seed") is None else check_seed(get("seed")),
-        queue=check_queue(get("queue") or "default"),
+        queue=_queue_of_batch(get("queue") or "default"),
         priority=DEFAULT_PRIORITY if priority is None else _priority(priority),
         timeout_s=_timeout(get("timeout_seconds")), memory_limit=_memory(get("memory_limit")),
         max_attempts=1 if attempts is None else _attempts(attempts), cache=bool(get("cache")),
         input_files=_input_files(get("input_files")), outputs=_outputs(get("outputs")),
         resume=get("resume") is not False, **_needs(given),
     )
+
+
+def _queue_of_batch(queue: str) -> str:
+    if session_of(queue) is not None:
+        _refuse("queue", f"is {queue!r}, a session's: points of a batch are no cells; give another queue")
+    return check_queue(queue)
 
 
 def _refuse(field: str, problem: str) -> NoReturn:

@@ -202,6 +202,10 @@ sa.Index(
     sqlite_where=tasks.c.value_ref.isnot(None), postgresql_where=tasks.c.value_ref.isnot(None),
 )
 
+#: Sessions, by their versions: which have ended lately. Written out, for a parameter would not be known to be this.
+IS_SESSION = tasks.c.kind == sa.literal_column("'SESSION'")
+sa.Index("ix_tasks_sessions", tasks.c.version, sqlite_where=IS_SESSION, postgresql_where=IS_SESSION)
+
 # Tombstones go as well one day; there are few, and nothing else would find them.
 _is_gone = tasks.c.deleted_at.isnot(None)
 sa.Index(None, tasks.c.deleted_at, tasks.c.number, sqlite_where=_is_gone, postgresql_where=_is_gone)

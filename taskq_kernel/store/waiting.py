@@ -9,6 +9,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from taskq_kernel.broker.names import session_of
 from taskq_kernel.domain import TaskStatus
 from taskq_kernel.store.dependencies import Unmet, unmet_of
 from taskq_kernel.store.rows import TaskRow, one_of
@@ -65,6 +66,8 @@ def unserved_queues(conn: Connection, visible_to: str | None = None) -> list[str
     served = served_queues(conn)
     visible = sa.true() if visible_to is None else tasks.c.owner == visible_to
     unserved = (queue for queue in _queues(conn) if queue not in served)
+    # A session's is served once its worker has said so, and its cells end with it.
+    unserved = (queue for queue in unserved if session_of(queue) is None)
     return [queue for queue in unserved if conn.execute(_waits(queue, visible)).scalar_one()]
 
 

@@ -21,6 +21,7 @@ from taskq_kernel.store.ids import canonical_uuid, chunks
 from taskq_kernel.store.policy import Policy
 from taskq_kernel.store.records import RUNNING_NOW
 from taskq_kernel.store.rows import Columns, TaskRow, WorkerRow, one_or_none, rows_of
+from taskq_kernel.store.sessions import fail_lost
 from taskq_kernel.store.tables import Cause, tasks, workers
 from taskq_kernel.store.transitions import Transition, requeue
 
@@ -111,7 +112,7 @@ def claimed_by(conn: Connection, worker_id: str) -> list[TaskRow]:
     """The tasks that a worker has claimed and that run, the oldest first."""
     query = sa.select(
         tasks.c.number, tasks.c.id, tasks.c.owner, tasks.c.status, tasks.c.attempt, tasks.c.worker, tasks.c.lost,
-        tasks.c.started_at,
+        tasks.c.started_at, tasks.c.kind,
         tasks.c.progress, tasks.c.progress_message, tasks.c.log_bytes,
     ).where(RUNNING_NOW, tasks.c.worker_id == worker_id).order_by(tasks.c.number)
     return rows_of(TaskRow, conn.execute(query))
@@ -138,7 +139,8 @@ def leave_worker(write: Write, worker_id: str) -> int:
     """
     row = present_worker(write, worker_id)
     claims = claimed_by(write.conn, worker_id)
-    release(write, claims, f"worker {row.name} left before it ended")
+    reason = f"worker {row.name} left before it ended"
+    release(write, fail_lost(write, claims, reason), reason)
     left = sa.update(workers).where(workers.c.id == worker_id).values(state=LEFT, seen_at=write.now)
     write.conn.execute(left)
     return len(claims)

@@ -59,7 +59,9 @@ def test_the_page_lists_the_fields_that_python_reads(name: str) -> None:
 
 
 def test_the_page_lists_the_fields_that_python_writes() -> None:
-    sent = run_frame(1, "CALL", "f(; n) = n", "abc", "f", 7, {"n": 1}, 100, files={"abc": ".taskq-given-0"})
+    sent = run_frame(
+        1, "CALL", "f(; n) = n", "abc", "f", 7, {"n": 1}, 100, files={"abc": ".taskq-given-0"}, cell="In[1]"
+    )
 
     assert fields_on_page("RUN") == list(json.loads(sent[HEADER.size :]))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 import msgspec
 
@@ -18,6 +19,7 @@ from taskq_worker.claims.passed import Passed, PassedFiles, ValueMissing
 from taskq_worker.claims.sources import Sources
 from taskq_worker.julia.process_key import variables_of
 from taskq_worker.kept import Keep
+from taskq_worker.sessions import Session, Sessions
 from taskq_worker.slots.boundary import error_boundary
 from taskq_worker.slots.job import Job, Report, sha256_of
 from taskq_worker.slots.kept_files import LeftFolder
@@ -39,6 +41,8 @@ class SlotLoop:
         The worker's own.
     keep : callable
         Uploads what is kept of an attempt's folder.
+    sessions : Sessions
+        The worker's, for tasks that are one.
     make_outcome : callable
         Makes an outcome of a claim and its report.
     on_news : callable
@@ -57,6 +61,7 @@ class SlotLoop:
         passed: Passed,
         keep: Keep,
         *,
+        sessions: Sessions,
         make_outcome: Callable[[Claim, Report], OutcomeMessage],
         on_news: Callable[[], None],
         on_end: Callable[[], None],
@@ -68,10 +73,13 @@ class SlotLoop:
         self._sources = sources
         self._passed = passed
         self._keep = keep
+        self._sessions = sessions
         self._make_outcome = make_outcome
         self._on_news = on_news
         self._on_end = on_end
         self._running: Claim | None = None
+        #: The session that has the slot.
+        self._session: Session | None = None
         #: The definitions that the slot's process has compiled, and which process that is.
         self._compiled: set[str] = set()
         self._compiled_by: int | None = None
@@ -89,8 +97,15 @@ class SlotLoop:
 
     async def stop_attempt(self, claim: Claim, error: ErrorInfo) -> None:
         """End this attempt, if it is the one that runs here."""
-        if self._running is claim:
+        if self._session is not None:
+            self._session.stop(error) if self._running is claim else self._session.stop_cell(claim, error)
+        elif self._running is claim:
             await self.slot.stop_task(error)
+
+    def leave_session(self) -> None:
+        """End the session that has the slot, once none of its cells runs."""
+        if self._session is not None:
+            self._session.leave(task_errors.session_left())
 
     async def _warm(self) -> None:
         """Wait for the slot's Julia if it is being replaced; nothing is claimed for it meanwhile."""
@@ -107,22 +122,25 @@ class SlotLoop:
     async def _attempt(self, claim: Claim) -> None:
         self._running = claim
         try:
-            with error_boundary(self.slot.index, f"task {claim.task.id}", lambda error: self._fail(claim, error)):
-                with self._claimer.occupied_by(claim):
-                    code = await self._code(claim)
-                    if code is None:  # the service has taken it away meanwhile
-                        return
-                    files = await self._files(claim)
-                    if files is None:  # likewise
-                        return
-                    report = await self._run(claim, code, files)
-                    if report.folder is not None:
-                        report = await self._with_files(claim, report, report.folder)
-                self._note_compiled(claim)
-                self._end(claim, report)
+            await self._run_to_its_end(claim, self._claimer)
         finally:
             self._running = None
             self._on_end()
+
+    async def _run_to_its_end(self, claim: Claim, claimer: Claimer) -> None:
+        with error_boundary(self.slot.index, f"task {claim.task.id}", lambda error: self._fail(claim, error)):
+            with claimer.occupied_by(claim):
+                code = await self._code(claim)
+                if code is None:  # the service has taken it away meanwhile
+                    return
+                files = await self._files(claim)
+                if files is None:  # likewise
+                    return
+                report = await self._run(claim, code, files)
+                if report.folder is not None:
+                    report = await self._with_files(claim, report, report.folder)
+            self._note_compiled(claim)
+            self._end(claim, report)
 
     async def _code(self, claim: Claim) -> str | None:
         """Its code, from its message or from the service."""
@@ -142,10 +160,25 @@ class SlotLoop:
             return files
         if claim.task.gpus:
             return self.slot.refused_report(task_errors.no_devices(claim.task.gpus))
+        if claim.task.kind is TaskKind.SESSION:
+            return await self._serve(claim)
+        job = _job(claim, code, files)
+        if self._session is not None:
+            job = self._session.prepare(job, claim.task.name)
         try:
-            return await self.slot.run(_job(claim, code, files), *self._listeners(claim))
+            report = await self.slot.run(job, *self._listeners(claim))
         finally:
             await files.remove()
+        # In no other process could a cell be tried again.
+        return report if self._session is None else replace(report, lost=False)
+
+    async def _serve(self, claim: Claim) -> Report:
+        """Have the slot be a session's until that ends."""
+        self._session = self._sessions.open(claim, self.slot, self._run_to_its_end)
+        try:
+            return await self._sessions.serve(claim, self._session)
+        finally:
+            self._session = None
 
     async def _with_files(self, claim: Claim, report: Report, folder: LeftFolder) -> Report:
         """A report with the files of its folder that are kept, which are uploaded first; the folder goes."""
@@ -211,7 +244,7 @@ def _definition(claim: Claim) -> str | None:
 
 def _job(claim: Claim, code: str, given: PassedFiles) -> Job:
     task = claim.task
-    return Job(
+    job = Job(
         task_id=task.id,
         attempt=claim.attempt,
         name=task.name,
@@ -227,5 +260,5 @@ def _job(claim: Claim, code: str, given: PassedFiles) -> Job:
         outputs=task.outputs,
         threads=task.threads or 1,
         variables=variables_of(task.env),
-        **({} if task.seed is None else {"seed": task.seed}),
     )
+    return job if task.seed is None else replace(job, seed=task.seed)

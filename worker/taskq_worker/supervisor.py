@@ -36,6 +36,7 @@ from taskq_worker.membership import Membership
 from taskq_worker.outcome import make_outcome
 from taskq_worker.sandbox.sandboxes import Sandboxes
 from taskq_worker.service_api import Lease, ServiceApi
+from taskq_worker.sessions import Sessions
 from taskq_worker.slot_loop import SlotLoop
 from taskq_worker.slots.slot import Slot
 
@@ -96,6 +97,10 @@ class Supervisor:
         self._membership = Membership(
             api, self._claims,
             describe=self._description, stop_attempt=self._stop_attempt, on_reply=self._on_reply,
+        )  # fmt: skip
+        self._sessions = Sessions(
+            broker, api, self._claims,
+            idle_s=settings.session_idle, stop_attempt=self._stop_attempt, on_change=self._membership.news,
         )  # fmt: skip
         self._loops: list[SlotLoop] = []
         self._stop = asyncio.Event()
@@ -160,7 +165,7 @@ class Supervisor:
             "pid": os.getpid(),
             "runner": self._runner.kind,
             "juliaVersion": self._julia_version,
-            "queues": self._settings.queues,
+            "queues": [*self._settings.queues, *self._sessions.queues],
             "slots": self._count,
             "manifest": manifest_sha256(self._settings.home),
         }
@@ -179,7 +184,7 @@ class Supervisor:
         outcome = partial(make_outcome, worker=self._name, runner=self._runner.kind, home=self._settings.home)
         return SlotLoop(
             slot, self._claims, self._claimer, self._outcomes, self._sources, self._passed, kept.keep,
-            make_outcome=outcome, on_news=self._membership.news, on_end=self._changed.set,
+            sessions=self._sessions, make_outcome=outcome, on_news=self._membership.news, on_end=self._changed.set,
         )  # fmt: skip
 
     async def _tick(self) -> None:
@@ -219,6 +224,8 @@ class Supervisor:
         log.info("draining: %d running, %d waiting", self._running, self._claims.waiting)
         await self._claimer.close()
         await self._claimer.release_stale()
+        for loop in self._loops:
+            loop.leave_session()
         await self._wait_for(lambda: self._stops > 1 or not self._running, self._settings.grace)
         for claim in [claim for claim in self._claims if claim.state is not ClaimState.DONE]:
             await self._stop_attempt(claim)

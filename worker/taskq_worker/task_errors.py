@@ -74,6 +74,22 @@ def outputs_too_large(files: Sequence[tuple[str, int]], kept: int, limit_bytes: 
     )
 
 
+def session_lost() -> ErrorInfo:
+    """The process that has the session's module is gone."""
+    return ErrorInfo(
+        name="SessionLost",
+        message="the Julia process of this session is gone, and what its cells defined with it; run them again",
+    )
+
+
+def session_left() -> ErrorInfo:
+    """The worker that has the session's module stops."""
+    return ErrorInfo(
+        name="SessionLost",
+        message="the worker of this session was stopped, and what its cells defined is gone; run them again",
+    )
+
+
 def timed_out(timeout_s: float) -> ErrorInfo:
     """The task took longer than it may."""
     return ErrorInfo(

@@ -10,13 +10,15 @@ from collections.abc import Callable
 from taskq_kernel.errors import listed
 from taskq_kernel.service.async_store import AsyncStore
 from taskq_kernel.service.blobs import Blobs
-from taskq_kernel.store import leases, set_clock, statistics, workers
+from taskq_kernel.store import leases, sessions, set_clock, statistics, workers
 from taskq_kernel.store.database import StoreUnavailable
 from taskq_kernel.store.policy import Policy
 
 log = logging.getLogger(__name__)
 
 INTERVAL_S = 0.3
+#: How often sessions are looked at.
+CELLS_S = 0.5
 #: How often what is not urgent is swept up.
 SWEEP_S = 300.0
 KEEP_WORKERS_S = 7 * 86400.0
@@ -24,7 +26,7 @@ KEEP_MINUTES_S = 86400.0
 
 
 class Reaper:
-    """Takes tasks from workers whose lease ran out."""
+    """Takes tasks from workers whose lease ran out, and ends the cells of sessions that ended."""
 
     def __init__(
         self, store: AsyncStore, policy: Policy, blobs: Blobs, *,
@@ -81,6 +83,20 @@ class Reaper:
         names, taken = await self._store.write(leases.reap, self._policy)
         if names:
             log.warning("worker lost: %s; taken from it: %d tasks", listed(names), taken)
+
+    async def end_cells(self) -> None:
+        """Fail what waits for sessions that have ended, until cancelled."""
+        seen = 0
+        while True:
+            await asyncio.sleep(CELLS_S)
+            try:
+                ended = await self._store.read(sessions.ended_since, seen)
+                if ended.queues:
+                    await self._store.write(sessions.end_cells, ended.queues)
+            except StoreUnavailable as error:
+                log.error("cells of sessions that ended not looked at: %s", error)
+            else:
+                seen = ended.version
 
     async def sweep(self) -> None:
         """Remove what nobody needs any more, until cancelled."""

@@ -37,6 +37,7 @@ TaskStatus = _enum("TaskStatus", "Where a task stands.", {
 TaskKind = _enum("TaskKind", "How a task's code is run.", {
     domain.TaskKind.SCRIPT: "In a fresh module; the last expression is the value.",
     domain.TaskKind.CALL: "Its entry function is called with the task's arguments.",
+    domain.TaskKind.SESSION: "It holds a slot for cells: tasks in the queue `session-<its id>`, which share a module.",
 })
 ValueKind = _enum("ValueKind", "What a value is made of.", {
     domain.ValueKind.JSON: "The value itself, as JSON.",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any, BinaryIO
@@ -25,6 +27,16 @@ class ClaimState(Enum):
     DONE = auto()
 
 
+class Lane:
+    """Claimed tasks that wait for the same slots, and how many tasks of each state there are."""
+
+    def __init__(self) -> None:
+        self.ready: deque[Claim] = deque()
+        self.states: Counter[ClaimState] = Counter()
+        #: Set whenever a slot may have something to start that it had not before.
+        self.startable = asyncio.Event()
+
+
 @dataclass(eq=False)
 class Claim:
     """A task that this worker has claimed."""
@@ -37,6 +49,8 @@ class Claim:
     #: Why it cannot be run, where its message could not be read.
     refused: str | None = None
     state: ClaimState = ClaimState.READY
+    #: Among which tasks it waits and is counted, from when it was added to the worker's claims.
+    lane: Lane | None = None
     claimed_at: float = field(default_factory=time.monotonic)
     progress: tuple[float, str] | None = None
     outcome: OutcomeMessage | None = None

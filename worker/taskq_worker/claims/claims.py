@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
+from weakref import WeakSet
 
 from taskq_kernel.messages import OutcomeMessage
-from taskq_worker.claims.claim import Claim, ClaimState
+from taskq_worker.claims.claim import Claim, ClaimState, Lane
 
 #: Above this, in bytes, nothing new is claimed; and with so much in outcomes, nothing is started.
 MOST_BYTES = 256 << 20
@@ -25,64 +24,79 @@ Cost = Callable[[Claim], int]
 MOST_COST = 1 << 30
 
 
-class Claims:
-    """Every task that the worker has claimed, and the queue of those that wait for a slot."""
+class _Registry:
+    """Every task that a worker has claimed, whichever slots it waits for."""
 
     def __init__(self) -> None:
-        self._claims: dict[str, Claim] = {}
-        self._ready: deque[Claim] = deque()
-        self._states: Counter[ClaimState] = Counter()
-        self._message_bytes = 0
-        self._outcome_bytes = 0
+        self.claims: dict[str, Claim] = {}
+        self.message_bytes = 0
+        self.outcome_bytes = 0
+        self.lanes: WeakSet[Lane] = WeakSet()
+
+
+class Claims:
+    """Every task that the worker has claimed, and the queue of those that wait for a slot.
+
+    `lane` makes another queue beside it, of tasks for which one slot is kept: what is asked of one task, or of
+    all, has the same answer there.
+    """
+
+    def __init__(self, registry: _Registry | None = None) -> None:
+        self._registry = registry or _Registry()
+        self._lane = Lane()
+        self._registry.lanes.add(self._lane)
         #: What tasks cost the slots that wait for one.
         self._idle: list[Cost] = []
-        #: Set whenever a slot may have something to start that it had not before.
-        self._startable = asyncio.Event()
+
+    def lane(self) -> Claims:
+        """The same claimed tasks, with another queue for what is added here."""
+        return Claims(self._registry)
 
     @property
     def full(self) -> bool:
         """Whether the claimed tasks are too large for another to be claimed."""
-        return self._message_bytes + self._outcome_bytes >= MOST_BYTES
+        return self._registry.message_bytes + self._registry.outcome_bytes >= MOST_BYTES
 
     @property
     def outcomes_full(self) -> bool:
         """Whether the outcomes are too large for a task to be started."""
-        return self._outcome_bytes >= MOST_BYTES
+        return self._registry.outcome_bytes >= MOST_BYTES
 
     @property
     def ready(self) -> Sequence[Claim]:
         """Those that wait for a slot, in order."""
-        return tuple(self._ready)
+        return tuple(self._lane.ready)
 
     @property
     def waiting(self) -> int:
         """How many wait for a slot."""
-        return len(self._ready)
+        return len(self._lane.ready)
 
     def __contains__(self, task_id: str) -> bool:
-        return task_id in self._claims
+        return task_id in self._all
 
     def __iter__(self) -> Iterator[Claim]:
-        return iter(list(self._claims.values()))
+        return iter(list(self._all.values()))
 
     def __len__(self) -> int:
-        return len(self._claims)
+        return len(self._all)
 
     def get(self, task_id: str) -> Claim | None:
         """The claim of the task with this id, if there is one."""
-        return self._claims.get(task_id)
+        return self._all.get(task_id)
 
     def holds(self, claim: Claim) -> bool:
         """Whether this very attempt is still this worker's."""
-        return self._claims.get(claim.task.id) is claim
+        return self._all.get(claim.task.id) is claim
 
     def add(self, claim: Claim) -> None:
         """A claim was granted."""
-        self._claims[claim.task.id] = claim
-        self._states[claim.state] += 1
-        self._message_bytes += claim.message_bytes
-        self._ready.append(claim)
-        self._startable.set()
+        claim.lane = self._lane
+        self._all[claim.task.id] = claim
+        self._lane.states[claim.state] += 1
+        self._registry.message_bytes += claim.message_bytes
+        self._lane.ready.append(claim)
+        self._lane.startable.set()
 
     async def next_ready(self, cost: Cost = lambda _: 0) -> Claim:
         """Wait for the next task that a slot may start; it counts as running from then on.
@@ -97,23 +111,29 @@ class Claims:
         self._idle.append(cost)
         try:
             while (claim := self._choose(cost)) is None:
-                self._startable.clear()
-                await self._startable.wait()
+                self._lane.startable.clear()
+                await self._lane.startable.wait()
         finally:
             self._idle.remove(cost)
-        self._ready.remove(claim)
+        self._lane.ready.remove(claim)
         with self._changing(claim):
             claim.start()
-        if self._ready and self._idle:
-            self._startable.set()  # what was left to this slot is another's now
+        if self._lane.ready and self._idle:
+            self._lane.startable.set()  # what was left to this slot is another's now
         return claim
 
+    async def startable(self) -> None:
+        """Wait until there is a task that a slot may start."""
+        while not self._lane.ready or self.outcomes_full:
+            self._lane.startable.clear()
+            await self._lane.startable.wait()
+
     def _choose(self, cost: Cost) -> Claim | None:
-        if not self._ready or self.outcomes_full:
+        if not self._lane.ready or self.outcomes_full:
             return None
-        late = time.monotonic() - self._ready[0].claimed_at > PASSED_OVER_S
+        late = time.monotonic() - self._lane.ready[0].claimed_at > PASSED_OVER_S
         best: tuple[int, Claim | None] = (MOST_COST, None)
-        for claim in islice(self._ready, 1 if late else LOOKED_AT):
+        for claim in islice(self._lane.ready, 1 if late else LOOKED_AT):
             mine = cost(claim)
             if mine < best[0] and not (mine and self._costs_another_less(claim, mine)):
                 best = (mine, claim)
@@ -130,23 +150,24 @@ class Claims:
         with self._changing(claim):
             claim.set_outcome(outcome)
         if self.holds(claim):
-            self._outcome_bytes += claim.outcome_bytes - before
-            self._startable.set()
+            self._registry.outcome_bytes += claim.outcome_bytes - before
+            self._wake_all()
 
     def forget(self, claim: Claim) -> None:
         """This attempt is no longer this worker's."""
         if self.holds(claim):
-            del self._claims[claim.task.id]
-            self._states[claim.state] -= 1
-            self._message_bytes -= claim.message_bytes
-            self._outcome_bytes -= claim.outcome_bytes
-            self._startable.set()
+            lane = claim.lane or self._lane
+            del self._all[claim.task.id]
+            lane.states[claim.state] -= 1
+            self._registry.message_bytes -= claim.message_bytes
+            self._registry.outcome_bytes -= claim.outcome_bytes
             if claim.state is ClaimState.READY:
-                self._ready.remove(claim)
+                lane.ready.remove(claim)
+            self._wake_all()
 
     def count(self, state: ClaimState) -> int:
         """How many are in this state."""
-        return self._states[state]
+        return self._lane.states[state]
 
     @contextmanager
     def _changing(self, claim: Claim) -> Iterator[None]:
@@ -154,5 +175,15 @@ class Claims:
         before = claim.state
         yield
         if self.holds(claim):
-            self._states[before] -= 1
-            self._states[claim.state] += 1
+            lane = claim.lane or self._lane
+            lane.states[before] -= 1
+            lane.states[claim.state] += 1
+
+    @property
+    def _all(self) -> dict[str, Claim]:
+        return self._registry.claims
+
+    def _wake_all(self) -> None:
+        """There is room for more outcomes, perhaps."""
+        for lane in self._registry.lanes:
+            lane.startable.set()

@@ -18,6 +18,13 @@ from taskq_worker.slots.memory import MemoryWatch
 from taskq_worker.slots.output import TaskOutput
 from taskq_worker.slots.process import JuliaProcess
 
+#: How long code may take to heed an interrupt before it gets more of them, in seconds; how long between those,
+#: and how many there are. Julia raises one anywhere, in a loop that never looks for it too, when they come as fast as
+#: this. What is cancelled has stopped within 5 seconds.
+HEEDED_S = 1.0
+AGAIN_S = 0.2
+INTERRUPTS = 10
+
 
 class NeverStarted(Enum):
     """The process ended before it took the task up."""
@@ -102,6 +109,14 @@ class Attempt:
         """How it ended; only the first word counts."""
         if not self._ending.done():
             self._ending.set_result(ending)
+
+    async def interrupted(self) -> bool:
+        """Interrupt its code until it ends, as Ctrl-C does; False if it does not."""
+        for patience_s in (HEEDED_S, *[AGAIN_S] * INTERRUPTS):
+            if not self._ending.done():
+                self._process.interrupt()
+                await asyncio.wait({self._ending}, timeout=patience_s)
+        return self._ending.done()
 
     # -- what the process does -----------------------------------------------------------
 

@@ -69,6 +69,8 @@ class _Child:
         self._requests = os.fdopen(requests_fd, "rb")
         self._frames_fd = frames_fd
         self._job = 0
+        #: What the cells of a session have defined, with ``(x := 1)``.
+        self._shared = self._names()
 
     def serve(self) -> None:
         self._send(HELLO, {"protocol": PROTOCOL_VERSION, "julia": "0.0.0", "pid": os.getpid(), "threads": 1})
@@ -85,7 +87,7 @@ class _Child:
         os.chdir(os.environ["HOME"])  # a new folder, under the same path
         told: dict[str, Any]
         try:
-            value = eval(request["code"], self._names())  # noqa: S307  (a test's own expression)
+            value = eval(request["code"], self._shared if "cell" in request else self._names())  # noqa: S307  (a test's own expression)
         except Exception as error:
             name = "ErrorException" if isinstance(error, _Error) else type(error).__name__
             told = {"error": {"name": name, "message": str(error)}}

@@ -127,6 +127,7 @@ def run_frame(
     max_value_bytes: int,
     max_array_bytes: int = MAX_ARRAY_BYTES,
     files: Mapping[str, str] | None = None,
+    cell: str | None = None,
 ) -> bytes:
     """The frame that starts a task.
 
@@ -149,6 +150,7 @@ def run_frame(
         "sha256": sha256,
         "entry": entry,
         "seed": seed,
+        **({"cell": cell} if cell else {}),
         **({"files": files} if files else {}),
     }
     limits = b'"max_value_bytes":%d,"max_array_bytes":%d' % (max_value_bytes, max_array_bytes)

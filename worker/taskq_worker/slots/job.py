@@ -48,6 +48,11 @@ class Job:
     variables: tuple[tuple[str, str], ...] = ()
     #: Why it cannot be run at all: its message could not be read.
     refused: str | None = None
+    #: What stack traces call it, where it is a cell of a session: it shares its process's Main with
+    #: the cells before, and the process is kept whatever it leaves there.
+    cell: str | None = None
+    #: The process that has the session's module: a cell runs there or nowhere.
+    process: int | None = None
 
     @property
     def code_sha256(self) -> str:

@@ -15,6 +15,7 @@ import subprocess
 import termios
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -343,6 +344,11 @@ class JuliaProcess:
             return None
         except OSError:
             return b""
+
+    def interrupt(self) -> None:
+        """Have Julia raise an `InterruptException`, as Ctrl-C does."""
+        with suppress(ProcessLookupError):
+            os.kill(self.julia_pid, signal.SIGINT)
 
     # -- memory --------------------------------------------------------------------------
 

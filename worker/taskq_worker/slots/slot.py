@@ -41,6 +41,9 @@ log = logging.getLogger(__name__)
 TASKS_PER_PROCESS = 20_000
 GROWTH_BYTES = 1 << 30
 
+#: The kinds of process in which an interrupt is an exception of Julia's; elsewhere it would be Python's.
+INTERRUPTIBLE = frozenset({"julia"})
+
 #: How often a process is started before a task is given up.
 _STARTS = 4
 
@@ -214,6 +217,31 @@ class Slot:
         if self._attempt is not None:
             self._attempt.end(error)
 
+    async def interrupt_task(self, error: ErrorInfo) -> None:
+        """End the code of the running cell, and keep its process; where Julia does not obey, as `stop_task`."""
+        attempt = self._attempt
+        if attempt is not None and self._runner.kind in INTERRUPTIBLE and await attempt.interrupted():
+            return
+        if attempt is self._attempt:
+            await self.stop_task(error)
+
+    async def start_pristine(self, key: ProcessKey) -> None:
+        """Return when a process of this key stands ready that no definition has changed; errors as of `start`."""
+        await self._start_with(key)
+        process = self._process
+        if process is not None and (process.tainted_by is not None or process.key != key):
+            await self.renew("it may not run a session")
+        try:
+            await self.start()
+        except SetupError:
+            self._key = None  # what was asked for may be why; the next task may ask for nothing
+            raise
+
+    async def renew(self, reason: str) -> None:
+        """Give up the process, whose state nobody needs any more; a fresh one takes over."""
+        if self._process is not None:
+            await asyncio.shield(self._discard(self._process, reason))
+
     async def close(self) -> None:
         """End the slot's processes, with the task that runs, and remove their folders."""
         self._closed = True
@@ -246,7 +274,7 @@ class Slot:
         try:
             frame = run_frame(
                 number, job.kind, job.code, job.code_sha256, job.entry, job.seed, job.arguments,
-                self._max_value_bytes, self._max_array_bytes, names_of(job.passed),
+                self._max_value_bytes, self._max_array_bytes, names_of(job.passed), job.cell,
             )
         except (TypeError, ValueError, RecursionError) as error:
             return self._failed_at_once(task_errors.invalid_arguments(error), retryable=False)
@@ -309,6 +337,11 @@ class Slot:
     ) -> tuple[JuliaProcess | ErrorInfo, int]:
         """A process that may run this job and how much memory it has, or why there is none."""
         failures = 0
+        if job.cell is not None:
+            here = self._process
+            return (here, here.used_bytes) if here is not None and here.alive and here.pid == job.process else (
+                task_errors.session_lost(), 0
+            )
         await self._start_with(key)
         while not stop.done():
             process = self._process
@@ -354,6 +387,8 @@ class Slot:
 
     async def _keep_or_discard(self, process: JuliaProcess, job: Job, ending: Ending) -> None:
         process.count_task()
+        if job.cell is not None and isinstance(ending, End) and process.alive:
+            return  # it is the session's, with all that its cells have left there
         reason = self._why_not_keep(process, job, ending)
         if reason:
             # Ended before the task counts as ended: nothing that it left running goes on.

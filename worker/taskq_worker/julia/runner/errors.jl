@@ -30,6 +30,9 @@ end
 
 Source(file::String, code::String, folder::String) = Source(file, split(code, '\n'), folder)
 
+"The cells that were run in a session, by the names of files in stack traces: `In[3]`."
+const CELLS = Dict{String,Source}()
+
 """
     describe(stack, source, m, line) -> Failure
 
@@ -134,7 +137,13 @@ is_runner(frame) = startswith(String(frame.file), RUNNER_FOLDER)
 
 function is_mine(frame, source::Source)
     file = String(frame.file)
-    return file == source.file || file == string("./", source.file) || startswith(file, string(source.folder, "/"))
+    return source_of(file, source) !== nothing || startswith(file, string(source.folder, "/"))
+end
+
+"The code that a frame's file is: the task's, or that of an earlier cell of its session."
+function source_of(file::String, source::Source)
+    startswith(file, "./") && (file = file[3:end])
+    return file == source.file ? source : get(CELLS, file, nothing)
 end
 
 function first_line(frames, source::Source)
@@ -210,8 +219,7 @@ function call_text(frame, m::Module)
 end
 
 function code_line(frame, source::Source)
-    file = String(frame.file)
-    (file == source.file || file == string("./", source.file)) || return ""
-    1 <= frame.line <= length(source.lines) || return ""
-    return cut_line(String(strip(source.lines[frame.line])))
+    found = source_of(String(frame.file), source)
+    (found === nothing || !(1 <= frame.line <= length(found.lines))) && return ""
+    return cut_line(String(strip(found.lines[frame.line])))
 end

@@ -53,6 +53,7 @@ include("parse.jl")
 include("timing.jl")
 include("evaluate.jl")
 include("serve.jl")
+include("session.jl")
 include("precompile.jl")
 
 end

@@ -91,7 +91,8 @@ end
 "Run the task that a frame asks for; false when there will be none."
 function serve_one(wire::Wire, baseline::Baseline, frame)
     (frame === nothing || frame[1] != FRAME_RUN) && return false
-    run_one(wire, baseline, read_json(frame[2])::Dict{String,Any})
+    request = read_json(frame[2])::Dict{String,Any}
+    haskey(request, "cell") ? run_cell(wire, baseline, request) : run_one(wire, baseline, request)
     return true
 end
 

@@ -1,0 +1,82 @@
+"""The kernel's entry among those that Jupyter knows."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+
+from taskq_kernel.errors import SetupError
+
+#: Its name in `jupyter kernelspec list`, and in the metadata of notebooks.
+NAME = "julia-taskq"
+DISPLAY_NAME = "Julia (taskq)"
+
+_LACKING = "the kernel needs {}; install it with: pip install 'taskq-kernel[lab]'"
+
+
+def content(python: str = sys.executable) -> dict[str, object]:
+    """What stands in its ``kernel.json``.
+
+    Parameters
+    ----------
+    python : str
+        The Python that has taskq.
+    """
+    return {
+        "argv": [python, "-m", "taskq_kernel.jupyter", "-f", "{connection_file}"],
+        "display_name": DISPLAY_NAME,
+        "language": "julia",
+        "interrupt_mode": "signal",
+        "metadata": {"debugger": False},
+    }
+
+
+def install(*, user: bool, prefix: str | None) -> Path:
+    """Tell Jupyter of the kernel; return the folder of its entry.
+
+    Raises
+    ------
+    SetupError
+        If ipykernel is not installed, or the folder cannot be written.
+    """
+    if find_spec("ipykernel") is None:
+        raise SetupError(_LACKING.format("ipykernel"))
+    # late: it is not there in every installation
+    from jupyter_client.kernelspec import KernelSpecManager
+
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "kernel.json").write_text(json.dumps(content(), indent=1), encoding="utf-8")
+        try:
+            made = KernelSpecManager().install_kernel_spec(folder, NAME, user=user, prefix=prefix)
+        except OSError as error:
+            raise SetupError(
+                f"the kernel cannot be installed: {error}; try --user, or --prefix with a folder of your own"
+            ) from error
+    return Path(made)
+
+
+def uninstall(*, prefix: str | None) -> Path | None:
+    """Have Jupyter forget the kernel; the folder that its entry had, or None if there was none.
+
+    Raises
+    ------
+    SetupError
+        If ipykernel is not installed, or the folder cannot be removed.
+    """
+    if find_spec("ipykernel") is None:
+        raise SetupError(_LACKING.format("ipykernel"))
+    # late: as above
+    from jupyter_client.kernelspec import KernelSpecManager
+
+    manager = KernelSpecManager()
+    if prefix is not None:
+        manager.kernel_dirs = [str(Path(prefix, "share", "jupyter", "kernels"))]
+    try:
+        return Path(manager.remove_kernel_spec(NAME))
+    except KeyError:  # NoSuchKernel is one, too
+        return None
+    except OSError as error:
+        raise SetupError(f"the kernel cannot be removed: {error}") from error

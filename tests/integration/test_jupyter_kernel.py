@@ -1,0 +1,138 @@
+"""The kernel Julia (taskq), as Jupyter and nbclient drive it, on a real stack."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import jupyter_kernel_test
+import nbformat
+import pytest
+from jupyter_client.kernelspec import KernelSpecManager
+from nbclient import NotebookClient
+from stacks import RunningStack, eventually
+
+from taskq_kernel import connect
+from taskq_kernel.cli import main
+from taskq_kernel.client.client import Client
+from taskq_kernel.domain import TaskKind
+from taskq_kernel.jupyter.spec import NAME
+
+# pyzmq, which Jupyter talks with, says so of the loops that it is given.
+pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "default::ResourceWarning")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def installed(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The kernel, installed below a folder where Jupyter looks, for the session's stack."""
+    prefix = tmp_path_factory.mktemp("prefix")
+    assert main(["kernel", "install", "--prefix", str(prefix)]) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JUPYTER_PATH", str(prefix / "share" / "jupyter"))
+        patch.setenv("TASKQ_HOME", stack.env["TASKQ_HOME"])
+        patch.delenv("TASKQ_URL", raising=False)
+        yield prefix
+
+
+@pytest.fixture
+def client(stack: RunningStack) -> Iterator[Client]:
+    with connect(stack.url, stack.token()) as made:
+        yield made
+
+
+class TestJupyterKernel(jupyter_kernel_test.KernelTests):  # type: ignore[misc]
+    """What Jupyter asks of any kernel."""
+
+    kernel_name = NAME
+    language_name = "julia"
+    file_extension = ".jl"
+    code_hello_world = 'println("hello, world")'
+    code_stderr = 'print(stderr, "to stderr")'
+    completion_samples = [  # noqa: RUF012
+        {"text": "factor", "matches": {"factorial"}},
+        {"text": "x = 1\nfactor", "matches": {"factorial"}},
+    ]
+    code_execute_result = [{"code": "6 * 7", "result": "42"}]  # noqa: RUF012
+    code_display_data = []  # noqa: RUF012
+    code_generate_error = "sqrt(-1.0)"
+    code_inspect_sample = "factorial"
+    # What this kernel has not, and what it has and is tested below.
+    test_clear_output = test_display_data = test_history = test_pager = test_is_complete = None
+
+    def test_restart_begins_with_a_fresh_module(self) -> None:
+        self.flush_channels()
+        assert self.execute_helper("kept = 1")[0]["content"]["status"] == "ok"
+        self.km.restart_kernel()
+        self.kc.wait_for_ready(60)
+        assert self.execute_helper("kept")[0]["content"]["ename"] == "UndefVarError"
+
+
+def cells(*codes: str) -> nbformat.NotebookNode:
+    book = nbformat.v4.new_notebook(metadata={"kernelspec": {"name": NAME, "display_name": "", "language": "julia"}})
+    book.cells = [nbformat.v4.new_code_cell(code) for code in codes]
+    return book
+
+
+def shown(cell: Any) -> str:
+    return "".join(
+        one.get("text", "") or "".join(one.get("traceback", [])) or one.get("data", {}).get("text/plain", "")
+        for one in cell.outputs
+    )
+
+
+def test_nbclient_runs_a_notebook_whose_cells_share_a_module(client: Client) -> None:
+    book = cells(
+        "using Statistics\nx = [1, 2, 6]\nf(a) = mean(a) + 1;",
+        'for i in 1:3\n    println("step ", i)\nend',
+        "f(x)",
+        'g(a) = sqrt(a)\ng(-1.0)',
+        'HTML("<b>x</b>")',
+        'println("begun"); sleep(60)',
+        "f(x)",
+        "exit()",
+        "x",
+    )
+    runner = NotebookClient(book, allow_errors=True, timeout=100)
+
+    def interrupt() -> None:
+        sleeps = 'println("begun"); sleep(60)'
+        eventually(lambda: any(sleeps in one.name and one.logs() for one in client.tasks(status="RUNNING")),
+                   "the cell that sleeps has printed something", 60)  # fmt: skip
+        asyncio.run(runner.km.interrupt_kernel())
+
+    waits = Thread(target=interrupt)
+    with runner.setup_kernel():
+        for index, cell in enumerate(book.cells):
+            if "sleep" in cell.source:
+                waits.start()
+            runner.execute_cell(cell, index)
+        waits.join()
+        streamed = [shown(cell) for cell in book.cells]
+        assert streamed[0] == ""
+        assert streamed[1] == "step 1\nstep 2\nstep 3\n"
+        assert streamed[2] == "4.0"
+        assert "DomainError" in streamed[3]
+        assert "In[4]:1  g(::Float64)" in streamed[3]
+        assert book.cells[4].outputs[0].data["text/html"] == "<b>x</b>"
+        assert "begun" in streamed[5]
+        assert book.cells[5].outputs[-1].ename == "InterruptException"
+        assert streamed[6] == "4.0", "an interrupt keeps what was defined"
+        assert "exit()" in streamed[7]
+        assert "what its cells defined" in streamed[8]
+        assert "This cell begins with a fresh module." in streamed[8]
+        assert "UndefVarError" in streamed[8]
+
+        [session] = [one for one in client.tasks(status="RUNNING") if one.kind is TaskKind.SESSION]
+    eventually(lambda: session.done, "the session ends with the kernel, and its slot is free")
+
+
+def test_the_kernel_is_listed_and_removed(installed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert NAME in KernelSpecManager().find_kernel_specs()
+    assert main(["kernel", "install", "--prefix", str(tmp_path)]) == 0
+    assert (tmp_path / "share" / "jupyter" / "kernels" / NAME / "kernel.json").exists()
+    assert main(["kernel", "uninstall", "--prefix", str(tmp_path)]) == 0
+    assert main(["kernel", "uninstall", "--prefix", str(tmp_path)]) == 0
+    assert "was not installed" in capsys.readouterr().out

@@ -1,0 +1,117 @@
+"""Sessions in a whole worker, over the doubles of RabbitMQ and of Julia."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+from sample_messages import TASK
+from stacks import until
+from test_supervisor import NAMES, QUEUE, Lab, play, task_id  # noqa: F401  (play is a fixture)
+
+from taskq_kernel.broker.names import session_queue
+from taskq_kernel.domain import TaskKind, TaskStatus
+from taskq_kernel.messages import OutcomeMessage, encode
+
+Play = Callable[..., Lab]
+Scene = Callable[[Lab], Awaitable[None]]
+SESSION = task_id(99)
+CELLS = session_queue(SESSION)
+
+
+async def begin(lab: Lab, **arguments: Any) -> None:
+    """Begin a session and wait until its worker serves it."""
+    session = msgspec.structs.replace(
+        TASK, id=SESSION, kind=TaskKind.SESSION, timeout_s=None, arguments=msgspec.Raw(msgspec.json.encode(arguments))
+    )
+    await lab.client.ensure_tasks_queue(CELLS)
+    await lab.client.publish(QUEUE, [encode(session)])
+    await until(lambda: CELLS in lab.service.joined[-1]["queues"], "the worker says that it serves the session")
+
+
+async def cell(lab: Lab, number: int, code: str) -> None:
+    made = msgspec.structs.replace(TASK, id=task_id(number), name=f"In[{number}]", code=code, timeout_s=None)
+    await lab.client.publish(NAMES.tasks(CELLS, 1), [encode(made)])
+
+
+async def outcome(lab: Lab, task: str) -> OutcomeMessage:
+    await until(lambda: task in lab.outcomes(), f"{task} has ended")
+    return lab.outcomes()[task]
+
+
+def value_of(told: OutcomeMessage) -> Any:
+    assert told.value is not None, told.error
+    return msgspec.json.decode(told.value.data)
+
+
+def test_cells_share_a_process_beside_other_tasks_until_the_session_is_cancelled(play: Play) -> None:  # noqa: F811
+    async def scene(lab: Lab) -> None:
+        await begin(lab)
+        await cell(lab, 1, "(x := 41)")
+        assert value_of(await outcome(lab, task_id(1))) == 41
+        await cell(lab, 2, "x + 1")
+        await lab.submit((3, "6 * 7"))
+        assert value_of(await outcome(lab, task_id(2))) == 42
+        assert value_of(await outcome(lab, task_id(3))) == 42
+        await until(lambda: lab.service.held == [SESSION], "the session alone is held")
+        lab.service.cancelled.add(SESSION)
+        await until(lambda: CELLS not in lab.service.joined[-1]["queues"], "its queue is not served any longer")
+        await cell(lab, 4, "1")
+        await lab.submit((5, "[1, 2]"), (6, "x"))
+        assert value_of(await outcome(lab, task_id(5))) == [1, 2]
+        assert (await outcome(lab, task_id(6))).status is TaskStatus.FAILED
+        assert task_id(4) not in lab.outcomes()
+
+    play(scene)
+
+
+def test_an_idle_session_gives_its_slot_back_and_says_so(play: Play) -> None:  # noqa: F811
+    async def scene(lab: Lab) -> None:
+        await begin(lab, idle_seconds=0.3)
+        told = await outcome(lab, SESSION)
+        assert told.status is TaskStatus.FINISHED
+        assert value_of(told) == "no cell came for 0.3 s, so its slot was given back"
+        await lab.submit((1, "6 * 7"))
+        assert value_of(await outcome(lab, task_id(1))) == 42
+
+    play(scene, slots=1)
+
+
+def test_a_session_ends_with_its_process_and_no_cell_runs_in_another(play: Play) -> None:  # noqa: F811
+    async def scene(lab: Lab) -> None:
+        await begin(lab)
+        await cell(lab, 1, "exit(3)")
+        told = await outcome(lab, SESSION)
+        assert told.error is not None
+        assert told.error.name == "SessionLost"
+        assert (await outcome(lab, task_id(1))).status is TaskStatus.FAILED
+        assert not (await outcome(lab, task_id(1))).lost
+
+    play(scene)
+
+
+def test_a_worker_that_drains_ends_a_session_once_its_cell_has_ended(play: Play) -> None:  # noqa: F811
+    async def scene(lab: Lab) -> None:
+        await begin(lab)
+        await cell(lab, 1, '[progress(0.5, "half"), sleep(0.5), 7][2]')
+        await until(lambda: task_id(1) in lab.service.progress, "the cell runs")
+        lab.service.drain = True
+        await until(lambda: lab.service.left, "it leaves")
+        assert value_of(lab.outcomes()[task_id(1)]) == 7
+        told = lab.outcomes()[SESSION]
+        assert told.error is not None
+        assert "was stopped" in told.error.message
+
+    play(scene, grace=30.0)
+
+
+def test_a_cancelled_cell_that_cannot_be_interrupted_ends_the_session(play: Play) -> None:  # noqa: F811
+    async def scene(lab: Lab) -> None:
+        await begin(lab)
+        await cell(lab, 1, '[progress(0.5, "half"), sleep(60)]')
+        await until(lambda: task_id(1) in lab.service.progress, "the cell runs")
+        lab.service.cancelled.add(task_id(1))
+        assert (await outcome(lab, SESSION)).status is TaskStatus.FAILED
+
+    play(scene)
