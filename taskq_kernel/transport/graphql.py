@@ -153,6 +153,25 @@ class GraphQLTransport:
             raise _refusal(response)
         return response.data
 
+    def blob_head(self, ref: str, size_bytes: int) -> bytes:
+        """The begin of a large value or file; what comes after that is not waited for.
+
+        Raises
+        ------
+        ServiceUnreachable, ServiceError
+            As for `get_blob`.
+        """
+        response = self._request("GET", self._blobs + ref, {}, None, repeatable=True, streamed=True)
+        try:
+            if response.status != 200:
+                response.read(cache_content=True)
+                raise _refusal(response)
+            return bytes(response.read(size_bytes))
+        except urllib3.exceptions.HTTPError as error:
+            raise ServiceUnreachable(f"the value {ref} from {self.url} broke off: {_reason(error)}") from error
+        finally:
+            response.close()
+
     def save_blob(self, ref: str, file: BinaryIO, limit_bytes: int) -> int:
         """Write a large value into a file, some of it at a time; how many bytes it has.
 

@@ -14,6 +14,7 @@ from taskq_widgets.assets import bundle, stylesheet
 from taskq_widgets.live import in_background, live_tasks
 from taskq_widgets.panels.facts import facts_of, head_of, history_of, problem_of
 from taskq_widgets.panels.highlight import pieces
+from taskq_widgets.panels.kept import PanelFiles
 from taskq_widgets.panels.log_lines import PanelLog
 from taskq_widgets.panels.panel import Panel
 from taskq_widgets.panels.series import PanelSeries
@@ -47,7 +48,7 @@ class TaskDetail(Panel):
     ----------
     state : {"empty", "loading", "ready", "gone", "error"}
         With ``message`` where that says more.
-    tab : {"result", "code", "log", "error", "history"}
+    tab : {"result", "files", "code", "log", "error", "history"}
         The tab that is open.
     height : str
         The height of the whole, a CSS length; empty for what the content takes.
@@ -57,12 +58,13 @@ class TaskDetail(Panel):
     _css = stylesheet("panel", "detail", "picture", "result", "log")
     _handlers: ClassVar[dict[str, str]] = {
         "act": "_on_act", "tab": "_on_tab", "log": "_on_log", "whole": "_on_whole", "slice": "_on_slice",
-        "show": "_on_show", "open": "_on_open", **dict.fromkeys(("file", "file-next", "file-end"), "_on_file"),
+        "look": "_on_look", "show": "_on_show", "open": "_on_open",
+        **dict.fromkeys(("file", "file-next", "file-end"), "_on_file"),
     }  # fmt: skip
 
     state = traitlets.Enum(["empty", "loading", "ready", "gone", "error"], "empty").tag(sync=True)
     message = traitlets.Unicode().tag(sync=True)
-    tab = traitlets.Enum(["result", "code", "log", "error", "history"], "result").tag(sync=True)
+    tab = traitlets.Enum(["result", "files", "code", "log", "error", "history"], "result").tag(sync=True)
     height = traitlets.Unicode("").tag(sync=True)
     editable = traitlets.Bool(False).tag(sync=True)
     #: Whether a page that was reloaded comes back to the task that was open on it.
@@ -74,6 +76,8 @@ class TaskDetail(Panel):
     series: traitlets.List[dict[str, Any]] = traitlets.List().tag(sync=True)
     #: A line that has the series in Python.
     series_python = traitlets.Unicode().tag(sync=True)
+    #: The files of its folder that were kept; empty where none are to be.
+    kept = traitlets.Dict().tag(sync=True)
     problem = traitlets.Dict().tag(sync=True)
     history: traitlets.List[list[Any]] = traitlets.List().tag(sync=True)
 
@@ -89,6 +93,7 @@ class TaskDetail(Panel):
         self._recalled = False
         self._value = PanelValue(self._live)
         self._series = PanelSeries()
+        self._files = PanelFiles()
         self._log = PanelLog()
         self._transfers = Transfers(self.send)
         self._edit_handlers: list[EditHandler] = []
@@ -110,7 +115,7 @@ class TaskDetail(Panel):
             self._recalled = False
             self._id = str(getattr(task, "id", task))
             self._entry, self._stale = None, True
-            self._value, self._log = PanelValue(self._live), PanelLog()
+            self._value, self._log, self._files = PanelValue(self._live), PanelLog(), PanelFiles()
         with self._together():
             self.state, self.message, self.tab = "loading", "", tab or "result"
         self._tab_is_open = tab is None
@@ -155,9 +160,17 @@ class TaskDetail(Panel):
             self.send(self._log.message(int(first)) | {"view": content["view"]})
 
     def _on_file(self, content: dict[str, Any]) -> None:
-        """Send a display a file, piece by piece: the value, or the series."""
-        value, data, form = self._value, self._data, str(content.get("form"))
+        """Send a display a file, piece by piece: the value, the series, or a file that was kept."""
+        value, files, data, form = self._value, self._files, self._data, str(content.get("form"))
+        if form == "kept":
+            name = str(content.get("name"))
+            self._transfers.answer(content, lambda: files.contents(data, name))
+            return
         self._transfers.answer(content, self._series.csv if form == "series" else lambda: value.file(data, form))
+
+    def _on_look(self, content: dict[str, Any]) -> None:
+        """Look into a file that was kept."""
+        self._files.choose(str(content.get("name")))
 
     def _on_whole(self, _content: dict[str, Any]) -> None:
         """Show all of the value."""
@@ -231,6 +244,8 @@ class TaskDetail(Panel):
         if data:
             if self._series_due_in(data) <= 0:
                 self._series.read(self._live.transport, data)
+            if self.tab == "files" and self._files.due(data):
+                self._files.read(self._live.transport, data)
             self._show(data)
             if self._follows_log():
                 self._read_log(data)
@@ -274,6 +289,7 @@ class TaskDetail(Panel):
 
     def _show(self, data: dict[str, Any]) -> None:
         result, series = self._value.shown(data), self._series.shown(data)
+        kept = self._files.shown(data)
         with self._together():
             if self._entry is None or self._entry.id != data["id"]:
                 return  # another one is shown meanwhile, or this one is gone
@@ -283,6 +299,7 @@ class TaskDetail(Panel):
             self.result = result
             self.series = series
             self.series_python = self._value.in_python(data, "series", "()") if series else ""
+            self.kept = kept
             self.problem = problem_of(data)
             self.history = history_of(data)
             if self._tab_is_open:

@@ -10,6 +10,7 @@ import { icon } from "../shared/icons.js";
 import { Keep, browserStorage } from "../shared/keep.js";
 import { roughly, secondsLeft } from "../shared/remaining.js";
 import { makeDrawer } from "./drawer.js";
+import { KeptView } from "./kept.js";
 import { LogView } from "./log.js";
 import { fill, resultParts, scrolling } from "./result.js";
 import { SeriesView } from "./series.js";
@@ -19,6 +20,7 @@ import { Taking } from "./taking.js";
 
 const TABS = [
   ["result", "Result"],
+  ["files", "Files"],
   ["code", "Code"],
   ["log", "Log"],
   ["error", "Error"],
@@ -54,6 +56,7 @@ class DetailDisplay extends Display {
     this.toast = toast(this.root);
     this.taking = new Taking(this.root, (content) => this.send(content), (text) => this.toast.say(text, "error"));
     this.series = new SeriesView(this.root, (content) => this.send(content), (text) => this.toast.say(text, "error"), this.taking.transfer);
+    this.kept = new KeptView((content) => this.send(content), (text) => this.toast.say(text, "error"), this.taking.transfer);
     this.ends.push(this.toast.close, () => this.taking.transfer.giveUp());
     this.tablist.addEventListener("keydown", (event) => this.onTabKey(event));
     this.onMessage((message, buffers) => this.receive(message, buffers));
@@ -66,6 +69,7 @@ class DetailDisplay extends Display {
       this.on([trait], () => model.get("tab") === tab && this.showPanel());
     }
     this.on(["series", "head"], () => this.showSeries());
+    this.on(["kept", "head"], () => this.showKept());
     const ticking = setInterval(() => this.link.lost || this.showFacts(), 1000); // what nobody hears of does not go on
     this.ends.push(() => clearInterval(ticking));
   }
@@ -171,7 +175,7 @@ class DetailDisplay extends Display {
 
   /** @param {KeyboardEvent} event */
   onTabKey(event) {
-    const places = TABS.map(([tab]) => tab);
+    const places = TABS.map(([tab]) => tab).filter((tab) => !(/** @type {HTMLElement} */ (this.tablist.querySelector(`[data-tab="${tab}"]`)).hidden));
     const place = places.indexOf(this.model.get("tab"));
     const step = { ArrowRight: place + 1, ArrowLeft: place - 1, Home: 0, End: places.length - 1 }[event.key];
     if (step === undefined) return;
@@ -200,7 +204,7 @@ class DetailDisplay extends Display {
     const shown = JSON.stringify([tab, this.id, tab === "result" ? this.model.get("result") : tab === "error" ? this.model.get("problem") : tab === "code" ? [this.model.get("code"), this.model.get("facts")] : tab === "history" ? this.model.get("history") : null]);
     if (shown === this.shownPanel) return;
     this.shownPanel = shown;
-    const content = { result: () => this.result(), code: () => this.code(), log: () => [this.log.element], error: () => this.error(), history: () => this.history() };
+    const content = { result: () => this.result(), code: () => this.code(), files: () => [this.kept.element], log: () => [this.log.element], error: () => this.error(), history: () => this.history() };
     fill(this.panel, content[/** @type {keyof typeof content} */ (tab)]());
   }
 
@@ -215,6 +219,16 @@ class DetailDisplay extends Display {
   /** In their own place, and not with the whole panel: they grow while somebody looks. */
   showSeries() {
     this.series.show(this.model.get("series") ?? [], this.model.get("head").number, this.model.get("series_python") ?? "");
+  }
+
+  // -- files
+
+  /** In their own place: whoever has chosen one goes on from there. */
+  showKept() {
+    const kept = this.model.get("kept") ?? {};
+    const tab = /** @type {HTMLElement} */ (this.tablist.querySelector('[data-tab="files"]'));
+    tab.hidden = !kept.files;
+    this.kept.show(kept);
   }
 
   // -- code

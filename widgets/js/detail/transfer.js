@@ -16,13 +16,14 @@ export class Transfer {
   /**
    * Take the value as a file; a file that was being taken is given up.
    * @param {string} form @param {(share: number) => void} on told how much of it is there, from 0 to 1
+   * @param {Record<string, string>} which says which one of that form, where there are several
    * @returns {Promise<Uint8Array<ArrayBuffer>[]>} its pieces
    */
-  take(form, on = () => {}) {
+  take(form, on = () => {}, which = {}) {
     this.giveUp();
     return new Promise((done, fail) => {
       this.now = { request: newId(), parts: [], got: 0, on, done, fail };
-      this.send({ type: "file", form, request: this.now.request });
+      this.send({ type: "file", form, ...which, request: this.now.request });
     });
   }
 

@@ -40,6 +40,8 @@ def facts_of(data: dict[str, Any]) -> list[list[Any]]:
         ("Threads", data.get("threads") and str(data["threads"])),
         ("GPUs", data.get("gpus") and str(data["gpus"])),
         *((name, cell(value)) for name, value in (data.get("env") or {}).items()),
+        ("Input files", ", ".join(data.get("inputFiles") or ())),
+        ("Outputs", "  ".join(data.get("outputs") or ())),
     ]
     return [["argument", *pair] for pair in arguments] + [["option", *pair] for pair in options if pair[1]]
 
