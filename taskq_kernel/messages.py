@@ -70,6 +70,9 @@ class TaskMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     files: dict[str, GivenFile] = {}
     #: Patterns of the files of its folder that are kept when it has ended; see `taskq_kernel.file_patterns`.
     outputs: list[str] = []
+    #: The folder that it has at hand, by the SHA-256 of its manifest; and its git commit.
+    project: str | None = None
+    project_commit: str | None = None
 
 
 class ErrorInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -135,6 +138,10 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     manifest_sha256: str | None = None
     #: What the task's random numbers started from.
     seed: Size | None = None
+    #: The folder that it had at hand, by the SHA-256 of its manifest; and its git commit. Then `manifest_sha256`
+    #: is that of this project's own Manifest.toml.
+    project: str | None = None
+    project_commit: str | None = None
 
 
 class OutcomeMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

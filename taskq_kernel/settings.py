@@ -158,6 +158,17 @@ class Settings:
         4 << 30, ge=1024, about="what one task is given in files, and what is kept of its own, in all"
     )
 
+    project_size: int = setting(
+        256 << 20, ge=1 << 16, about="largest project: the bytes of all its files together"
+    )
+    project_files: int = setting(10_000, ge=1, about="how many files a project may have")
+    project_cache_size: int = setting(
+        10 << 30, ge=0, about="how much a worker's machine keeps of projects that no task has at hand"
+    )
+    project_timeout: float = setting(
+        1800.0, gt=0, about="how long Julia may take to install and compile a project's packages"
+    )
+
     retention: float | None = setting(
         None, gt=0, length=True, about="how long tasks are kept that are done, such as 90d; unset: for ever"
     )

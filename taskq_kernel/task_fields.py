@@ -226,6 +226,14 @@ TASK_FIELDS = (
         late=True, dtype="Int64",
     ),
     TaskField(
+        "project", "ID", _FIXED, "The project that it has at hand: the SHA-256 of its manifest.", late=True,
+        given=Given("The project that it has at hand, as registerProject gave it.", shared=True),
+    ),
+    TaskField(
+        "project_commit", "String", _FIXED, "The git commit of its project, with -dirty where files had changed.",
+        late=True, given=Given("The git commit of its project, with -dirty where files have changed.", shared=True),
+    ),
+    TaskField(
         "environment", "String", _LIVE, "What its latest attempt ran in: Julia's version, and which packages.",
         late=True,
     ),

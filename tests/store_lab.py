@@ -15,7 +15,7 @@ from taskq_kernel.store.tables import counters, metadata, task_events
 
 EVERYTHING = frozenset({
     "code", "arguments", "value", "stacktrace", "repeats", "seed", "timing", "cache", "cachedFrom", "environment",
-    "tasks", "totalCount",
+    "project", "projectCommit", "tasks", "totalCount",
 })
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +19,7 @@ from taskq_kernel.client.fleet import Statistics, WorkerInfo, statistics_of, wor
 from taskq_kernel.client.input_files import send_files
 from taskq_kernel.client.options import ids_of, task_input
 from taskq_kernel.client.pickling import client_of, keep_in_mind
+from taskq_kernel.client.project import Project, SentProject, open_project
 from taskq_kernel.client.session import Session
 from taskq_kernel.client.sweep import Sweep
 from taskq_kernel.client.task import Task, read_task, task_from
@@ -95,6 +97,7 @@ class Client(Session):
         gpus: int | None = None,
         files: Mapping[str, Path | bytes] | None = None,
         outputs: str | Iterable[str] = (),
+        project: Project | SentProject | None = None,
     ) -> Task:
         """Submit Julia code. Returns at once, the task is on its way then and cannot be lost.
 
@@ -147,6 +150,8 @@ class Client(Session):
         outputs : str or iterable of str
             Patterns of the files of that folder that are kept, whichever way it ends:
             ``["*.csv", "figures/"]``. `Task.files` has them. Default: none are kept.
+        project : Project, optional
+            The folder that it has at hand, as `project` makes it of one: its packages, modules and data.
 
         Raises
         ------
@@ -172,6 +177,7 @@ class Client(Session):
             gpus=gpus,
             files=files,
             outputs=outputs,
+            project=project,
             store=self.transport.put_blob,
             transport=self.transport,
         )
@@ -203,10 +209,33 @@ class Client(Session):
         common |= {"store": _once(self.transport.put_blob), "transport": self.transport}
         if common.get("files"):  # sent once for all of them
             common["files"] = send_files(self.transport, common["files"])
+        if isinstance(common.get("project"), Project):  # all of them have the same one
+            common["project"] = common["project"].send()
         inputs = [_task_input(common, one, index) | {"batch": batch_id} for index, one in enumerate(tasks)]
         return Batch(self, self.create(inputs), batch_id)
 
-    def define(self, code: str | Path, entry: str | None = None, name: str | None = None) -> Definition:
+    def project(self, folder: str | os.PathLike[str] = ".") -> Project:
+        """A folder that tasks have at hand: ``q.submit(code, project=q.project("."))``.
+
+        A task that is given it finds the folder's files at their relative paths, and the packages of
+        its ``Project.toml``, if there is one. See the page *Your own project*.
+
+        Parameters
+        ----------
+        folder : str or Path
+            The folder. Default: the current one.
+
+        Raises
+        ------
+        InvalidTask
+            If there is no such folder.
+        """
+        return open_project(self, folder)
+
+    def define(
+        self, code: str | Path, entry: str | None = None, name: str | None = None, *,
+        project: Project | SentProject | None = None,
+    ) -> Definition:
         """Register a Julia function that tasks call: ``f = q.define("f(n) = n^2")``, then ``f(3)``.
 
         Its code is evaluated once in each Julia process, so that a thousand calls compile it once.
@@ -220,6 +249,8 @@ class Client(Session):
             that it defines.
         name : str, optional
             What to call it. Default: the entry, or the last function that can be seen in the code.
+        project : Project, optional
+            The folder that its calls and sweeps have at hand, as it is now.
 
         Raises
         ------
@@ -231,7 +262,7 @@ class Client(Session):
         ServiceUnreachable
             If the service does not answer.
         """
-        return define(self, code, entry, name)
+        return define(self, code, entry, name, project)
 
     def executor(self, definition: Definition | None = None, **options: Any) -> TaskExecutor:
         """A `concurrent.futures.Executor` whose calls are tasks, for tools that drive one.

@@ -22,6 +22,7 @@ from taskq_kernel.seeds import check_seed, draw_seed
 if TYPE_CHECKING:
     import pandas as pd
 
+    from taskq_kernel.client.project import Project, SentProject
     from taskq_kernel.client.session import Session
     from taskq_kernel.client.task import Task
     from taskq_kernel.large_arrays import Store
@@ -46,10 +47,13 @@ class Definition:
         What people call it: the first part of the names of its tasks.
     entry : str or None
         The function to call; None for what the code ends with, or its last function.
+    project : SentProject or None
+        The project that its tasks have at hand, as it was when this was defined.
     """
 
-    def __init__(self, client: Session, row: Mapping[str, Any]) -> None:
+    def __init__(self, client: Session, row: Mapping[str, Any], project: SentProject | None = None) -> None:
         self._client = client
+        self.project = project
         self.id = str(row["id"])
         self.name = str(row["name"])
         self.entry: str | None = row["entry"]
@@ -103,7 +107,7 @@ class Definition:
             ``after``, ``cache``, ``threads``, ``env``, ``gpus``, ``files`` and ``outputs``, as in `Client.submit`.
         """
         arguments = call_arguments(places, named or {}, self._client.transport.put_blob)
-        given = call_options(**options, transport=self._client.transport) | {
+        given = call_options(**({"project": self.project} | options), transport=self._client.transport) | {
             "definition": self.id, "kind": "CALL", "arguments": arguments,
             "name": name or call_name(self.name, written(arguments)),
         }
@@ -126,7 +130,7 @@ class Definition:
         CacheExplanation
             True where it would; shows itself as a sentence.
         """
-        given = call_options(seed=seed, queue=queue) | {
+        given = call_options(seed=seed, queue=queue, project=self.project) | {
             "definition": self.id, "kind": "CALL", "arguments": call_arguments(places, named, _nowhere),
         }
         return explained(self._client, given)
@@ -238,23 +242,26 @@ class Definition:
         options: Mapping[str, Any] | None = None, cache: bool = False,
     ) -> Sweep:
         """Submit points as `taskq_kernel.client.designs` makes them."""
-        given = {"cache": cache, **(options or {})}
+        given = {"cache": cache, "project": self.project, **(options or {})}
         return submitted(self._client, self.id, self.name, design, name, seed, **given)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Definition) and other.id == self.id
+        return isinstance(other, Definition) and (other.id, other.project) == (self.id, self.project)
 
     def __hash__(self) -> int:
         return hash(self.id)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Definition, (self._client, {"id": self.id, "name": self.name, "entry": self.entry})
+        return Definition, (self._client, {"id": self.id, "name": self.name, "entry": self.entry}, self.project)
 
     def __repr__(self) -> str:
         return f"<definition {self.name} ({self.id[:8]})>"
 
 
-def define(client: Session, code: str | Path, entry: str | None, name: str | None) -> Definition:
+def define(
+    client: Session, code: str | Path, entry: str | None, name: str | None,
+    project: Project | SentProject | None = None,
+) -> Definition:
     """Register a definition; see `Client.define`."""
     if isinstance(code, Path):
         name = name or entry or None
@@ -266,7 +273,7 @@ def define(client: Session, code: str | Path, entry: str | None, name: str | Non
     if row["error"] is not None:
         error = row["error"]
         raise InvalidDefinition(row["name"], error["name"], error["message"], error["line"])
-    return Definition(client, row)
+    return Definition(client, row, None if project is None else project.send())
 
 
 def read_source(path: Path) -> str:

@@ -100,6 +100,20 @@ def register_definition(transport: GraphQLTransport, given: Mapping[str, Any]) -
     return made
 
 
+def register_project(transport: GraphQLTransport, manifest: str) -> Row:
+    """Make a project of a manifest and files that were uploaded.
+
+    Raises
+    ------
+    InvalidTask
+        If the service finds something wrong with it.
+    """
+    query = "mutation Project($manifest: ID!) { registerProject(manifest: $manifest) { id files size } }"
+    with input_refused():
+        made: Row = transport.execute(query, {"manifest": manifest}, repeatable=True)["registerProject"]
+    return made
+
+
 def explain_cache(transport: GraphQLTransport, given: Mapping[str, Any]) -> Row:
     """What the cache says of a task, given as ``TaskInput``: its ``hit``, or the ``nearest`` and ``reasons``."""
     query = "query Explain($input: TaskInput!) { explainCache(input: $input) { hit nearest reasons } }"

@@ -193,6 +193,7 @@ def call_options(
     files: Mapping[str, Any] | None = None,
     outputs: str | Iterable[str] = (),
     transport: GraphQLTransport | None = None,
+    project: Any = None,
 ) -> dict[str, Any]:
     """What a task is given besides its code and arguments, with the names of GraphQL's ``TaskInput``.
 
@@ -216,6 +217,8 @@ def call_options(
         given["after"] = ids
     if _truth(cache, "cache"):
         given["cache"] = True
+    if project is not None:
+        given |= _project(project)
     needs = {"threads": check_threads(threads), "env": check_env(env), "gpus": check_gpus(gpus)}
     given |= {name: value for name, value in needs.items() if value is not None}
     if patterns := _patterns(outputs):
@@ -235,6 +238,15 @@ def _patterns(outputs: Any) -> list[str]:
         return check_patterns(outputs, "outputs")
     except InvalidTask as error:
         raise refused(error.problem, "outputs") from None
+
+
+def _project(project: Any) -> dict[str, Any]:
+    """What names a project, which is sent first if need be."""
+    send = getattr(project, "send", None)
+    if send is None:
+        raise refused(f"is {project!r}: give what q.project(folder) returns", "project")
+    named: dict[str, Any] = send().as_options()
+    return named
 
 
 def ids_of(tasks: Any, field: str) -> list[str]:

@@ -184,6 +184,16 @@ class Task(Awaited[Any]):
         return _optional(int, self._now("cachedFrom"))
 
     @property
+    def project(self) -> str | None:
+        """The project that it has at hand, by the SHA-256 of its manifest; None where it has none."""
+        return _optional(str, self.field("project"))
+
+    @property
+    def project_commit(self) -> str | None:
+        """The git commit of its project, with ``-dirty`` behind it where files had changed; None without git."""
+        return _optional(str, self.field("projectCommit"))
+
+    @property
     def environment(self) -> str | None:
         """What its latest attempt ran in: Julia's version, and which packages."""
         return _optional(str, self._now("environment"))

@@ -17,7 +17,8 @@ from taskq_kernel.local.python import safe_environment
 _FOR_ALL = (
     "JULIA", "RUNNER", "MEMORY_LIMIT", "TASK_USER", "TASK_PROCESSES", "TASK_OPEN_FILES", "TASK_FILE_SIZE",
     "GRACE", "HEARTBEAT", "LEASE", "MAX_LOST", "MAX_LOG_BYTES", "MAX_VALUE_BYTES", "MAX_ARRAY_BYTES", "MAX_FILES_BYTES",
-    "LOG_LEVEL", "RABBITMQ", "QUEUES", "RETENTION", "RETENTION_KEEP_RESULTS", "SESSION_IDLE",
+    "LOG_LEVEL", "RABBITMQ", "QUEUES", "RETENTION", "RETENTION_KEEP_RESULTS", "PROJECT_SIZE", "PROJECT_FILES",
+    "PROJECT_CACHE_SIZE", "PROJECT_TIMEOUT", "SESSION_IDLE",
 )  # fmt: skip
 #: Settings of one part alone: a database's URL may have a password in it.
 _FOR_ONE = {

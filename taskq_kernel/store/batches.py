@@ -23,6 +23,7 @@ from taskq_kernel.store.bulk_actions import Actor, Selection, cancel_tasks, dele
 from taskq_kernel.store.database import Write
 from taskq_kernel.store.definitions import get_definition
 from taskq_kernel.store.filters import TaskFilter
+from taskq_kernel.store.projects import check_projects
 from taskq_kernel.store.rows import BatchRow, DefinitionRow, one_or_none, rows_of
 from taskq_kernel.store.submission import NewBatch
 from taskq_kernel.store.tables import SHARED, batches, definitions, grids, tasks
@@ -50,11 +51,12 @@ def submit_batch(write: Write, new: NewBatch, actor: Actor) -> Submitted:
     Raises
     ------
     NotFound
-        If its definition is not there.
+        If its definition or its project is not there.
     InvalidTask
         If there is a batch of this name with another definition or seed, or it would become too large.
     """
     definition = get_definition(write.conn, new.definition)
+    check_projects(write.conn, [new.project])
     row = _by_name(write.conn, new.name, actor.name)
     if row is None:
         row = _insert(write, new, actor.name)

@@ -10,15 +10,19 @@ from sqlalchemy.engine import Connection
 from taskq_kernel.store.database import Write
 from taskq_kernel.store.dialects import insert_new
 from taskq_kernel.store.ids import chunks
+from taskq_kernel.store.projects import named_by_projects
 from taskq_kernel.store.records import RUNNING_NOW
-from taskq_kernel.store.tables import batches, given_values, task_files, tasks
+from taskq_kernel.store.tables import batches, given_values, project_files, projects, task_files, tasks
 from taskq_kernel.task_files import given_files
 
 
 def referenced(conn: Connection, refs: Sequence[str]) -> set[str]:
-    """Those of ``refs`` that are the value of a task, a file of one, or given to one, or to the points of a batch."""
+    """Those of ``refs`` that are the value of a task, a file of one, or given to one, or to the points of a batch, or
+    part of a project.
+    """
     columns = (tasks.c.value_ref, given_values.c.ref, task_files.c.ref)
     named = {ref for column in columns for ref in conn.execute(sa.select(column).where(column.in_(refs))).scalars()}
+    named |= {ref for query in named_by_projects(list(refs)) for ref in conn.execute(query).scalars()}
     return named | (set(refs) & _given_to_batches(conn))
 
 
@@ -60,14 +64,19 @@ def has_value(conn: Connection, owner: str, ref: str) -> bool:
 
 
 def not_of(conn: Connection, owner: str, refs: Sequence[str]) -> set[str]:
-    """Those of ``refs`` that are neither a value nor a file of a task of this owner, nor given to one."""
+    """Those of ``refs`` that are neither a value nor a file of a task of this owner, nor given to one or sent as its
+    project.
+    """
     its: set[str] = set()
     for chunk in chunks(refs):
         for table, column in ((task_files, task_files.c.ref), (given_values, given_values.c.ref)):
             query = sa.select(column).join(tasks, tasks.c.number == table.c.task)
             its |= set(conn.execute(query.where(column.in_(chunk), tasks.c.owner == owner)).scalars())
         values = sa.select(tasks.c.value_ref).where(tasks.c.value_ref.in_(chunk), tasks.c.owner == owner)
-        its |= set(conn.execute(values).scalars())
+        sent = sa.select(project_files.c.ref).join(projects, projects.c.id == project_files.c.project)
+        sent = sent.where(project_files.c.ref.in_(chunk), projects.c.owner == owner)
+        for query in (values, sent):
+            its |= set(conn.execute(query).scalars())
     return set(refs) - its
 
 

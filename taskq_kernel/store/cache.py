@@ -28,17 +28,22 @@ from taskq_kernel.work import Work
 _DIGITS = 16
 
 
-def environment_of(julia_version: str, manifest: str | None) -> str:
-    """What a worker's tasks run in, as people read it: Julia's version, and its project's manifest where it has one."""
+def environment_of(julia_version: str, manifest: str | None, project: str | None = None) -> str:
+    """What a task runs in at a worker, as people read it: Julia's version, and its packages.
+
+    These are those of its own project, or else of the manifest of the worker's where that has one.
+    """
+    if project is not None:
+        return f"Julia {julia_version}, project {project[:_DIGITS]}"
     return f"Julia {julia_version}" + (f", manifest {manifest[:_DIGITS]}" if manifest else "")
 
 
-def environments_of(conn: Connection, queue: str) -> set[str]:
-    """The environments of the workers that serve a queue; where none does, that of the last one that did."""
+def environments_of(conn: Connection, queue: str, project: str | None = None) -> set[str]:
+    """What tasks of a queue run in, with a project or without; where no worker serves it, at the last one that did."""
     found = rows_of(WorkerRow, conn.execute(_FLEET))
     serving = [row for row in found if queue in msgspec.json.decode(row.queues)]
     present = [row for row in serving if row.state in ("ONLINE", "DRAINING")]
-    return {environment_of(row.julia_version, row.manifest) for row in present or serving[:1]}
+    return {environment_of(row.julia_version, row.manifest, project) for row in present or serving[:1]}
 
 
 _FLEET = sa.select(
@@ -54,6 +59,7 @@ class Asked:
     owner: str
     queue: str
     key: str
+    project: str | None = None
 
 
 def asked_of(write: Write, numbers: Iterable[int]) -> list[Asked]:
@@ -67,7 +73,7 @@ def asked_of(write: Write, numbers: Iterable[int]) -> list[Asked]:
     found: list[Asked] = []
     for chunk in chunks(list(numbers)):
         found += [
-            Asked(row.number, row.owner, row.queue, work_of(row).key(row.seed))
+            Asked(row.number, row.owner, row.queue, work_of(row).key(row.seed), row.project)
             for row in rows_of(TaskRow, write.conn.execute(_WORK.where(tasks.c.number.in_(chunk))))
         ]
     if found:
@@ -86,6 +92,7 @@ def work_of(row: TaskRow) -> Work:
 _WORK = sa.select(
     tasks.c.number, tasks.c.owner, tasks.c.queue, tasks.c.kind, tasks.c.source, tasks.c.entry, tasks.c.arguments,
     tasks.c.seed, tasks.c.threads, tasks.c.env, tasks.c.gpus, tasks.c.input_files, tasks.c.outputs,
+    tasks.c.project,
 ).where(tasks.c.cache.is_(True))
 _KEY = sa.update(tasks).where(tasks.c.number == sa.bindparam("b_number")).values(cache_key=sa.bindparam("key"))
 
@@ -100,12 +107,12 @@ class Answer:
 
 def find_answers(conn: Connection, asked: Sequence[Asked]) -> dict[int, Answer]:
     """What tasks can have without running, by their numbers."""
-    groups: dict[tuple[str, str], list[Asked]] = {}
+    groups: dict[tuple[str, str, str | None], list[Asked]] = {}
     for one in asked:
-        groups.setdefault((one.owner, one.queue), []).append(one)
+        groups.setdefault((one.owner, one.queue, one.project), []).append(one)
     chosen: dict[int, int] = {}
-    for (owner, queue), those in groups.items():
-        computed = _computed(conn, owner, environments_of(conn, queue), {one.key for one in those})
+    for (owner, queue, project), those in groups.items():
+        computed = _computed(conn, owner, environments_of(conn, queue, project), {one.key for one in those})
         chosen.update({one.number: computed[one.key] for one in those if one.key in computed})
     values = _values(conn, set(chosen.values()))
     return {number: Answer(origin, values[origin]) for number, origin in chosen.items()}

@@ -70,7 +70,7 @@ def explain_cache(conn: Connection, new: NewTask, owner: str) -> Explanation:
     """
     wanted = _wanted(conn, new, owner)
     key = wanted.work.key(wanted.seed)
-    answers = find_answers(conn, [Asked(0, owner, new.queue, key)])
+    answers = find_answers(conn, [Asked(0, owner, new.queue, key, new.project)])
     if answers:
         return Explanation(hit=int(answers[0].columns["cached_from"] or 0))
     equal = conn.execute(_TASK.where(tasks.c.cache_key == key, tasks.c.owner == owner).limit(LOOKED_AT)).all()
@@ -88,7 +88,8 @@ def _wanted(conn: Connection, new: NewTask, owner: str) -> _Wanted:
     needs = told_apart_by(new.threads, new.env, new.gpus)
     work = Work(new.kind, source, entry, new.arguments, needs, new.input_files, new.outputs)
     seed = work.seed() if new.seed is None else new.seed
-    return _Wanted(work, seed, owner, new.queue, new.name, environments_of(conn, new.queue), definition)
+    environments = environments_of(conn, new.queue, new.project)
+    return _Wanted(work, seed, owner, new.queue, new.name, environments, definition)
 
 
 _TASK = sa.select(

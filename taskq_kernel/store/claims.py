@@ -57,7 +57,9 @@ class Reply:
     drain: bool
 
 
-_CLAIMABLE = sa.select(tasks.c.number, tasks.c.id, tasks.c.owner, tasks.c.status, tasks.c.attempt).where(
+_CLAIMABLE = sa.select(
+    tasks.c.number, tasks.c.id, tasks.c.owner, tasks.c.status, tasks.c.attempt, tasks.c.project
+).where(
     tasks.c.id.in_(sa.bindparam("ids", expanding=True)),
     tasks.c.status == TaskStatus.QUEUEING, tasks.c.deleted_at.is_(None),
 )
@@ -78,11 +80,11 @@ def claim_tasks(write: Write, worker_id: str, ids: Sequence[str]) -> list[tuple[
     for chunk in chunks(uuids):
         waiting += rows_of(TaskRow, write.conn.execute(_CLAIMABLE, {"ids": chunk}))
     reason = f"claimed by worker {worker.name}"
-    environment = environment_of(worker.julia_version, worker.manifest)
     transition(write, TaskStatus.RUNNING, Cause.CLAIMED, [
         Transition(row.number, row.owner, row.attempt + 1, worker.name, reason, row.status, {
             "attempt": row.attempt + 1, "worker": worker.name, "worker_id": worker_id,
-            "started_at": write.now, "finished_at": None, "log_bytes": 0, "environment": environment,
+            "started_at": write.now, "finished_at": None, "log_bytes": 0,
+            "environment": environment_of(worker.julia_version, worker.manifest, row.project),
         })
         for row in waiting
     ])

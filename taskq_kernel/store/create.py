@@ -25,6 +25,7 @@ from taskq_kernel.store.dependencies import MAX_NEEDS, tasks_among
 from taskq_kernel.store.dialects import insert_new
 from taskq_kernel.store.hot import HotStatement
 from taskq_kernel.store.ids import chunks, find
+from taskq_kernel.store.projects import check_projects
 from taskq_kernel.store.records import LONG_FIELDS, select_tasks
 from taskq_kernel.store.rows import Columns, DefinitionRow, TaskRow, rows_of
 from taskq_kernel.store.sessions import check_cells
@@ -70,6 +71,7 @@ def create_tasks(
     existing = _existing(write.conn, [task.id for task in new], owner)
     check_cells(write.conn, [task for task in new if task.id not in existing], owner)
     called = definitions_of(write.conn, (task.definition for task in new if task.definition is not None))
+    check_projects(write.conn, (task.project for task in new))
     numbers: list[int] = []
     fresh: list[int] = []
     rows: list[Columns] = []
@@ -237,7 +239,11 @@ def _given_to(task: NewTask) -> set[str]:
 
 
 def _asked(row: Columns) -> Asked:
-    return Asked(int(row["number"] or 0), str(row["owner"]), str(row["queue"]), str(row["cache_key"]))
+    project = row["project"]
+    return Asked(
+        int(row["number"] or 0), str(row["owner"]), str(row["queue"]), str(row["cache_key"]),
+        None if project is None else str(project),
+    )
 
 
 def _store_sources(conn: Connection, codes: dict[str, str]) -> None:

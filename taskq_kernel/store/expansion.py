@@ -127,7 +127,7 @@ def _make(write: Write, row: Any, points: Sequence[int], known: Grids) -> tuple[
         _cancel(write, row, rows)
     elif row.error_name is None:
         answered = answer_from_cache(write, [
-            Asked(task["number"], row.owner, row.queue, task["cache_key"]) for task in rows if row.cache
+            Asked(task["number"], row.owner, row.queue, task["cache_key"], row.project) for task in rows if row.cache
         ])
         enqueue(write, [task["number"] for task in rows if task["number"] not in answered])
     else:

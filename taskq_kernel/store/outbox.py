@@ -66,7 +66,7 @@ _DUE = (
         tasks.c.queue, tasks.c.priority, tasks.c.timeout_s, tasks.c.memory_limit, tasks.c.status,
         tasks.c.deleted_at, tasks.c.lost, tasks.c.arguments, tasks.c.seed, tasks.c.source, sources.c.code,
         tasks.c.threads, tasks.c.env, tasks.c.gpus,
-        tasks.c.input_files, tasks.c.outputs,
+        tasks.c.input_files, tasks.c.outputs, tasks.c.project, tasks.c.project_commit,
     )
     .select_from(
         outbox.join(tasks, tasks.c.number == outbox.c.task)
@@ -126,6 +126,7 @@ def _message(row: DueRow) -> TaskMessage:
         entry=row.entry, timeout_s=row.timeout_s, memory_limit_bytes=row.memory_limit, seed=row.seed,
         threads=row.threads, env=env_of(row.env), gpus=row.gpus,
         files=given_files(row.input_files), outputs=msgspec.json.decode(row.outputs) if row.outputs else [],
+        project=row.project, project_commit=row.project_commit,
     )
 
 

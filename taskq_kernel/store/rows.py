@@ -79,6 +79,8 @@ class TaskRow:
     gpus: int | None
     input_files: str | None
     outputs: str | None
+    project: str | None
+    project_commit: str | None
     code: str | None
 
 
@@ -121,6 +123,8 @@ class BatchRow:
     gpus: int | None
     input_files: str | None
     outputs: str | None
+    project: str | None
+    project_commit: str | None
     definition_name: str
     entry: str | None
 

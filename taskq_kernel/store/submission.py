@@ -19,6 +19,7 @@ from taskq_kernel.errors import InvalidJSON, InvalidTask
 from taskq_kernel.file_patterns import check_patterns
 from taskq_kernel.grid import read_design
 from taskq_kernel.needs import check_gpus, check_threads, env_json
+from taskq_kernel.project_manifest import is_project_id
 from taskq_kernel.seeds import check_seed, draw_seed
 from taskq_kernel.store.definitions import NewDefinition
 from taskq_kernel.store.ids import canonical_uuid
@@ -31,6 +32,7 @@ MAX_ARGUMENTS_BYTES = 1 << 20
 MAX_NAME = 500
 MAX_ENTRY = 200
 MAX_ATTEMPTS = 100
+MAX_COMMIT = 100
 MIN_MEMORY_BYTES = 64 << 20
 MAX_MEMORY_BYTES = 1 << 50
 MAX_TIMEOUT_S = 366 * 86400.0
@@ -78,6 +80,9 @@ class NewTask:
     #: What it is given in files, and which files of its folder are kept, as JSON; None where none are.
     input_files: str | None = None
     outputs: str | None = None
+    #: The folder that it has at hand, by the SHA-256 of its manifest; and its git commit.
+    project: str | None = None
+    project_commit: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +123,8 @@ class NewBatch:
     threads: int | None = None
     env: str | None = None
     gpus: int | None = None
+    project: str | None = None
+    project_commit: str | None = None
 
 
 def check_all(inputs: list[dict[str, Any]], field: str = "inputs") -> list[NewTask]:
@@ -173,6 +180,7 @@ def _checked(given: Mapping[str, Any]) -> NewTask:
         **_needs(given),
         input_files=_input_files(get("input_files")),
         outputs=_outputs(get("outputs")),
+        **_project(given),
     )
 
 
@@ -218,7 +226,7 @@ def _checked_batch(given: Mapping[str, Any]) -> NewBatch:
         timeout_s=_timeout(get("timeout_seconds")), memory_limit=_memory(get("memory_limit")),
         max_attempts=1 if attempts is None else _attempts(attempts), cache=bool(get("cache")),
         input_files=_input_files(get("input_files")), outputs=_outputs(get("outputs")),
-        resume=get("resume") is not False, **_needs(given),
+        resume=get("resume") is not False, **_needs(given), **_project(given),
     )
 
 
@@ -226,6 +234,15 @@ def _queue_of_batch(queue: str) -> str:
     if session_of(queue) is not None:
         _refuse("queue", f"is {queue!r}, a session's: points of a batch are no cells; give another queue")
     return check_queue(queue)
+
+
+def _project(given: Mapping[str, Any]) -> dict[str, str | None]:
+    project, commit = given.get("project"), given.get("project_commit")
+    if project is not None and not is_project_id(project):
+        _refuse("project", f"is {project[:80]!r}, which names no project: give what registerProject gave")
+    if commit is not None:
+        commit = _text(commit, "projectCommit")[:MAX_COMMIT].replace("\0", "")
+    return {"project": project, "project_commit": commit if project is not None else None}
 
 
 def _refuse(field: str, problem: str) -> NoReturn:

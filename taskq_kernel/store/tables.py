@@ -158,6 +158,9 @@ tasks = sa.Table(
     sa.Column("cached_from", sa.BigInteger),
     # What its latest attempt ran in; see `cache.environment_of`.
     sa.Column("environment", AnyText),
+    # The folder that it has at hand, by its content; and the git commit that this was, as its owner says.
+    sa.Column("project", sa.Text),
+    sa.Column("project_commit", AnyText),
     # What it asks of the machine; see `taskq_kernel.needs`. NULL: nothing. The variables are JSON.
     sa.Column("threads", sa.Integer),
     sa.Column("env", AnyText),
@@ -209,6 +212,8 @@ sa.Index("ix_tasks_sessions", tasks.c.version, sqlite_where=IS_SESSION, postgres
 # Tombstones go as well one day; there are few, and nothing else would find them.
 _is_gone = tasks.c.deleted_at.isnot(None)
 sa.Index(None, tasks.c.deleted_at, tasks.c.number, sqlite_where=_is_gone, postgresql_where=_is_gone)
+_has_project = tasks.c.project.isnot(None)
+sa.Index(None, tasks.c.project, sqlite_where=_has_project, postgresql_where=_has_project)
 _is_cached = tasks.c.cache_key.isnot(None)
 sa.Index(None, tasks.c.cache_key, tasks.c.number, sqlite_where=_is_cached, postgresql_where=_is_cached)
 
@@ -251,6 +256,8 @@ batches = sa.Table(
     sa.Column("cache", sa.Boolean),
     # Whether the seed of a point follows from what it computes, and not from `seed` and its place.
     sa.Column("seeds_by_content", sa.Boolean),
+    sa.Column("project", sa.Text),
+    sa.Column("project_commit", AnyText),
     sa.Column("threads", sa.Integer),
     sa.Column("env", AnyText),
     sa.Column("gpus", sa.Integer),
@@ -259,6 +266,8 @@ batches = sa.Table(
 )
 sa.Index("uq_batches_owner_name", batches.c.owner, batches.c.name, unique=True)
 sa.Index("ix_batches_created_at", batches.c.created_at)
+_with_project = batches.c.project.isnot(None)
+sa.Index("ix_batches_project", batches.c.project, sqlite_where=_with_project, postgresql_where=_with_project)
 # Those of which tasks are still to be made; few, however many there were.
 _unmade = sa.and_(batches.c.made < batches.c.total, batches.c.cancelled_at.is_(None))
 sa.Index("ix_batches_unmade", batches.c.id, sqlite_where=_unmade, postgresql_where=_unmade)
@@ -309,6 +318,27 @@ task_files = sa.Table(
     sa.Column("ref", sa.Text, nullable=False, index=True),
     sa.Column("size", sa.BigInteger, nullable=False),
     sa.Column("attempt", sa.Integer, nullable=False),
+)
+
+#: Folders that tasks have at hand, by the SHA-256 of their manifests; see `taskq_kernel.project_manifest`.
+projects = sa.Table(
+    "projects",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    # Who sent it first, and when it was sent first and last.
+    sa.Column("owner", AnyText, nullable=False),
+    sa.Column("created_at", _Time, nullable=False),
+    sa.Column("used_at", _Time, nullable=False),
+    sa.Column("files", sa.Integer, nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+)
+
+#: What is in the files of a project, which the service keeps as it keeps values.
+project_files = sa.Table(
+    "project_files",
+    metadata,
+    sa.Column("project", sa.Text, sa.ForeignKey("projects.id"), primary_key=True),
+    sa.Column("ref", sa.Text, primary_key=True, index=True),
 )
 
 #: Each task's history: one row per change of status.

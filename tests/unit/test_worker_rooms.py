@@ -13,6 +13,7 @@ MODULES = {name: tree for name, tree in SOURCES.items() if name.split(".")[0] ==
 MAY_IMPORT = {
     "julia": {"task_errors"},
     "sandbox": {"julia", "task_errors"},
+    "projects": {"claims", "julia", "sandbox", "slots"},
     "slots": {"julia", "sandbox", "task_errors"},
     "claims": {"service_api"},
 }

@@ -21,6 +21,7 @@ from taskq_kernel.transport.graphql import GraphQLTransport
 from taskq_worker.julia.choice import choose_what_starts
 from taskq_worker.julia.command import RunnerCommand
 from taskq_worker.julia.compiled import RUNNERS
+from taskq_worker.projects.store import PROJECTS, ProjectStore
 from taskq_worker.sandbox.sandboxes import Sandboxes, make_sandboxes
 from taskq_worker.service_api import ServiceApi
 from taskq_worker.slots import descendants
@@ -49,27 +50,35 @@ def run(settings: Settings) -> int:
         signal.signal(number, lambda *_: sys.exit(0))
     sweep_folders(WORKER_FOLDERS)
     with temporary_folder(WORKER_FOLDERS) as folder:
-        runner, sandboxes = _prepare(settings, folder)
+        runner, sandboxes, projects = _prepare(settings, folder)
         try:
             log.log(logging.WARNING if sandboxes.reason else logging.INFO, "%s", sandboxes.note)
-            asyncio.run(_work(settings, names, transport, runner, sandboxes, folder))
+            asyncio.run(_work(settings, names, transport, runner, sandboxes, folder, projects))
         finally:
             sandboxes.close()
     return 0
 
 
-def _prepare(settings: Settings, folder: Path) -> tuple[RunnerCommand, Sandboxes]:
-    """What the slots run, and as whom."""
+def _prepare(settings: Settings, folder: Path) -> tuple[RunnerCommand, Sandboxes, ProjectStore]:
+    """What the slots run, as whom, and where projects lie."""
     plain, compiled = choose_what_starts(settings, user_home() / RUNNERS)
-    if compiled != plain:
+    kept = _projects(settings, settings.home / PROJECTS)
+    # Task users may reach the package's own sources where they cannot reach a compiled copy, and this
+    # worker's folder where they cannot reach the data folder; and that they are apart is worth more than
+    # a quick start.
+    for runner, projects in ((compiled, kept), (plain, kept), (plain, _projects(settings, folder / PROJECTS))):
         with suppress(SettingsError):
-            sandboxes = make_sandboxes(settings, compiled, folder, slots_of(settings))
+            sandboxes = make_sandboxes(settings, runner, folder, slots_of(settings), projects.folder)
             if not sandboxes.reason:
-                return compiled, sandboxes
-    # Task users may reach the package's own sources where they cannot reach a compiled copy,
-    # and that they are apart is worth more than a quick start.
-    sandboxes = make_sandboxes(settings, plain, folder, slots_of(settings))
-    return compiled if sandboxes.reason else plain, sandboxes
+                return runner, sandboxes, projects
+            sandboxes.close()
+    return compiled, make_sandboxes(settings, compiled, folder, slots_of(settings), kept.folder), kept
+
+
+def _projects(settings: Settings, folder: Path) -> ProjectStore:
+    projects = ProjectStore(folder, settings.project_cache_size)
+    projects.make()
+    return projects
 
 
 async def _work(
@@ -79,12 +88,13 @@ async def _work(
     runner: RunnerCommand,
     sandboxes: Sandboxes,
     folder: Path,
+    projects: ProjectStore,
 ) -> None:
     broker = Broker(
         read_broker_url(settings), names, settings.queue_type, f"worker {settings.worker_name}", settings.ca_file
     )
     api = ServiceApi(transport, str(uuid.uuid4()))
-    supervisor = Supervisor(settings, broker, api, runner, sandboxes, folder)
+    supervisor = Supervisor(settings, broker, api, runner, sandboxes, folder, projects)
     loop = asyncio.get_running_loop()
     for number in stop_signals():
         loop.add_signal_handler(number, supervisor.stop)

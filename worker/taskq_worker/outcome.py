@@ -59,7 +59,9 @@ def make_outcome(claim: Claim, report: Report, *, worker: str, runner: str, home
             worker=worker,
             runner=runner,
             peak_memory_bytes=report.peak_memory_bytes,
-            manifest_sha256=manifest_sha256(home),
+            manifest_sha256=report.manifest_sha256 if task.project is not None else manifest_sha256(home),
             seed=task.seed,
+            project=task.project,
+            project_commit=task.project_commit,
         ),
     )

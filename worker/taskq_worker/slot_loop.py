@@ -17,8 +17,11 @@ from taskq_worker.claims.claims import Claims
 from taskq_worker.claims.outcomes import Outcomes
 from taskq_worker.claims.passed import Passed, PassedFiles, ValueMissing
 from taskq_worker.claims.sources import Sources
+from taskq_worker.julia.prepared_project import PreparedProject
 from taskq_worker.julia.process_key import variables_of
 from taskq_worker.kept import Keep
+from taskq_worker.projects.errors import ProjectFailed
+from taskq_worker.projects.projects import ProjectLease, Projects
 from taskq_worker.sessions import Session, Sessions
 from taskq_worker.slots.boundary import error_boundary
 from taskq_worker.slots.job import Job, Report, sha256_of
@@ -37,7 +40,7 @@ class SlotLoop:
     ----------
     slot : Slot
         Where tasks run.
-    claims, claimer, outcomes, sources, passed
+    claims, claimer, outcomes, sources, passed, projects
         The worker's own.
     keep : callable
         Uploads what is kept of an attempt's folder.
@@ -60,6 +63,7 @@ class SlotLoop:
         sources: Sources,
         passed: Passed,
         keep: Keep,
+        projects: Projects,
         *,
         sessions: Sessions,
         make_outcome: Callable[[Claim, Report], OutcomeMessage],
@@ -74,6 +78,9 @@ class SlotLoop:
         self._passed = passed
         self._keep = keep
         self._sessions = sessions
+        self._projects = projects
+        #: What the slot's process has at hand, and what a task waits for.
+        self._leases: list[ProjectLease] = []
         self._make_outcome = make_outcome
         self._on_news = on_news
         self._on_end = on_end
@@ -125,22 +132,72 @@ class SlotLoop:
             await self._run_to_its_end(claim, self._claimer)
         finally:
             self._running = None
+            self._give_back()
             self._on_end()
 
     async def _run_to_its_end(self, claim: Claim, claimer: Claimer) -> None:
         with error_boundary(self.slot.index, f"task {claim.task.id}", lambda error: self._fail(claim, error)):
-            with claimer.occupied_by(claim):
-                code = await self._code(claim)
-                if code is None:  # the service has taken it away meanwhile
-                    return
-                files = await self._files(claim)
-                if files is None:  # likewise
-                    return
-                report = await self._run(claim, code, files)
-                if report.folder is not None:
-                    report = await self._with_files(claim, report, report.folder)
+            try:
+                with claimer.occupied_by(claim):
+                    report = await self._report(claim)
+            except _TakenAway:
+                return
             self._note_compiled(claim)
             self._end(claim, report)
+
+    async def close(self) -> None:
+        """End the slot's processes, with the task that runs."""
+        await self.slot.close()
+        self._give_back(all_of_them=True)
+
+    def _give_back(self, *, all_of_them: bool = False) -> None:
+        """Keep the project that the slot's next task finds at hand, and no other."""
+        for lease in [lease for lease in self._leases if all_of_them or lease.project != self.slot.next_project]:
+            lease.close()
+            self._leases.remove(lease)
+
+    async def _report(self, claim: Claim) -> Report:
+        """Run the task, once all that it needs is here; how it ended.
+
+        Raises
+        ------
+        _TakenAway
+            If the service has taken it away before it began.
+        """
+        code = await self._code(claim)
+        if code is None:
+            raise _TakenAway
+        try:
+            project = await self._project(claim)
+        except ProjectFailed as failed:
+            return self.slot.unready_report(task_errors.project_failed(str(failed)))
+        files = await self._files(claim)
+        if files is None:
+            raise _TakenAway
+        report = await self._run(claim, code, files, project)
+        return report if report.folder is None else await self._with_files(claim, report, report.folder)
+
+    async def _project(self, claim: Claim) -> PreparedProject | None:
+        """The project that it has at hand, once that is ready."""
+        wanted = claim.task.project
+        if wanted is None:
+            return None
+        found = next((lease for lease in self._leases if lease.project.id == wanted), None)
+        if found is None:
+            found = await self._projects.lease(
+                wanted, self.slot.sandbox, lambda text: self._say(claim, text), lambda: self._claims.holds(claim)
+            )
+            if found is None:
+                raise _TakenAway
+            self._leases.append(found)
+            claim.begin_code()
+        return found.project
+
+    def _say(self, claim: Claim, text: str) -> None:
+        """Tell what goes on before the task's code begins."""
+        if claim.progress != (0.0, text):
+            claim.set_progress(0.0, text)
+            self._on_news()
 
     async def _code(self, claim: Claim) -> str | None:
         """Its code, from its message or from the service."""
@@ -155,18 +212,22 @@ class SlotLoop:
         except ValueMissing as missing:
             return self.slot.refused_report(task_errors.value_missing(str(missing)))
 
-    async def _run(self, claim: Claim, code: str, files: PassedFiles | Report) -> Report:
+    async def _run(
+        self, claim: Claim, code: str, files: PassedFiles | Report, project: PreparedProject | None
+    ) -> Report:
         if isinstance(files, Report):
             return files
         if claim.task.gpus:
             return self.slot.refused_report(task_errors.no_devices(claim.task.gpus))
         if claim.task.kind is TaskKind.SESSION:
             return await self._serve(claim)
-        job = _job(claim, code, files)
+        job = _job(claim, code, files, project)
         if self._session is not None:
             job = self._session.prepare(job, claim.task.name)
         try:
             report = await self.slot.run(job, *self._listeners(claim))
+            if project is not None:
+                report = replace(report, manifest_sha256=project.manifest_sha256)
         finally:
             await files.remove()
         # In no other process could a cell be tried again.
@@ -193,9 +254,15 @@ class SlotLoop:
         return with_files(report, kept.files, kept.error)
 
     def _cost(self, claim: Claim) -> int:
-        """What the slot would have to do before it runs the task: nothing, compile what it calls, or start Julia."""
+        """What the slot would have to do before it runs the task: nothing, compile what it calls, start Julia, or that
+        with another project, which may have to be prepared.
+        """
         task = claim.task
-        if self.slot.key != self.slot.key_for(task.threads or 1, variables_of(task.env), task.memory_limit_bytes):
+        at_hand = self.slot.key.project if self.slot.key is not None else None
+        if task.project != (at_hand.id if at_hand is not None else None):
+            return 3
+        wanted = self.slot.key_for(task.threads or 1, variables_of(task.env), task.memory_limit_bytes, at_hand)
+        if self.slot.key != wanted:
             return 2
         compiled = self._compiled if self._compiled_by == self.slot.pid else ()
         return 0 if task.kind is not TaskKind.CALL or _definition(claim) in compiled else 1
@@ -236,13 +303,17 @@ class SlotLoop:
         return progress, output, series
 
 
+class _TakenAway(Exception):
+    """The service has taken the task away before it began."""
+
+
 def _definition(claim: Claim) -> str | None:
     """SHA-256 of the code whose function the task calls; None where it calls none."""
     task = claim.task
     return (task.source or sha256_of(task.code)) if task.kind is TaskKind.CALL else None
 
 
-def _job(claim: Claim, code: str, given: PassedFiles) -> Job:
+def _job(claim: Claim, code: str, given: PassedFiles, project: PreparedProject | None) -> Job:
     task = claim.task
     job = Job(
         task_id=task.id,
@@ -260,5 +331,6 @@ def _job(claim: Claim, code: str, given: PassedFiles) -> Job:
         outputs=task.outputs,
         threads=task.threads or 1,
         variables=variables_of(task.env),
+        project=project,
     )
     return job if task.seed is None else replace(job, seed=task.seed)

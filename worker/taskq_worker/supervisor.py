@@ -30,10 +30,12 @@ from taskq_worker.claims.claims import Claims
 from taskq_worker.claims.outcomes import Outcomes
 from taskq_worker.claims.passed import Passed
 from taskq_worker.claims.sources import Sources
-from taskq_worker.julia.command import RunnerCommand
+from taskq_worker.julia.command import RunnerCommand, for_packages
 from taskq_worker.kept import Kept
 from taskq_worker.membership import Membership
 from taskq_worker.outcome import make_outcome
+from taskq_worker.projects.projects import Projects
+from taskq_worker.projects.store import PROJECTS, ProjectStore
 from taskq_worker.sandbox.sandboxes import Sandboxes
 from taskq_worker.service_api import Lease, ServiceApi
 from taskq_worker.sessions import Sessions
@@ -67,6 +69,8 @@ class Supervisor:
         What those of each slot are confined to.
     folder : Path
         Where the tasks' temporary folders are made.
+    projects : ProjectStore, optional
+        What lies on this machine of projects. Default: what is in the data folder.
     """
 
     def __init__(
@@ -77,6 +81,7 @@ class Supervisor:
         runner: RunnerCommand,
         sandboxes: Sandboxes,
         folder: Path,
+        projects: ProjectStore | None = None,
     ) -> None:
         self._settings = settings
         self._name = settings.worker_name
@@ -94,6 +99,8 @@ class Supervisor:
         self._outcomes = Outcomes(broker, api, self._claims, lambda: self._claimer.work_in_hand_s)
         self._sources = Sources(api.source)
         self._passed = Passed(api.fetch, folder)
+        projects = projects or ProjectStore(settings.home / PROJECTS, settings.project_cache_size)
+        self._projects = Projects(projects, for_packages(runner), api.fetch, settings.project_timeout)
         self._membership = Membership(
             api, self._claims,
             describe=self._description, stop_attempt=self._stop_attempt, on_reply=self._on_reply,
@@ -134,7 +141,7 @@ class Supervisor:
             for task in (stopped, starting, *jobs):
                 task.cancel()
             await asyncio.gather(starting, *jobs, return_exceptions=True)
-            await asyncio.gather(*(loop.slot.close() for loop in self._loops))
+            await asyncio.gather(*(loop.close() for loop in self._loops))
             await self._broker.close()
 
     async def _start(self, jobs: list[asyncio.Task[None]]) -> None:
@@ -183,7 +190,7 @@ class Supervisor:
         )
         outcome = partial(make_outcome, worker=self._name, runner=self._runner.kind, home=self._settings.home)
         return SlotLoop(
-            slot, self._claims, self._claimer, self._outcomes, self._sources, self._passed, kept.keep,
+            slot, self._claims, self._claimer, self._outcomes, self._sources, self._passed, kept.keep, self._projects,
             sessions=self._sessions, make_outcome=outcome, on_news=self._membership.news, on_end=self._changed.set,
         )  # fmt: skip
 

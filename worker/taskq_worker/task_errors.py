@@ -90,6 +90,11 @@ def session_left() -> ErrorInfo:
     )
 
 
+def project_failed(reason: str) -> ErrorInfo:
+    """The task's project cannot be made ready here."""
+    return ErrorInfo(name="ProjectFailed", message=f"{reason}\n(this is what came of preparing the task's project)")
+
+
 def timed_out(timeout_s: float) -> ErrorInfo:
     """The task took longer than it may."""
     return ErrorInfo(

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from taskq_kernel.errors import listed
 from taskq_kernel.service.async_store import AsyncStore
 from taskq_kernel.service.blobs import Blobs
-from taskq_kernel.store import leases, sessions, set_clock, statistics, workers
+from taskq_kernel.store import leases, projects, sessions, set_clock, statistics, workers
 from taskq_kernel.store.database import StoreUnavailable
 from taskq_kernel.store.policy import Policy
 
@@ -106,6 +106,7 @@ class Reaper:
             try:
                 await self._store.write(workers.forget_gone_workers, now - KEEP_WORKERS_S)
                 await self._store.write(statistics.forget_minutes, now - KEEP_MINUTES_S)
+                await self._store.write(projects.forget_unused_projects, now - projects.UNUSED_S)
                 await self._blobs.sweep(self._store)
             except (StoreUnavailable, OSError) as error:
                 log.error("sweep: %s", error)

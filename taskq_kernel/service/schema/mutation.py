@@ -18,6 +18,7 @@ from taskq_kernel.service.schema import inputs, types
 from taskq_kernel.service.schema.batch_fields import BatchMutation
 from taskq_kernel.service.schema.convert import claim_report_of, name_of, outcome_of, rule_of, selection_of, tasks_of
 from taskq_kernel.service.schema.inputs import required_list
+from taskq_kernel.service.schema.project_fields import ProjectMutation
 from taskq_kernel.service.schema.selection import wanted
 from taskq_kernel.store import bulk_actions, claims, create, definitions, outcomes, tokens, workers
 from taskq_kernel.store.rows import DefinitionRow, TaskRow, TokenRow, WorkerRow
@@ -46,7 +47,7 @@ def _worker_argument() -> Any:
     return graphene.ID(required=True, description="The worker's id.")
 
 
-class Mutation(BatchMutation, ObjectType):
+class Mutation(BatchMutation, ProjectMutation, ObjectType):
     """What can be changed."""
 
     create_task = Field(

@@ -36,6 +36,7 @@ ALLOWED: dict[str, frozenset[Role]] = {
     "Mutation.createTask": _SUBMITTERS,
     "Mutation.createTasks": _SUBMITTERS,
     "Mutation.registerDefinition": _SUBMITTERS,
+    "Mutation.registerProject": _SUBMITTERS,
     "Mutation.submitBatch": _SUBMITTERS,
     "Mutation.resumeBatch": _SUBMITTERS,
     "Mutation.cancelBatch": _SUBMITTERS,

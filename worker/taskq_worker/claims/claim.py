@@ -76,6 +76,11 @@ class Claim:
         """Keep how far the task says it is, for the next heartbeat."""
         self.progress = (fraction, message)
 
+    def begin_code(self) -> None:
+        """What was said until now was not the task's own word."""
+        if self.progress is not None:
+            self.progress = (0.0, "")
+
     def set_series(self, series: msgspec.Raw) -> None:
         """Keep what the task has reported as series, for the next heartbeat; all that came before is in it."""
         self._series = series

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
+import platform
 import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
 from taskq_kernel.errors import SetupError
 from taskq_kernel.local import julia_project
@@ -26,6 +29,9 @@ from taskq_worker.julia.process_key import DEFAULT_KEY, ProcessKey
 from taskq_worker.julia.sources import JULIA_SOURCES
 
 log = logging.getLogger(__name__)
+
+#: Tells the runner where a project's files lie, so that people read paths within it.
+PROJECT_VARIABLE = "RUNNER_PROJECT"
 
 
 class RunnerCommand(Protocol):
@@ -52,6 +58,16 @@ class RunnerCommand(Protocol):
 
     def probe(self) -> list[str]:
         """A command that shows, in a moment, whether it can be run at all."""
+
+
+class PackageRunner(RunnerCommand, Protocol):
+    """One that can have the packages of a project."""
+
+    def identity(self) -> str:
+        """All that decides whether what it has compiled for a project can be used. May block."""
+
+    def prepare_argv(self, tree: Path, packages: Sequence[str]) -> list[str]:
+        """The command line that installs a project's packages; those that lie elsewhere are named."""
 
 
 @dataclass(frozen=True)
@@ -87,9 +103,20 @@ class JuliaCommand:
         arguments = [str(requests_fd), str(frames_fd), str(Path(executable).absolute())]
         return [executable, *options, str(self.sources / "main.jl"), *arguments]
 
+    def prepare_argv(self, tree: Path, packages: Sequence[str]) -> list[str]:
+        program = shutil.which(self.executable) or self.executable
+        options = ["--startup-file=no", "--history-file=no", "--color=no", f"--project={tree}"]
+        return [program, *options, str(self.sources / "prepare.jl"), *packages]
+
+    def identity(self) -> str:
+        return julia_identity(self.executable)
+
     def environment(self) -> dict[str, str]:
         project = project_environment(self.home) if self.home else {}
         threads = thread_setting(julia_version(self.executable), self.key.threads)
+        if self.key.project is not None:
+            project = {**project, PROJECT_VARIABLE: str(self.key.project.tree)}
+            project |= {"JULIA_PROJECT": str(self.key.project.tree)} if self.key.project.packages else {}
         return {**dict(self.key.variables), "JULIA_NUM_THREADS": threads, **project}
 
     def started_with(self, key: ProcessKey) -> JuliaCommand:
@@ -105,6 +132,19 @@ class JuliaCommand:
 
     def probe(self) -> list[str]:
         return [shutil.which(self.executable) or self.executable, "--version"]
+
+
+def for_packages(runner: RunnerCommand) -> PackageRunner:
+    """What a project's packages are used in: the executable, for PythonCall need not be among them."""
+    if isinstance(runner, JuliacallCommand):
+        return JuliaCommand(runner.juliacall.executable, runner.key, sources=runner.sources)
+    return cast("PackageRunner", runner)
+
+
+def for_key(runner: RunnerCommand, key: ProcessKey) -> RunnerCommand:
+    """How a process with this key is started."""
+    packages = key.project is not None and key.project.packages
+    return (for_packages(runner) if packages else runner).started_with(key)
 
 
 def choose_runner(settings: Settings) -> JuliaCommand | JuliacallCommand:
@@ -139,6 +179,23 @@ def julia_files(program: Path) -> list[Path]:
     if any((release / part / "julia").is_dir() for part in ("share", "usr/share")):
         found.append(release)
     return found
+
+
+def julia_identity(executable: str) -> str:
+    """All of a Julia and its machine that decides whether what it has compiled can be used."""
+    program = Path(shutil.which(executable) or executable).resolve()
+    # Julia's program is small and may stay the same where the library beside it is new.
+    files = [program, *sorted(program.parent.parent.glob("lib*/libjulia*"))]
+    stamps = (f"{path}:{path.stat().st_size}:{path.stat().st_mtime_ns}" for path in files)
+    return chr(0).join([*stamps, _processor(), os.environ.get("JULIA_CPU_TARGET", "")])
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    return next((line for line in lines if line.startswith("model name")), platform.machine())
 
 
 @functools.lru_cache(maxsize=8)

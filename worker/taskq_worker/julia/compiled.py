@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import platform
 import shutil
 import time
 from dataclasses import replace
@@ -21,7 +20,7 @@ from typing import TypeVar
 
 from taskq_kernel.errors import SetupError, TaskqError
 from taskq_kernel.local.processes import file_lock
-from taskq_worker.julia.command import JuliaCommand, julia_version
+from taskq_worker.julia.command import JuliaCommand, julia_identity, julia_version
 from taskq_worker.julia.juliacall_command import JuliacallCommand
 from taskq_worker.julia.sources import JULIA_SOURCES
 from taskq_worker.julia.trial import try_start
@@ -77,25 +76,10 @@ def compile_ahead(command: Command, cache: Path) -> Command:
 
 def _key(command: JuliaCommand) -> str:
     """A name for all that decides whether what was compiled can be used."""
-    program = Path(shutil.which(command.executable) or command.executable).resolve()
     major, minor = julia_version(str(command.executable))
-    # Julia's program is small and may stay the same where the library beside it is new.
-    files = [program, *sorted(program.parent.parent.glob("lib*/libjulia*"))]
-    parts = [
-        *(f"{path}:{path.stat().st_size}:{path.stat().st_mtime_ns}" for path in files),
-        _processor(),
-        os.environ.get("JULIA_CPU_TARGET", ""),
-        *(f"{name}:{(JULIA_SOURCES / name).read_text('utf-8')}" for name in _sources()),
-    ]
+    sources = (f"{name}:{(JULIA_SOURCES / name).read_text('utf-8')}" for name in _sources())
+    parts = [julia_identity(command.executable), *sources]
     return f"julia-{major}.{minor}-{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:16]}"
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line for line in lines if line.startswith("model name")), platform.machine())
 
 
 def _sources() -> list[Path]:

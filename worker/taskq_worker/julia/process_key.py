@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from taskq_worker.julia.prepared_project import PreparedProject
+
 
 @dataclass(frozen=True)
 class ProcessKey:
@@ -21,11 +23,14 @@ class ProcessKey:
         Environment variables besides those that every task sees, in the order of their names.
     heap_bytes : int or None
         How much memory Julia is told that it has; None where it is told nothing.
+    project : PreparedProject or None
+        The project that its tasks have at hand.
     """
 
     threads: int = 1
     variables: tuple[tuple[str, str], ...] = ()
     heap_bytes: int | None = None
+    project: PreparedProject | None = None
 
 
 #: What a task that asks for nothing needs, where Julia is told nothing of its memory.

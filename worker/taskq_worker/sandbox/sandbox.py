@@ -45,13 +45,15 @@ class Sandbox:
     depots: tuple[str, ...] = ()
     namespace: MountNamespace | None = None
 
-    def environment(self, home: Path, own: Mapping[str, str], supervisor: Mapping[str, str]) -> dict[str, str]:
-        """The whole environment of a process; see `task_environment`."""
+    def environment(
+        self, home: Path, own: Mapping[str, str], supervisor: Mapping[str, str], more_depots: Sequence[Path] = ()
+    ) -> dict[str, str]:
+        """The whole environment of a process; see `task_environment`. In ``more_depots`` it reads packages, too."""
         environment = task_environment(home, own, supervisor)
         environment[LIMITS_VARIABLE] = self.limits.variable()
         if self.user is not None:
             # They cannot write to the worker's depot, and find there what is compiled already.
-            environment["JULIA_DEPOT_PATH"] = os.pathsep.join((str(self.depot), *self.depots))
+            environment["JULIA_DEPOT_PATH"] = os.pathsep.join((str(self.depot), *map(str, more_depots), *self.depots))
             environment[LIMITS_VARIABLE] += ",no_new_privileges"
         return environment
 

@@ -54,7 +54,9 @@ class Sandboxes:
         self._stack.close()
 
 
-def make_sandboxes(settings: Settings, runner: RunnerCommand, folder: Path, slots: int) -> Sandboxes:
+def make_sandboxes(
+    settings: Settings, runner: RunnerCommand, folder: Path, slots: int, projects: Path | None = None
+) -> Sandboxes:
     """Find out as whom tasks can run, and prepare that.
 
     Parameters
@@ -67,6 +69,8 @@ def make_sandboxes(settings: Settings, runner: RunnerCommand, folder: Path, slot
         Where the tasks' folders are made. The task users are let through it.
     slots : int
         How many slots there are.
+    projects : Path, optional
+        Where projects lie that tasks have at hand.
 
     Raises
     ------
@@ -82,7 +86,7 @@ def make_sandboxes(settings: Settings, runner: RunnerCommand, folder: Path, slot
     if me != 0 or (named is not None and named.uid == me):
         return _as_worker(settings, slots)
     try:
-        return _apart(settings, runner, folder, slots, named)
+        return _apart(settings, runner, [folder, *([projects] if projects else [])], slots, named)
     except (SetupError, OSError) as error:
         if named is not None:
             raise SettingsError(f"tasks cannot run as {settings.task_user!r}, as task_user says: {error}") from error
@@ -98,15 +102,16 @@ def _as_worker(settings: Settings, slots: int, reason: str = "") -> Sandboxes:
 
 
 def _apart(
-    settings: Settings, runner: RunnerCommand, folder: Path, slots: int, named: TaskUser | None
+    settings: Settings, runner: RunnerCommand, folders: Sequence[Path], slots: int, named: TaskUser | None
 ) -> Sandboxes:
+    folder = folders[0]
     if os.pathsep in str(folder):
         raise SetupError(f"Julia would take {folder} for several folders; set TMPDIR to one without {os.pathsep!r}")
     with ExitStack() as stack:
         users = [named] * slots if named else stack.enter_context(closing(ClaimedUsers(slots))).users
         folder.chmod(0o755)
         depots = task_environment(folder, runner.environment(), os.environ)["JULIA_DEPOT_PATH"].split(os.pathsep)
-        namespace = _mount_namespace([folder, *runner.needs()], depots, users[0])
+        namespace = _mount_namespace([*folders, *runner.needs()], depots, users[0])
         if namespace is not None:
             stack.enter_context(closing(namespace))
         readable = tuple(depot for depot in depots if not depot or _reaches(Path(depot), users[0], namespace))

@@ -106,7 +106,10 @@ def put_file(folder: int, names: Sequence[str], source: Path) -> None:
         try:
             os.link(source, name, dst_dir_fd=below)
         except FileExistsError:
-            raise
+            if not stat.S_ISLNK(os.stat(name, dir_fd=below, follow_symlinks=False).st_mode):
+                raise
+            os.unlink(name, dir_fd=below)  # to a file of the task's project, in whose place this one stands
+            put_file(below, [name], source)
         except OSError:
             descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444, dir_fd=below)
             with source.open("rb") as there, os.fdopen(descriptor, "wb") as here:

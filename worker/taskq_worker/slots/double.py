@@ -12,6 +12,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -52,6 +53,13 @@ class DoubleCommand:
 
     def takes_heap_size(self) -> bool:
         return True
+
+    def identity(self) -> str:
+        return "double"
+
+    def prepare_argv(self, tree: Path, packages: Sequence[str]) -> list[str]:
+        """A script in the project, ``prepare.py``, stands for Julia's package manager."""
+        return [sys.executable, "-u", str(tree / "prepare.py"), *packages]
 
     def needs(self) -> list[Path]:
         return [Path(sys.executable), Path(sys.prefix), Path(sys.base_prefix), Path(__file__)]

@@ -11,12 +11,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from taskq_worker.slots.beneath import opened, put_file
+from taskq_worker.slots.project_links import link_tree
 
 log = logging.getLogger(__name__)
 
 
 class WorkFolder:
-    """An empty folder for each task, always under the same path.
+    """A folder for each task, always under the same path: empty, or with a project's files.
 
     Parameters
     ----------
@@ -24,18 +25,26 @@ class WorkFolder:
         Where it is to be. Its parent belongs to this object too.
     give : callable, optional
         Gives a folder to the user that tasks run as, where that is not this process's own.
+    tree : Path, optional
+        The files that each task finds in it, by their paths.
     """
 
-    def __init__(self, path: Path, give: Callable[[Path], None] = lambda _: None) -> None:
+    def __init__(
+        self, path: Path, give: Callable[[Path], None] = lambda _: None, tree: Path | None = None
+    ) -> None:
         self.path = path
         self._give = give
-        self._pristine: tuple[int, int] | None = None
+        self._tree = tree
+        #: The folders in it that no task has made.
+        self._folders: list[Path] = []
+        self._pristine: list[tuple[int, int]] | None = None
 
     def make(self) -> None:
         """Make it, for the tasks' user only; and its parent, which stays this process's own."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.path.parent.chmod(0o711)  # whatever the umask: the tasks' user goes through it
         self.path.mkdir(mode=0o700)
+        self._folders = [] if self._tree is None else link_tree(self._tree, self.path, self._give)
         self._give(self.path)
         self._pristine = self._state()
 
@@ -64,7 +73,7 @@ class WorkFolder:
         self.path.rename(path)
 
     def renew(self) -> Path | None:
-        """Make it empty for the next task; what is to be removed, where there was anything."""
+        """Make it as new for the next task; what is to be removed, where anything has changed."""
         if self._state() == self._pristine:
             return None
         trash = None
@@ -78,13 +87,13 @@ class WorkFolder:
         self.make()
         return trash
 
-    def _state(self) -> tuple[int, int] | None:
-        """Changes with every file that is made in it, and every change of its mode."""
+    def _state(self) -> list[tuple[int, int]] | None:
+        """Changes with every file that is made or replaced in it, and every change of a folder's mode."""
         try:
-            state = self.path.lstat()
+            states = [path.lstat() for path in (self.path, *self._folders)]
         except OSError:
             return None
-        return state.st_ino, state.st_ctime_ns
+        return [(state.st_ino, state.st_ctime_ns) for state in states]
 
 
 def remove_folder(folder: Path) -> None:

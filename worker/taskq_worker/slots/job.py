@@ -16,6 +16,7 @@ from taskq_kernel.messages import ErrorInfo, Timing, ValueInfo
 from taskq_kernel.seeds import draw_seed
 from taskq_kernel.task_files import KeptFile
 from taskq_worker import task_errors
+from taskq_worker.julia.prepared_project import PreparedProject
 from taskq_worker.slots.kept_files import LeftFolder
 
 
@@ -46,6 +47,8 @@ class Job:
     #: Threads of Julia, and environment variables that its process is started with.
     threads: int = 1
     variables: tuple[tuple[str, str], ...] = ()
+    #: The project that it has at hand.
+    project: PreparedProject | None = None
     #: Why it cannot be run at all: its message could not be read.
     refused: str | None = None
     #: What stack traces call it, where it is a cell of a session: it shares its process's Main with
@@ -113,3 +116,5 @@ class Report:
     folder: LeftFolder | None = None
     #: Those files, once they are uploaded.
     kept: Sequence[KeptFile] = ()
+    #: Of the manifest of its project's packages; None where that names none.
+    manifest_sha256: str | None = None

@@ -94,7 +94,7 @@ class JuliaProcess:
         self.folder = folder
         self.sandbox = sandbox
         self.key = key
-        self.work = WorkFolder(folder / "work", sandbox.own)
+        self.work = WorkFolder(folder / "work", sandbox.own, None if key.project is None else key.project.tree)
         self.pid = 0
         self.julia_pid = 0
         self.julia_version = ""
@@ -138,9 +138,10 @@ class JuliaProcess:
         """
         own = await asyncio.to_thread(runner.environment)
         self = cls(folder, max_value_bytes, sandbox, key)
+        depots = (key.project.depot,) if key.project is not None and key.project.depot is not None else ()
         try:
-            self.work.make()
-            self._spawn(runner, sandbox.environment(self.work.path, own, os.environ))
+            await asyncio.to_thread(self.work.make)
+            self._spawn(runner, sandbox.environment(self.work.path, own, os.environ, depots))
             await self._greet(timeout_s)
         except OSError as error:
             await self.end()

@@ -18,7 +18,8 @@ from taskq_kernel.domain import TaskKind, TaskStatus
 from taskq_kernel.errors import SetupError
 from taskq_kernel.messages import ErrorInfo
 from taskq_worker import task_errors
-from taskq_worker.julia.command import RunnerCommand
+from taskq_worker.julia.command import RunnerCommand, for_key
+from taskq_worker.julia.prepared_project import PreparedProject
 from taskq_worker.julia.process_key import ProcessKey
 from taskq_worker.sandbox.sandbox import OWN_USER, Sandbox
 from taskq_worker.slots import descendants
@@ -136,11 +137,22 @@ class Slot:
         return self._process.key if self._process is not None and self._process.alive else None
 
     def key_for(
-        self, threads: int = 1, variables: tuple[tuple[str, str], ...] = (), memory_limit_bytes: int | None = None
+        self, threads: int = 1, variables: tuple[tuple[str, str], ...] = (), memory_limit_bytes: int | None = None,
+        project: PreparedProject | None = None,
     ) -> ProcessKey:
         """What a process has to be started with for a task that asks for this; to be asked once one was started."""
         limit = memory_limit_bytes or self._default_memory_limit_bytes
-        return ProcessKey(threads, variables, limit if self._takes_heap_size else None)
+        return ProcessKey(threads, variables, limit if self._takes_heap_size else None, project)
+
+    @property
+    def next_project(self) -> PreparedProject | None:
+        """The project of the latest task: what the next process is started with."""
+        return None if self._key is None else self._key.project
+
+    @property
+    def sandbox(self) -> Sandbox:
+        """What its processes are confined to."""
+        return self._sandbox
 
     async def start(self) -> None:
         """Return when a warm process stands ready.
@@ -206,6 +218,10 @@ class Slot:
     def refused_report(self, error: ErrorInfo) -> Report:
         """The report on an attempt that cannot even begin, now or later."""
         return self._failed_at_once(error, retryable=False)
+
+    def unready_report(self, error: ErrorInfo) -> Report:
+        """The report on an attempt that could not begin, and may another time."""
+        return self._failed_at_once(error, retryable=True)
 
     async def stop_task(self, error: ErrorInfo) -> None:
         """End the running task: its `run` reports FAILED with this error.
@@ -280,7 +296,7 @@ class Slot:
             return self._failed_at_once(task_errors.invalid_arguments(error), retryable=False)
         limit = job.memory_limit_bytes or self._default_memory_limit_bytes
         await self._ask_runner()
-        key = self.key_for(job.threads, job.variables, job.memory_limit_bytes)
+        key = self.key_for(job.threads, job.variables, job.memory_limit_bytes, job.project)
         for _ in range(_STARTS):
             process, used = await self._process_for(job, key, limit, stop)
             if isinstance(process, ErrorInfo):
@@ -394,7 +410,7 @@ class Slot:
             # Ended before the task counts as ended: nothing that it left running goes on.
             await asyncio.shield(self._discard(process, reason, job))
             return
-        trash = process.work.renew()
+        trash = await asyncio.to_thread(process.work.renew) if process.key.project else process.work.renew()
         if trash is not None:
             self._spawn(asyncio.to_thread(remove_folder, trash))
         if process.used_bytes - process.idle_bytes > self._growth_bytes or process.tasks >= self._tasks_per_process:
@@ -460,7 +476,7 @@ class Slot:
         try:
             self._sandbox.make_depot()
             process = await JuliaProcess.start(
-                self._runner.started_with(key),
+                for_key(self._runner, key),
                 self._folder / f"slot-{self.index}-{next(self._serial)}",
                 self._sandbox,
                 max_value_bytes=self._max_value_bytes,

@@ -100,7 +100,7 @@ function message_of(@nospecialize(problem), m::Module)
     end
     text = whole_characters(String(take!(io)))
     ncodeunits(text) >= MESSAGE_BYTES - 4 && (text = string(text, " ... (cut at ", MESSAGE_BYTES ÷ 1024, " KiB)"))
-    return without_name(text, String(nameof(typeof(problem))))
+    return without_name(within_project(text), String(nameof(typeof(problem))))
 end
 
 # "ErrorException: x" and "DomainError with -1.0:\nx" begin with what the name says already.
@@ -111,6 +111,21 @@ function without_name(text::String, name::String)
 end
 
 # Frames
+
+"Where the files of the task's project lie, with a slash at the end; empty without one."
+const PROJECT = Ref("")
+
+"Take the project's folder that the supervisor names in the variable RUNNER_PROJECT."
+function take_project()
+    folder = pop!(ENV, "RUNNER_PROJECT", "")
+    PROJECT[] = isempty(folder) ? "" : string(folder, '/')
+    return nothing
+end
+
+"A path or a text as people know it: without the folder in which a worker keeps the project."
+within_project(text::String) = isempty(PROJECT[]) ? text : replace(text, PROJECT[] => "")
+
+is_in_project(file::String) = !isempty(PROJECT[]) && startswith(file, PROJECT[])
 
 "The frames of a trace, innermost first; of a very long one its two ends."
 function trace_frames(@nospecialize(trace))
@@ -137,7 +152,8 @@ is_runner(frame) = startswith(String(frame.file), RUNNER_FOLDER)
 
 function is_mine(frame, source::Source)
     file = String(frame.file)
-    return source_of(file, source) !== nothing || startswith(file, string(source.folder, "/"))
+    return source_of(file, source) !== nothing || startswith(file, string(source.folder, "/")) ||
+        is_in_project(file)
 end
 
 "The code that a frame's file is: the task's, or that of an earlier cell of its session."
@@ -199,7 +215,7 @@ function place_text(frame, source::Source)
     file = String(frame.file)
     startswith(file, "./") && (file = file[3:end])
     startswith(file, string(source.folder, "/")) && (file = file[ncodeunits(source.folder)+2:end])
-    return string(file, ":", frame.line)
+    return string(within_project(file), ":", frame.line)
 end
 
 # As Julia shows it, without what `StackTraces.show_spec_linfo` would have to compile.

@@ -102,43 +102,6 @@ function has_children()
     return ccall(:waitid, Cint, (Cint, Cuint, Ptr{UInt8}, Cint), 0, 0, info, flags) == 0
 end
 
-const PR_SET_PDEATHSIG = Cint(1)
-const PR_SET_CHILD_SUBREAPER = Cint(36)
-const SIGKILL = Culong(9)
-
-"""
-Tie this process to its supervisor, and all its descendants to it: it dies with the
-supervisor, and a process whose parent has exited (a daemon) becomes its own child, where
-the supervisor finds it.
-"""
-function tie_to_supervisor()
-    Sys.islinux() || return nothing
-    ccall(:prctl, Cint, (Cint, Culong...), PR_SET_PDEATHSIG, SIGKILL)
-    ccall(:prctl, Cint, (Cint, Culong...), PR_SET_CHILD_SUBREAPER, Culong(1))
-    return nothing
-end
-
-const PR_SET_NO_NEW_PRIVS = Cint(38)
-
-"""
-Take the limits that the supervisor names, soft and hard, and for good: `number=limit` of
-each resource in the variable RUNNER_LIMITS, and `no_new_privileges`, with which no program
-that a task starts is another user's.
-"""
-function take_limits()
-    for item in split(pop!(ENV, "RUNNER_LIMITS", ""), ',')
-        if item == "no_new_privileges"
-            Sys.islinux() &&
-                ccall(:prctl, Cint, (Cint, Culong...), PR_SET_NO_NEW_PRIVS, Culong(1), Culong(0), Culong(0), Culong(0))
-        elseif occursin('=', item)
-            number, limit = split(item, '=')
-            pair = fill(parse(UInt64, limit), 2)
-            ccall(:setrlimit, Cint, (Cint, Ptr{UInt64}), parse(Cint, number), pair)
-        end
-    end
-    return nothing
-end
-
 "End every child, and every child of theirs as it becomes ours. Runs when the process exits."
 function end_children()
     for _ in 1:100

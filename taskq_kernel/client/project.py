@@ -1,0 +1,190 @@
+"""A folder that tasks have at hand: its packages, its modules, its data."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from taskq_kernel.client import operations
+from taskq_kernel.client.project_folder import FolderReader, Limits, git_commit, size_text
+from taskq_kernel.client.refusals import refused
+from taskq_kernel.client.session import Session
+from taskq_kernel.errors import InvalidTask
+from taskq_kernel.project_manifest import ProjectFile, ProjectManifest, project_id
+from taskq_kernel.settings import load_settings
+
+#: How many files are sent at once.
+_AT_ONCE = 4
+#: How often a folder is read again that changes while it is sent.
+_ATTEMPTS = 3
+#: How long the service is not asked again whether it has what it had, in seconds.
+_KNOWN_S = 3600.0
+
+
+@dataclass(frozen=True)
+class SentProject:
+    """A project that the service has: what a folder was at one moment.
+
+    Attributes
+    ----------
+    id : str
+        The SHA-256 of its manifest.
+    commit : str or None
+        The git commit that the folder was at, with ``-dirty`` behind it where files had changed.
+    """
+
+    id: str
+    commit: str | None = None
+
+    def send(self) -> SentProject:
+        """Itself: it is sent."""
+        return self
+
+    def as_options(self) -> dict[str, Any]:
+        """What says so at a submission, with the names of GraphQL's ``TaskInput``."""
+        return {"project": self.id} | ({} if self.commit is None else {"projectCommit": self.commit})
+
+
+class Project:
+    """A folder that tasks have at hand; `Client.project` makes one.
+
+    A task that is given it has the folder as it is when the task is submitted: uncommitted changes
+    too, without what git ignores or a ``.taskqignore`` names. Only files that the service does not
+    have are sent.
+
+    Attributes
+    ----------
+    folder : Path
+        Where it is.
+    """
+
+    def __init__(self, client: Session, folder: Path) -> None:
+        self.folder = folder
+        self._client = client
+        self._reader = FolderReader(folder)
+        self._sent: SentProject | None = None
+        self._sent_at = 0.0
+
+    def files(self) -> dict[str, int]:
+        """The files that it is made of, with their lengths in bytes, as the folder is now.
+
+        Raises
+        ------
+        InvalidTask
+            As for `send`.
+        """
+        return {file.path: file.size for file in self._read().files}
+
+    def send(self) -> SentProject:
+        """Send the folder as it is now, if the service does not have it; a submission does it by itself.
+
+        Raises
+        ------
+        InvalidTask
+            If it is larger than allowed, or a file of it cannot be read or lies elsewhere. It is named.
+        ServiceUnreachable
+            If the service does not answer.
+        """
+        for _ in range(_ATTEMPTS):
+            manifest = self._read()
+            encoded = manifest.encode()
+            name = project_id(encoded)
+            if self._sent is None or self._sent.id != name or time.monotonic() - self._sent_at > _KNOWN_S:
+                try:
+                    self._upload(manifest, encoded, name)
+                except _Changed:
+                    continue
+                self._sent_at = time.monotonic()
+            self._sent = SentProject(name, git_commit(self.folder))
+            return self._sent
+        raise refused(f"is {str(self.folder)!r}, whose files change while they are sent: try it again", "project")
+
+    def _read(self) -> ProjectManifest:
+        settings = load_settings()
+        manifest = self._reader.read(Limits(settings.project_size, settings.project_files))
+        _check_dependencies(self.folder, manifest)
+        return manifest
+
+    def _upload(self, manifest: ProjectManifest, encoded: bytes, name: str) -> None:
+        # late: few programs send a folder
+        from concurrent.futures import ThreadPoolExecutor
+
+        transport = self._client.transport
+        by_ref = {file.sha256: file for file in manifest.files}
+        missing = operations.missing_files(transport, [name, *by_ref])
+        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="taskq-project") as pool:
+            for _ in pool.map(self._put, [by_ref[ref] for ref in missing if ref != name]):
+                pass
+        if name in missing:
+            transport.put_blob(name, encoded)
+        operations.register_project(transport, name)
+
+    def _put(self, file: ProjectFile) -> None:
+        """Send a file, if it is still what it was."""
+        try:
+            with (self.folder / file.path).open("rb") as opened:
+                if hashlib.file_digest(opened, "sha256").hexdigest() != file.sha256:
+                    raise _Changed
+                self._client.transport.put_blob(file.sha256, opened)
+        except FileNotFoundError:
+            raise _Changed from None
+
+    def __repr__(self) -> str:
+        try:
+            manifest = self._read()
+        except InvalidTask as error:
+            return f"<project {self.folder.name}: {error}>"
+        count = len(manifest.files)
+        return f"<project {self.folder.name}: {count} file{'s' * (count != 1)}, {size_text(manifest.size)}>"
+
+
+class _Changed(Exception):
+    """A file is another than it was when the folder was read."""
+
+
+def open_project(client: Session, folder: str | os.PathLike[str]) -> Project:
+    """The project in a folder; see `Client.project`."""
+    path = Path(folder).expanduser().resolve()
+    if not path.is_dir():
+        raise refused(f"is {str(folder)!r}, which is no folder: give the one that holds your Project.toml", "project")
+    return Project(client, path)
+
+
+def _check_dependencies(folder: Path, manifest: ProjectManifest) -> None:
+    """Refuse packages that lie elsewhere: no worker would find them."""
+    outside = [
+        f"{name} ({path})" for file in ("Manifest.toml", "JuliaManifest.toml", "Project.toml", "JuliaProject.toml")
+        if manifest.find(file) is not None for name, path in _paths_in(folder / file) if _leads_out(path)
+    ]
+    if outside:
+        raise refused(
+            f"needs packages that lie outside of {str(folder)!r}: {', '.join(dict.fromkeys(outside))}. Have them in "
+            "the folder, with a path relative to it, or give the folder that holds both",
+            "project",
+        )
+
+
+def _paths_in(file: Path) -> Iterator[tuple[str, str]]:
+    """The packages that a manifest, or the ``[sources]`` of a project, has at a path."""
+    # late: few programs send a folder
+    import tomllib
+
+    try:
+        read = tomllib.loads(file.read_text("utf-8"))
+    except (OSError, ValueError):  # Pkg says what is wrong with it
+        return
+    packages = read.get("sources", {}) if file.name.endswith("Project.toml") else read.get("deps", read)
+    for name, entry in packages.items() if isinstance(packages, dict) else ():
+        for one in entry if isinstance(entry, list) else [entry]:
+            if isinstance(one, dict) and isinstance(one.get("path"), str):
+                yield name, one["path"]
+
+
+def _leads_out(path: str) -> bool:
+    normal = Path(os.path.normpath(path))
+    return normal.is_absolute() or normal.parts[:1] == (os.pardir,)

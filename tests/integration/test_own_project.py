@@ -1,0 +1,120 @@
+"""Tasks that have a folder of their user's at hand: its packages, its modules, its data, on a real stack."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from stacks import RunningStack
+
+from taskq_kernel import TaskFailed, connect
+from taskq_kernel.client.client import Client
+
+#: Each change of a project is another Julia process.
+pytestmark = pytest.mark.timeout(300)
+
+_DEP = "22222222-2222-3333-4444-555555555555"
+_PROJECT = f"""name = "MyModel"
+uuid = "11111111-2222-3333-4444-555555555555"
+version = "0.1.0"
+
+[deps]
+Dep = "{_DEP}"
+LinearAlgebra = "37e2e46d-f89d-539d-b4ee-838fcccc9c8e"
+"""
+_MANIFEST = f"""[[Dep]]
+path = "lib/Dep"
+uuid = "{_DEP}"
+version = "0.1.0"
+
+[[Libdl]]
+uuid = "8f399da3-3557-5675-b5ff-fb832c97cbdb"
+
+[[LinearAlgebra]]
+deps = ["Libdl"]
+uuid = "37e2e46d-f89d-539d-b4ee-838fcccc9c8e"
+"""
+
+
+@pytest.fixture(scope="module")
+def q(stack: RunningStack) -> Iterator[Client]:
+    with connect(stack.url, token=stack.token()) as client:
+        yield client
+
+
+def write(folder: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    return folder
+
+
+def test_a_task_finds_its_project_as_at_home_and_the_next_one_finds_what_has_changed(
+    q: Client, tmp_path: Path
+) -> None:
+    folder = write(tmp_path, {
+        "Project.toml": _PROJECT, "Manifest.toml": _MANIFEST, ".gitignore": "Manifest.toml\nout/\n",
+        "src/MyModel.jl": "module MyModel\nusing Dep, LinearAlgebra\nf(x) = Dep.g(x) + norm([3.0, 4.0])\n"
+        "fails() = error(\"no\")\nend\n",
+        "lib/Dep/Project.toml": f'name = "Dep"\nuuid = "{_DEP}"\nversion = "0.1.0"\n',
+        "lib/Dep/src/Dep.jl": "module Dep\ng(x) = x + 100\nend\n",
+        "scripts/extra.jl": "extra() = 7\nboom() = error(\"boom\")\n", "data/x.csv": "1,2\n", "out/big.bin": "x",
+    })
+    for command in ("init -q", "add -A", "-c user.name=n -c user.email=e@x commit -qm first"):
+        subprocess.run(["git", "-C", str(folder), *command.split()], check=True)
+    p = q.project(folder)
+    first = q.submit("""
+        using MyModel
+        include("scripts/extra.jl")
+        write("data/new.csv", "1")
+        data = read("data/x.csv", String)
+        (f = MyModel.f(1), extra = extra(), data = data, sees = readdir("data"), out = isdir("out"))
+    """, project=p)
+    assert first.result(120) == {
+        "f": 106.0, "extra": 7, "data": "1,2\n", "sees": ["new.csv", "x.csv"], "out": False,
+    }
+    assert first.progress_message != "preparing the project: its packages"
+
+    failed = [q.submit(code, project=p) for code in (
+        "using MyModel; MyModel.fails()", 'include("scripts/extra.jl"); boom()', 'open("data/x.csv", "w")',
+    )]
+    for task in failed:
+        with pytest.raises(TaskFailed):
+            task.result(60)
+    traces = [task.error.stacktrace for task in failed if task.error is not None]
+    assert "  src/MyModel.jl:4  fails()" in traces[0]
+    assert "  scripts/extra.jl:2  boom()" in traces[1]
+    assert not any("/tree/" in trace for trace in traces)
+    assert q.submit('readdir("data")', project=p).result(60) == ["x.csv"]
+
+    write(folder, {"src/MyModel.jl": "module MyModel\nf(x) = -x\nend\n"})
+    changed = q.submit("using MyModel; MyModel.f(1)", project=p)
+    assert changed.result(120) == -1
+    assert changed.project != first.project
+    assert changed.project_commit == f"{first.project_commit}-dirty"
+
+
+def test_two_projects_with_one_name_for_a_module_alternate_with_right_answers(q: Client, tmp_path: Path) -> None:
+    projects = [
+        q.project(write(tmp_path / name, {
+            "Project.toml": 'name = "Same"\nuuid = "33333333-2222-3333-4444-555555555555"\n',
+            "src/Same.jl": f"module Same\nwho() = \"{name}\"\nend\n",
+        }))
+        for name in ("one", "two")
+    ]
+    tasks = [q.submit("using Same; Same.who()", project=projects[i % 2]) for i in range(4)]
+    assert [task.result(120) for task in tasks] == ["one", "two", "one", "two"]
+    f = q.define("using Same\nwho(i) = (i, Same.who())", project=projects[1])
+    b = f.map([1, 2]).wait(progress=False, timeout=120)
+    assert b.results() == [[1, "two"], [2, "two"]]
+    assert {task.project for task in b} == {tasks[1].project}
+
+
+def test_a_project_that_pkg_cannot_use_fails_its_tasks_with_what_pkg_says(q: Client, tmp_path: Path) -> None:
+    folder = write(tmp_path, {"Project.toml": _PROJECT, "Manifest.toml": "[[Dep"})
+    batch = q.submit_many(["1", "2", "3"], project=q.project(folder))
+    for task in batch:
+        with pytest.raises(TaskFailed, match=r"ProjectFailed: (?!.*ERROR).*parse"):
+            task.result(120)

@@ -1,0 +1,208 @@
+"""Which files of a folder are a project, and what is said of those that cannot be."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pytest
+
+from taskq_kernel.client import operations
+from taskq_kernel.client import project as project_module
+from taskq_kernel.client.project import Project, open_project
+from taskq_kernel.client.project_folder import FolderReader, Limits, git_commit, wanted_files
+from taskq_kernel.errors import InvalidTask
+from taskq_kernel.project_manifest import ProjectFile, ProjectManifest, decode_manifest, project_id
+
+MANY = Limits(1 << 20, 100)
+
+
+def write(folder: Path, *names: str) -> Path:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(f"this is {name}")
+    return folder
+
+
+def git(folder: Path, *arguments: str) -> None:
+    subprocess.run(["git", "-C", str(folder), "-c", "user.name=n", "-c", "user.email=n@x", *arguments], check=True)
+
+
+@pytest.mark.parametrize("with_git", [True, False])
+def test_what_git_ignores_stays_out_but_the_files_that_say_which_packages_there_are(
+    tmp_path: Path, with_git: bool
+) -> None:
+    write(tmp_path, "src/A.jl", "src/deep/B.jl", "out/x.bin", "src/deep/b.log", "Manifest.toml", "keep.log", "new.jl")
+    (tmp_path / ".gitignore").write_text("out/\n*.log\n!keep.log\nManifest.toml\n")
+    (tmp_path / "src/deep/.gitignore").write_text("B.jl\n")
+    if with_git:
+        git(tmp_path, "init", "-q")
+    assert wanted_files(tmp_path) == [
+        ".gitignore", "Manifest.toml", "keep.log", "new.jl", "src/A.jl", "src/deep/.gitignore",
+    ]
+
+
+def test_a_taskqignore_has_the_last_word_either_way(tmp_path: Path) -> None:
+    write(tmp_path, "a.jl", "b.csv", "data/big.bin", "data/other.bin", "Manifest.toml")
+    (tmp_path / ".gitignore").write_text("data/\n")
+    (tmp_path / ".taskqignore").write_text("*.csv\nManifest.toml\n!data/big.bin\n")
+    git(tmp_path, "init", "-q")
+    assert wanted_files(tmp_path) == [".gitignore", ".taskqignore", "a.jl", "data/big.bin"]
+
+
+def test_repositories_within_go_along_and_what_git_tracks_and_is_gone_does_not(tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q")
+    write(tmp_path, "a.jl", "gone.jl")
+    git(tmp_path, "add", "-A")
+    (tmp_path / "gone.jl").unlink()
+    git(write(tmp_path / "dev/Other", "src/Other.jl"), "init", "-q")
+    assert wanted_files(tmp_path) == ["a.jl", "dev/Other/src/Other.jl"]
+
+
+def test_a_folder_that_its_repository_ignores_is_sent_all_the_same(tmp_path: Path) -> None:
+    git(write(tmp_path, "scratch/a.jl"), "init", "-q")
+    (tmp_path / ".gitignore").write_text("scratch/\n")
+    assert wanted_files(tmp_path / "scratch") == ["a.jl"]
+
+
+def test_a_link_to_a_file_is_sent_as_that_file_and_one_to_a_folder_is_refused(tmp_path: Path) -> None:
+    write(tmp_path / "elsewhere", "x.csv")
+    folder = write(tmp_path / "p", "a.jl")
+    (folder / "x.csv").symlink_to(tmp_path / "elsewhere/x.csv")
+    assert {file.path for file in FolderReader(folder).read(MANY).files} == {"a.jl", "x.csv"}
+    (folder / "data").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(InvalidTask, match=r"'data', a link to a folder"):
+        wanted_files(folder)
+    (folder / ".taskqignore").write_text("data\n")
+    assert wanted_files(folder) == [".taskqignore", "a.jl", "x.csv"]
+
+
+def test_a_folder_that_is_too_large_is_refused_with_its_largest_files(tmp_path: Path) -> None:
+    write(tmp_path, "small.jl")
+    (tmp_path / "big.bin").write_bytes(bytes(3000))
+    with pytest.raises(InvalidTask, match=r"2 files of 2.95 KiB.*largest are big.bin \(2.93 KiB\), small.jl"):
+        FolderReader(tmp_path).read(Limits(1000, 100))
+    with pytest.raises(InvalidTask, match=r"more than 1 files"):
+        FolderReader(tmp_path).read(Limits(1 << 20, 1))
+
+
+def test_the_same_files_are_the_same_project_wherever_they_lie_and_each_change_is_another(tmp_path: Path) -> None:
+    reader = FolderReader(write(tmp_path / "a", "x.jl", "y/z.jl"))
+    first = project_id(reader.read(MANY).encode())
+    assert project_id(FolderReader(write(tmp_path / "b", "y/z.jl", "x.jl")).read(MANY).encode()) == first
+    path = tmp_path / "a/x.jl"
+    before = path.stat()
+    path.write_text(path.read_text().replace("this", "that"))  # as long as before
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert project_id(reader.read(MANY).encode()) != first
+
+
+def test_a_manifest_is_read_as_it_was_written_and_one_that_leads_out_of_its_folder_is_refused() -> None:
+    files = [ProjectFile(path, "0" * 64, 3, path == "b") for path in ("b", "a/c", "a/b")]
+    manifest = decode_manifest(ProjectManifest(files).encode())
+    assert manifest.files == sorted(files)
+    for bad in ("/etc/passwd", "a/../../b", "", "a//b", "./a", "a\0b"):
+        with pytest.raises(InvalidTask, match="does not lead to a file"):
+            ProjectManifest([ProjectFile(bad, "0" * 64, 1)])
+    with pytest.raises(InvalidTask, match="as a file and as a folder"):
+        ProjectManifest([ProjectFile("a", "0" * 64, 1), ProjectFile("a/b", "0" * 64, 1)])
+    with pytest.raises(InvalidTask, match="twice"):
+        ProjectManifest([ProjectFile("a", "0" * 64, 1), ProjectFile("a", "1" * 64, 1)])
+    with pytest.raises(InvalidTask, match="is no manifest"):
+        decode_manifest(b"{}")
+
+
+class _Service:
+    """A service that keeps files in memory."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, bytes] = {}
+        self.sent: list[str] = []
+        self.registered: list[str] = []
+        self.transport = self
+
+    def put_blob(self, ref: str, data: bytes | BinaryIO) -> None:
+        if not isinstance(data, bytes):
+            data.seek(0)
+        self.kept[ref] = data if isinstance(data, bytes) else data.read()
+        self.sent.append(ref)
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> _Service:
+    service = _Service()
+    monkeypatch.setattr(operations, "missing_files", lambda _, refs: [ref for ref in refs if ref not in service.kept])
+    monkeypatch.setattr(operations, "register_project", lambda _, name: service.registered.append(name))
+    return service
+
+
+def opened(service: Any, folder: Path) -> Project:
+    return open_project(service, folder)
+
+
+def test_only_what_the_service_lacks_is_sent_and_nothing_where_nothing_changed(
+    service: _Service, tmp_path: Path
+) -> None:
+    p = opened(service, write(tmp_path, "a.jl", "b.jl"))
+    first = p.send()
+    assert len(service.sent) == 3
+    assert p.send() == first
+    assert len(service.registered) == 1
+    write(tmp_path, "c.jl")
+    second = p.send()
+    assert len(service.sent) == 5
+    assert service.registered == [first.id, second.id]
+    assert {file.path for file in decode_manifest(service.kept[second.id]).files} == {"a.jl", "b.jl", "c.jl"}
+
+
+def test_a_file_that_changes_while_it_is_sent_is_sent_as_it_is_then(
+    service: _Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path, "a.jl")
+    asked = operations.missing_files
+
+    def changing(transport: Any, refs: Any) -> list[str]:
+        if not service.kept:
+            (tmp_path / "a.jl").write_text("changed")
+            service.kept["x"] = b""
+        return asked(transport, refs)
+
+    monkeypatch.setattr(project_module.operations, "missing_files", changing)
+    sent = opened(service, tmp_path).send()
+    [file] = decode_manifest(service.kept[sent.id]).files
+    assert service.kept[file.sha256] == b"changed"
+
+
+@pytest.mark.parametrize(("name", "text"), [
+    ("Manifest.toml", '[[Dep]]\npath = "../Dep"\nuuid = "x"\n'),
+    ("Manifest.toml", 'manifest_format = "2.0"\n[[deps.Dep]]\npath = "/home/me/Dep"\nuuid = "x"\n'),
+    ("Project.toml", '[sources]\nDep = {path = "../Dep"}\n'),
+])
+def test_packages_that_lie_outside_of_the_folder_are_named(
+    service: _Service, tmp_path: Path, name: str, text: str
+) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(InvalidTask, match=r"outside of .*: Dep \("):
+        opened(service, tmp_path).send()
+
+
+def test_a_folder_that_is_not_there_and_one_without_files_are_refused(service: _Service, tmp_path: Path) -> None:
+    with pytest.raises(InvalidTask, match="is no folder"):
+        opened(service, tmp_path / "nowhere")
+    with pytest.raises(InvalidTask, match="no file to send"):
+        opened(service, tmp_path).send()
+
+
+def test_a_commit_says_whether_files_have_changed(tmp_path: Path) -> None:
+    assert git_commit(tmp_path) is None
+    git(write(tmp_path, "a.jl"), "init", "-q")
+    assert git_commit(tmp_path) is None
+    git(tmp_path, "add", "-A")
+    git(tmp_path, "commit", "-qm", "first")
+    clean = git_commit(tmp_path)
+    assert clean is not None
+    assert len(clean) == 40
+    write(tmp_path, "b.jl")
+    assert git_commit(tmp_path) == f"{clean}-dirty"

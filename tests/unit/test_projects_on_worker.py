@@ -1,0 +1,212 @@
+"""Projects on a worker's machine: laid out and prepared once, whole or not at all, and kept while there is room."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import functools
+import hashlib
+import os
+import stat
+from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pytest
+from stacks import until
+from taskq_worker.projects.errors import ProjectFailed
+from taskq_worker.projects.projects import ProjectLease, Projects
+from taskq_worker.projects.store import ProjectStore, remove_tree
+from taskq_worker.sandbox.sandbox import OWN_USER
+from taskq_worker.slots.double import DoubleCommand
+from taskq_worker.slots.folder import WorkFolder, remove_folder
+
+from taskq_kernel.errors import NotFound
+from taskq_kernel.project_manifest import ProjectFile, ProjectManifest, project_id
+
+
+def in_a_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    """A test that is a coroutine."""
+    @functools.wraps(test)
+    def run(*args: Any, **given: Any) -> None:
+        asyncio.run(asyncio.wait_for(test(*args, **given), 60))
+
+    return run
+
+
+class Shelf:
+    """A worker's machine, and a service that has some projects."""
+
+    def __init__(self, folder: Path, limit_bytes: int = 1 << 30, timeout_s: float = 60.0) -> None:
+        self.folder = folder
+        self.runs = folder / "runs"
+        self.kept: dict[str, bytes] = {}
+        self.fetched: list[str] = []
+        self.full = False
+        self.store = ProjectStore(folder / "projects", limit_bytes)
+        self.projects = Projects(self.store, DoubleCommand(), self.fetch, timeout_s)
+        self.said: list[str] = []
+
+    def add(self, script: str | None = None, **files: str) -> str:
+        """A project; ``script`` is what prepares it, in Python."""
+        counted = f"open({str(self.runs)!r}, 'a').write('x')\n"
+        texts = {"src/a.jl": "a", **files}
+        if script is not None:
+            texts |= {"Project.toml": "", "prepare.py": counted + script}
+        listed = []
+        for path, text in texts.items():
+            digest = hashlib.sha256(text.encode()).hexdigest()
+            self.kept[digest] = text.encode()
+            listed.append(ProjectFile(path, digest, len(text)))
+        encoded = ProjectManifest(listed).encode()
+        self.kept[project_id(encoded)] = encoded
+        return project_id(encoded)
+
+    async def fetch(self, ref: str, file: BinaryIO, _limit: int) -> int:
+        await asyncio.sleep(0)
+        self.fetched.append(ref)
+        if ref not in self.kept:
+            raise NotFound("gone", "NOT_FOUND")
+        if self.full and len(self.fetched) > 1:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "a file")
+        return file.write(self.kept[ref])
+
+    async def lease(self, project: str, wanted: bool = True) -> ProjectLease | None:
+        return await self.projects.lease(project, OWN_USER, self.said.append, lambda: wanted)
+
+    async def leased(self, project: str) -> ProjectLease:
+        lease = await self.lease(project)
+        assert lease is not None
+        return lease
+
+    @property
+    def times_prepared(self) -> int:
+        return len(self.runs.read_text()) if self.runs.exists() else 0
+
+    def left(self) -> list[str]:
+        """What lies there of projects, locks and notes aside."""
+        return sorted(path.name for path in (self.folder / "projects/by-hash").iterdir() if path.is_dir())
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Iterator[Shelf]:
+    yield Shelf(tmp_path)
+    remove_tree(tmp_path / "projects")
+
+
+@in_a_loop
+async def test_a_project_is_prepared_once_however_many_want_it_at_once(shelf: Shelf) -> None:
+    project = shelf.add("print('Installing'); open('../tree/Manifest.toml', 'w').write('made')")
+    leases = await asyncio.gather(*(shelf.leased(project) for _ in range(8)))
+    assert shelf.times_prepared == 1
+    assert "preparing the project: Installing" in shelf.said
+    assert len(set(shelf.fetched)) == len(shelf.fetched) == 4
+    [made] = {lease.project for lease in leases}
+    assert (made.tree / "src/a.jl").read_text() == "a"
+    assert made.manifest_sha256 == hashlib.sha256(b"made").hexdigest()
+    again = Shelf(shelf.folder)  # another worker of this machine, or this one started anew
+    assert (await again.leased(project)).project == made
+    assert shelf.times_prepared == 1
+
+
+@in_a_loop
+async def test_nobody_writes_to_a_project_that_is_ready(shelf: Shelf) -> None:
+    tree = (await shelf.leased(shelf.add("pass"))).project.tree
+    modes = [stat.S_IMODE(path.stat().st_mode) for path in (tree, *tree.rglob("*"))]
+    assert not any(mode & 0o222 for mode in modes)
+
+
+@in_a_loop
+async def test_a_project_that_cannot_be_prepared_says_why_and_is_not_tried_again_for_each_task(shelf: Shelf) -> None:
+    script = "import sys; print('Resolving'); print('ERROR: no such package'); print('Stacktrace:'); sys.exit(1)"
+    project = shelf.add(script)
+    for _ in range(3):
+        with pytest.raises(ProjectFailed, match=r"^no such package$"):
+            await shelf.lease(project)
+    assert shelf.times_prepared == 1
+    assert shelf.left() == []
+
+
+@in_a_loop
+async def test_a_full_disk_is_a_clear_error_and_nothing_half_made_is_left(shelf: Shelf) -> None:
+    project = shelf.add("pass")
+    shelf.full = True
+    with pytest.raises(ProjectFailed, match=r"cannot be laid out: No space left on device"):
+        await shelf.lease(project)
+    assert shelf.left() == []
+
+
+@in_a_loop
+async def test_a_file_that_the_service_has_no_longer_is_a_clear_error(shelf: Shelf) -> None:
+    project = shelf.add("pass")
+    del shelf.kept[hashlib.sha256(b"a").hexdigest()]
+    with pytest.raises(ProjectFailed, match="no longer kept"):
+        await shelf.lease(project)
+
+
+@in_a_loop
+async def test_what_a_worker_left_that_was_killed_while_it_prepared_is_made_anew(shelf: Shelf) -> None:
+    project = shelf.add("pass")
+    lease = await shelf.leased(project)
+    lease.close()
+    folder = lease.project.tree.parent
+    (folder / "ready.json").unlink()
+    remove_tree(folder / "tree" / "src")
+    (folder.with_name(f"{folder.name}.part") / "tree").mkdir(parents=True)
+    again = await shelf.leased(project)
+    assert (again.project.tree / "src/a.jl").read_text() == "a"
+    assert shelf.left() == [folder.name]
+
+
+@in_a_loop
+async def test_preparing_ends_with_the_last_task_that_wants_it(shelf: Shelf) -> None:
+    project = shelf.add("import time; time.sleep(600)")
+    wanted = True
+    waiting = asyncio.ensure_future(
+        shelf.projects.lease(project, OWN_USER, shelf.said.append, lambda: wanted)
+    )
+    await until(lambda: shelf.times_prepared, "Julia's package manager at work")
+    wanted = False
+    assert await waiting is None
+    assert shelf.left() == []
+
+
+@in_a_loop
+async def test_preparing_takes_no_longer_than_it_may(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path, timeout_s=0.2)
+    with pytest.raises(ProjectFailed, match="not ready after 0.2 s"):
+        await shelf.lease(shelf.add("import time; time.sleep(600)"))
+
+
+@in_a_loop
+async def test_what_was_used_least_recently_goes_first_and_what_is_in_use_never(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path, limit_bytes=2500)
+    names = [shelf.add(data=str(i) * 1000) for i in range(3)]
+    held = await shelf.leased(names[0])
+    (await shelf.leased(names[1])).close()
+    entry = held.project.tree.parent
+    os.utime(entry / "ready.json", (1, 1))  # the oldest, and in use
+    (await shelf.leased(names[2])).close()
+    assert sorted(name[:40] for name in shelf.left()) == sorted(name[:40] for name in (names[0], names[2]))
+    held.close()
+
+
+def test_a_task_finds_the_files_at_their_paths_and_the_next_one_finds_them_as_they_were(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    (tree / "data/deep").mkdir(parents=True)
+    (tree / "data/x.csv").write_text("1")
+    work = WorkFolder(tmp_path / "slot/work", tree=tree)
+    work.make()
+    assert (work.path / "data/x.csv").read_text() == "1"
+    assert work.renew() is None  # nothing has changed: the links stay
+    (work.path / "data/new.csv").write_text("2")
+    (work.path / "data/x.csv").unlink()
+    (tmp_path / "own").write_text("3")
+    (work.path / "data/x.csv").symlink_to(tree / "data/x.csv")
+    work.put({"data/x.csv": tmp_path / "own"})  # a file of the task's own stands in the place of its project's
+    assert (work.path / "data/x.csv").read_text() == "3"
+    trash = work.renew()
+    assert trash is not None
+    remove_folder(trash)
+    assert sorted(path.name for path in (work.path / "data").iterdir()) == ["deep", "x.csv"]
+    assert (tree / "data/x.csv").read_text() == "1"

@@ -1,0 +1,7 @@
+"""Why a project cannot be had."""
+
+from __future__ import annotations
+
+
+class ProjectFailed(Exception):
+    """A project could not be laid out or prepared; the message says why, with what Pkg says first."""

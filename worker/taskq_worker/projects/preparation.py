@@ -1,0 +1,168 @@
+"""Install and compile a project's packages: Julia's package manager, in a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import subprocess
+import tempfile
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from taskq_kernel.errors import SetupError
+from taskq_kernel.local.programs import gist
+from taskq_worker.julia.command import PackageRunner
+from taskq_worker.julia.prepared_project import PreparedProject
+from taskq_worker.julia.process_key import ProcessKey
+from taskq_worker.projects.errors import ProjectFailed
+from taskq_worker.sandbox.sandbox import Sandbox
+from taskq_worker.slots import descendants
+from taskq_worker.slots.folder import remove_folder
+
+#: What of the worker's environment the package manager sees beside what tasks see.
+_PASSED_ON = ("JULIA_PKG_SERVER", "JULIA_PKG_OFFLINE", "JULIA_PKG_USE_CLI_GIT")
+#: Likewise, unless there is a password in it.
+_PROXIES = ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "no_proxy", "NO_PROXY")
+#: What moves a terminal's cursor, or colours.
+_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+#: How many of the last lines are kept.
+_MOST_LINES = 400
+
+
+def project_file(tree: Path) -> Path | None:
+    """The file that says which packages a folder needs; None where there is none."""
+    return next((tree / name for name in ("JuliaProject.toml", "Project.toml") if (tree / name).is_file()), None)
+
+
+def manifest_file(tree: Path) -> Path | None:
+    """The file that says exactly which packages these are; None where there is none."""
+    return next((tree / name for name in ("JuliaManifest.toml", "Manifest.toml") if (tree / name).is_file()), None)
+
+
+def packages_from_elsewhere(tree: Path) -> list[str]:
+    """The packages that a project needs and that do not lie in its folder."""
+    manifest = manifest_file(tree)
+    project = project_file(tree)
+    if manifest is not None:
+        read = _read(manifest)
+        entries = read.get("deps", {}) if "manifest_format" in read else read
+        return sorted(name for name, found in entries.items() if isinstance(found, list) and not _is_at_a_path(found))
+    if project is None:
+        return []
+    read = _read(project)
+    return sorted(set(read.get("deps", {})) - {name for name, one in read.get("sources", {}).items() if "path" in one})
+
+
+def _is_at_a_path(entries: list[Any]) -> bool:
+    return all(isinstance(one, dict) and "path" in one for one in entries)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text("utf-8"))
+    except (OSError, ValueError):  # Pkg says what is wrong with it
+        return {}
+
+
+async def prepare(
+    julia: PackageRunner, tree: Path, sandbox: Sandbox, depots: str | None, timeout_s: float,
+    on_line: Callable[[str], None],
+) -> None:
+    """Install and compile what a project needs. Whoever cancels this ends it.
+
+    Parameters
+    ----------
+    julia : PackageRunner
+        What its tasks run in.
+    tree : Path
+        The project's files; Julia may write there.
+    sandbox : Sandbox
+        As whom: what is compiled is the project's own code.
+    depots : str or None
+        Julia's package depots; None: those of a task.
+    timeout_s : float
+        How long it may take.
+    on_line : callable
+        Called with each line that is printed.
+
+    Raises
+    ------
+    ProjectFailed
+        With what Pkg says first.
+    SetupError
+        If Julia cannot be started.
+    """
+    home = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="prepare-", dir=tree.parent))
+    started = julia.started_with(ProcessKey(project=PreparedProject("", tree, packages=True)))
+    own = await asyncio.to_thread(started.environment)
+    environment = sandbox.environment(home, own, os.environ) | _for_packages()
+    if depots is not None:
+        environment["JULIA_DEPOT_PATH"] = depots
+    said: list[str] = []
+
+    def told(line: str) -> None:
+        said.append(line)
+        del said[:-_MOST_LINES]
+        if line.strip():
+            on_line(line.strip())
+
+    try:
+        sandbox.own(home)
+        status = await _run(julia.prepare_argv(tree, packages_from_elsewhere(tree)), environment, home, sandbox,
+                            timeout_s, told)  # fmt: skip
+    finally:
+        await asyncio.shield(asyncio.to_thread(remove_folder, home))
+    if status is None:
+        raise ProjectFailed(f"its packages were not ready after {timeout_s:g} s: {gist(said)}")
+    if status != 0:
+        raise ProjectFailed(gist(said).removeprefix("ERROR: ") or f"Julia ended with exit status {status}")
+
+
+def _for_packages() -> dict[str, str]:
+    kept = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    proxies = {name: os.environ[name] for name in _PROXIES if "@" not in os.environ.get(name, "@")}
+    # What is installed is compiled afterwards, where a failure is no reason to give up.
+    return kept | proxies | {"JULIA_PKG_PRECOMPILE_AUTO": "0", "JULIA_PKG_SERVER_REGISTRY_PREFERENCE": "eager"}
+
+
+async def _run(
+    argv: list[str], environment: dict[str, str], home: Path, sandbox: Sandbox, timeout_s: float,
+    on_line: Callable[[str], None],
+) -> int | None:
+    """Run Julia to its end; its exit status, or None where it took too long."""
+    try:
+        process = sandbox.popen(
+            argv, env=environment, cwd=home, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, start_new_session=True,
+        )  # fmt: skip
+    except OSError as error:
+        raise SetupError(f"Julia cannot be started: {error}") from error
+    descendants.register_child(process.pid)
+    assert process.stdout is not None  # noqa: S101  (asked for above)
+    reader = asyncio.StreamReader(limit=1 << 20)
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), process.stdout)
+    try:
+        async with asyncio.timeout(timeout_s):
+            # A pager of progress writes over its line.
+            while line := await reader.readline():
+                on_line(_ESCAPES.sub("", line.decode("utf-8", "replace").rstrip("\n")).rpartition("\r")[2])
+            return await asyncio.to_thread(process.wait)
+    except TimeoutError:
+        return None
+    finally:
+        transport.close()
+        await asyncio.shield(_end(process, home, sandbox))
+        await asyncio.sleep(0)  # in which the pipe is closed
+
+
+async def _end(process: subprocess.Popen[bytes], home: Path, sandbox: Sandbox) -> None:
+    """End it with all that it has started."""
+    if process.poll() is None:
+        await descendants.end_tree(process.pid, {})
+        await asyncio.to_thread(process.wait)
+    descendants.forget_child(process.pid)
+    await descendants.end_orphans(home, {}, (), sandbox.user)
