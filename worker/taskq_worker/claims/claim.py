@@ -68,6 +68,10 @@ class Claim:
     #: What it has reported as series since the service got some, as JSON.
     _series: msgspec.Raw | None = None
 
+    def wait_in(self, lane: Lane) -> None:
+        """It waits for a slot among these."""
+        self.lane = lane
+
     def start(self) -> None:
         """A slot takes it up."""
         self.state = ClaimState.RUNNING

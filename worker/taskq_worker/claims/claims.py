@@ -33,6 +33,21 @@ class _Registry:
         self.outcome_bytes = 0
         self.lanes: WeakSet[Lane] = WeakSet()
 
+    def add(self, claim: Claim) -> None:
+        """A claim was granted."""
+        self.claims[claim.task.id] = claim
+        self.message_bytes += claim.message_bytes
+
+    def remove(self, claim: Claim) -> None:
+        """It is no longer this worker's."""
+        del self.claims[claim.task.id]
+        self.message_bytes -= claim.message_bytes
+        self.outcome_bytes -= claim.outcome_bytes
+
+    def outcome_grew(self, by_bytes: int) -> None:
+        """An outcome has come, or has become shorter."""
+        self.outcome_bytes += by_bytes
+
 
 class Claims:
     """Every task that the worker has claimed, and the queue of those that wait for a slot.
@@ -91,10 +106,9 @@ class Claims:
 
     def add(self, claim: Claim) -> None:
         """A claim was granted."""
-        claim.lane = self._lane
-        self._all[claim.task.id] = claim
+        claim.wait_in(self._lane)
+        self._registry.add(claim)
         self._lane.states[claim.state] += 1
-        self._registry.message_bytes += claim.message_bytes
         self._lane.ready.append(claim)
         self._lane.startable.set()
 
@@ -150,17 +164,15 @@ class Claims:
         with self._changing(claim):
             claim.set_outcome(outcome)
         if self.holds(claim):
-            self._registry.outcome_bytes += claim.outcome_bytes - before
+            self._registry.outcome_grew(claim.outcome_bytes - before)
             self._wake_all()
 
     def forget(self, claim: Claim) -> None:
         """This attempt is no longer this worker's."""
         if self.holds(claim):
             lane = claim.lane or self._lane
-            del self._all[claim.task.id]
+            self._registry.remove(claim)
             lane.states[claim.state] -= 1
-            self._registry.message_bytes -= claim.message_bytes
-            self._registry.outcome_bytes -= claim.outcome_bytes
             if claim.state is ClaimState.READY:
                 lane.ready.remove(claim)
             self._wake_all()
