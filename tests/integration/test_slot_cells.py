@@ -92,6 +92,7 @@ def test_an_interrupt_ends_a_cell_and_keeps_what_was_defined(session: Session, c
 
 
 def test_a_cell_that_does_not_heed_an_interrupt_is_ended_with_its_session(session: Session) -> None:
-    told = session.interrupted("while true\n try\n  sleep(60)\n catch\n end\nend")
+    # Wherever an interrupt comes, it is inside of a `try` that is further out.
+    told = session.interrupted("stay(n) = n == 0 ? sleep(60) : try stay(n - 1) catch; stay(n) end\nstay(100)")
     assert told.error.name == "Stopped"
     assert session.run("1").error.name == "SessionLost"

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import Any
 
 import msgspec
 
@@ -86,6 +87,8 @@ class Attempt:
         self._on_series = on_series
         self._loop = asyncio.get_running_loop()
         self._ending: asyncio.Future[Ending] = self._loop.create_future()
+        #: Done once Julia says that the code is.
+        self._evaluated: asyncio.Future[None] = self._loop.create_future()
         self._timers: list[asyncio.TimerHandle] = []
         self.memory = MemoryWatch(process, memory_limit_bytes, self._too_much_memory, lambda: relayed(self._ending))
 
@@ -112,10 +115,13 @@ class Attempt:
 
     async def interrupted(self) -> bool:
         """Interrupt its code until it ends, as Ctrl-C does; False if it does not."""
+        over: set[asyncio.Future[Any]] = {self._ending, self._evaluated}
         for patience_s in (HEEDED_S, *[AGAIN_S] * INTERRUPTS):
-            if not self._ending.done():
+            if not any(one.done() for one in over):
                 self._process.interrupt()
-                await asyncio.wait({self._ending}, timeout=patience_s)
+                await asyncio.wait(over, timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
+        if self._evaluated.done():  # what is left is to be told
+            await asyncio.wait({self._ending}, timeout=self._show_timeout_s)
         return self._ending.done()
 
     # -- what the process does -----------------------------------------------------------
@@ -136,6 +142,8 @@ class Attempt:
                     # A copy: what was decoded lies in the buffer of the pipe.
                     self._on_series(msgspec.Raw(bytes(message.series)))
         elif isinstance(message, Evaluated):
+            if not self._evaluated.done():
+                self._evaluated.set_result(None)
             error = task_errors.show_timed_out(message.type, message.seconds, self._show_timeout_s)
             self._timers.append(self._loop.call_later(self._show_timeout_s, self.end, error))
         elif isinstance(message, End):

@@ -61,6 +61,8 @@ function evaluate_cell(request::Dict{String,Any}, folder::String)
         value === nothing || !startswith(cell, "In[") || Core.eval(Main, Expr(:(=), :ans, QuoteNode(value)))
     catch
         seconds = end_code!()
+        # Before the reason is told, which may take a while: an interrupt has been heeded, and needs no other.
+        say_evaluated(RUNNING.wire::Wire, RUNNING.job, Evaluated(nothing, nothing, Main, seconds))
         failure = failure_of(exception_stack(), source, Main, line[])
     end
     return Evaluated(value, failure, Main, seconds)
