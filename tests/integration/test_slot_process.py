@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from julia_fixtures import RUNNER_KINDS, Bench, eventually, runner
 from taskq_worker.julia.command import JuliaCommand
+from taskq_worker.julia.process_key import ProcessKey
 from taskq_worker.slots import descendants
 from taskq_worker.slots.job import Job
 from taskq_worker.slots.slot import Slot
@@ -48,6 +49,12 @@ class Program:
 
     def environment(self) -> dict[str, str]:
         return {}
+
+    def started_with(self, _key: ProcessKey) -> Program:
+        return self
+
+    def takes_heap_size(self) -> bool:
+        return False
 
 
 # -- starting ----------------------------------------------------------------------------
