@@ -124,6 +124,16 @@ class Settings:
     workers: int | None = setting(None, ge=1, about="slots of the local worker; unset: one per core")
     restart: bool = setting(True, about="start parts of the local stack again that die")
     slots: int | None = setting(None, ge=1, about="slots of this worker; unset: one per core")
+    cores: int | None = setting(None, ge=1, le=1 << 16, about="cores that its tasks share; unset: one per slot")
+    devices: list[str] | None = setting(
+        None, about="devices that tasks may ask for, as their variable names them; unset: what nvidia-smi lists"
+    )
+    device_variable: str = setting(
+        "CUDA_VISIBLE_DEVICES", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", about="variable that shows a task its devices"
+    )
+    pass_env: list[str] = setting(
+        factory=list, about="variables of the worker's environment that tasks see, too; none of taskq's own"
+    )
     queues: list[str] = setting(factory=lambda: ["default"], min_length=1, about="queues this worker serves")
     worker_name: str = setting(
         factory=lambda: f"{socket.gethostname()}-{os.getpid()}", about="this worker's name"

@@ -41,8 +41,9 @@ def service(**flags: Any) -> int:
     epilog=examples("taskq worker --url http://127.0.0.1:8000/graphql --token-file worker.token --slots 4"),
 )
 @settings_options(
-    *_SERVICE, *_BROKER, "slots", "queues", "worker_name", "julia", "runner", "memory_limit", "task_user",
-    "task_processes", "task_open_files", "task_file_size", "grace", "home", "log_level",
+    *_SERVICE, *_BROKER, "slots", "cores", "devices", "device_variable", "pass_env", "queues", "worker_name",
+    "julia", "runner", "memory_limit", "task_user", "task_processes", "task_open_files", "task_file_size", "grace",
+    "home", "log_level",
 )  # fmt: skip
 def worker(**flags: Any) -> int:
     """Run a worker until it is told to stop (SIGTERM or Ctrl-C).

@@ -59,6 +59,9 @@ class Waiting:
         backlog = await self._read_backlog()
         if standing.row.queue not in backlog.slots:
             return why.unserved(standing.row.queue)
+        impossible = why.too_large(standing.row, backlog)
+        if impossible is not None:
+            return impossible
         trouble = self.broker_trouble
         if trouble is not None and (standing.row.published_at is None or not self._delivers):
             return Reason(WhyKind.BROKER, trouble)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from taskq_kernel.domain import TaskStatus, WhyKind
 from taskq_kernel.store.backlog import MOST, Backlog
 from taskq_kernel.store.dependencies import Unmet
+from taskq_kernel.store.offers import Offer
 from taskq_kernel.store.rows import TaskRow
 
 
@@ -46,10 +47,43 @@ def unserved(queue: str) -> Reason:
     ))
 
 
+def too_large(standing: TaskRow, backlog: Backlog) -> Reason | None:
+    """One that no worker of its queue can ever run, for it asks for more than any has; None where one can."""
+    needs, offers = _needs(standing), [total for total, _free in backlog.offers[standing.queue]]
+    if any(one.holds(needs.cores, needs.gpus) for one in offers):
+        return None
+    has = [_count(most, what) for what, most, asked in (
+        ("core", max(one.cores for one in offers), needs.cores),
+        ("device", max(one.gpus for one in offers), needs.gpus),
+    ) if most < asked]
+    most = f"the most that one has is {' and '.join(has)}" if has else "none has both"
+    return Reason(WhyKind.UNSERVED, (
+        f"it needs {_asked(needs)}, and no worker of the queue {standing.queue!r} has so much: {most}; ask for less, "
+        "or start a worker that has it"
+    ))
+
+
+def _needs(standing: TaskRow) -> Offer:
+    return Offer(standing.threads or 1, standing.gpus or 0)
+
+
+def _asked(needs: Offer) -> str:
+    cores = _count(needs.cores, "core")
+    return f"{_count(needs.gpus, 'device')} and {cores}" if needs.gpus else cores
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def its_turn(standing: TaskRow, backlog: Backlog) -> Reason:
     """One that nothing but its turn keeps from starting."""
     ahead, slots = backlog.ahead(standing), backlog.slots[standing.queue]
     before = _before(ahead, backlog)
+    needs = _needs(standing)
+    if slots.free and not any(free.holds(needs.cores, needs.gpus) for _total, free in backlog.offers[standing.queue]):
+        sentence = f"it needs {_asked(needs)}, and no worker has so much free{before}"
+        return Reason(WhyKind.BUSY, sentence, ahead=ahead)
     if slots.free:
         sentence = f"it is on its way to a slot: {slots.free} of {slots.total} are free{before}"
         return Reason(WhyKind.STARTING, sentence, ahead=ahead)

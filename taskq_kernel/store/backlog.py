@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from taskq_kernel.domain import TaskStatus
+from taskq_kernel.store.offers import Offer
 from taskq_kernel.store.outbox import urgency
 from taskq_kernel.store.records import RUNNING_NOW
 from taskq_kernel.store.rows import TaskRow, WaitingRow, rows_of
@@ -59,11 +60,14 @@ class Backlog:
         Whether no more are waiting.
     slots : mapping
         What serves each queue; a queue that nobody serves is not there.
+    offers : mapping
+        What each worker of a queue has, and of that, what none of its tasks has.
     """
 
     places: Mapping[str, Sequence[Place]]
     whole: bool
     slots: Mapping[str, Slots]
+    offers: Mapping[str, Sequence[tuple[Offer, Offer]]]
 
     def ahead(self, task: TaskRow) -> int:
         """How many tasks are handed out before this one, as far as they were looked at."""
@@ -84,7 +88,7 @@ def read_backlog(conn: Connection, now: float) -> Backlog:
             places.setdefault(task.queue, []).append(place(task))
     for queue in places.values():
         queue.sort()
-    return Backlog(places, len(waiting) < MOST, _slots(conn))
+    return Backlog(places, len(waiting) < MOST, *_slots(conn))
 
 
 _FIRST = (
@@ -100,23 +104,39 @@ _WAITING = sa.select(_FIRST, held_back.c.task.label("held")).select_from(
 )
 
 
-def _slots(conn: Connection) -> dict[str, Slots]:
-    starts: dict[str, list[float]] = {}
-    for worker, started_at in conn.execute(sa.select(tasks.c.worker_id, tasks.c.started_at).where(RUNNING_NOW)):
-        starts.setdefault(worker, []).append(started_at or 0.0)
+def _slots(conn: Connection) -> tuple[dict[str, Slots], dict[str, list[tuple[Offer, Offer]]]]:
+    running = _running(conn)
     found: dict[str, Slots] = {}
-    online = sa.select(workers.c.id, workers.c.slots, workers.c.queues).where(workers.c.state == ONLINE)
-    for worker, total, queues in conn.execute(online):
-        one = _slots_of(total, sorted(starts.get(worker, ())))
-        for queue in msgspec.json.decode(queues):
-            found[queue] = _together(found[queue], one) if queue in found else one
+    offers: dict[str, list[tuple[Offer, Offer]]] = {}
+    for worker, total, all_queues, cores, gpus in conn.execute(_ONLINE):
+        tasks_of = running.get(worker, [])
+        free = Offer(cores - sum(one.cores for _, one in tasks_of), gpus - sum(one.gpus for _, one in tasks_of))
+        slots = _slots_of(total, free.cores, sorted(at for at, _ in tasks_of))
+        for queue in msgspec.json.decode(all_queues):
+            found[queue] = _together(found[queue], slots) if queue in found else slots
+            offers.setdefault(queue, []).append((Offer(cores, gpus), free))
+    return found, offers
+
+
+_ONLINE = sa.select(
+    workers.c.id, workers.c.slots, workers.c.queues, sa.func.coalesce(workers.c.cores, workers.c.slots),
+    sa.func.coalesce(workers.c.gpus, 0),
+).where(workers.c.state == ONLINE)
+
+
+def _running(conn: Connection) -> dict[str, list[tuple[float, Offer]]]:
+    """Of each worker, since when its tasks run, and what each takes."""
+    found: dict[str, list[tuple[float, Offer]]] = {}
+    query = sa.select(tasks.c.worker_id, tasks.c.started_at, tasks.c.threads, tasks.c.gpus).where(RUNNING_NOW)
+    for worker, started_at, threads, gpus in conn.execute(query):
+        found.setdefault(worker, []).append((started_at or 0.0, Offer(threads or 1, gpus or 0)))
     return found
 
 
-def _slots_of(total: int, starts: Sequence[float]) -> Slots:
+def _slots_of(total: int, cores: int, starts: Sequence[float]) -> Slots:
     """One worker's: it runs its tasks in the order in which it claimed them, and may have more than slots."""
-    free = max(0, total - len(starts))
-    return Slots(total, free, None if free else starts[total - 1])
+    free = max(0, min(total - len(starts), cores))
+    return Slots(total, free, None if free else starts[min(total, len(starts)) - 1])
 
 
 def _together(one: Slots, other: Slots) -> Slots:

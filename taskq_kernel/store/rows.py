@@ -198,7 +198,6 @@ class WorkerRow:
     lease_until: float
     manifest: str | None
     cores: int | None
-    memory: int | None
     gpus: int | None
     busy: int
 

@@ -404,9 +404,8 @@ workers = sa.Table(
     sa.Column("lease_until", _Time, nullable=False),
     # SHA-256 of the manifest of its Julia project; NULL: it has none.
     sa.Column("manifest", AnyText),
-    # What its tasks share: cores, memory in bytes, devices. NULL: a worker of a release that did not say.
+    # What its tasks share: cores and devices. NULL: a worker of a release that did not say.
     sa.Column("cores", sa.Integer),
-    sa.Column("memory", sa.BigInteger),
     sa.Column("gpus", sa.Integer),
 )
 

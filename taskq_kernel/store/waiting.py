@@ -39,7 +39,8 @@ def standing_of(conn: Connection, number: int) -> Standing:
 
 
 _STANDING = sa.select(
-    tasks.c.number, tasks.c.queue, tasks.c.priority, tasks.c.lost, tasks.c.published_at, tasks.c.available_at
+    tasks.c.number, tasks.c.queue, tasks.c.priority, tasks.c.lost, tasks.c.published_at, tasks.c.available_at,
+    tasks.c.threads, tasks.c.gpus,
 ).where(tasks.c.number == sa.bindparam("number"))
 
 

@@ -18,6 +18,7 @@ from taskq_kernel.broker.names import check_queue
 from taskq_kernel.errors import InvalidTask, NotFound, ServiceError
 from taskq_kernel.store.database import Write
 from taskq_kernel.store.ids import canonical_uuid, chunks
+from taskq_kernel.store.offers import offer_declined
 from taskq_kernel.store.policy import Policy
 from taskq_kernel.store.records import RUNNING_NOW
 from taskq_kernel.store.rows import Columns, TaskRow, WorkerRow, one_or_none, rows_of
@@ -53,6 +54,9 @@ class NewWorker:
     id: str | None = None
     #: SHA-256 of the manifest of its Julia project.
     manifest: str | None = None
+    #: What its tasks share; None: it is of a release that did not say.
+    cores: int | None = None
+    gpus: int | None = None
 
 
 def register_worker(write: Write, new: NewWorker, policy: Policy) -> str:
@@ -72,7 +76,8 @@ def register_worker(write: Write, new: NewWorker, policy: Policy) -> str:
     columns: Columns = {
         "name": new.name, "host": new.host, "pid": new.pid, "runner": new.runner,
         "julia_version": new.julia_version, "queues": msgspec.json.encode(list(new.queues)).decode(),
-        "manifest": new.manifest, "slots": new.slots, "seen_at": write.now, "lease_until": write.now + policy.lease_s,
+        "manifest": new.manifest, "slots": new.slots, "cores": new.cores, "gpus": new.gpus,
+        "seen_at": write.now, "lease_until": write.now + policy.lease_s,
     }
     if earlier is None:
         write.conn.execute(sa.insert(workers).values(
@@ -81,6 +86,7 @@ def register_worker(write: Write, new: NewWorker, policy: Policy) -> str:
     else:
         state = DRAINING if earlier.drain else ONLINE
         write.conn.execute(sa.update(workers).where(workers.c.id == worker_id).values(state=state, **columns))
+    offer_declined(write, new.queues)
     return worker_id
 
 

@@ -29,7 +29,8 @@ CODES = {
 }  # fmt: skip
 WHO = st.sampled_from(["admin", "ann", "bob", "runner", "worker", "sink"])
 OF_ROLE = {
-    "worker": ("registerWorker", "claimTasks", "heartbeat", "releaseTasks", "leaveWorker"), "sink": ("recordOutcomes",),
+    "worker": ("registerWorker", "claimTasks", "heartbeat", "releaseTasks", "declineTasks", "leaveWorker"),
+    "sink": ("recordOutcomes",),
 }
 SEED = """mutation {
     createTasks(inputs: [{code: "1 + 1"}, {code: "2"}, {code: "error()", maxAttempts: 2}]) { id number }

@@ -52,6 +52,7 @@ REQUESTS = {
         juliaVersion: "1.10", queues: ["default"], slots: 1}) { id } }""",
     "Mutation.claimTasks": f'mutation {{ claimTasks(worker: "{uuid4()}", ids: []) {{ id }} }}',
     "Mutation.heartbeat": f'mutation {{ heartbeat(worker: "{uuid4()}", held: [], logs: []) {{ drain }} }}',
+    "Mutation.declineTasks": f'mutation {{ declineTasks(worker: "{uuid4()}", ids: []) }}',
     "Mutation.releaseTasks": f'mutation {{ releaseTasks(worker: "{uuid4()}", tasks: []) }}',
     "Mutation.leaveWorker": f'mutation {{ leaveWorker(worker: "{uuid4()}") }}',
     "Mutation.recordOutcomes": "mutation { recordOutcomes(outcomes: []) }",

@@ -81,7 +81,7 @@ def test_every_root_field_is_in_the_table_of_roles_and_the_other_way_round() -> 
 def test_only_administrators_and_users_change_tasks_and_nobody_has_two_jobs() -> None:
     for field, roles in access.ALLOWED.items():
         if field.endswith("Tasks") and field.startswith("Mutation") and field not in {
-            "Mutation.claimTasks", "Mutation.releaseTasks", "Mutation.pruneTasks",
+            "Mutation.claimTasks", "Mutation.releaseTasks", "Mutation.declineTasks", "Mutation.pruneTasks",
         }:
             assert roles == {Role.ADMIN, Role.USER}
         if Role.SINK in roles and roles != set(Role):

@@ -47,6 +47,7 @@ class Service:
         self.held: list[str] = []
         self.progress: dict[str, float] = {}
         self.released: list[tuple[str, int]] = []
+        self.declined: list[str] = []
 
     @property
     def takes_tasks(self) -> bool:
@@ -90,6 +91,10 @@ class Service:
     async def release(self, tasks: Sequence[tuple[str, int]]) -> None:
         self.released += tasks
 
+    async def decline(self, ids: Sequence[str]) -> None:
+        self._answer()
+        self.declined += ids
+
     async def leave(self) -> None:
         self.left = True
 
@@ -106,11 +111,11 @@ class Lab:
         work = folder / "work"
         work.mkdir()
         self.supervisor = Supervisor(
-            chosen, self.broker, cast("Any", self.service), DoubleCommand(), Sandboxes([OWN_USER] * 2, ""), work
+            chosen, self.broker, cast("Any", self.service), DoubleCommand(), Sandboxes([OWN_USER] * 4, ""), work
         )
 
-    async def submit(self, *tasks: tuple[int, str]) -> None:
-        made = [msgspec.structs.replace(TASK, id=task_id(n), code=code, timeout_s=None) for n, code in tasks]
+    async def submit(self, *tasks: tuple[int, str], **asked: Any) -> None:
+        made = [msgspec.structs.replace(TASK, id=task_id(n), code=code, timeout_s=None, **asked) for n, code in tasks]
         await self.client.publish(QUEUE, [encode(task) for task in made])
 
     def outcomes(self) -> dict[str, OutcomeMessage]:

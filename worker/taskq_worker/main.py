@@ -18,6 +18,7 @@ from taskq_kernel.local.folders import WORKER_FOLDERS, sweep_folders, temporary_
 from taskq_kernel.settings import Settings, read_broker_url, read_token, user_home
 from taskq_kernel.signals import stop_signals
 from taskq_kernel.transport.graphql import GraphQLTransport
+from taskq_worker.claims.offer import slots_of
 from taskq_worker.julia.choice import choose_what_starts
 from taskq_worker.julia.command import RunnerCommand
 from taskq_worker.julia.compiled import RUNNERS
@@ -25,7 +26,7 @@ from taskq_worker.projects.store import PROJECTS, ProjectStore
 from taskq_worker.sandbox.sandboxes import Sandboxes, make_sandboxes
 from taskq_worker.service_api import ServiceApi
 from taskq_worker.slots import descendants
-from taskq_worker.supervisor import Supervisor, slots_of
+from taskq_worker.supervisor import Supervisor
 
 log = logging.getLogger(__name__)
 

@@ -24,6 +24,9 @@ _HEARTBEAT = """mutation Heartbeat($worker: ID!, $held: [HeldTask!]!, $logs: [Lo
 _RELEASE = """mutation Release($worker: ID!, $tasks: [TaskAttempt!]!) {
   releaseTasks(worker: $worker, tasks: $tasks)
 }"""
+_DECLINE = """mutation Decline($worker: ID!, $ids: [ID!]!) {
+  declineTasks(worker: $worker, ids: $ids)
+}"""
 _SOURCE = "query Source($sha256: ID!) { source(sha256: $sha256) }"
 _MISSING = "query Missing($sha256: [ID!]!) { missingFiles(sha256: $sha256) }"
 _LEAVE = "mutation Leave($worker: ID!) { leaveWorker(worker: $worker) }"
@@ -87,6 +90,10 @@ class ServiceApi:
         """Give back tasks that were claimed and never started."""
         given = [{"id": task_id, "attempt": attempt} for task_id, attempt in tasks]
         await self._ask(_RELEASE, {"worker": self._worker, "tasks": given})
+
+    async def decline(self, ids: Sequence[str]) -> None:
+        """Say of tasks that are not claimed that this worker can never run them."""
+        await self._ask(_DECLINE, {"worker": self._worker, "ids": list(ids)})
 
     async def source(self, sha256: str) -> str:
         """Code by its SHA-256."""

@@ -87,6 +87,8 @@ class SlotLoop:
         self._running: Claim | None = None
         #: The session that has the slot.
         self._session: Session | None = None
+        #: The devices of the last task that had some: the slot's process may still be theirs.
+        self._devices: tuple[str, ...] = ()
         #: The definitions that the slot's process has compiled, and which process that is.
         self._compiled: set[str] = set()
         self._compiled_by: int | None = None
@@ -128,11 +130,13 @@ class SlotLoop:
 
     async def _attempt(self, claim: Claim) -> None:
         self._running = claim
+        self._devices = self._claims.capacity.grant(claim, self._devices) or self._devices
         try:
             await self._run_to_its_end(claim, self._claimer)
         finally:
             self._running = None
             self._give_back()
+            self._claims.leave_slot(claim)
             self._on_end()
 
     async def _run_to_its_end(self, claim: Claim, claimer: Claimer) -> None:
@@ -217,11 +221,9 @@ class SlotLoop:
     ) -> Report:
         if isinstance(files, Report):
             return files
-        if claim.task.gpus:
-            return self.slot.refused_report(task_errors.no_devices(claim.task.gpus))
         if claim.task.kind is TaskKind.SESSION:
             return await self._serve(claim)
-        job = _job(claim, code, files, project)
+        job = _job(claim, code, files, project, self._variables(claim))
         if self._session is not None:
             job = self._session.prepare(job, claim.task.name)
         try:
@@ -235,7 +237,7 @@ class SlotLoop:
 
     async def _serve(self, claim: Claim) -> Report:
         """Have the slot be a session's until that ends."""
-        self._session = self._sessions.open(claim, self.slot, self._run_to_its_end)
+        self._session = self._sessions.open(claim, self.slot, self._variables(claim), self._run_to_its_end)
         try:
             return await self._sessions.serve(claim, self._session)
         finally:
@@ -261,11 +263,15 @@ class SlotLoop:
         at_hand = self.slot.key.project if self.slot.key is not None else None
         if task.project != (at_hand.id if at_hand is not None else None):
             return 3
-        wanted = self.slot.key_for(task.threads or 1, variables_of(task.env), task.memory_limit_bytes, at_hand)
+        wanted = self.slot.key_for(task.threads or 1, self._variables(claim), task.memory_limit_bytes, at_hand)
         if self.slot.key != wanted:
             return 2
         compiled = self._compiled if self._compiled_by == self.slot.pid else ()
         return 0 if task.kind is not TaskKind.CALL or _definition(claim) in compiled else 1
+
+    def _variables(self, claim: Claim) -> tuple[tuple[str, str], ...]:
+        """What its process finds in its environment for it: what it asks for, and its devices."""
+        return variables_of(claim.task.env, self._claims.capacity.variables_for(claim, self._devices))
 
     def _note_compiled(self, claim: Claim) -> None:
         if self._compiled_by != self.slot.pid:
@@ -313,7 +319,10 @@ def _definition(claim: Claim) -> str | None:
     return (task.source or sha256_of(task.code)) if task.kind is TaskKind.CALL else None
 
 
-def _job(claim: Claim, code: str, given: PassedFiles, project: PreparedProject | None) -> Job:
+def _job(
+    claim: Claim, code: str, given: PassedFiles, project: PreparedProject | None,
+    variables: tuple[tuple[str, str], ...],
+) -> Job:
     task = claim.task
     job = Job(
         task_id=task.id,
@@ -330,7 +339,7 @@ def _job(claim: Claim, code: str, given: PassedFiles, project: PreparedProject |
         files=given.files,
         outputs=task.outputs,
         threads=task.threads or 1,
-        variables=variables_of(task.env),
+        variables=variables,
         project=project,
     )
     return job if task.seed is None else replace(job, seed=task.seed)

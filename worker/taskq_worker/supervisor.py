@@ -27,10 +27,13 @@ from taskq_kernel.settings import Settings
 from taskq_worker.claims.claim import Claim, ClaimState
 from taskq_worker.claims.claimer import Claimer
 from taskq_worker.claims.claims import Claims
+from taskq_worker.claims.offer import capacity_of, slots_of
 from taskq_worker.claims.outcomes import Outcomes
 from taskq_worker.claims.passed import Passed
 from taskq_worker.claims.sources import Sources
 from taskq_worker.julia.command import RunnerCommand, for_packages
+from taskq_worker.julia.passed_on import passed_on
+from taskq_worker.julia.process_key import variables_of
 from taskq_worker.kept import Kept
 from taskq_worker.membership import Membership
 from taskq_worker.outcome import make_outcome
@@ -90,7 +93,8 @@ class Supervisor:
         self._sandboxes = sandboxes
         self._folder = folder
         self._count = slots_of(settings)
-        self._claims = Claims()
+        self._passed_on = passed_on(settings.pass_env, os.environ)
+        self._claims = Claims(capacity_of(settings))
         self._claimer = Claimer(
             broker, api, self._claims,
             slots=self._count, queues=settings.queues, stop_attempt=self._stop_attempt,
@@ -174,6 +178,8 @@ class Supervisor:
             "juliaVersion": self._julia_version,
             "queues": [*self._settings.queues, *self._sessions.queues],
             "slots": self._count,
+            "cores": self._claims.capacity.total.cores,
+            "gpus": self._claims.capacity.total.gpus,
             "manifest": manifest_sha256(self._settings.home),
         }
 
@@ -187,6 +193,7 @@ class Supervisor:
             max_array_bytes=lease.max_array_bytes,
             default_memory_limit_bytes=self._settings.memory_limit,
             sandbox=self._sandboxes.slot(index),
+            variables=variables_of(self._passed_on, self._claims.capacity.variables),
         )
         outcome = partial(make_outcome, worker=self._name, runner=self._runner.kind, home=self._settings.home)
         return SlotLoop(
@@ -250,7 +257,3 @@ class Supervisor:
         except TimeoutError:
             log.debug("drained for %g s, and not all is done", timeout_s)
 
-
-def slots_of(settings: Settings) -> int:
-    """How many slots a worker has."""
-    return settings.slots or os.cpu_count() or 1

@@ -213,11 +213,6 @@ def failed_here(error: Exception) -> ErrorInfo:
     )
 
 
-def no_devices(asked: int) -> ErrorInfo:
-    """It asks for devices, and the worker has none to grant."""
-    return ErrorInfo(name="NoDevices", message=f"the task asks for gpus={asked}, and this worker grants no devices")
-
-
 def cannot_start(reason: str) -> ErrorInfo:
     """There is no Julia process to run the task in."""
     return ErrorInfo(name="ProcessCrashed", message=f"Julia could not be started again: {reason}")

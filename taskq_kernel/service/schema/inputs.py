@@ -151,6 +151,8 @@ class WorkerInput(graphene.InputObjectType):
     julia_version = String(required=True, description="Their version of Julia.")
     queues = List(NonNull(String), required=True, description="The queues it serves.")
     slots = Int(required=True, description="How many tasks it can run at once.")
+    cores = Int(description="How many cores its tasks share; by default as many as it has slots.")
+    gpus = Int(description="How many devices its tasks can ask for; by default none.")
     manifest = String(description="SHA-256 of the manifest of its Julia project; absent where it has none.")
 
 

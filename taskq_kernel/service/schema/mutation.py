@@ -20,7 +20,7 @@ from taskq_kernel.service.schema.convert import claim_report_of, name_of, outcom
 from taskq_kernel.service.schema.inputs import required_list
 from taskq_kernel.service.schema.project_fields import ProjectMutation
 from taskq_kernel.service.schema.selection import wanted
-from taskq_kernel.store import bulk_actions, claims, create, definitions, outcomes, tokens, workers
+from taskq_kernel.store import bulk_actions, claims, create, declined, definitions, outcomes, tokens, workers
 from taskq_kernel.store.rows import DefinitionRow, TaskRow, TokenRow, WorkerRow
 from taskq_kernel.store.submission import NewTask, check, check_all, check_definition
 from taskq_kernel.task_files import given_files
@@ -113,6 +113,11 @@ class Mutation(BatchMutation, ProjectMutation, ObjectType):
     release_tasks = Int(
         required=True, description="Requeue tasks that were claimed and never started.",
         worker=_worker_argument(), tasks=required_list(inputs.TaskAttempt, "The claims."),
+    )
+    decline_tasks = Int(
+        required=True,
+        description="Say of waiting tasks that the worker can never run them: others get them, or they wait for one.",
+        worker=_worker_argument(), ids=required_list(graphene.ID, "The tasks' UUIDs."),
     )
     leave_worker = Boolean(
         required=True, description="Leave the fleet; what the worker still holds goes back at once.",
@@ -250,6 +255,15 @@ class Mutation(BatchMutation, ProjectMutation, ObjectType):
         pairs = [(item["id"], item["attempt"]) for item in tasks]
         count: int = await info.context.runtime.store.write(workers.release_tasks, worker, pairs)
         log.info("release %d tasks by %s", count, worker)
+        return count
+
+    @staticmethod
+    async def resolve_decline_tasks(
+        _root: object, info: GraphQLResolveInfo, worker: str, ids: Sequence[str]
+    ) -> int:
+        _few(ids, "ids")
+        count: int = await info.context.runtime.store.write(declined.decline_tasks, worker, ids)
+        log.info("worker %s declines %d tasks", worker, count)
         return count
 
     @staticmethod

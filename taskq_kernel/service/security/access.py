@@ -53,6 +53,7 @@ ALLOWED: dict[str, frozenset[Role]] = {
     "Mutation.claimTasks": _WORKERS,
     "Mutation.heartbeat": _WORKERS,
     "Mutation.releaseTasks": _WORKERS,
+    "Mutation.declineTasks": _WORKERS,
     "Mutation.leaveWorker": _WORKERS,
     "Mutation.recordOutcomes": frozenset({Role.SINK}),
 }

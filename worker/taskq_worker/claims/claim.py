@@ -33,6 +33,8 @@ class Lane:
     def __init__(self) -> None:
         self.ready: deque[Claim] = deque()
         self.states: Counter[ClaimState] = Counter()
+        #: The cores and devices of those that wait, together.
+        self.cores = self.gpus = 0
         #: Set whenever a slot may have something to start that it had not before.
         self.startable = asyncio.Event()
 

@@ -22,18 +22,20 @@ MOST_IN_HAND = 100
 class ClaimAhead:
     """A moving estimate of how long one task occupies a slot."""
 
-    def __init__(self, slots: int) -> None:
+    def __init__(self, slots: int, cores: int | None = None) -> None:
         self._slots = slots
+        self._cores = slots if cores is None else cores
         self._estimate_s = 1.0
-        self._began: dict[object, float] = {}
+        #: When each task began, and how many cores it has.
+        self._began: dict[object, tuple[float, int]] = {}
 
-    def started(self, task: object) -> None:
+    def started(self, task: object, cores: int = 1) -> None:
         """A task occupies a slot from now on."""
-        self._began[task] = time.monotonic()
+        self._began[task] = time.monotonic(), cores
 
     def ended(self, task: object) -> None:
         """It does no longer. Slow tasks count at once, fast ones by halves."""
-        seconds = time.monotonic() - self._began.pop(task)
+        seconds = time.monotonic() - self._began.pop(task)[0]
         self._estimate_s = max(seconds, (self._estimate_s + seconds) / 2, 1e-5)
 
     @property
@@ -58,7 +60,8 @@ class ClaimAhead:
     def _flowing(self, seconds: float) -> int:
         """How many slots are not held up by a task that runs for longer than this already."""
         latest = time.monotonic() - seconds
-        return self._slots - sum(began < latest for began in self._began.values())
+        held = [cores for began, cores in self._began.values() if began < latest]
+        return max(0, min(self._slots - len(held), self._cores - sum(held)))
 
     @property
     def prefetch(self) -> int:

@@ -12,15 +12,17 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from taskq_kernel.broker.client import Broker
 from taskq_kernel.broker.consumer import SETTLE_S, SUBSCRIBE_S, Consumer
 from taskq_kernel.broker.delivery import Delivery, acknowledge
 from taskq_kernel.errors import BrokerUnreachable, MessageError, ServiceError, ServiceUnreachable
 from taskq_kernel.messages import TaskMessage, decode, named_task
+from taskq_worker.claims.capacity import Fitting, share_of
 from taskq_worker.claims.claim import Claim, ClaimState
 from taskq_worker.claims.claim_ahead import ClaimAhead
 from taskq_worker.claims.claims import Claims
@@ -33,6 +35,9 @@ log = logging.getLogger(__name__)
 #: which makes room soon, it may be full for longer: each message that is requeued is delivered twice.
 FULL_S = 0.2
 FULL_AND_FLOWING_S = 1.0
+#: A task that does not fit yet, and is next, is kept in hand for so long, in seconds, before others may have it:
+#: well within the minute for which a message may be unacknowledged.
+HELD_S = 30.0
 #: How long tasks have to be slower before fewer messages are asked for, in seconds: that takes a new
 #: subscription, and one task that the machine held up says little of the next.
 SLOWER_S = 0.5
@@ -85,7 +90,7 @@ class Claimer:
         self._broker = broker
         self._api = api
         self._claims = claims
-        self._claim_ahead = ClaimAhead(slots)
+        self._claim_ahead = ClaimAhead(slots, claims.capacity.total.cores)
         self._slots = slots
         self._stop_attempt = stop_attempt
         # All queues of the first priority, then all of the second, ...
@@ -101,7 +106,10 @@ class Claimer:
         #: How many messages are asked for, and since when fewer would do.
         self._prefetch = self._claim_ahead.prefetch
         self._slower_since: float | None = None
-        self._dead_letters: set[asyncio.Future[None]] = set()
+        self._background: set[asyncio.Future[None]] = set()
+        #: The first message in hand whose task does not fit yet, and since when.
+        self._blocked: _Waiting | None = None
+        self._blocked_since: float | None = None
         #: True once the worker drains: nothing more is taken.
         self._draining = False
         #: Slots whose Julia is being replaced.
@@ -134,7 +142,7 @@ class Claimer:
     @contextmanager
     def occupied_by(self, claim: Claim) -> Iterator[None]:
         """A slot is occupied by this task meanwhile; how long that takes decides about claiming ahead."""
-        self._claim_ahead.started(claim)
+        self._claim_ahead.started(claim, share_of(claim.task).cores)
         try:
             yield
         finally:
@@ -145,10 +153,13 @@ class Claimer:
     @property
     def room(self) -> int:
         """How many more tasks may be claimed now."""
-        waiting, running = self._claims.waiting, self._claims.count(ClaimState.RUNNING)
+        running = self._claims.count(ClaimState.RUNNING)
         if self._draining or self._service_away or self._claims.full or len(self._claims) >= MOST_UNSETTLED:
             return 0
-        return max(0, self._there - running + self._ahead - waiting)
+        # A task of several threads takes the room of as many of one.
+        free = self._claims.capacity.free.cores
+        waiting = free - self._claims.left.cores
+        return max(0, min(self._there - running, free) + self._ahead - waiting)
 
     @property
     def work_in_hand_s(self) -> float:
@@ -185,7 +196,7 @@ class Claimer:
                 continue  # whenever a task ends, it is looked again
             batch = self._take(min(self.room, CLAIM_BATCH))
             if not batch:
-                if any(self._in_hand.values()) and self.room:
+                if any(self._in_hand.values()) and self.room and self._blocked is None:
                     asyncio.get_running_loop().call_later(SETTLE_S, self._wake.set)
                 continue
             try:
@@ -202,6 +213,8 @@ class Claimer:
         """Subscribe, unsubscribe, and requeue, as the room asks for."""
         now = time.monotonic()
         if self.room:
+            if await self._held_up(now):
+                return
             self._full_since = None
             self._choose_prefetch(now)
             for consumer in self._consumers:
@@ -230,8 +243,21 @@ class Claimer:
         elif now - self._slower_since > SLOWER_S:
             self._prefetch, self._slower_since = wanted, None
 
-    async def _give_back(self) -> None:
-        """Unsubscribe, and requeue what is in hand."""
+    async def _held_up(self, now: float) -> bool:
+        """Whether the task that is next does not fit yet: what it needs gathers, and others get what is behind it."""
+        if self._blocked is None:
+            self._blocked_since = None
+            return False
+        self._blocked_since = now if self._blocked_since is None else self._blocked_since
+        if now - self._blocked_since > HELD_S:  # it may fit elsewhere; else it is the first that comes back
+            await self._give_back()
+            self._blocked_since = None
+        elif now - self._blocked_since > FULL_S and sum(map(len, self._in_hand.values())) > 1:
+            await self._give_back(keep=self._blocked)
+        return self._blocked is not None
+
+    async def _give_back(self, keep: _Waiting | None = None) -> None:
+        """Unsubscribe, and requeue what is in hand, but for one."""
         if any(consumer.active for consumer in self._consumers):
             for consumer in self._consumers:
                 consumer.pause()
@@ -241,8 +267,12 @@ class Claimer:
             quiet.cancel()
         for in_hand in self._in_hand.values():
             for waiting in in_hand:
-                waiting.delivery.requeue()
+                if waiting is not keep:
+                    waiting.delivery.requeue()
             in_hand.clear()
+        self._blocked = keep
+        if keep is not None:
+            self._in_hand[keep.delivery.queue].append(keep)
 
     async def release_stale(self) -> None:
         """Give back claimed tasks that no slot will start soon."""
@@ -275,8 +305,25 @@ class Claimer:
                 self._dead_letter(delivery, error.reason)
                 return
             waiting = _Waiting(delivery, task, error.reason)
+        if not self._claims.capacity.can_ever(waiting.task):
+            self._decline(waiting)
+            return
         self._in_hand[delivery.queue].append(waiting)
         self._wake.set()
+
+    def _decline(self, waiting: _Waiting) -> None:
+        """Tell the service that this worker can never run a task: another one gets it, or it waits for one."""
+        async def tell() -> None:
+            try:
+                await self._api.decline([waiting.task.id])
+            except (ServiceUnreachable, ServiceError) as error:
+                log.debug("could not decline task %s: %s", waiting.task.id, error)
+                await asyncio.sleep(FULL_S)
+                waiting.delivery.requeue()
+            else:
+                waiting.delivery.ack()
+
+        self._in_the_background(tell())
 
     def _dead_letter(self, delivery: Delivery, reason: str) -> None:
         async def move() -> None:
@@ -285,9 +332,12 @@ class Claimer:
             except BrokerUnreachable:
                 delivery.requeue()
 
-        task = asyncio.ensure_future(move())
-        self._dead_letters.add(task)
-        task.add_done_callback(self._dead_letters.discard)
+        self._in_the_background(move())
+
+    def _in_the_background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
 
     def _take(self, count: int) -> list[_Waiting]:
         """The first messages in hand, by priority; those of a lost channel are forgotten.
@@ -296,13 +346,18 @@ class Claimer:
         worker waits a moment for more before it turns to queues of a lower priority.
         """
         taken: list[_Waiting] = []
+        fitting = Fitting(self._claims.left, count)
+        self._blocked = None
         now = time.monotonic()
         for consumer, in_hand in zip(self._consumers, self._in_hand.values(), strict=True):
             before = len(taken)
-            while in_hand and len(taken) < count:
+            passed_over: list[_Waiting] = []
+            while in_hand and not fitting.over:
                 first = in_hand.popleft()
                 if first.delivery.channel.is_open:
-                    taken.append(first)
+                    (taken if fitting.takes(first.task) else passed_over).append(first)
+            in_hand.extendleft(reversed(passed_over))
+            self._blocked = self._blocked or next(iter(passed_over), None)
             if len(taken) > before:
                 self._took_at[consumer.queue] = now
             if not consumer.settled or now - self._took_at.get(consumer.queue, 0) < SETTLE_S:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from weakref import WeakSet
 
 from taskq_kernel.messages import OutcomeMessage
+from taskq_worker.claims.capacity import MOST_CORES, Capacity, Share, share_of
 from taskq_worker.claims.claim import Claim, ClaimState, Lane
 
 #: Above this, in bytes, nothing new is claimed; and with so much in outcomes, nothing is started.
@@ -54,9 +55,15 @@ class Claims:
 
     `lane` makes another queue beside it, of tasks for which one slot is kept: what is asked of one task, or of
     all, has the same answer there.
+
+    Parameters
+    ----------
+    capacity : Capacity, optional
+        What they share; by default as much as they ask for.
     """
 
-    def __init__(self, registry: _Registry | None = None) -> None:
+    def __init__(self, capacity: Capacity | None = None, registry: _Registry | None = None) -> None:
+        self.capacity = capacity or Capacity(MOST_CORES)
         self._registry = registry or _Registry()
         self._lane = Lane()
         self._registry.lanes.add(self._lane)
@@ -64,8 +71,8 @@ class Claims:
         self._idle: list[Cost] = []
 
     def lane(self) -> Claims:
-        """The same claimed tasks, with another queue for what is added here."""
-        return Claims(self._registry)
+        """The same claimed tasks, with another queue for what is added here: it takes no more than that slot has."""
+        return Claims(registry=self._registry)
 
     @property
     def full(self) -> bool:
@@ -81,6 +88,11 @@ class Claims:
     def ready(self) -> Sequence[Claim]:
         """Those that wait for a slot, in order."""
         return tuple(self._lane.ready)
+
+    @property
+    def left(self) -> Share:
+        """What is free beyond what those that wait for a slot take."""
+        return self.capacity.free - Share(self._lane.cores, self._lane.gpus)
 
     @property
     def waiting(self) -> int:
@@ -110,6 +122,8 @@ class Claims:
         self._registry.add(claim)
         self._lane.states[claim.state] += 1
         self._lane.ready.append(claim)
+        self._lane.cores += share_of(claim.task).cores
+        self._lane.gpus += share_of(claim.task).gpus
         self._lane.startable.set()
 
     async def next_ready(self, cost: Cost = lambda _: 0) -> Claim:
@@ -129,7 +143,8 @@ class Claims:
                 await self._lane.startable.wait()
         finally:
             self._idle.remove(cost)
-        self._lane.ready.remove(claim)
+        _remove_ready(self._lane, claim)
+        self.capacity.take(claim)
         with self._changing(claim):
             claim.start()
         if self._lane.ready and self._idle:
@@ -145,9 +160,25 @@ class Claims:
     def _choose(self, cost: Cost) -> Claim | None:
         if not self._lane.ready or self.outcomes_full:
             return None
-        late = time.monotonic() - self._lane.ready[0].claimed_at > PASSED_OVER_S
+        first = self._lane.ready[0]
+        if self.capacity.free.holds(share_of(first.task)):
+            late = time.monotonic() - first.claimed_at > PASSED_OVER_S
+            return self._cheapest(self._fitting(1 if late else LOOKED_AT), cost)
+        return self._cheapest(self._beside(first), cost)
+
+    def _fitting(self, count: int) -> Iterable[Claim]:
+        free = self.capacity.free
+        return (claim for claim in islice(self._lane.ready, count) if free.holds(share_of(claim.task)))
+
+    def _beside(self, blocked: Claim) -> Iterable[Claim]:
+        """What may start though the first does not fit yet."""
+        free, needs = self.capacity.free, share_of(blocked.task)
+        return (claim for claim in islice(self._lane.ready, LOOKED_AT) if free.spares(share_of(claim.task), needs))
+
+    def _cheapest(self, found: Iterable[Claim], cost: Cost) -> Claim | None:
+        """What costs the slot least, the first of several; none where all of it costs another idle slot less."""
         best: tuple[int, Claim | None] = (MOST_COST, None)
-        for claim in islice(self._lane.ready, 1 if late else LOOKED_AT):
+        for claim in found:
             mine = cost(claim)
             if mine < best[0] and not (mine and self._costs_another_less(claim, mine)):
                 best = (mine, claim)
@@ -157,6 +188,12 @@ class Claims:
 
     def _costs_another_less(self, claim: Claim, mine: int) -> bool:
         return any(cost(claim) < mine for cost in self._idle)
+
+    def leave_slot(self, claim: Claim) -> None:
+        """It occupies its slot no longer: what it took is there for others."""
+        self.capacity.give_back(claim)
+        if self._lane.ready:
+            self._lane.startable.set()
 
     def set_outcome(self, claim: Claim, outcome: OutcomeMessage) -> None:
         """A task is done, or its outcome has become a shorter one."""
@@ -174,7 +211,7 @@ class Claims:
             self._registry.remove(claim)
             lane.states[claim.state] -= 1
             if claim.state is ClaimState.READY:
-                lane.ready.remove(claim)
+                _remove_ready(lane, claim)
             self._wake_all()
 
     def count(self, state: ClaimState) -> int:
@@ -199,3 +236,9 @@ class Claims:
         """There is room for more outcomes, perhaps."""
         for lane in self._registry.lanes:
             lane.startable.set()
+
+
+def _remove_ready(lane: Lane, claim: Claim) -> None:
+    lane.ready.remove(claim)
+    lane.cores -= share_of(claim.task).cores
+    lane.gpus -= share_of(claim.task).gpus

@@ -20,7 +20,7 @@ from taskq_kernel.messages import ErrorInfo
 from taskq_worker import task_errors
 from taskq_worker.julia.command import RunnerCommand, for_key
 from taskq_worker.julia.prepared_project import PreparedProject
-from taskq_worker.julia.process_key import ProcessKey
+from taskq_worker.julia.process_key import ProcessKey, variables_of
 from taskq_worker.sandbox.sandbox import OWN_USER, Sandbox
 from taskq_worker.slots import descendants
 from taskq_worker.slots.array_file import take_array
@@ -80,6 +80,8 @@ class Slot:
         When a process is replaced though nothing is wrong with it.
     sandbox : Sandbox
         As whom its processes run, and their limits. By default as the worker's own user.
+    variables : tuple of (str, str)
+        Environment variables of every process, where a task does not ask for another value.
     """
 
     def __init__(
@@ -97,6 +99,7 @@ class Slot:
         tasks_per_process: int = TASKS_PER_PROCESS,
         growth_bytes: int = GROWTH_BYTES,
         sandbox: Sandbox = OWN_USER,
+        variables: tuple[tuple[str, str], ...] = (),
     ) -> None:
         self.julia_version = ""
         self._runner = runner
@@ -111,6 +114,7 @@ class Slot:
         self._tasks_per_process = tasks_per_process
         self._growth_bytes = growth_bytes
         self._sandbox = sandbox
+        self._variables = variables
         self._process: JuliaProcess | None = None
         self._starting: asyncio.Task[JuliaProcess] | None = None
         #: What the next process is started with: what the latest task needed.
@@ -142,6 +146,8 @@ class Slot:
     ) -> ProcessKey:
         """What a process has to be started with for a task that asks for this; to be asked once one was started."""
         limit = memory_limit_bytes or self._default_memory_limit_bytes
+        if self._variables:
+            variables = variables_of(dict(self._variables), dict(variables))
         return ProcessKey(threads, variables, limit if self._takes_heap_size else None, project)
 
     @property

@@ -14,7 +14,7 @@ _COLUMNS = (
     *((table, name, kind) for table in ("tasks", "batches") for name, kind in (
         ("threads", sa.Integer), ("env", sa.Text), ("gpus", sa.Integer),
     )),
-    ("workers", "cores", sa.Integer), ("workers", "memory", sa.BigInteger), ("workers", "gpus", sa.Integer),
+    ("workers", "cores", sa.Integer), ("workers", "gpus", sa.Integer),
 )
 
 

@@ -1,0 +1,117 @@
+"""Tasks that a worker can never run: who gets them, how long they wait, and what is said of it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from store_lab import Lab
+from test_why import Rabbit
+
+from taskq_kernel.domain import WhyKind
+from taskq_kernel.errors import ServiceError
+from taskq_kernel.service.async_store import AsyncStore
+from taskq_kernel.service.waiting import Waiting
+from taskq_kernel.service.why import Reason
+from taskq_kernel.store.declined import LATER_S, SOON_S, decline_tasks
+
+pytest_plugins = ["store_fixtures"]
+
+
+def why(lab: Lab, task: Any) -> Reason:
+    return asyncio.run(Waiting(AsyncStore(lab.store), Rabbit()).why(lab.task(task)))
+
+
+def decline(lab: Lab, worker: str, *tasks: Any) -> int:
+    return lab.store.write(decline_tasks, worker, [task.id for task in tasks])
+
+
+def test_what_another_worker_can_run_is_handed_over_again_soon(lab: Lab) -> None:
+    small, _large = lab.join("small", slots=2), lab.join("large", slots=2, cores=16)
+    [task] = lab.submit(threads=8)
+    assert lab.publish() == [task.number]
+    assert decline(lab, small, task) == 1
+    assert lab.waiting() == []
+    lab.clock.advance(SOON_S)
+    assert lab.waiting() == [task.number]
+
+
+def test_what_nobody_can_run_waits_for_a_worker_that_can(lab: Lab) -> None:
+    small = lab.join("small", slots=2)
+    [task], [plain] = lab.submit(threads=8), lab.submit()
+    lab.publish()
+    decline(lab, small, task)
+    lab.clock.advance(LATER_S / 2)
+    assert lab.waiting() == []
+    lab.join("elsewhere", slots=64, queues=["other"])
+    assert lab.waiting() == []
+    large = lab.join("large", slots=64)
+    assert lab.publish() == [task.number]
+    assert lab.claim(large, task, plain) == [(task.id, 1), (plain.id, 1)]
+
+
+def test_a_retry_that_is_not_due_is_not_hurried_by_a_worker_that_joins(lab: Lab) -> None:
+    worker = lab.join()
+    [task] = lab.submit(threads=2, max_attempts=2)
+    lab.claim(worker, task)
+    lab.fail(task, worker)
+    lab.join("another")
+    assert lab.waiting() == []
+
+
+def test_what_is_cancelled_or_runs_already_is_not_handed_over_again(lab: Lab) -> None:
+    worker = lab.join()
+    cancelled, running, gone = lab.submit("1", "2", "3", threads=8)
+    lab.bulk_action("cancel", cancelled)
+    lab.bulk_action("cancel", gone)
+    lab.bulk_action("delete", gone)
+    lab.claim(worker, running)
+    assert decline(lab, worker, cancelled, running, gone) == 0
+    lab.clock.advance(LATER_S)
+    assert lab.waiting() == []
+
+
+def test_only_a_worker_that_holds_a_lease_may_decline(lab: Lab) -> None:
+    [task] = lab.submit(threads=8)
+    with pytest.raises(ServiceError, match="no worker has the id"):
+        decline(lab, "5c8bd1a2-7f0e-4a54-9a3c-3a8c1f1f2a11", task)
+
+
+def test_a_demand_that_no_worker_can_ever_meet_is_said_at_once(lab: Lab) -> None:
+    lab.join("one", slots=2, cores=4)
+    lab.join("two", slots=2, gpus=1)
+    threads, gpus, both, fits = (
+        *lab.submit(threads=8), *lab.submit(gpus=2), *lab.submit(threads=4, gpus=1), *lab.submit(threads=4),
+    )
+    lab.publish()
+    assert why(lab, threads) == Reason(WhyKind.UNSERVED, (
+        "it needs 8 cores, and no worker of the queue 'default' has so much: the most that one has is 4 cores; ask for "
+        "less, or start a worker that has it"
+    ))
+    assert "it needs 2 devices and 1 core" in why(lab, gpus).sentence
+    assert "the most that one has is 1 device;" in why(lab, gpus).sentence
+    assert "it needs 1 device and 4 cores" in why(lab, both).sentence
+    assert "none has both" in why(lab, both).sentence
+    assert why(lab, fits).kind is WhyKind.STARTING
+
+
+def test_a_task_that_waits_for_cores_says_so(lab: Lab) -> None:
+    worker = lab.join(slots=4)
+    running, large = lab.submit("1")[0], lab.submit("2", threads=4)[0]
+    lab.publish()
+    lab.claim(worker, running)
+    assert why(lab, large) == Reason(
+        WhyKind.BUSY, "it needs 4 cores, and no worker has so much free", ahead=0
+    )
+    small = lab.submit("3")[0]
+    assert why(lab, small).sentence.startswith("it is on its way to a slot: 3 of 4 are free")
+
+
+def test_a_running_task_of_many_threads_leaves_no_slot_free(lab: Lab) -> None:
+    worker = lab.join(slots=4)
+    large, small = lab.submit("1", threads=4)[0], lab.submit("2")[0]
+    lab.claim(worker, large)
+    lab.publish()
+    found = why(lab, small)
+    assert (found.kind, found.since) == (WhyKind.BUSY, lab.clock.now)
