@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from sample_messages import TASK, changed
+from taskq_widgets.panels.facts import facts_of
 
 from taskq_kernel.client.options import call_options, parse_env
 from taskq_kernel.errors import InvalidTask
@@ -100,3 +101,10 @@ def test_what_a_task_asks_for_tells_what_it_computes_from_others() -> None:
     plain = Work("SCRIPT", "s", None, "{}").key(1)
     assert key() == key(threads=1) == key(gpus=0) == plain, "as keys were before there was anything to ask for"
     assert len({plain, key(threads=2), key(threads=4), key(env='{"A":"1"}'), key(gpus=1)}) == 5
+
+
+def test_the_details_show_what_was_asked_for() -> None:
+    task = dict.fromkeys(("timeoutSeconds", "memoryLimit")) | {"arguments": {}, "queue": "default", "priority": 1}
+    asked = {"threads": 4, "gpus": 1, "env": {"OMP_NUM_THREADS": "1"}}
+    assert [fact[1:] for fact in facts_of(task | asked)] == [["Threads", "4"], ["GPUs", "1"], ["OMP_NUM_THREADS", "1"]]
+    assert facts_of(task | dict.fromkeys(asked)) == []

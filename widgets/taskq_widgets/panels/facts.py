@@ -39,7 +39,7 @@ def facts_of(data: dict[str, Any]) -> list[list[Any]]:
         (field("memory_limit").label, data["memoryLimit"] and f"{data['memoryLimit'] / 2**20:,.0f} MiB"),
         ("Threads", data.get("threads") and str(data["threads"])),
         ("GPUs", data.get("gpus") and str(data["gpus"])),
-        *((name, cell(value)) for name, value in (data.get("env") or {}).items()),
+        *((name, value or "(empty)") for name, value in (data.get("env") or {}).items()),
         ("Input files", ", ".join(data.get("inputFiles") or ())),
         ("Outputs", "  ".join(data.get("outputs") or ())),
     ]
