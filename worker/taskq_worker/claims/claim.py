@@ -38,6 +38,19 @@ class Lane:
         #: Set whenever a slot may have something to start that it had not before.
         self.startable = asyncio.Event()
 
+    def add(self, claim: Claim) -> None:
+        """One waits from now on."""
+        self.ready.append(claim)
+        self.cores += claim.task.threads or 1
+        self.gpus += claim.task.gpus or 0
+        self.startable.set()
+
+    def remove(self, claim: Claim) -> None:
+        """One waits no longer."""
+        self.ready.remove(claim)
+        self.cores -= claim.task.threads or 1
+        self.gpus -= claim.task.gpus or 0
+
 
 @dataclass(eq=False)
 class Claim:

@@ -121,10 +121,7 @@ class Claims:
         claim.wait_in(self._lane)
         self._registry.add(claim)
         self._lane.states[claim.state] += 1
-        self._lane.ready.append(claim)
-        self._lane.cores += share_of(claim.task).cores
-        self._lane.gpus += share_of(claim.task).gpus
-        self._lane.startable.set()
+        self._lane.add(claim)
 
     async def next_ready(self, cost: Cost = lambda _: 0) -> Claim:
         """Wait for the next task that a slot may start; it counts as running from then on.
@@ -143,7 +140,7 @@ class Claims:
                 await self._lane.startable.wait()
         finally:
             self._idle.remove(cost)
-        _remove_ready(self._lane, claim)
+        self._lane.remove(claim)
         self.capacity.take(claim)
         with self._changing(claim):
             claim.start()
@@ -211,7 +208,7 @@ class Claims:
             self._registry.remove(claim)
             lane.states[claim.state] -= 1
             if claim.state is ClaimState.READY:
-                _remove_ready(lane, claim)
+                lane.remove(claim)
             self._wake_all()
 
     def count(self, state: ClaimState) -> int:
@@ -236,9 +233,3 @@ class Claims:
         """There is room for more outcomes, perhaps."""
         for lane in self._registry.lanes:
             lane.startable.set()
-
-
-def _remove_ready(lane: Lane, claim: Claim) -> None:
-    lane.ready.remove(claim)
-    lane.cores -= share_of(claim.task).cores
-    lane.gpus -= share_of(claim.task).gpus
