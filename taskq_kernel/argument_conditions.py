@@ -6,7 +6,8 @@ here for a task that is in hand. It asks about an argument itself, not about wha
 * Numbers are compared by value: 200 finds the integer 200 and the float 200.0, and no text. An
   integer of any length is exact; a float is the number that is written for it. Infinities are
   numbers, NaN is none.
-* Texts are compared by their characters' codes, and with texts alone; NUL counts as U+FFFD.
+* Texts are compared by their characters' codes, and with texts alone; NUL counts as U+FFFD. Dates and times are
+  texts here, as ISO 8601 writes them: ``day>=2026-01-02`` finds both.
 * Anything else (truth values, ``nothing``, lists, objects, fractions, ranges, symbols) can be equal or
   not: it is equal to what has the same JSON.
 * What has another type than the value is not equal to it, and neither below nor above it.
@@ -16,6 +17,7 @@ here for a task that is in hand. It asks about an argument itself, not about wha
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -35,6 +37,11 @@ MAX_POWER = 1000
 
 #: How infinities travel, and what they are.
 INFINITIES = {'{"$float":"Infinity"}': Decimal("Infinity"), '{"$float":"-Infinity"}': Decimal("-Infinity")}
+
+
+#: What dates and times travel under, and what stands there.
+MOMENT_TAGS = ("$date", "$datetime", "$time")
+MOMENT = re.compile(r"[-0-9:.T]+")
 
 
 class Comparison(StrEnum):
@@ -97,8 +104,9 @@ class ArgumentCondition:
             problem = f"is compared with a value of {len(self.json)} bytes as JSON: give at most {MAX_VALUE_BYTES}"
             raise InvalidTask(problem, field, place=place)
         number = self.number
-        if number is None and not isinstance(self.value, str) and self.comparison not in (Comparison.EQ, Comparison.NE):
-            problem = f"is compared with {self.json[:80]}: numbers and texts alone are below or above others"
+        if number is None and text_of(self.value) is None and self.comparison not in (Comparison.EQ, Comparison.NE):
+            alone = "numbers and texts alone, dates among them, are below or above others"
+            problem = f"is compared with {self.json[:80]}: {alone}"
             raise InvalidTask(problem, field, place=place)
         if number and number.is_finite() and abs(number.adjusted()) > MAX_POWER:
             problem = f"is compared with {self.json[:80]}: give a number whose power of ten is at most {MAX_POWER:,}"
@@ -121,9 +129,9 @@ class ArgumentCondition:
         mine, number = number_of(found), self.number
         if mine is not None or number is not None:
             return mine is not None and number is not None and bool(compare(mine, number))
-        if isinstance(found, str) or isinstance(self.value, str):
-            both = isinstance(found, str) and isinstance(self.value, str)
-            return both and bool(compare(without_nul(found), without_nul(self.value)))
+        text, wanted = text_of(found), text_of(self.value)
+        if text is not None or wanted is not None:
+            return text is not None and wanted is not None and bool(compare(without_nul(text), without_nul(wanted)))
         return compare is operator.eq and exact_json.encode(found).decode() == self.json
 
 
@@ -152,6 +160,17 @@ def number_of(value: Any) -> Decimal | None:
         return Decimal(repr(value))
     if isinstance(value, dict) and value.keys() == {"$float"}:
         return INFINITIES.get(exact_json.encode(value).decode())
+    return None
+
+
+def text_of(value: Any) -> str | None:
+    """An argument as a text, which dates and times are by their ISO form; None where it is none."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, dict) and len(value) == 1:
+        tag, content = next(iter(value.items()))
+        if tag in MOMENT_TAGS and isinstance(content, str) and MOMENT.fullmatch(content):
+            return content
     return None
 
 

@@ -11,7 +11,7 @@ import dataclasses
 import datetime
 import math
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
 from enum import Enum
@@ -20,7 +20,7 @@ from numbers import Integral, Rational
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from taskq_kernel import columns
+from taskq_kernel import columns, moments
 from taskq_kernel.errors import InvalidTask
 from taskq_kernel.exact_json import LONG_BITS, MAX_DEPTH, MAX_EXPONENT
 from taskq_kernel.literals import JuliaValue
@@ -97,10 +97,12 @@ def _encode(value: Any, where: str, depth: int) -> Any:
         return _from_numpy(value, where, depth)
     if _is_from(value, "pandas"):
         return _from_pandas(value, where, depth)
+    if isinstance(value, datetime.date | datetime.time):
+        return _encode(_moment(moments.of_python, value, where), where, depth)
     return _scalar(value, where) if isinstance(value, _SCALARS) else _other(value, where, depth)
 
 
-_SCALARS = (Integral, complex, Decimal, Rational, datetime.date, datetime.time, UUID)
+_SCALARS = (Integral, complex, Decimal, Rational, UUID)
 
 
 def _scalar(value: Any, where: str) -> Any:
@@ -113,7 +115,7 @@ def _scalar(value: Any, where: str) -> Any:
     if isinstance(value, Rational):
         over, under = int(value.numerator), int(value.denominator)
         return _integer(over) if under == 1 else {"$rational": [_integer(over), _integer(under)]}
-    return str(value) if isinstance(value, UUID) else value.isoformat()
+    return str(value)
 
 
 def _other(value: Any, where: str, depth: int) -> Any:
@@ -220,7 +222,7 @@ def _from_numpy(given: Any, where: str, depth: int) -> Any:
         return _encode(columns.masked(value), where, depth)
     match value.dtype.kind:
         case "M":
-            return _encode(_nested(np.datetime_as_string(value), np.isnat(value)), where, depth)
+            return _encode(_moment(moments.of_numpy, value, where), where, depth)
         case "m":
             raise _refusal(value, where, "give a number and say of what, as by dividing by numpy.timedelta64(1, 's')")
         case "f" | "c" if value.dtype.itemsize > (8 if value.dtype.kind == "f" else 16):
@@ -233,15 +235,12 @@ def _from_numpy(given: Any, where: str, depth: int) -> Any:
     return _encode(value.tolist(), where, depth)
 
 
-def _nested(texts: Any, holes: Any) -> Any:
-    """Times as texts, with what is missing where there is no time."""
-    # late: it is loaded already where there is such a value, and not needed elsewhere
-    import numpy as np
-
-    times: Any = np.asarray(texts, dtype=object)
-    times = times.copy() if times.ndim else times.reshape(1)
-    times[holes if times.shape == np.shape(holes) else np.atleast_1d(holes)] = columns.MISSING
-    return times.tolist() if np.ndim(texts) else times[0]
+def _moment(make: Callable[[Any], Any], value: Any, where: str) -> Any:
+    """What stands for dates or times, which may be finer than Julia's."""
+    try:
+        return make(value)
+    except moments.TooFine as problem:
+        raise _refusal(value, where, str(problem)) from None
 
 
 class _Parts:
@@ -279,7 +278,7 @@ def _from_pandas(value: Any, where: str, depth: int) -> Any:
         # Column by column, for the missing among whole numbers.
         return _mapping({name: value[name] for name in value.columns}, where, depth)
     if isinstance(value, pd.Timestamp):
-        return value.isoformat()
+        return _encode(_moment(moments.of_python, value, where), where, depth)
     if isinstance(value, pd.Timedelta):
         raise _refusal(value, where, "give a number, such as its total_seconds()")
     if hasattr(value, "tolist"):  # columns, indexes, arrays

@@ -25,6 +25,10 @@ def masked(array: Any) -> Any:
         return array.data if array.ndim else array.data[()]
     if not array.ndim:
         return MISSING
+    if array.dtype.kind == "M":  # numpy has a time that is none
+        times = array.data.copy()
+        times[holes] = "NaT"
+        return times
     element = "String" if array.dtype.kind == "U" else JULIA_TYPES.get(array.dtype.name)
     if element is None:  # each entry by itself: of objects, of more than double precision
         entries: Any = array.data.astype(object)
@@ -46,7 +50,7 @@ def column(values: Any) -> Any:
         return values.tolist()
     dtype = values.dtype
     if isinstance(dtype, np.dtype):
-        is_array = isinstance(values, pd.Series) and dtype.kind in "iufcb"
+        is_array = dtype.kind == "M" or (isinstance(values, pd.Series) and dtype.kind in "iufcb")
         return values.to_numpy() if is_array else _entries(values)
     element = _element(dtype)
     if element is None:

@@ -20,7 +20,8 @@ from taskq_kernel.exact_json import MAX_DEPTH, exact_number, typed, typed_intege
 
 #: The tags that stand for what JSON lacks: all that ``julia/json.jl`` reads.
 TAGS = frozenset({
-    "$int", "$float", "$rational", "$complex", "$dict", "$range", "$symbol", "$array", "$missing"
+    "$int", "$float", "$rational", "$complex", "$dict", "$range", "$symbol", "$array", "$missing", "$date",
+    "$datetime", "$time",
 })
 
 _MOST_INT = 2**63 - 1
@@ -108,7 +109,7 @@ def kind_of(value: Any) -> str:
     if isinstance(value, JuliaValue):
         names = {
             "$range": "range", "$rational": "fraction", "$complex": "complex", "$symbol": "symbol", "$array": "array",
-            "$missing": "missing",
+            "$missing": "missing", "$date": "date", "$datetime": "date and time", "$time": "time",
         }
         return names.get(value.tag, "object" if value.tag == "$dict" else "number")
     for kinds, name in ((str, "text"), (bool, "true/false"), (list, "list"), (dict, "object"), (type(None), "nothing")):

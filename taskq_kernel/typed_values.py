@@ -73,21 +73,38 @@ _TOLD_BY_JSON = ("Int64", "Float64", "Bool")
 
 
 def with_type(text: str, julia_type: str) -> str:
-    """A value's JSON as an argument: with its type, where it is an array of numbers that would become another one."""
+    """A value's JSON as an argument: with its type, where it would become something else without."""
     if julia_type == "Missing":
         return f'{{"{MISSING_TAG}":true}}'
+    moment = julia_type.removeprefix("Dates.")
+    if moment in _MOMENTS:
+        return f'{{"${moment.lower()}":{text}}}'
     kind = array_type(julia_type)
     if kind is None or not text.startswith("["):
         return text
     element, dimensions = kind
-    holes = _UNION.fullmatch(element)
-    if not DTYPES.get(holes[1] if holes else element, "date").startswith(_NUMBERS) and not (
-        holes and holes[1] == "String"
-    ):
-        return text
-    if element in _TOLD_BY_JSON and dimensions == 1 and text != "[]":
+    plain = element in _TOLD_BY_JSON and (dimensions > 1 or text == "[]")
+    if not plain and not _tells_more(element):
         return text
     return f'{{"{ARRAY_TAG}":["{julia_type}",{text}]}}'
+
+
+def typed_columns(columns: Mapping[str, list[Any]], types: Mapping[str, str]) -> dict[str, Any]:
+    """The columns of a table as arguments, each with the type of its entries where that tells more."""
+    typed_ones = {name for name, entries in columns.items() if entries and _tells_more(types.get(name, ""))}
+    return {
+        name: {ARRAY_TAG: [vector_of(types[name]), entries]} if name in typed_ones else entries
+        for name, entries in columns.items()
+    }
+
+
+def _tells_more(element: str) -> bool:
+    """Whether entries of such a type would become others if it were not told."""
+    holes = _UNION.fullmatch(element)
+    entries = holes[1] if holes else element
+    is_text_with_holes = holes is not None and entries == "String"
+    known = entries in DTYPES or entries.removeprefix("Dates.") in _MOMENTS or is_text_with_holes
+    return known and element not in _TOLD_BY_JSON
 
 
 _NUMBERS = ("int", "uint", "float", "bool", "complex")
@@ -134,6 +151,8 @@ def _array(items: list[Any], element: str, dimensions: int) -> Any:
     # late: numpy and pandas take longer to load than a whole command
     import numpy as np
 
+    if element.removeprefix("Dates.") == "Time" and dimensions == 1:  # numpy has none
+        return [time.fromisoformat(item) for item in items]
     if element in DTYPES:
         made = np.array(items, dtype=DTYPES[element])
         return made if made.ndim == dimensions else made.reshape((0,) * dimensions)

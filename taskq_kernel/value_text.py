@@ -40,7 +40,7 @@ def written(value: Any, *, null: str = "nothing", limit: int | None = None) -> s
 
 
 def argument_text(json_text: str) -> str:
-    """Return an argument's JSON as people read it: as it stands, but for what JSON lacks: ``1//3``, ``missing``."""
+    """Return an argument's JSON as people read it: as it stands, but for what JSON lacks: ``1//3``, dates."""
     return written(exact_json.decode_kept(json_text), null="null") if '"$' in json_text else json_text
 
 
@@ -55,8 +55,8 @@ def _parts(value: Any, null: str) -> Iterator[str]:
             yield "["
             yield from _separated(_parts(item, null) for item in value)
             yield "]"
-        case {"$array": [str(), list(rows), *_]} if len(value) == 1:
-            yield from _parts(rows, "missing")
+        case {"$array": [str(kind), list(rows), *_]} if len(value) == 1:
+            yield from _parts(_unquoted(rows) if "Date" in kind or "Time" in kind else rows, "missing")
         case {"$dict": [*pairs]} if len(value) == 1:
             yield from _object(pairs, null)
         case dict() if not is_tagged(value):
@@ -65,6 +65,11 @@ def _parts(value: Any, null: str) -> Iterator[str]:
             yield json.dumps(value, ensure_ascii=False)
         case _:
             yield scalar(value, null)
+
+
+def _unquoted(rows: list[Any]) -> list[Any]:
+    """The rows of an array of dates or times, each as if it stood alone."""
+    return [_unquoted(row) if isinstance(row, list) else {"$datetime": row} if row else row for row in rows]
 
 
 def _object(pairs: Any, null: str) -> Iterator[str]:

@@ -48,6 +48,7 @@ import msgspec
 from taskq_kernel.domain import ValueKind
 from taskq_kernel.exact_json import MAX_EXPONENT, MAX_TYPED_DIGITS
 from taskq_kernel.literals import JuliaValue
+from taskq_kernel.moments import READERS
 from taskq_kernel.passed_values import PassedValue
 from taskq_kernel.printable import printable
 from taskq_kernel.typed_values import column, read_array, typed
@@ -276,6 +277,7 @@ _TAGS: dict[str, Callable[[Any], Any]] = {
     "$array": _typed_array,
     "$value": _passed,
     "$missing": _missing,
+    **READERS,
     "$range": partial(JuliaValue, "$range"),
     "$symbol": partial(JuliaValue, "$symbol"),
 }

@@ -115,6 +115,22 @@ def _listed(cell: Any) -> Any:
 def _json(value: Any) -> str:
     bundle = getattr(value, "bundle", None)
     try:
-        return exact_json.encode(encode_arguments({"value": bundle or value})["value"]).decode()
+        return exact_json.encode(_simple(encode_arguments({"value": bundle or value})["value"])).decode()
     except InvalidTask:
         return exact_json.encode(str(value)).decode()
+
+
+def _simple(data: Any) -> Any:
+    """JSON for other programs: what is missing is null, and a date is its text."""
+    match data:
+        case list():
+            return [_simple(one) for one in data]
+        case {"$missing": True}:
+            return None
+        case {"$date": str(text)} | {"$datetime": str(text)} | {"$time": str(text)}:
+            return text
+        case {"$array": [str(kind), list(rows), *_]} if "Missing" in kind or "Date" in kind:
+            return rows
+        case dict():
+            return {key: _simple(value) for key, value in data.items()}
+    return data

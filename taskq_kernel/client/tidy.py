@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from taskq_kernel.argument_names import is_place
@@ -35,6 +36,9 @@ def column(cells: list[Any], index: pd.Index[Any] | None = None) -> pd.Series[An
         cells = [decode(ValueKind.JSON, cell) for cell in cells]
     made = pd.Series(cells, index=index, dtype="object")
     kinds = {type(cell) for cell in cells}
+    moments = kinds - {type(None), type(pd.NA)}
+    if moments in ({date}, {datetime}):  # pandas has no days: the coarsest that it has are seconds
+        return made.where(made.notna(), pd.NaT).astype("datetime64[s]" if moments == {date} else "datetime64[ms]")
     if kinds == {str}:
         return made.astype("string")
     holes = kinds & {type(None), type(pd.NA)}

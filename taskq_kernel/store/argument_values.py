@@ -20,7 +20,15 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-from taskq_kernel.argument_conditions import INFINITIES, ArgumentCondition, Comparison, without_nul
+from taskq_kernel.argument_conditions import (
+    INFINITIES,
+    MOMENT,
+    MOMENT_TAGS,
+    ArgumentCondition,
+    Comparison,
+    text_of,
+    without_nul,
+)
 from taskq_kernel.argument_names import place_of
 from taskq_kernel.store.decimal_order import FLOAT_DIGITS
 from taskq_kernel.store.tables import tasks
@@ -62,7 +70,8 @@ def _written(condition: ArgumentCondition) -> str:
         return name
     number = condition.number
     if number is None:
-        return name + condition.json
+        text = text_of(condition.value)  # of a date, or the same as a text
+        return name if text is not None and MOMENT.fullmatch(text) else name + condition.json
     # Another number of the same value begins alike: 200, 200.0. From 1e16 on, and at zero, it need not.
     whole = number.is_finite() and number and abs(number) < 10**FLOAT_DIGITS and number == int(number)
     return f"{name}{int(number)}" if whole else name
@@ -76,7 +85,7 @@ class Argument(ABC):
     is_there : ColumnElement of bool
         Whether a task has it.
     is_text : ColumnElement of bool
-        Whether it is a text.
+        Whether it is a text, or a date or time.
     text : ColumnElement of str
         The text.
     json : ColumnElement of str
@@ -122,8 +131,9 @@ class Argument(ABC):
         number = condition.number
         if number is not None:
             return self.compare_number(comparison, number)
-        if isinstance(condition.value, str):
-            return sa.and_(self.is_text, comparison.compare(self.text, without_nul(condition.value)))
+        text = text_of(condition.value)
+        if text is not None:
+            return sa.and_(self.is_text, comparison.compare(self.text, without_nul(text)))
         return self.same_json(condition.json)
 
     @property
@@ -136,6 +146,24 @@ class Argument(ABC):
         """What orders those that are no numbers."""
         text = sa.case((self.number.isnot(None), None), (self.is_text, self.text), else_=self.json)
         return sa.func.substr(text, 1, SORTED_CHARACTERS, type_=sa.Text)
+
+
+def _moment_in(json: sa.ColumnElement[Any]) -> sa.ColumnElement[str | None]:
+    """The text of a date or time, of the JSON of an object; NULL where it is none.
+
+    Only these have no quote but those around their text.
+    """
+    heads = [f'{{"{tag}":"' for tag in MOMENT_TAGS]
+    texts = [
+        (
+            sa.func.substr(json, 1, len(head), type_=sa.Text) == head,
+            sa.func.substr(json, len(head) + 1, sa.func.length(json) - len(head) - 2, type_=sa.Text),
+        )
+        for head in heads
+    ]
+    text = sa.case(*texts, else_=None)
+    allowed: Clause = sa.func.ltrim(text, "-0123456789:.T", type_=sa.Text) == ""
+    return sa.case((sa.and_(allowed, text != ""), text), else_=None)
 
 
 def _no_nul() -> sa.ColumnElement[str]:
@@ -151,8 +179,9 @@ class _SqliteArgument(Argument):
         # Asked for twice, it comes as the JSON of a list, with all digits; the operator -> is not in all releases.
         self._pair = sa.func.json_extract(tasks.c.arguments, path, path, type_=sa.Text)
         self.is_there = self._kind.isnot(None)
-        self.is_text = self._kind == "text"
-        self.text = sa.func.json_extract(_no_nul(), path, type_=sa.Text)
+        moment = sa.case((self._kind == "object", _moment_in(self._value)), else_=None)
+        self.is_text = sa.or_(self._kind == "text", moment.isnot(None))
+        self.text = sa.func.coalesce(moment, sa.func.json_extract(_no_nul(), path, type_=sa.Text), type_=sa.Text)
         self.json = self._pair
         infinities: list[Any] = [
             (sa.and_(self._kind == "object", self._value == json), sa.literal_column(f"{sign}9e999"))
@@ -211,9 +240,11 @@ class _PostgresArgument(Argument):
         # What it is shows in how it is written; each look at it may parse the document once more.
         self.json = sa.collate(json, "C")
         self.is_there = self.json.isnot(None)
-        self.is_text = self.json.like('"%')
+        moment = _moment_in(self.json)
+        self.is_text = sa.or_(self.json.like('"%'), moment.isnot(None))
         node = sa.cast(self.json, postgresql.JSON)
-        self.text = sa.collate(node.op("#>>", return_type=sa.Text())(sa.cast([], postgresql.ARRAY(sa.Text))), "C")
+        text = node.op("#>>", return_type=sa.Text())(sa.cast([], postgresql.ARRAY(sa.Text)))
+        self.text = sa.collate(sa.func.coalesce(moment, text, type_=sa.Text), "C")
         infinities: list[Any] = [
             (self.json == json, sa.cast(sign + self._INFINITY, sa.Numeric))
             for json, sign in zip(INFINITIES, ("", "-"), strict=True)

@@ -25,7 +25,7 @@ from taskq_kernel.store.database import Write
 from taskq_kernel.store.ids import chunks
 from taskq_kernel.store.rows import HangingRow, TaskRow, one_or_none, rows_of
 from taskq_kernel.store.tables import dependencies, held_back, tasks
-from taskq_kernel.typed_values import with_type
+from taskq_kernel.typed_values import typed_columns, with_type
 
 #: Stands among arguments for the value of a task: ``{"$task": "<uuid>"}``.
 TAG = "$task"
@@ -221,8 +221,9 @@ def _as_argument(task: TaskRow) -> str:
     if task.value_kind != ValueKind.TABLE:
         return with_type(text, task.value_type or "")
     try:
-        return exact_json.encode(exact_json.decode_kept(text)["columns"]).decode()
-    except (InvalidJSON, KeyError, TypeError):
+        table = exact_json.decode_kept(text)
+        return exact_json.encode(typed_columns(table["columns"], table.get("types") or {})).decode()
+    except (InvalidJSON, LookupError, TypeError, AttributeError):
         return text
 
 

@@ -64,9 +64,9 @@ def test_arguments_cross_as_what_they_are(q: Client) -> None:
         f(table, y=2**70),
     )]
     assert found[0] == ["Float64", "Vector{Int64}" if found[0][1].startswith("V") else "Array{Int64,1}", 2.5]
-    assert found[1][:2] == ["Float64", "Nothing"]
+    assert found[1][:2] == ["Float64", "Missing"]
     assert math.isnan(found[1][2])
-    assert found[2][2] == {"a": {"b": [1, 2]}}
+    assert found[2][1:] == ["Dates.Date", {"a": {"b": [1, 2]}}]
     assert found[3][1] == "BigInt"
 
 

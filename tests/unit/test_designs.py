@@ -42,8 +42,8 @@ def test_a_condition_keeps_some_of_them() -> None:
 
 def test_rows_and_lists_are_points_in_their_order() -> None:
     table = pd.DataFrame({"n": [2, 1], "when": pd.to_datetime(["2024-05-17", None])})
-    missing = {"$missing": True}
-    assert points(designs.rows(table)) == [{"n": 2, "when": "2024-05-17T00:00:00"}, {"n": 1, "when": missing}]
+    when, missing = {"$datetime": "2024-05-17T00:00:00"}, {"$missing": True}
+    assert points(designs.rows(table)) == [{"n": 2, "when": when}, {"n": 1, "when": missing}]
     assert points(designs.mapped([[1, 2], "abc"], {"k": 3})) == [
         {"1": 1, "2": "a", "k": 3}, {"1": 2, "2": "b", "k": 3},
     ]

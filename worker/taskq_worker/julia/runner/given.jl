@@ -48,9 +48,21 @@ function read_given(path::String, about::Dict{String,Any})
     value = read_json(json)
     isempty(parts) || (value = in_place(value, Given(Dict{String,Any}(), "", parts)))
     if about["kind"] == "TABLE"
-        return value isa Dict{String,Any} && haskey(value, "columns") ? value["columns"] : value
+        (value isa Dict{String,Any} && haskey(value, "columns")) || return value
+        return typed_columns!(value["columns"], get(value, "types", nothing))
     end
     return something(array_of(get(about, "type", ""), value), Some(value))
+end
+
+"The columns of a table, each of the type that is told of it."
+function typed_columns!(@nospecialize(columns), @nospecialize(types))
+    (columns isa Dict{String,Any} && types isa Dict{String,Any}) || return columns
+    for (name, type) in types
+        entries = get(columns, name, nothing)
+        made = array_of(string("Vector{", type, "}"), entries)
+        made === nothing || typeof(made) === typeof(entries) || (columns[name] = made)
+    end
+    return columns
 end
 
 # Arrays, given as JSON with Julia's name of their type
@@ -108,10 +120,14 @@ function named_array(type::String)
         kind == "Vector" ? 1 : kind == "Matrix" ? 2 : parse(Int, dimensions)
 end
 
-const NAMED_ARRAY = r"^(Vector|Matrix|Array)\{(?:Union\{Missing, ?(\w+(?:\{\w+\})?)\}|(\w+(?:\{\w+\})?))(?:, ?(\d))?\}$"
+const NAMED_ARRAY = r"^(Vector|Matrix|Array)\{(?:Union\{Missing, ?([\w.]+(?:\{\w+\})?)\}|([\w.]+(?:\{\w+\})?))(?:, ?(\d))?\}$"
 
 "The type of an array's entries by its name; `nothing` for one that arrays among arguments do not have."
-element_type(name::AbstractString) = name == "String" ? String : get(NUMBERS, name, nothing)
+function element_type(name::AbstractString)
+    name == "String" && return String
+    moment = Symbol(startswith(name, "Dates.") ? name[7:end] : name)
+    return moment in values(MOMENT_TAGS) ? value_of(dates(), moment) : get(NUMBERS, name, nothing)
+end
 
 # `start` is the linear index of a slice's first entry, as where values are written.
 function place!(@nospecialize(filled::Array), @nospecialize(items), dimension::Int, start::Int)
@@ -123,13 +139,21 @@ function place!(@nospecialize(filled::Array), @nospecialize(items), dimension::I
     end
     for i in 1:length(items)
         at = start + (i - 1) * stride
-        last_one ? (filled[at] = entry_of(eltype(filled), items[i])) : (place!(filled, items[i], dimension + 1, at) || return false)
+        if last_one
+            filled[at] = entry_of(eltype(filled), items[i])
+        else
+            place!(filled, items[i], dimension + 1, at) || return false
+        end
     end
     return true
 end
 
-"An entry of an array of type `T`, as JSON has it: null is `missing` there."
-entry_of(@nospecialize(T), @nospecialize(item)) = item === nothing && Missing <: T ? missing : item
+"An entry of an array of type `T`: as JSON has it, null is `missing`, and dates are texts."
+function entry_of(@nospecialize(T), @nospecialize(item))
+    item === nothing && Missing <: T && return missing
+    S = nonmissingtype(T)
+    return item isa String && S !== String ? something(moment(nameof(S), item)) : item
+end
 
 # NumPy's files
 

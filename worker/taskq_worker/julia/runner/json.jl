@@ -83,7 +83,7 @@ they are too large; other numbers `Float64`, or `BigFloat` where they have more 
 that; arrays of one kind of number, string or boolean become typed vectors. Objects with one
 key that begins with `\$` become what taskq writes so: long integers, NaN and infinities,
 numbers of any precision, complex and rational numbers, dictionaries with keys of other kinds,
-ranges and symbols, `missing`, arrays of a type and shape (given.jl).
+ranges and symbols, `missing`, dates and times (dates.jl), arrays of a type and shape (given.jl).
 docs/values.md tells the grammar; exact_json.py has the same rules.
 """
 function read_json(bytes::Vector{UInt8})
@@ -305,7 +305,8 @@ function narrowed(items::Vector{Any})
     T === Float64 && for item in items
         item isa Int && abs(item) > MOST_EXACT && return items
     end
-    holes && return T <: NARROWED ? filled(Vector{Union{Missing,T}}(undef, length(items)), items, T) : items
+    holes && return T <: NARROWED || is_time_type(T) ?
+        filled(Vector{Union{Missing,T}}(undef, length(items)), items, T) : items
     T === Missing && return Vector{Missing}(missing, length(items))
     T === Int && return filled(Vector{Int}(undef, length(items)), items)
     T === Float64 && return filled(Vector{Float64}(undef, length(items)), items)
@@ -314,13 +315,14 @@ function narrowed(items::Vector{Any})
     T === ComplexF64 && return filled(Vector{ComplexF64}(undef, length(items)), items)
     T === BigInt && return filled(Vector{BigInt}(undef, length(items)), items)
     T === BigFloat && return filled(Vector{BigFloat}(undef, length(items)), items)
+    is_time_type(T) && return filled(Vector{T}(undef, length(items)), items, T)
     return items
 end
 
 "What typed vectors hold."
 const NARROWED = Union{Int,Float64,String,Bool,ComplexF64,BigInt,BigFloat}
 
-# With the missing among them: rare enough not to be compiled for each type.
+# With the missing among them, and of dates: rare enough not to be compiled for each type.
 function filled(@nospecialize(vector::Vector), items::Vector{Any}, @nospecialize(T))
     for i in 1:length(items)
         item = items[i]
@@ -360,6 +362,8 @@ function tagged(tag::String, @nospecialize(inner), object::Dict{String,Any})
         return inner isa String ? Symbol(inner) : object
     elseif tag == "\$missing"
         return inner === true ? missing : object
+    elseif haskey(MOMENT_TAGS, tag)
+        return inner isa String ? something(moment(MOMENT_TAGS[tag], inner), object) : object
     elseif tag == "\$range" && inner isa Vector && length(inner) in (2, 3) && all(x -> x isa Real, inner)
         return (:)(inner...)
     elseif inner isa Vector && length(inner) == 2 && all(x -> x isa Real, inner)

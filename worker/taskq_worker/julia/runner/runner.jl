@@ -34,6 +34,7 @@ const RUNNER_FOLDER = @__DIR__
 include("internals.jl")
 include("wire.jl")
 include("json.jl")
+include("dates.jl")
 include("scan.jl")
 include("settings.jl")
 include("streams.jl")

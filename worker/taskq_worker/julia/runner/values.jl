@@ -361,8 +361,9 @@ function put_other(w::Walk, @nospecialize(x))
 end
 
 # Dates is not Base; it need not be loaded here to know its types.
-function is_time(@nospecialize(x))
-    T = typeof(x)
+is_time(@nospecialize(x)) = is_time_type(typeof(x))
+
+function is_time_type(@nospecialize(T))
     return nameof(parentmodule(T)) === :Dates && nameof(T) in (:Date, :DateTime, :Time)
 end
 
