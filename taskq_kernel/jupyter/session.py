@@ -85,7 +85,7 @@ class NotebookSession:
         try:
             if self._task is None:
                 session = self._begin()
-            elif self._task.entry.row["status"] == TaskStatus.RUNNING:
+            elif not _has_ended(self._task) and self._task.entry.row["status"] == TaskStatus.RUNNING:
                 session = self._task
             else:  # it waits for a slot, or has ended, which the next cell is to say
                 return None
