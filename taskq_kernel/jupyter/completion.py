@@ -8,7 +8,7 @@ from typing import Any
 from taskq_kernel.jupyter.source import KEYWORDS, names_in, word_before
 
 #: How long the session may take to answer, in seconds.
-ANSWER_S = 3.0
+ANSWER_S = 10.0
 #: The most names that are offered.
 MOST = 200
 

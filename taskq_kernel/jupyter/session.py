@@ -85,7 +85,7 @@ class NotebookSession:
         try:
             if self._task is None:
                 session = self._begin()
-            elif self._task.entry.row["status"] == TaskStatus.RUNNING:
+            elif not _has_ended(self._task) and self._task.entry.row["status"] == TaskStatus.RUNNING:
                 session = self._task
             else:  # it waits for a slot, or has ended, which the next cell is to say
                 return None
@@ -121,6 +121,7 @@ class NotebookSession:
                 except InvalidTask as error:
                     if error.field != "queue":
                         raise
+                    _has_ended(before)  # in this moment: how, is read
             self._task = None
             output("stderr", f"{_why_it_ended(before)} This cell begins with a fresh module.\n")
         return client.submit(code, name, queue=session_queue(self._begin().id))
@@ -147,6 +148,7 @@ class NotebookSession:
                 log.read()
             raise
         task.check_followed()
+        task.field("valueKind")  # with it all that came of it, where the feed has not told that yet
         log.read()
         return task
 

@@ -62,6 +62,17 @@ class TestJupyterKernel(jupyter_kernel_test.KernelTests):  # type: ignore[misc]
     # What this kernel has not, and what it has and is tested below.
     test_clear_output = test_display_data = test_history = test_pager = test_is_complete = None
 
+    @classmethod
+    def setUpClass(cls) -> None:
+        super().setUpClass()
+
+        def answers() -> bool:
+            reply = cls.kc.complete("factor", reply=True, timeout=60)
+            return bool(reply["content"]["matches"])
+
+        # The first one begins the session; it takes as long as Julia needs to compile what completes.
+        eventually(answers, "the session completes a name", 60)
+
     def test_restart_begins_with_a_fresh_module(self) -> None:
         self.flush_channels()
         assert self.execute_helper("kept = 1")[0]["content"]["status"] == "ok"

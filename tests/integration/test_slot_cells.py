@@ -29,10 +29,10 @@ class Session:
     def run(self, code: str) -> Ran:
         return self.begin(code).result(100)
 
-    def interrupted(self, code: str) -> Ran:
+    def interrupted(self, code: str, says: str = 'println("begun")\n') -> Ran:
         """Run a cell and interrupt it once it has begun."""
         ran = Ran(report=None)  # type: ignore[arg-type]  # set before anyone may look
-        running = self.begin(f'println("begun")\n{code}', ran=ran)
+        running = self.begin(says + code, ran=ran)
         eventually(lambda: "begun" in ran.output(), "the cell has begun")
         self.bench.wait(self.bench.slot.interrupt_task(ENOUGH))
         return running.result(60)
@@ -93,6 +93,7 @@ def test_an_interrupt_ends_a_cell_and_keeps_what_was_defined(session: Session, c
 
 def test_a_cell_that_does_not_heed_an_interrupt_is_ended_with_its_session(session: Session) -> None:
     # Wherever an interrupt comes, it is inside of a `try` that is further out.
-    told = session.interrupted("stay(n) = n == 0 ? sleep(60) : try stay(n - 1) catch; stay(n) end\nstay(100)")
+    session.run("stay(n) = n == 0 ? (println(\"begun\"); sleep(60)) : try stay(n - 1) catch; stay(n) end")
+    told = session.interrupted("stay(100)", says="")
     assert told.error.name == "Stopped"
     assert session.run("1").error.name == "SessionLost"
