@@ -54,6 +54,7 @@ def _parser() -> _Parser:
         help="a variable of its environment; may be repeated",
     )  # fmt: skip
     parser.add_argument("--gpus", type=int, metavar="N", help="devices that it has to itself")
+    parser.add_argument("--project", metavar="DIR", help="a folder that it has at hand, with its packages")
     parser.add_argument("--max-attempts", type=int, default=1, help="runs that may fail")
     parser.add_argument("--seed", type=int, help="what its random numbers start from; default: one that is drawn")
     parser.add_argument("--cache", action="store_true", help="take the value of an equal task, where there is one")
@@ -73,7 +74,7 @@ def julia(line: str, cell: str | None = None) -> Any:
 
     ``%%julia [--name NAME] [--arg NAME=VALUE]... [--wait] [--timeout SECONDS] [--queue QUEUE]
     [--priority low|normal|high] [--memory-limit SIZE] [--threads N] [--env NAME=VALUE]... [--gpus N]
-    [--max-attempts N] [--seed N] [--cache] [--file NAME=PATH]... [--output PATTERN]...``
+    [--project DIR] [--max-attempts N] [--seed N] [--cache] [--file NAME=PATH]... [--output PATTERN]...``
 
     Returns
     -------
@@ -102,7 +103,10 @@ def julia(line: str, cell: str | None = None) -> Any:
     try:
         arguments, env = parse_arguments(options["arguments"]), parse_env(options["env"])
         files = parse_files(options["files"])
-        task = default_client().submit(cell, **options | {"arguments": arguments, "env": env, "files": files})
+        client = default_client()
+        project = None if options["project"] is None else client.project(options["project"])
+        given = {"arguments": arguments, "env": env, "files": files, "project": project}
+        task = client.submit(cell, **options | given)
     except InvalidTask as error:
         named = (f"--{name.replace('_', '-')}" for name in options)
         raise by_option(error, {"--arg", "--file", "--output", *named}) from None

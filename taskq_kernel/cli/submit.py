@@ -20,6 +20,7 @@ from taskq_kernel.client.client import client_at
 from taskq_kernel.client.connection import existing
 from taskq_kernel.client.display import task_line
 from taskq_kernel.client.options import PRIORITY_NAMES, parse_arguments, parse_env, parse_files, task_input
+from taskq_kernel.client.project import open_project
 from taskq_kernel.client.session import Session
 from taskq_kernel.client.task import Task
 from taskq_kernel.client.task_cache import Entry
@@ -64,6 +65,7 @@ _DOUBT_S = 3.0
 @click.option("--threads", type=int, metavar="N", help="Threads of Julia in it, and cores that it takes.  [default: 1]")
 @click.option("--env", multiple=True, metavar="NAME=VALUE", help="A variable of its environment; may be repeated.")
 @click.option("--gpus", type=int, metavar="N", help="Devices that it has to itself.  [default: none]")
+@click.option("--project", metavar="DIR", help="A folder that it has at hand, with its packages.")
 @click.option("--max-attempts", type=int, default=1, show_default=True, help="Runs that may fail.")
 @click.option("--seed", type=int, help="What its random numbers start from.  [default: one that is drawn]")
 @click.option("--cache", is_flag=True, help="Take the value of an equal task of yours, where one has computed it.")
@@ -72,7 +74,7 @@ _DOUBT_S = 3.0
 @as_json_option
 def submit(
     file: Path, name: str | None, wait: bool, arguments: Sequence[str], env: Sequence[str], files: Sequence[str],
-    as_json: bool, **options: Any,
+    as_json: bool, project: str | None, **options: Any,
 ) -> int:
     """Submit the Julia code in FILE, or from standard input with -.
 
@@ -86,6 +88,7 @@ def submit(
         env=parse_env(env),
         files=(named := parse_files(files)),
         transport=existing().transport() if named else None,
+        project=None if project is None else open_project(existing().transport(), project),
         **options,
     )
     address = existing()

@@ -230,7 +230,7 @@ class Client(Session):
         InvalidTask
             If there is no such folder.
         """
-        return open_project(self, folder)
+        return open_project(self.transport, folder)
 
     def define(
         self, code: str | Path, entry: str | None = None, name: str | None = None, *,

@@ -13,10 +13,10 @@ from typing import Any
 from taskq_kernel.client import operations
 from taskq_kernel.client.project_folder import FolderReader, Limits, git_commit, size_text
 from taskq_kernel.client.refusals import refused
-from taskq_kernel.client.session import Session
 from taskq_kernel.errors import InvalidTask
 from taskq_kernel.project_manifest import ProjectFile, ProjectManifest, project_id
 from taskq_kernel.settings import load_settings
+from taskq_kernel.transport.graphql import GraphQLTransport
 
 #: How many files are sent at once.
 _AT_ONCE = 4
@@ -63,9 +63,9 @@ class Project:
         Where it is.
     """
 
-    def __init__(self, client: Session, folder: Path) -> None:
+    def __init__(self, transport: GraphQLTransport, folder: Path) -> None:
         self.folder = folder
-        self._client = client
+        self._transport = transport
         self._reader = FolderReader(folder)
         self._sent: SentProject | None = None
         self._sent_at = 0.0
@@ -114,7 +114,7 @@ class Project:
         # late: few programs send a folder
         from concurrent.futures import ThreadPoolExecutor
 
-        transport = self._client.transport
+        transport = self._transport
         by_ref = {file.sha256: file for file in manifest.files}
         missing = operations.missing_files(transport, [name, *by_ref])
         with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="taskq-project") as pool:
@@ -130,7 +130,7 @@ class Project:
             with (self.folder / file.path).open("rb") as opened:
                 if hashlib.file_digest(opened, "sha256").hexdigest() != file.sha256:
                     raise _Changed
-                self._client.transport.put_blob(file.sha256, opened)
+                self._transport.put_blob(file.sha256, opened)
         except FileNotFoundError:
             raise _Changed from None
 
@@ -147,12 +147,12 @@ class _Changed(Exception):
     """A file is another than it was when the folder was read."""
 
 
-def open_project(client: Session, folder: str | os.PathLike[str]) -> Project:
+def open_project(transport: GraphQLTransport, folder: str | os.PathLike[str]) -> Project:
     """The project in a folder; see `Client.project`."""
     path = Path(folder).expanduser().resolve()
     if not path.is_dir():
         raise refused(f"is {str(folder)!r}, which is no folder: give the one that holds your Project.toml", "project")
-    return Project(client, path)
+    return Project(transport, path)
 
 
 def _check_dependencies(folder: Path, manifest: ProjectManifest) -> None:

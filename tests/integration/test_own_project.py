@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -96,7 +97,9 @@ def test_a_task_finds_its_project_as_at_home_and_the_next_one_finds_what_has_cha
     assert changed.project_commit == f"{first.project_commit}-dirty"
 
 
-def test_two_projects_with_one_name_for_a_module_alternate_with_right_answers(q: Client, tmp_path: Path) -> None:
+def test_two_projects_with_one_name_for_a_module_alternate_with_right_answers(
+    q: Client, stack: RunningStack, tmp_path: Path
+) -> None:
     projects = [
         q.project(write(tmp_path / name, {
             "Project.toml": 'name = "Same"\nuuid = "33333333-2222-3333-4444-555555555555"\n',
@@ -106,6 +109,10 @@ def test_two_projects_with_one_name_for_a_module_alternate_with_right_answers(q:
     ]
     tasks = [q.submit("using Same; Same.who()", project=projects[i % 2]) for i in range(4)]
     assert [task.result(120) for task in tasks] == ["one", "two", "one", "two"]
+    written = write(tmp_path, {"who.jl": "using Same; Same.who()"}) / "who.jl"
+    command = [sys.executable, "-m", "taskq_kernel.cli", "submit", str(written), "--wait"]
+    command += ["--project", str(tmp_path / "two")]
+    assert subprocess.run(command, env=stack.env, capture_output=True, text=True, check=True).stdout == '"two"\n'
     f = q.define("using Same\nwho(i) = (i, Same.who())", project=projects[1])
     b = f.map([1, 2]).wait(progress=False, timeout=120)
     assert b.results() == [[1, "two"], [2, "two"]]
