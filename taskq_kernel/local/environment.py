@@ -24,6 +24,7 @@ _FOR_ALL = (
 _FOR_ONE = {
     "service": ("DATABASE", "PRIVATE_TASKS", "GRAPHIQL", "INTROSPECTION", "AUTH_FAILURES"),
     "sink": ("RESULTS_DATABASE",),
+    "worker": ("CORES", "DEVICES", "DEVICE_VARIABLE", "PASS_ENV"),
 }
 
 

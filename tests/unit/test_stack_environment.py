@@ -50,13 +50,22 @@ def test_what_users_may_see_is_told_to_the_service(stack: LocalStack) -> None:
 def test_every_limit_that_a_user_sets_reaches_the_service_and_the_worker(
     stack: LocalStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    limits = [one.name for one in fields(Settings) if one.name.startswith(("max_", "task_", "memory_"))]
+    limits = [one.name for one in fields(Settings) if one.name.startswith(("max_", "task_", "memory_", "project_", "session_"))]
     names = {f"TASKQ_{name.upper()}" for name in limits}
     assert len(names) > 6
     for name in names:
         monkeypatch.setenv(name, "5")
     for role in ("service", "worker"):
         assert names <= part_environment(stack.home, role, INFO).keys()
+
+
+def test_what_a_user_says_of_the_machine_reaches_the_worker(stack: LocalStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = {"TASKQ_CORES": "3", "TASKQ_DEVICES": "0,1", "TASKQ_DEVICE_VARIABLE": "ROCR_VISIBLE_DEVICES",
+            "TASKQ_PASS_ENV": "SLURM_JOB_ID"}  # fmt: skip
+    for name, value in (said | {"SLURM_JOB_ID": "17"}).items():
+        monkeypatch.setenv(name, value)
+    assert said.items() <= part_environment(stack.home, "worker", INFO).items()
+    assert part_environment(stack.home, "worker", INFO)["SLURM_JOB_ID"] == "17"
 
 
 @pytest.mark.parametrize("role", ["service", "sink", "worker"])
