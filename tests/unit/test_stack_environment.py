@@ -50,7 +50,8 @@ def test_what_users_may_see_is_told_to_the_service(stack: LocalStack) -> None:
 def test_every_limit_that_a_user_sets_reaches_the_service_and_the_worker(
     stack: LocalStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    limits = [one.name for one in fields(Settings) if one.name.startswith(("max_", "task_", "memory_", "project_", "session_"))]
+    kinds = ("max_", "task_", "memory_", "project_", "session_")
+    limits = [one.name for one in fields(Settings) if one.name.startswith(kinds)]
     names = {f"TASKQ_{name.upper()}" for name in limits}
     assert len(names) > 6
     for name in names:
