@@ -11,6 +11,7 @@ from typing import Any
 import jupyter_kernel_test
 import nbformat
 import pytest
+from jupyter_client import AsyncKernelManager, KernelManager
 from jupyter_client.kernelspec import KernelSpecManager
 from nbclient import NotebookClient
 from stacks import RunningStack, eventually
@@ -20,6 +21,7 @@ from taskq_kernel.cli import main
 from taskq_kernel.client.client import Client
 from taskq_kernel.domain import TaskKind
 from taskq_kernel.jupyter.spec import NAME
+from taskq_kernel.local.processes import free_port
 
 # pyzmq, which Jupyter talks with, says so of the loops that it is given.
 pytestmark = pytest.mark.filterwarnings("default::DeprecationWarning", "default::ResourceWarning")
@@ -43,6 +45,12 @@ def client(stack: RunningStack) -> Iterator[Client]:
         yield made
 
 
+def ports() -> dict[str, Any]:
+    """Ports that nobody's connection gets meanwhile, which those that Jupyter chooses are not."""
+    names = ("shell_port", "iopub_port", "stdin_port", "control_port", "hb_port")
+    return {name: free_port() for name in names} | {"cache_ports": False}
+
+
 class TestJupyterKernel(jupyter_kernel_test.KernelTests):  # type: ignore[misc]
     """What Jupyter asks of any kernel."""
 
@@ -64,7 +72,11 @@ class TestJupyterKernel(jupyter_kernel_test.KernelTests):  # type: ignore[misc]
 
     @classmethod
     def setUpClass(cls) -> None:
-        super().setUpClass()
+        cls.km = KernelManager(kernel_name=NAME, **ports())
+        cls.km.start_kernel()
+        cls.kc = cls.km.client()
+        cls.kc.start_channels()
+        cls.kc.wait_for_ready(60)
 
         def answers() -> bool:
             reply = cls.kc.complete("factor", reply=True, timeout=60)
@@ -106,7 +118,8 @@ def test_nbclient_runs_a_notebook_whose_cells_share_a_module(client: Client) -> 
         "exit()",
         "x",
     )
-    runner = NotebookClient(book, allow_errors=True, timeout=100)
+    manager = AsyncKernelManager(kernel_name=NAME, **ports())
+    runner = NotebookClient(book, km=manager, allow_errors=True, timeout=100)
 
     def interrupt() -> None:
         sleeps = 'println("begun"); sleep(60)'
@@ -115,7 +128,7 @@ def test_nbclient_runs_a_notebook_whose_cells_share_a_module(client: Client) -> 
         asyncio.run(runner.km.interrupt_kernel())
 
     waits = Thread(target=interrupt)
-    with runner.setup_kernel():
+    with runner.setup_kernel(cleanup_kc=True):
         for index, cell in enumerate(book.cells):
             if "sleep" in cell.source:
                 waits.start()
