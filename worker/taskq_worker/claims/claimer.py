@@ -182,6 +182,11 @@ class Claimer:
         return count * self._there // self._slots
 
     @property
+    def _soon(self) -> int:
+        """How many of the claimed tasks get a slot soon; none where nothing may start."""
+        return 0 if self._draining or self._claims.outcomes_full else self._of_slots_there(self._claim_ahead.soon)
+
+    @property
     def _well_supplied(self) -> bool:
         """Whether more than half of what may wait does: the next are claimed a little later, many at once."""
         return 2 * self._claims.waiting > self._ahead > 0
@@ -277,8 +282,7 @@ class Claimer:
     async def release_stale(self) -> None:
         """Give back claimed tasks that no slot will start soon."""
         limit = time.monotonic() - (0 if self._draining else STALE_S)
-        soon = 0 if self._draining else self._of_slots_there(self._claim_ahead.soon)
-        stale = [claim for claim in self._claims.ready[soon:] if claim.claimed_at <= limit]
+        stale = [claim for claim in self._claims.ready[self._soon :] if claim.claimed_at <= limit]
         if not stale:
             return
         for claim in stale:
