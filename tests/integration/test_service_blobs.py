@@ -19,7 +19,9 @@ LIMIT = 3 << 20
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
-    limits = {"max_value_bytes": str(LIMIT // 2), "max_array_bytes": str(LIMIT // 2)}
+    limits = {
+        "max_value_bytes": str(LIMIT // 2), "max_array_bytes": str(LIMIT // 2), "max_files_bytes": str(LIMIT),
+    }  # fmt: skip
     with service_process(tmp_path_factory.mktemp("blobs") / "home", **limits) as running:
         yield running
 
