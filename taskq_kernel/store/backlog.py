@@ -136,7 +136,7 @@ def _running(conn: Connection) -> dict[str, list[tuple[float, Offer]]]:
 def _slots_of(total: int, cores: int, starts: Sequence[float]) -> Slots:
     """One worker's: it runs its tasks in the order in which it claimed them, and may have more than slots."""
     free = max(0, min(total - len(starts), cores))
-    return Slots(total, free, None if free else starts[min(total, len(starts)) - 1])
+    return Slots(total, free, starts[min(total, len(starts)) - 1] if starts and not free else None)
 
 
 def _together(one: Slots, other: Slots) -> Slots:

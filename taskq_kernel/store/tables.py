@@ -145,7 +145,7 @@ tasks = sa.Table(
     # What its random numbers start from. NULL: it finished before seeds were kept.
     sa.Column("seed", sa.BigInteger),
     # The definition that it calls, and its place among the points of its batch, from 0.
-    sa.Column("definition", sa.Text),
+    sa.Column("definition", AnyText),
     sa.Column("point", sa.BigInteger),
     # Where its time went, as JSON.
     sa.Column("timing", AnyText),
@@ -240,7 +240,7 @@ batches = sa.Table(
     sa.Column("id", AnyText, primary_key=True),
     sa.Column("name", AnyText, nullable=False),
     sa.Column("owner", AnyText, nullable=False),
-    sa.Column("definition", sa.Text, sa.ForeignKey("definitions.id"), nullable=False, index=True),
+    sa.Column("definition", AnyText, sa.ForeignKey("definitions.id"), nullable=False, index=True),
     sa.Column("seed", sa.BigInteger, nullable=False),
     sa.Column("queue", AnyText, nullable=False),
     sa.Column("priority", sa.Integer, nullable=False),
@@ -324,7 +324,7 @@ task_files = sa.Table(
 projects = sa.Table(
     "projects",
     metadata,
-    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("id", AnyText, primary_key=True),
     # Who sent it first, and when it was sent first and last.
     sa.Column("owner", AnyText, nullable=False),
     sa.Column("created_at", _Time, nullable=False),

@@ -40,6 +40,10 @@ WITH_BUSY = workers.outerjoin(_running, _running.c.worker_id == workers.c.id)
 BUSY = sa.func.coalesce(_running.c.count, 0)
 
 
+#: Cores, and devices, of one worker at most.
+MOST_CORES = 1 << 16
+
+
 @dataclass(frozen=True, slots=True)
 class NewWorker:
     """What a worker says about itself when it joins."""
@@ -59,6 +63,11 @@ class NewWorker:
     gpus: int | None = None
 
 
+def _check_count(name: str, count: int | None, least: int, most: int) -> None:
+    if count is not None and not least <= count <= most:
+        raise InvalidTask(f"is {count}: give {least} to {most}", name, place=f"input.{name}")
+
+
 def register_worker(write: Write, new: NewWorker, policy: Policy) -> str:
     """Let a worker join, or come back under its old id after its lease ran out.
 
@@ -67,8 +76,9 @@ def register_worker(write: Write, new: NewWorker, policy: Policy) -> str:
     str
         Its id.
     """
-    if not 1 <= new.slots <= 4096:
-        raise InvalidTask(f"is {new.slots}: give 1 to 4096", "slots", place="input.slots")
+    _check_count("slots", new.slots, 1, 4096)
+    _check_count("cores", new.cores, 1, MOST_CORES)
+    _check_count("gpus", new.gpus, 0, MOST_CORES)
     for queue in new.queues:
         check_queue(queue)
     worker_id = canonical_uuid(new.id, "id") if new.id else str(uuid4())

@@ -6,15 +6,17 @@ import asyncio
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from store_lab import Lab
 from test_why import Rabbit
 
 from taskq_kernel.domain import WhyKind
-from taskq_kernel.errors import ServiceError
+from taskq_kernel.errors import InvalidTask, ServiceError
 from taskq_kernel.service.async_store import AsyncStore
 from taskq_kernel.service.waiting import Waiting
 from taskq_kernel.service.why import Reason
 from taskq_kernel.store.declined import LATER_S, SOON_S, decline_tasks
+from taskq_kernel.store.tables import workers
 
 pytest_plugins = ["store_fixtures"]
 
@@ -115,3 +117,17 @@ def test_a_running_task_of_many_threads_leaves_no_slot_free(lab: Lab) -> None:
     lab.publish()
     found = why(lab, small)
     assert (found.kind, found.since) == (WhyKind.BUSY, lab.clock.now)
+
+
+@pytest.mark.parametrize("odd", [{"cores": 0}, {"cores": -1}, {"cores": 1 << 20}, {"gpus": -1}], ids=str)
+def test_a_worker_offers_a_core_and_no_less_than_no_device(lab: Lab, odd: dict[str, int]) -> None:
+    [name] = odd
+    with pytest.raises(InvalidTask, match="give") as refusal:
+        lab.join(**odd)
+    assert refusal.value.field == name
+
+
+def test_a_worker_with_slots_and_no_core_left_by_an_earlier_release_breaks_no_answer(lab: Lab) -> None:
+    worker, [task] = lab.join(slots=2), lab.submit()
+    lab.store.write(lambda write: write.conn.execute(sa.update(workers).where(workers.c.id == worker).values(cores=0)))
+    assert why(lab, task).kind is WhyKind.UNSERVED

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from store_lab import EVERYTHING, Lab
 from store_plans import plan
 
@@ -39,3 +40,11 @@ def test_tasks_are_found_by_what_they_call_and_by_an_index(lab: Lab) -> None:
                 text = str(query.compile(conn.engine, compile_kwargs={"literal_binds": True}))
                 assert any("ix_tasks_source" in line for line in plan(conn, text, ()))
         assert found == [task.number for task in made[one]]
+
+
+@pytest.mark.parametrize("kind", ["definition", "batch", "owner", "queue", "worker"])
+def test_a_filter_by_a_text_that_no_database_holds_finds_nothing(lab: Lab, kind: str) -> None:
+    lab.submit()
+    clauses = TaskFilter(**{kind: "\0"}).clauses(lab.store.reader.dialect.name)
+    with lab.store.reader.begin() as conn:
+        assert conn.execute(select_tasks(frozenset({"number"})).where(*clauses)).all() == []
