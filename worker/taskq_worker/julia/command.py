@@ -123,7 +123,8 @@ class JuliaCommand:
         return replace(self, key=key)
 
     def takes_heap_size(self) -> bool:
-        return "--heap-size-hint" in julia_options(self.executable)
+        # Its version is known already: one more process to ask would cost every start of a worker its time.
+        return julia_version(self.executable) >= (1, 9)
 
     def needs(self) -> list[Path]:
         program = Path(shutil.which(self.executable) or self.executable).absolute()
@@ -196,18 +197,6 @@ def _processor() -> str:
     except OSError:
         return platform.processor()
     return next((line for line in lines if line.startswith("model name")), platform.machine())
-
-
-@functools.lru_cache(maxsize=8)
-def julia_options(executable: str) -> str:
-    """What a ``julia`` executable says of its options; empty where it says nothing."""
-    try:
-        answer = subprocess.run(
-            [executable, "--help"], capture_output=True, encoding="utf-8", errors="replace", timeout=60, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return answer.stdout
 
 
 @functools.lru_cache(maxsize=8)
