@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,8 @@ from typing import Any
 
 import urllib3
 from websockets.sync.client import ClientConnection, connect
+
+from taskq_kernel.local import processes
 
 #: Tokens of the service, by whom they stand for.
 TOKENS = {
@@ -120,10 +121,8 @@ def receive(connection: ClientConnection, timeout_s: float = 10) -> Any:
 
 
 def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port of loopback that is free, and that no outgoing connection gets meanwhile."""
+    return processes.free_port()
 
 
 @contextmanager

@@ -12,7 +12,6 @@ import json
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -28,6 +27,8 @@ import nbformat
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Route, sync_playwright
 from remote import Remote
+
+from taskq_kernel.local import processes
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -148,11 +149,8 @@ def open_page(chromium: Browser) -> Iterator[Pages]:
 
 
 def free_port() -> int:
-    """Return a port of loopback that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+    """Return a port of loopback that is free, and that no outgoing connection gets meanwhile."""
+    return processes.free_port()
 
 
 def write_notebook(path: Path, cells: list[str]) -> None:
