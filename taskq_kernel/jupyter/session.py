@@ -15,7 +15,7 @@ from typing import Any
 from taskq_kernel.broker.names import session_queue
 from taskq_kernel.client.client import Client
 from taskq_kernel.client.task import Task
-from taskq_kernel.domain import TaskKind, TaskStatus
+from taskq_kernel.domain import TaskKind, TaskStatus, WhyKind
 from taskq_kernel.errors import InvalidTask, TaskqError
 
 #: How often a running cell's output is asked for, in seconds: at first, and where none comes.
@@ -158,13 +158,17 @@ class NotebookSession:
             if task.entry.row["status"] == TaskStatus.RUNNING:
                 log.read()
             elif not said and time.monotonic() - began > PATIENCE_S:
-                said = True
-                self._say_why_it_waits(output)
+                said = self._say_why_it_waits(output)
 
-    def _say_why_it_waits(self, output: Output) -> None:
+    def _say_why_it_waits(self, output: Output) -> bool:
+        """Say why the session has no slot yet, and whether that was said: not of one that is about to have it."""
         if self._task is not None and self._task.entry.row["status"] == TaskStatus.QUEUEING:
             with suppress(TaskqError):
-                output("stderr", f"The session waits for a slot: {self._task.why().sentence}.\n")
+                why = self._task.why()
+                if why.kind is not WhyKind.STARTING:
+                    output("stderr", f"The session waits for a slot: {why.sentence}.\n")
+                    return True
+        return False
 
 
 class _Log:

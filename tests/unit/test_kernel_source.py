@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any, cast
+from unittest.mock import Mock
+
 import pytest
 from click.testing import CliRunner
 
 from taskq_kernel import SetupError
 from taskq_kernel.cli import cli
+from taskq_kernel.client.why import Why
+from taskq_kernel.domain import TaskStatus, WhyKind
 from taskq_kernel.jupyter import spec
 from taskq_kernel.jupyter.completion import Completer, completions_of
+from taskq_kernel.jupyter.session import NotebookSession
 from taskq_kernel.jupyter.source import ends_with_semicolon, names_in
 
 
@@ -61,3 +68,20 @@ def test_without_jupyter_the_command_says_what_to_install(monkeypatch: pytest.Mo
 def test_one_place_is_enough(places: list[str]) -> None:
     result = CliRunner().invoke(cli, ["kernel", "install", *places])
     assert result.exit_code == 2
+
+
+@pytest.mark.parametrize(("kind", "said"), [(WhyKind.BUSY, True), (WhyKind.UNSERVED, True), (WhyKind.STARTING, False)])
+def test_a_cell_says_why_its_session_has_no_slot_unless_it_is_about_to_have_one(kind: WhyKind, said: bool) -> None:
+    class Waiting:
+        """A stand-in for the session's task."""
+
+        entry = SimpleNamespace(row={"status": TaskStatus.QUEUEING})
+
+        def why(self) -> Why:
+            return Why(kind, "the reason")
+
+    shown: list[str] = []
+    session = NotebookSession(Mock())
+    session._task = cast("Any", Waiting())
+    assert session._say_why_it_waits(lambda _stream, text: shown.append(text)) is said
+    assert shown == (["The session waits for a slot: the reason.\n"] if said else [])
