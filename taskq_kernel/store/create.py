@@ -69,7 +69,7 @@ def create_tasks(
         If one calls a definition, or needs a task, that is not there.
     """
     existing = _existing(write.conn, [task.id for task in new], owner)
-    check_cells(write.conn, [task for task in new if task.id not in existing], owner)
+    check_cells(write.conn, new, owner, existing)
     called = definitions_of(write.conn, (task.definition for task in new if task.definition is not None))
     check_projects(write.conn, (task.project for task in new))
     numbers: list[int] = []

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from store_lab import Lab
 
 from taskq_kernel.broker.names import session_queue
 from taskq_kernel.errors import InvalidTask
-from taskq_kernel.store import sessions, workers
-from taskq_kernel.store.submission import check_batch
+from taskq_kernel.store import create, sessions, workers
+from taskq_kernel.store.submission import check_all, check_batch
 
 pytest_plugins = ["store_fixtures"]
 
@@ -82,6 +83,61 @@ def test_a_session_fails_with_its_worker_and_its_running_cell_runs_nowhere_else(
     assert (now.status, now.error_name) == ("FAILED", "SessionLost")
     end_cells(lab)
     assert (lab.task(running).status, lab.task(running).error_name) == ("FAILED", "SessionOver")
+
+
+@pytest.mark.parametrize("how", ["released", "worker lost", "tried again"])
+def test_a_cell_that_goes_back_after_its_session_has_ended_waits_for_nobody(lab: Lab, how: str) -> None:
+    worker = lab.join()
+    session = begin(lab, worker)
+    taken = cell(lab, session, max_attempts=2)
+    lab.claim(worker, taken)
+    lab.bulk_action("cancel", session)
+    end_cells(lab)
+    assert lab.task(taken).status == "RUNNING", "its worker has it, and has not heard yet that the session is over"
+    if how == "released":
+        lab.store.write(workers.release_tasks, worker, [(taken.id, 1)])
+    elif how == "worker lost":
+        lab.clock.advance(lab.policy.lease_s + 0.1)
+        lab.reap()
+    else:
+        lab.fail(taken, worker)
+    now = lab.task(taken)
+    assert (now.status, now.error_name) == ("FAILED", "SessionOver")
+    lab.clock.advance(60)
+    assert lab.waiting() == []
+
+
+def test_a_cell_that_needed_a_task_fails_when_that_is_tried_again_after_its_session_has_ended(lab: Lab) -> None:
+    worker = lab.join()
+    session = begin(lab, worker)
+    [needed] = lab.submit()
+    waits = cell(lab, session, after=[needed.id])
+    lab.bulk_action("cancel", needed)
+    assert lab.task(waits).error_name == "DependencyFailed"
+    lab.bulk_action("cancel", session)
+    lab.bulk_action("retry", needed)
+    assert (lab.task(waits).status, lab.task(waits).error_name) == ("FAILED", "SessionOver")
+    assert lab.task(needed).status == "QUEUEING"
+
+
+def test_a_cell_of_an_open_session_goes_back_to_it(lab: Lab) -> None:
+    worker = lab.join()
+    session = begin(lab, worker)
+    taken = cell(lab, session)
+    lab.claim(worker, taken)
+    lab.store.write(workers.release_tasks, worker, [(taken.id, 1)])
+    assert lab.task(taken).status == "QUEUEING"
+    assert taken.number in lab.waiting()
+
+
+def test_the_place_of_a_cell_that_is_refused_is_its_place_in_the_request(lab: Lab) -> None:
+    session = begin(lab, lab.join())
+    first = {"code": "1", "queue": session_queue(session.id), "id": str(uuid4())}
+    lab.store.write(create.create_tasks, check_all([first]), "ann", frozenset())
+    foreign = {"code": "2", "queue": "session-of-nobody"}
+    with pytest.raises(InvalidTask) as refused:
+        lab.store.write(create.create_tasks, check_all([first, foreign]), "ann", frozenset())
+    assert refused.value.index == 1
 
 
 def test_a_deleted_session_ends_its_cells_as_well(lab: Lab) -> None:
