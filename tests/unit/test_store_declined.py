@@ -74,6 +74,26 @@ def test_what_is_cancelled_or_runs_already_is_not_handed_over_again(lab: Lab) ->
     assert lab.waiting() == []
 
 
+def test_many_are_declined_with_no_more_statements_than_a_few(lab: Lab) -> None:
+    worker = lab.join(slots=2)
+    lab.join("large", slots=2, cores=16)
+    few, many = lab.submit("1", "2", threads=8), lab.submit(*map(str, range(40)), threads=32)
+    lab.publish()
+    statements: list[str] = []
+    listen = (lab.store.writer, "before_cursor_execute", lambda *given: statements.append(given[2]))
+    sa.event.listen(*listen)
+    try:
+        decline(lab, worker, *few)
+        few_took = len(statements)
+        statements.clear()
+        assert decline(lab, worker, *many) == 40
+    finally:
+        sa.event.remove(*listen)
+    assert len(statements) <= few_took
+    lab.clock.advance(LATER_S)
+    assert sorted(lab.waiting()) == [task.number for task in (*few, *many)]
+
+
 def test_only_a_worker_that_holds_a_lease_may_decline(lab: Lab) -> None:
     [task] = lab.submit(threads=8)
     with pytest.raises(ServiceError, match="no worker has the id"):
