@@ -1,19 +1,38 @@
-"""Which sessions have not ended, and which tasks are cells of those that have (see `sessions`)."""
+"""Cells of sessions (see `sessions`): which of them are of sessions that have ended, and what the others wait for."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from taskq_kernel.broker.names import session_of
-from taskq_kernel.domain import FINAL
+from taskq_kernel.broker.names import session_of, session_queue
+from taskq_kernel.domain import FINAL, TaskStatus
 from taskq_kernel.store.ids import chunks
-from taskq_kernel.store.rows import TaskRow, rows_of
+from taskq_kernel.store.rows import TaskRow, one_or_none, rows_of
 from taskq_kernel.store.tables import IS_SESSION, tasks
 
 SESSION_OVER = "SessionOver"
+#: That a running task has a slot: a cell runs in that of its session.
+IN_SLOT = ~tasks.c.queue.startswith(session_queue(""))
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What stands before the cells of a session.
+
+    Attributes
+    ----------
+    session : TaskRow or None
+        The session, with its number and status; None where it has ended.
+    running : int or None
+        The number of the cell that runs.
+    """
+
+    session: TaskRow | None
+    running: int | None
 
 
 def open_sessions(conn: Connection, sessions: Iterable[str], owner: str | None = None) -> set[str]:
@@ -44,4 +63,20 @@ def over_among(conn: Connection, numbers: Iterable[int]) -> list[TaskRow]:
 
 _QUEUES = sa.select(tasks.c.number, tasks.c.owner, tasks.c.attempt, tasks.c.status, tasks.c.queue).where(
     tasks.c.number.in_(sa.bindparam("numbers", expanding=True))
+)
+
+
+def turn_in(conn: Connection, queue: str) -> Turn:
+    """What stands before the cells in the queue of a session."""
+    session = one_or_none(TaskRow, conn.execute(_SESSION, {"id": session_of(queue)}))
+    running = conn.execute(_RUNNING, {"queue": queue}).scalar_one_or_none()
+    return Turn(session, running)
+
+
+_SESSION = sa.select(tasks.c.number, tasks.c.status).where(
+    tasks.c.id == sa.bindparam("id"), IS_SESSION, tasks.c.status.not_in(FINAL), tasks.c.deleted_at.is_(None)
+)
+#: One that runs there: the worker may have claimed the next ones, too.
+_RUNNING = sa.select(sa.func.min(tasks.c.number)).where(
+    tasks.c.queue == sa.bindparam("queue"), tasks.c.status == TaskStatus.RUNNING, tasks.c.deleted_at.is_(None)
 )

@@ -7,10 +7,14 @@ from uuid import uuid4
 
 import pytest
 from store_lab import Lab
+from test_why import Rabbit, why
 
 from taskq_kernel.broker.names import session_queue
+from taskq_kernel.domain import WhyKind
 from taskq_kernel.errors import InvalidTask
+from taskq_kernel.service.why import Reason
 from taskq_kernel.store import create, sessions, workers
+from taskq_kernel.store.statistics import read_statistics
 from taskq_kernel.store.submission import check_all, check_batch
 
 pytest_plugins = ["store_fixtures"]
@@ -138,6 +142,36 @@ def test_the_place_of_a_cell_that_is_refused_is_its_place_in_the_request(lab: La
     with pytest.raises(InvalidTask) as refused:
         lab.store.write(create.create_tasks, check_all([first, foreign]), "ann", frozenset())
     assert refused.value.index == 1
+
+
+def test_a_cell_says_that_it_waits_for_its_session_or_for_the_cells_before_it(lab: Lab) -> None:
+    worker = lab.join(slots=1)
+    [session] = lab.submit("# cells", kind="SESSION", threads=4)
+    first, second, third = (cell(lab, session) for _ in range(3))
+    lab.publish()
+    assert why(lab, first) == Reason(
+        WhyKind.DEPENDENCY, f"its session, task {session.number}, waits for a slot", needs=session.number
+    )
+    lab.claim(worker, session)
+    lab.join(queues=["default", session_queue(session.id)], slots=1, id=worker)
+    assert why(lab, first) == Reason(WhyKind.STARTING, "it is on its way to its session", ahead=0)
+    lab.claim(worker, first)
+    assert why(lab, second) == Reason(WhyKind.BUSY, f"its session runs task {first.number}", ahead=0)
+    assert why(lab, third).sentence == f"its session runs task {first.number}, and 1 task is ahead of it"
+    assert why(lab, third, Rabbit(connected=False)).kind is WhyKind.BROKER
+    lab.bulk_action("cancel", session)
+    assert why(lab, third) == Reason(WhyKind.UNSERVED, "its session has ended")
+
+
+def test_a_cell_takes_no_slot_beside_that_of_its_session(lab: Lab) -> None:
+    worker = lab.join(slots=2)
+    session = begin(lab, worker)
+    running = cell(lab, session)
+    lab.claim(worker, running)
+    [other] = lab.submit()
+    lab.publish()
+    assert why(lab, other).sentence == "it is on its way to a slot: 1 of 2 are free"
+    assert lab.store.read(read_statistics, lab.clock.now).busy == 1
 
 
 def test_a_deleted_session_ends_its_cells_as_well(lab: Lab) -> None:
