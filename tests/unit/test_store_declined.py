@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from store_lab import Lab
+from store_plans import executed
 from test_why import Rabbit
 
 from taskq_kernel.domain import WhyKind
@@ -79,17 +80,11 @@ def test_many_are_declined_with_no_more_statements_than_a_few(lab: Lab) -> None:
     lab.join("large", slots=2, cores=16)
     few, many = lab.submit("1", "2", threads=8), lab.submit(*map(str, range(40)), threads=32)
     lab.publish()
-    statements: list[str] = []
-    listen = (lab.store.writer, "before_cursor_execute", lambda *given: statements.append(given[2]))
-    sa.event.listen(*listen)
-    try:
+    with executed(lab.store.writer) as statements:
         decline(lab, worker, *few)
-        few_took = len(statements)
-        statements.clear()
+    with executed(lab.store.writer) as of_many:
         assert decline(lab, worker, *many) == 40
-    finally:
-        sa.event.remove(*listen)
-    assert len(statements) <= few_took
+    assert len(of_many) <= len(statements)
     lab.clock.advance(LATER_S)
     assert sorted(lab.waiting()) == [task.number for task in (*few, *many)]
 
