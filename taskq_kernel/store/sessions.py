@@ -63,6 +63,11 @@ def check_cells(conn: Connection, new: Sequence[NewTask], owner: str, stored: Co
                 "is given, and a cell keeps no files: its folder goes on to the next one", "outputs", index,
                 place=f"inputs[{index}].outputs",
             )  # fmt: skip
+        if new[index].cache:
+            raise InvalidTask(
+                "is given, and what a cell computes depends on the cells before it", "cache", index,
+                place=f"inputs[{index}].cache",
+            )
         if session not in open_ones:
             raise InvalidTask(
                 f"is {new[index].queue!r}, and you have no session of that name which has not ended: begin another one",

@@ -50,6 +50,8 @@ def test_only_its_owner_submits_cells_to_a_session_and_only_scripts(lab: Lab) ->
         cell(lab, session, kind="CALL")
     with pytest.raises(InvalidTask, match="a cell keeps no files"):
         cell(lab, session, outputs=["*.csv"])
+    with pytest.raises(InvalidTask, match="depends on the cells before it"):
+        cell(lab, session, cache=True)
     with pytest.raises(InvalidTask, match="points of a batch are no cells"):
         check_batch({"name": "b", "design": GRID, "queue": session_queue(session.id)}, "input")
 
