@@ -67,8 +67,7 @@ def check_files(blobs: Blobs, files: GivenFiles, limit_bytes: int, index: int | 
             f"largest are {named}", "inputFiles", index,
         )
     for name, file in files.items():
-        path = blobs.path(file.ref)
-        if not path.is_file() or path.stat().st_size != file.size:
+        if not blobs.has(file.ref, file.size):
             raise InvalidTask(
                 f"has {name!r} with {file.size} bytes and the SHA-256 {file.ref}, which is not there: upload it first",
                 "inputFiles", index,
@@ -137,6 +136,13 @@ class Blobs:
         if not path.is_file():
             raise no_value(digest)
         return path
+
+    def has(self, digest: str, size: int) -> bool:
+        """Whether a value is there, with so many bytes."""
+        try:
+            return self.path(digest).stat().st_size == size
+        except FileNotFoundError:
+            return False
 
     def keep(self, digest: str, since: float) -> bool:
         """Whether a value is there; then it counts as uploaded after a time, and stays for as long as a new one."""

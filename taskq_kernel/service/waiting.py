@@ -7,11 +7,13 @@ import time
 from typing import Protocol
 
 from taskq_kernel.broker.alarms import explain_block
+from taskq_kernel.broker.names import session_of
 from taskq_kernel.domain import TaskStatus, WhyKind
 from taskq_kernel.service import why
 from taskq_kernel.service.async_store import AsyncStore
 from taskq_kernel.service.why import Reason
 from taskq_kernel.store.backlog import Backlog, read_backlog
+from taskq_kernel.store.cells import turn_in
 from taskq_kernel.store.rows import TaskRow
 from taskq_kernel.store.waiting import Standing, last_reason, standing_of, unserved_queues
 
@@ -53,19 +55,26 @@ class Waiting:
             return why.needs_another(standing.unmet)
         if standing.row.available_at > self._store.sync.clock():
             return why.tried_again(task, standing.row.available_at)
-        return await self._in_its_queue(standing)
+        is_cell = session_of(standing.row.queue) is not None
+        return await (self._in_its_session(standing) if is_cell else self._in_its_queue(standing))
+
+    async def _in_its_session(self, standing: Standing) -> Reason:
+        turn = await self._store.read(turn_in, standing.row.queue)
+        reason = why.session_first(turn) or self._broker_keeps(standing)
+        return reason or why.its_turn_in_session(standing.row, turn, await self._read_backlog())
 
     async def _in_its_queue(self, standing: Standing) -> Reason:
         backlog = await self._read_backlog()
         if standing.row.queue not in backlog.slots:
             return why.unserved(standing.row.queue)
-        impossible = why.too_large(standing.row, backlog)
-        if impossible is not None:
-            return impossible
+        reason = why.too_large(standing.row, backlog) or self._broker_keeps(standing)
+        return reason or why.its_turn(standing.row, backlog)
+
+    def _broker_keeps(self, standing: Standing) -> Reason | None:
         trouble = self.broker_trouble
         if trouble is not None and (standing.row.published_at is None or not self._delivers):
             return Reason(WhyKind.BROKER, trouble)
-        return why.its_turn(standing.row, backlog)
+        return None
 
     @property
     def _delivers(self) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from taskq_kernel.domain import TaskStatus, WhyKind
 from taskq_kernel.store.backlog import MOST, Backlog
+from taskq_kernel.store.cells import Turn
 from taskq_kernel.store.dependencies import Unmet
 from taskq_kernel.store.offers import Offer
 from taskq_kernel.store.rows import TaskRow
@@ -45,6 +46,25 @@ def unserved(queue: str) -> Reason:
     return Reason(WhyKind.UNSERVED, (
         f"no worker serves the queue {queue!r}; start one with TASKQ_QUEUES={queue}, or submit to another queue"
     ))
+
+
+def session_first(turn: Turn) -> Reason | None:
+    """A cell whose session does not run; None where it does."""
+    if turn.session is None:
+        return Reason(WhyKind.UNSERVED, "its session has ended")
+    number = turn.session.number
+    if turn.session.status == TaskStatus.RUNNING:
+        return None
+    return Reason(WhyKind.DEPENDENCY, f"its session, task {number}, waits for a slot", needs=number)
+
+
+def its_turn_in_session(standing: TaskRow, turn: Turn, backlog: Backlog) -> Reason:
+    """A cell that nothing but its turn keeps from starting."""
+    ahead = backlog.ahead(standing)
+    if turn.running is None:
+        return Reason(WhyKind.STARTING, f"it is on its way to its session{_before(ahead, backlog)}", ahead=ahead)
+    sentence = f"its session runs task {turn.running}{_before(ahead, backlog)}"
+    return Reason(WhyKind.BUSY, sentence, ahead=ahead)
 
 
 def too_large(standing: TaskRow, backlog: Backlog) -> Reason | None:

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from taskq_kernel.domain import TaskStatus
+from taskq_kernel.store.cells import IN_SLOT
 from taskq_kernel.store.offers import Offer
 from taskq_kernel.store.outbox import urgency
 from taskq_kernel.store.records import RUNNING_NOW
@@ -125,9 +126,9 @@ _ONLINE = sa.select(
 
 
 def _running(conn: Connection) -> dict[str, list[tuple[float, Offer]]]:
-    """Of each worker, since when its tasks run, and what each takes."""
+    """Of each worker, since when its tasks run, and what each takes; a cell takes nothing beside its session."""
     found: dict[str, list[tuple[float, Offer]]] = {}
-    query = sa.select(tasks.c.worker_id, tasks.c.started_at, tasks.c.threads, tasks.c.gpus).where(RUNNING_NOW)
+    query = sa.select(tasks.c.worker_id, tasks.c.started_at, tasks.c.threads, tasks.c.gpus).where(RUNNING_NOW, IN_SLOT)
     for worker, started_at, threads, gpus in conn.execute(query):
         found.setdefault(worker, []).append((started_at or 0.0, Offer(threads or 1, gpus or 0)))
     return found

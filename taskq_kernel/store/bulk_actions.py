@@ -190,6 +190,7 @@ _TOMBSTONE = (
     .values(
         version=sa.bindparam("version"), deleted_at=sa.bindparam("deleted_at"), name="", source=None,
         entry=None, point=None, arguments=None, progress_message=None, log_bytes=0,
+        env=None, input_files=None, outputs=None, project=None, project_commit=None,
         **_NO_OUTCOME,
     )
 )

@@ -20,7 +20,8 @@ from taskq_kernel.domain import TaskStatus
 from taskq_kernel.needs import told_apart_by
 from taskq_kernel.store.database import Write
 from taskq_kernel.store.ids import chunks
-from taskq_kernel.store.rows import Columns, TaskRow, WorkerRow, rows_of
+from taskq_kernel.store.rows import AskedForRow, Columns, TaskRow, WorkerRow, rows_of
+from taskq_kernel.store.submission import AskedFor
 from taskq_kernel.store.tables import tasks, workers
 from taskq_kernel.work import Work
 
@@ -83,10 +84,13 @@ def asked_of(write: Write, numbers: Iterable[int]) -> list[Asked]:
 
 def work_of(row: TaskRow) -> Work:
     """What a stored task computes."""
-    needs = told_apart_by(row.threads, row.env, row.gpus)
-    return Work(
-        row.kind, row.source or "", row.entry, row.arguments or "{}", needs, row.input_files, row.outputs
-    )
+    return work_with(row, row.kind, row.source or "", row.entry, row.arguments or "{}")
+
+
+def work_with(asked: AskedFor | AskedForRow, kind: str, source: str, entry: str | None, arguments: str) -> Work:
+    """What code computes with what its task asks for."""
+    needs = told_apart_by(asked.threads, asked.env, asked.gpus)
+    return Work(kind, source, entry, arguments, needs, asked.input_files, asked.outputs)
 
 
 _WORK = sa.select(

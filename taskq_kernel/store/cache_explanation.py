@@ -13,8 +13,7 @@ from sqlalchemy.engine import Connection
 from taskq_kernel import exact_json
 from taskq_kernel.domain import FINAL, TaskStatus
 from taskq_kernel.errors import listed
-from taskq_kernel.needs import told_apart_by
-from taskq_kernel.store.cache import Asked, environments_of, find_answers, work_of
+from taskq_kernel.store.cache import Asked, environments_of, find_answers, work_of, work_with
 from taskq_kernel.store.definitions import get_definition
 from taskq_kernel.store.rows import DefinitionRow, TaskRow, rows_of
 from taskq_kernel.store.submission import NewTask
@@ -85,8 +84,7 @@ def explain_cache(conn: Connection, new: NewTask, owner: str) -> Explanation:
 def _wanted(conn: Connection, new: NewTask, owner: str) -> _Wanted:
     definition = None if new.definition is None else get_definition(conn, new.definition)
     source, entry = (definition.source, definition.entry) if definition else (new.source, new.entry)
-    needs = told_apart_by(new.threads, new.env, new.gpus)
-    work = Work(new.kind, source, entry, new.arguments, needs, new.input_files, new.outputs)
+    work = work_with(new, new.kind, source, entry, new.arguments)
     seed = work.seed() if new.seed is None else new.seed
     environments = environments_of(conn, new.queue, new.project)
     return _Wanted(work, seed, owner, new.queue, new.name, environments, definition)

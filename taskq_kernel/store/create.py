@@ -14,11 +14,10 @@ from sqlalchemy.engine import Connection
 
 from taskq_kernel.domain import TaskStatus
 from taskq_kernel.errors import InvalidTask
-from taskq_kernel.needs import told_apart_by
 from taskq_kernel.passed_values import passed_values
 from taskq_kernel.seeds import draw_seed
 from taskq_kernel.store.blob_refs import give_again, note_given
-from taskq_kernel.store.cache import Asked
+from taskq_kernel.store.cache import Asked, work_with
 from taskq_kernel.store.database import Write
 from taskq_kernel.store.definitions import definitions_of
 from taskq_kernel.store.dependencies import MAX_NEEDS, tasks_among
@@ -34,7 +33,6 @@ from taskq_kernel.store.tables import Cause, sources, tasks
 from taskq_kernel.store.transitions import Transition, answer_from_cache, enqueue, hold_back_new, record
 from taskq_kernel.task_fields import TASK_FIELDS
 from taskq_kernel.task_files import given_files
-from taskq_kernel.work import Work
 
 
 def create_tasks(
@@ -69,7 +67,7 @@ def create_tasks(
         If one calls a definition, or needs a task, that is not there.
     """
     existing = _existing(write.conn, [task.id for task in new], owner)
-    check_cells(write.conn, [task for task in new if task.id not in existing], owner)
+    check_cells(write.conn, new, owner, existing)
     called = definitions_of(write.conn, (task.definition for task in new if task.definition is not None))
     check_projects(write.conn, (task.project for task in new))
     numbers: list[int] = []
@@ -217,8 +215,7 @@ def _needs(
 
 def _row(write: Write, task: NewTask, number: int, owner: str, definition: DefinitionRow | None) -> Columns:
     called: Columns = {}
-    needs = told_apart_by(task.threads, task.env, task.gpus)
-    work = Work(task.kind, task.source, task.entry, task.arguments, needs, task.input_files, task.outputs)
+    work = work_with(task, task.kind, task.source, task.entry, task.arguments)
     if definition is not None:
         called = {"source": definition.source, "entry": definition.entry, "name": task.name or definition.name}
         work = replace(work, source=definition.source, entry=definition.entry)

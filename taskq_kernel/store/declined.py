@@ -37,10 +37,19 @@ def decline_tasks(write: Write, worker_id: str, ids: Sequence[str]) -> int:
     waiting: list[TaskRow] = []
     for chunk in chunks(uuids):
         waiting += rows_of(TaskRow, write.conn.execute(_WAITING, {"ids": chunk}))
+    _take_back(write, [row.number for row in waiting])
+    due: dict[float, list[int]] = {SOON_S: [], LATER_S: []}
+    offers = {queue: offers_of(write.conn, queue) for queue in {row.queue for row in waiting}}
     for row in waiting:
-        write.conn.execute(sa.delete(outbox).where(outbox.c.task == row.number))
-        # As if it had not been handed over: the broker does not have it.
-        write.conn.execute(sa.update(tasks).where(tasks.c.number == row.number).values(published_at=None))
-        able = any(one.holds(row.threads or 1, row.gpus or 0) for one in offers_of(write.conn, row.queue))
-        enqueue(write, [row.number], write.now + (SOON_S if able else LATER_S))
+        able = any(one.holds(row.threads or 1, row.gpus or 0) for one in offers[row.queue])
+        due[SOON_S if able else LATER_S].append(row.number)
+    for delay_s, numbers in due.items():
+        enqueue(write, numbers, write.now + delay_s)
     return len(waiting)
+
+
+def _take_back(write: Write, numbers: Sequence[int]) -> None:
+    """Have tasks stand as if they had not been handed over: the broker does not have them."""
+    for chunk in chunks(numbers):
+        write.conn.execute(sa.delete(outbox).where(outbox.c.task.in_(chunk)))
+        write.conn.execute(sa.update(tasks).where(tasks.c.number.in_(chunk)).values(published_at=None))

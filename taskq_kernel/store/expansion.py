@@ -20,16 +20,14 @@ from sqlalchemy.engine import Connection
 from taskq_kernel.call_name import call_name
 from taskq_kernel.domain import TaskKind, TaskStatus
 from taskq_kernel.grid import Grid
-from taskq_kernel.needs import told_apart_by
 from taskq_kernel.seeds import point_seed
 from taskq_kernel.store.blob_refs import note_given
-from taskq_kernel.store.cache import Asked
+from taskq_kernel.store.cache import Asked, work_with
 from taskq_kernel.store.database import Write
 from taskq_kernel.store.ids import chunks
 from taskq_kernel.store.tables import SHARED, Cause, batches, definitions, grids, tasks
 from taskq_kernel.store.transitions import Transition, answer_from_cache, enqueue, record, transition
 from taskq_kernel.task_files import given_files
-from taskq_kernel.work import Work
 
 #: Tasks made in one transaction: others wait meanwhile. And of a batch of which none waits, because workers
 #: may wait for it: they begin with these while the others are made.
@@ -161,8 +159,7 @@ _shared = attrgetter(*SHARED)
 
 
 def _task(write: Write, row: Any, point: int, grid: Grid, place: int) -> dict[str, Any]:
-    needs = told_apart_by(row.threads, row.env, row.gpus)
-    work = Work(TaskKind.CALL, row.source, row.entry, grid[place], needs, row.input_files, row.outputs)
+    work = work_with(row, TaskKind.CALL, row.source, row.entry, grid[place])
     seed = work.seed() if row.seeds_by_content else point_seed(row.seed, point)
     return {
         "number": write.next_number(), "id": str(uuid4()), "version": write.next_version(),

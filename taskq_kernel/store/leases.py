@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
 
 import sqlalchemy as sa
 
@@ -72,8 +71,10 @@ def _take(write: Write, claims: Sequence[TaskRow], worker: WorkerRow, policy: Po
     ])
     # The broker may hand the first messages to the very worker that is silent: it sees a
     # connection that broke without a word only after two heartbeats.
-    for at, those in groupby(again, lambda task: due.get(task.number, write.now)):
-        numbers = [task.number for task in those]
+    groups: dict[float, list[int]] = {}
+    for task in again:
+        groups.setdefault(due.get(task.number, write.now), []).append(task.number)
+    for at, numbers in groups.items():
         for delay_s in AGAIN_S:
             enqueue(write, numbers, at + delay_s)
     fail = [task for task in claims if task.lost + 1 >= policy.max_lost]

@@ -41,13 +41,13 @@ _OFFERS = sa.select(
 
 def offer_declined(write: Write, queues: Sequence[str]) -> None:
     """Hand over again what waits for a worker with enough (see `declined`): one has joined that serves these queues."""
-    waiting = sa.select(tasks.c.number).where(
-        tasks.c.queue.in_(list(queues)), tasks.c.status == TaskStatus.QUEUEING, tasks.c.available_at <= write.now,
-        sa.or_(tasks.c.threads > 1, tasks.c.gpus > 0),
+    # From the outbox on, in which few rows are not due yet: the tasks that wait may be a million.
+    waits = sa.exists().where(
+        tasks.c.number == outbox.c.task, tasks.c.queue.in_(list(queues)), tasks.c.status == TaskStatus.QUEUEING,
+        tasks.c.available_at <= write.now, sa.or_(tasks.c.threads > 1, tasks.c.gpus > 0),
     )
-    late = outbox.c.available_at > write.now
     moved = write.conn.execute(
-        sa.update(outbox).where(late, outbox.c.task.in_(waiting)).values(available_at=write.now)
+        sa.update(outbox).where(outbox.c.available_at > write.now, waits).values(available_at=write.now)
     )
     if moved.rowcount:
         write.published = True

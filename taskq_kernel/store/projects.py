@@ -15,7 +15,6 @@ from sqlalchemy.engine import Connection
 from taskq_kernel.errors import NotFound
 from taskq_kernel.project_manifest import ProjectManifest
 from taskq_kernel.store.database import Write
-from taskq_kernel.store.dialects import insert_new
 from taskq_kernel.store.ids import chunks
 from taskq_kernel.store.tables import batches, project_files, projects, tasks
 
@@ -25,16 +24,14 @@ UNUSED_S = 7 * 86400.0
 
 def register_project(write: Write, project: str, manifest: ProjectManifest, owner: str) -> None:
     """Note a project with its files, or that it is there still."""
-    row = {
-        "id": project, "owner": owner, "created_at": write.now, "used_at": write.now,
-        "files": len(manifest.files), "size": manifest.size,
-    }
-    write.conn.execute(insert_new(write.conn, projects), [row])
-    write.conn.execute(sa.update(projects).where(projects.c.id == project).values(used_at=write.now))
+    sent_again = sa.update(projects).where(projects.c.id == project).values(used_at=write.now)
+    if write.conn.execute(sent_again).rowcount:
+        return  # and its files with it, which are as many as ten thousand
+    write.conn.execute(sa.insert(projects).values(
+        id=project, owner=owner, created_at=write.now, used_at=write.now, files=len(manifest.files), size=manifest.size
+    ))
     for chunk in chunks(sorted(manifest.refs)):
-        write.conn.execute(
-            insert_new(write.conn, project_files), [{"project": project, "ref": ref} for ref in chunk]
-        )
+        write.conn.execute(sa.insert(project_files), [{"project": project, "ref": ref} for ref in chunk])
 
 
 def check_projects(conn: Connection, wanted: Iterable[str | None]) -> None:

@@ -19,7 +19,19 @@ Columns = dict[str, Cell]
 R = TypeVar("R")
 
 
-class TaskRow:
+class AskedForRow:
+    """What a task asks for besides memory and time, and a batch for all of its tasks."""
+
+    threads: int | None
+    env: str | None
+    gpus: int | None
+    input_files: str | None
+    outputs: str | None
+    project: str | None
+    project_commit: str | None
+
+
+class TaskRow(AskedForRow):
     """A task, with its code where that was joined; see `taskq_kernel.store.tables.tasks`."""
 
     number: int
@@ -74,13 +86,6 @@ class TaskRow:
     cache_key: str | None
     cached_from: int | None
     environment: str | None
-    threads: int | None
-    env: str | None
-    gpus: int | None
-    input_files: str | None
-    outputs: str | None
-    project: str | None
-    project_commit: str | None
     code: str | None
 
 
@@ -99,7 +104,7 @@ class DefinitionRow:
     code: str
 
 
-class BatchRow:
+class BatchRow(AskedForRow):
     """A batch, with the name and the entry of its definition."""
 
     id: str
@@ -118,13 +123,6 @@ class BatchRow:
     cancelled_at: float | None
     cache: bool | None
     seeds_by_content: bool | None
-    threads: int | None
-    env: str | None
-    gpus: int | None
-    input_files: str | None
-    outputs: str | None
-    project: str | None
-    project_commit: str | None
     definition_name: str
     entry: str | None
 

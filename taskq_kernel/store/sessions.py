@@ -6,7 +6,7 @@ elsewhere. Its cells that wait then fail as well: they would find nothing of wha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -15,6 +15,8 @@ from sqlalchemy.engine import Connection
 from taskq_kernel.broker.names import session_of, session_queue
 from taskq_kernel.domain import FINAL, TaskKind, TaskStatus
 from taskq_kernel.errors import InvalidTask
+from taskq_kernel.store import transitions
+from taskq_kernel.store.cells import of_ended_sessions, open_sessions
 from taskq_kernel.store.database import Write
 from taskq_kernel.store.ids import chunks
 from taskq_kernel.store.rows import TaskRow, rows_of
@@ -23,7 +25,6 @@ from taskq_kernel.store.tables import IS_SESSION, Cause, tasks
 from taskq_kernel.store.transitions import Transition, transition
 
 SESSION_LOST = "SessionLost"
-SESSION_OVER = "SessionOver"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +35,24 @@ class Ended:
     version: int
 
 
-def check_cells(conn: Connection, new: Sequence[NewTask], owner: str) -> None:
+def check_cells(conn: Connection, new: Sequence[NewTask], owner: str, stored: Container[str | None]) -> None:
     """Refuse tasks for sessions that take them no longer, or that belong to somebody else.
+
+    Parameters
+    ----------
+    stored : container of str
+        The ids of those that are there already, and so are not looked at.
 
     Raises
     ------
     InvalidTask
         It names the place and the queue.
     """
-    cells = {index: session for index, task in enumerate(new) if (session := session_of(task.queue)) is not None}
-    open_ones = _open(conn, set(cells.values()), owner) if cells else set()
+    cells = {
+        index: session for index, task in enumerate(new)
+        if task.id not in stored and (session := session_of(task.queue)) is not None
+    }
+    open_ones = open_sessions(conn, set(cells.values()), owner) if cells else set()
     for index, session in cells.items():
         if new[index].kind != TaskKind.SCRIPT:
             raise InvalidTask(
@@ -54,6 +63,11 @@ def check_cells(conn: Connection, new: Sequence[NewTask], owner: str) -> None:
                 "is given, and a cell keeps no files: its folder goes on to the next one", "outputs", index,
                 place=f"inputs[{index}].outputs",
             )  # fmt: skip
+        if new[index].cache:
+            raise InvalidTask(
+                "is given, and what a cell computes depends on the cells before it", "cache", index,
+                place=f"inputs[{index}].cache",
+            )
         if session not in open_ones:
             raise InvalidTask(
                 f"is {new[index].queue!r}, and you have no session of that name which has not ended: begin another one",
@@ -64,22 +78,7 @@ def check_cells(conn: Connection, new: Sequence[NewTask], owner: str) -> None:
 def not_to_be_retried(conn: Connection, rows: Sequence[TaskRow]) -> set[int]:
     """Which of these tasks, by number, make no sense once more: sessions, and cells of those that have ended."""
     own = {row.number for row in rows if row.kind == TaskKind.SESSION}
-    cells = {row.number: session for row in rows if (session := session_of(row.queue)) is not None}
-    if not cells:
-        return own
-    open_ones = _open(conn, set(cells.values()))
-    return own | {number for number, session in cells.items() if session not in open_ones}
-
-
-def _open(conn: Connection, sessions: set[str], owner: str | None = None) -> set[str]:
-    """Those of these sessions that have not ended."""
-    found: set[str] = set()
-    for chunk in chunks(sorted(sessions)):
-        query = sa.select(tasks.c.id).where(
-            tasks.c.id.in_(chunk), IS_SESSION, tasks.c.status.not_in(FINAL), tasks.c.deleted_at.is_(None)
-        )
-        found.update(conn.execute(query if owner is None else query.where(tasks.c.owner == owner)).scalars())
-    return found
+    return own | {row.number for row in of_ended_sessions(conn, rows)}
 
 
 def ended_since(conn: Connection, version: int) -> Ended:
@@ -100,14 +99,7 @@ def end_cells(write: Write, queues: Sequence[str]) -> int:
                 tasks.c.queue.in_(chunk), tasks.c.status == TaskStatus.QUEUEING, tasks.c.deleted_at.is_(None)
             )
         ))
-    reason = "its session ended before it"
-    transition(write, TaskStatus.FAILED, Cause.DEPENDENCY, [
-        Transition(row.number, row.owner, row.attempt, None, reason, row.status, {
-            "finished_at": write.now, "error_name": SESSION_OVER, "error_stacktrace": "", "error_line": None,
-            "error_message": f"{reason}, and what the cells before defined is gone; run them again in another one",
-        })
-        for row in waiting
-    ])
+    transition(write, *transitions.cells_over(write, waiting))
     return len(waiting)
 
 

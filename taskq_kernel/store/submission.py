@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, NoReturn, TypedDict
+from typing import Any, NoReturn
 from uuid import uuid4
 
 import msgspec
@@ -40,16 +40,24 @@ MAX_TIMEOUT_S = 366 * 86400.0
 NAME_FROM_CODE = 80
 
 
-class Needed(TypedDict):
-    """What a task asks of the machine, as it is stored."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskedFor:
+    """What a task asks for besides memory and time, as it is stored; and a batch for all of its tasks."""
 
-    threads: int | None
-    env: str | None
-    gpus: int | None
+    threads: int | None = None
+    #: As JSON.
+    env: str | None = None
+    gpus: int | None = None
+    #: What it is given in files, and which files of its folder are kept, as JSON; None where none are.
+    input_files: str | None = None
+    outputs: str | None = None
+    #: The folder that it has at hand, by the SHA-256 of its manifest; and its git commit.
+    project: str | None = None
+    project_commit: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class NewTask:
+class NewTask(AskedFor):
     """A checked task that is not stored yet."""
 
     id: str | None
@@ -73,20 +81,10 @@ class NewTask:
     after: Sequence[str] = ()
     #: Whether the value of an equal task may stand for a run.
     cache: bool = False
-    threads: int | None = None
-    #: As JSON.
-    env: str | None = None
-    gpus: int | None = None
-    #: What it is given in files, and which files of its folder are kept, as JSON; None where none are.
-    input_files: str | None = None
-    outputs: str | None = None
-    #: The folder that it has at hand, by the SHA-256 of its manifest; and its git commit.
-    project: str | None = None
-    project_commit: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class NewBatch:
+class NewBatch(AskedFor):
     """A checked batch, or more points for one.
 
     Attributes
@@ -117,14 +115,7 @@ class NewBatch:
     memory_limit: int | None = None
     max_attempts: int = 1
     cache: bool = False
-    input_files: str | None = None
-    outputs: str | None = None
     resume: bool = True
-    threads: int | None = None
-    env: str | None = None
-    gpus: int | None = None
-    project: str | None = None
-    project_commit: str | None = None
 
 
 def check_all(inputs: list[dict[str, Any]], field: str = "inputs") -> list[NewTask]:
@@ -177,18 +168,19 @@ def _checked(given: Mapping[str, Any]) -> NewTask:
         definition=definition,
         after=tuple(get("after") or ()),
         cache=cache,
-        **_needs(given),
-        input_files=_input_files(get("input_files")),
-        outputs=_outputs(get("outputs")),
-        **_project(given),
+        **_asked_for(given),
     )
 
 
-def _needs(given: Mapping[str, Any]) -> Needed:
-    """What it asks of the machine."""
+def _asked_for(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The attributes of `AskedFor`."""
     get = given.get
+    project, commit = get("project"), get("project_commit")
     return {
         "threads": check_threads(get("threads")), "env": env_json(get("env")), "gpus": check_gpus(get("gpus")),
+        "input_files": _input_files(get("input_files")), "outputs": _outputs(get("outputs")),
+        "project": _project(project),
+        "project_commit": None if project is None or commit is None else _commit(commit),
     }
 
 
@@ -225,8 +217,7 @@ def _checked_batch(given: Mapping[str, Any]) -> NewBatch:
         priority=DEFAULT_PRIORITY if priority is None else _priority(priority),
         timeout_s=_timeout(get("timeout_seconds")), memory_limit=_memory(get("memory_limit")),
         max_attempts=1 if attempts is None else _attempts(attempts), cache=bool(get("cache")),
-        input_files=_input_files(get("input_files")), outputs=_outputs(get("outputs")),
-        resume=get("resume") is not False, **_needs(given), **_project(given),
+        resume=get("resume") is not False, **_asked_for(given),
     )
 
 
@@ -236,13 +227,14 @@ def _queue_of_batch(queue: str) -> str:
     return check_queue(queue)
 
 
-def _project(given: Mapping[str, Any]) -> dict[str, str | None]:
-    project, commit = given.get("project"), given.get("project_commit")
+def _project(project: str | None) -> str | None:
     if project is not None and not is_project_id(project):
         _refuse("project", f"is {project[:80]!r}, which names no project: give what registerProject gave")
-    if commit is not None:
-        commit = _text(commit, "projectCommit")[:MAX_COMMIT].replace("\0", "")
-    return {"project": project, "project_commit": commit if project is not None else None}
+    return project
+
+
+def _commit(commit: str) -> str:
+    return _text(commit, "projectCommit")[:MAX_COMMIT].replace("\0", "")
 
 
 def _refuse(field: str, problem: str) -> NoReturn:

@@ -91,6 +91,23 @@ sources = sa.Table(
     sa.Column("code", AnyText, nullable=False),
 )
 
+
+def _asked_for() -> list[sa.Column[Any]]:
+    """What a task asks for besides memory and time, and a batch for all of its tasks."""
+    return [
+        # The folder that it has at hand, by its content; and the git commit that this was, as its owner says.
+        sa.Column("project", sa.Text),
+        sa.Column("project_commit", AnyText),
+        # What it asks of the machine; see `taskq_kernel.needs`. NULL: nothing. The variables are JSON.
+        sa.Column("threads", sa.Integer),
+        sa.Column("env", AnyText),
+        sa.Column("gpus", sa.Integer),
+        # What it is given in files, and which files of its folder are kept, as JSON; see `task_files`.
+        sa.Column("input_files", AnyText),
+        sa.Column("outputs", AnyText),
+    ]
+
+
 tasks = sa.Table(
     "tasks",
     metadata,
@@ -158,16 +175,7 @@ tasks = sa.Table(
     sa.Column("cached_from", sa.BigInteger),
     # What its latest attempt ran in; see `cache.environment_of`.
     sa.Column("environment", AnyText),
-    # The folder that it has at hand, by its content; and the git commit that this was, as its owner says.
-    sa.Column("project", sa.Text),
-    sa.Column("project_commit", AnyText),
-    # What it asks of the machine; see `taskq_kernel.needs`. NULL: nothing. The variables are JSON.
-    sa.Column("threads", sa.Integer),
-    sa.Column("env", AnyText),
-    sa.Column("gpus", sa.Integer),
-    # What it is given in files, and which files of its folder are kept, as JSON; see `task_files`.
-    sa.Column("input_files", AnyText),
-    sa.Column("outputs", AnyText),
+    *_asked_for(),
 )
 
 
@@ -256,13 +264,7 @@ batches = sa.Table(
     sa.Column("cache", sa.Boolean),
     # Whether the seed of a point follows from what it computes, and not from `seed` and its place.
     sa.Column("seeds_by_content", sa.Boolean),
-    sa.Column("project", sa.Text),
-    sa.Column("project_commit", AnyText),
-    sa.Column("threads", sa.Integer),
-    sa.Column("env", AnyText),
-    sa.Column("gpus", sa.Integer),
-    sa.Column("input_files", AnyText),
-    sa.Column("outputs", AnyText),
+    *_asked_for(),
 )
 sa.Index("uq_batches_owner_name", batches.c.owner, batches.c.name, unique=True)
 sa.Index("ix_batches_created_at", batches.c.created_at)

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from taskq_kernel.domain import FINAL, TaskStatus, sources_of
 from taskq_kernel.errors import TaskqError
-from taskq_kernel.store import cache, dependencies
+from taskq_kernel.store import cache, cells, dependencies
 from taskq_kernel.store.database import Write
 from taskq_kernel.store.hot import HotStatement
 from taskq_kernel.store.rows import Columns, TaskRow
@@ -64,7 +64,7 @@ def transition(write: Write, after: TaskStatus, cause: Cause, transitions: Seque
     """Move tasks to ``after``, each with a new version and a line in its history; then what hangs on them.
 
     A task that needed them and nothing else goes on its way when they finish, fails when they end
-    otherwise, and waits again when they are retried.
+    otherwise, and waits again when they are retried. A cell whose session has ended fails rather than wait.
 
     The caller has read the tasks in the same transaction, so each of them can move; the
     condition on the statement is a second lock on the same door.
@@ -108,9 +108,26 @@ def _consequences(
         hanging = dependencies.waiting_for(write.conn, numbers)
         reasons = dependencies.why_of(write.conn, [needed for _, needed in hanging])
         return [_fail(write, [(row, reasons[needed]) for row, needed in hanging])]
-    if after is TaskStatus.QUEUEING and cause in (Cause.RETRIED, Cause.DEPENDENCY):
-        return _try_again(write, numbers)
+    if after is TaskStatus.QUEUEING:
+        over = cells.over_among(write.conn, numbers)
+        steps = [cells_over(write, over)]
+        if cause in (Cause.RETRIED, Cause.DEPENDENCY):
+            ended = {row.number for row in over}
+            steps += _try_again(write, [number for number in numbers if number not in ended])
+        return steps
     return []
+
+
+def cells_over(write: Write, rows: Iterable[TaskRow]) -> _Step:
+    """What becomes of cells that wait for sessions which have ended: nobody would take them."""
+    reason = "its session ended before it"
+    return TaskStatus.FAILED, Cause.DEPENDENCY, [
+        Transition(row.number, row.owner, row.attempt, None, reason, row.status, {
+            "finished_at": write.now, "error_name": cells.SESSION_OVER, "error_stacktrace": "", "error_line": None,
+            "error_message": f"{reason}, and what the cells before defined is gone; run them again in another one",
+        })
+        for row in rows
+    ]
 
 
 def hold_back_new(write: Write, needs: dict[int, set[int]]) -> None:

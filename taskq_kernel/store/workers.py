@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection
 
 from taskq_kernel.broker.names import check_queue
 from taskq_kernel.errors import InvalidTask, NotFound, ServiceError
+from taskq_kernel.store.cells import IN_SLOT
 from taskq_kernel.store.database import Write
 from taskq_kernel.store.ids import canonical_uuid, chunks
 from taskq_kernel.store.offers import offer_declined
@@ -33,7 +34,7 @@ PRESENT = (ONLINE, DRAINING)
 
 _running = (
     sa.select(tasks.c.worker_id, sa.func.count().label("count"))
-    .where(RUNNING_NOW).group_by(tasks.c.worker_id).subquery()
+    .where(RUNNING_NOW, IN_SLOT).group_by(tasks.c.worker_id).subquery()
 )
 #: Workers, each with how many running tasks it holds: it may claim more than it has slots.
 WITH_BUSY = workers.outerjoin(_running, _running.c.worker_id == workers.c.id)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from store_lab import Lab
+from store_plans import executed
 from test_why import Rabbit
 
 from taskq_kernel.domain import WhyKind
@@ -72,6 +73,20 @@ def test_what_is_cancelled_or_runs_already_is_not_handed_over_again(lab: Lab) ->
     assert decline(lab, worker, cancelled, running, gone) == 0
     lab.clock.advance(LATER_S)
     assert lab.waiting() == []
+
+
+def test_many_are_declined_with_no_more_statements_than_a_few(lab: Lab) -> None:
+    worker = lab.join(slots=2)
+    lab.join("large", slots=2, cores=16)
+    few, many = lab.submit("1", "2", threads=8), lab.submit(*map(str, range(40)), threads=32)
+    lab.publish()
+    with executed(lab.store.writer) as statements:
+        decline(lab, worker, *few)
+    with executed(lab.store.writer) as of_many:
+        assert decline(lab, worker, *many) == 40
+    assert len(of_many) <= len(statements)
+    lab.clock.advance(LATER_S)
+    assert sorted(lab.waiting()) == [task.number for task in (*few, *many)]
 
 
 def test_only_a_worker_that_holds_a_lease_may_decline(lab: Lab) -> None:

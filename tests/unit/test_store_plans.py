@@ -10,9 +10,11 @@ from sqlalchemy.engine import Connection
 from store_lab import Lab
 from store_plans import executed, plan
 
+from taskq_kernel.broker.names import session_queue
 from taskq_kernel.domain import Verdict
-from taskq_kernel.store import backlog, claims, leases, statistics, waiting, workers
-from taskq_kernel.store.blob_refs import has_value, oldest_running_start, referenced
+from taskq_kernel.store import backlog, cells, claims, leases, sessions, statistics, waiting, workers
+from taskq_kernel.store.blob_refs import has_value, not_of, oldest_running_start, referenced
+from taskq_kernel.store.declined import decline_tasks
 
 pytest_plugins = ["store_fixtures"]
 
@@ -37,6 +39,9 @@ HOT: dict[str, Callable[[Connection], Any]] = {
     "how a waiting task stands": lambda conn: waiting.standing_of(conn, _any_task(conn)),
     "what a task's history says last": lambda conn: waiting.last_reason(conn, _any_task(conn)),
     "whether a value is somebody's": lambda conn: has_value(conn, "ann", "0" * 64),
+    "which files are not somebody's": lambda conn: not_of(conn, "ann", ["0" * 64, "1" * 64]),
+    "which sessions have ended": lambda conn: sessions.ended_since(conn, 0),
+    "what stands before a cell": lambda conn: cells.turn_in(conn, session_queue(_FLEET)),
 }
 
 
@@ -66,6 +71,16 @@ def test_what_is_asked_often_never_reads_all_tasks(busy: Lab, question: str) -> 
     assert statements
     with busy.store.reader.begin() as conn:
         assert [line for one in statements if one[0].startswith("SELECT") for line in scans(conn, *one)] == []
+
+
+def test_a_worker_that_joins_and_one_that_declines_never_read_all_tasks(busy: Lab) -> None:
+    (task,) = busy.submit(threads=8)
+    with executed(busy.store.writer) as statements:
+        busy.join(id=_FLEET)
+        busy.store.write(decline_tasks, _FLEET, [task.id])
+        busy.store.write(sessions.end_cells, [session_queue(_FLEET)])
+    with busy.store.reader.begin() as conn:
+        assert [line for one in statements for line in scans(conn, *one)] == []
 
 
 def test_a_claim_a_heartbeat_and_an_outcome_never_read_all_tasks(busy: Lab) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 from store_lab import EVERYTHING, Lab
+from store_plans import executed
 
 from taskq_kernel.errors import InvalidTask, NotFound
 from taskq_kernel.grid import write_design
@@ -50,6 +51,17 @@ def test_a_task_brings_its_project_to_the_worker_and_so_does_the_one_that_repeat
     lab.finish(task, worker)
     again = lab.bulk_action("retry", task).tasks
     assert [lab.task(one).project for one in again if one.number != task.number] == [project]
+
+
+def test_a_project_that_is_sent_again_is_noted_as_used_and_its_files_are_not_written_again(lab: Lab) -> None:
+    project = register(lab)
+    lab.clock.advance(projects.UNUSED_S)
+    with executed(lab.store.writer) as statements:
+        assert register(lab) == project
+    assert not [one for one, _parameters in statements if "project_files" in one]
+    lab.clock.advance(1)
+    prune(lab)
+    assert submit(lab, project=project).project == project
 
 
 def test_a_task_whose_project_is_not_there_is_refused_and_so_is_what_names_none(lab: Lab) -> None:

@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 import sqlalchemy as sa
 from store_lab import Lab
+from store_plans import executed
 
 from taskq_kernel.errors import InvalidTask, NotFound, ServiceError
 from taskq_kernel.store import leases, workers
@@ -97,6 +98,19 @@ def test_thousands_that_are_lost_again_go_back_in_a_few_groups(lab: Lab) -> None
     lab.clock.advance(leases.APART_S * (leases.GROUPS - 1))
     assert lab.waiting() == [task.number for task in tasks]
     assert lab.store.read(lambda conn: conn.scalar(sa.select(sa.func.count(sa.distinct(outbox.c.available_at))))) < 40
+
+
+def test_what_was_lost_before_and_what_was_not_go_back_with_a_few_statements_however_they_are_mixed(lab: Lab) -> None:
+    tasks = lab.submit(*["1"] * 200)
+    lab.claim(lab.join("anna"), *tasks[::2])
+    lose(lab)
+    lab.claim(lab.join("bert"), *tasks)
+    with executed(lab.store.writer) as statements:
+        lose(lab)
+    assert len(statements) < 120
+    waiting = lab.waiting()
+    assert {task.number for task in tasks[1::2]} < set(waiting)
+    assert len(waiting) < 150
 
 
 def test_after_a_retry_the_losses_are_counted_anew(lab: Lab) -> None:

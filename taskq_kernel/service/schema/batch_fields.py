@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from typing import Any
@@ -107,7 +108,8 @@ class BatchMutation(ObjectType):
     ) -> batches.Submitted:
         new = check_batch(input, "input")
         runtime = info.context.runtime
-        check_files(runtime.blobs, given_files(new.input_files), runtime.policy.max_files_bytes)
+        files, limit = given_files(new.input_files), runtime.policy.max_files_bytes
+        await asyncio.to_thread(check_files, runtime.blobs, files, limit)
         done: batches.Submitted = await _write(info, batches.submit_batch, new, info.context.actor)
         log.info(
             "submit batch %s (%s): %d points are new of %d, by %s",

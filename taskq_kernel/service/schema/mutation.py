@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import graphene
@@ -12,7 +13,7 @@ from graphql import GraphQLResolveInfo
 
 from taskq_kernel.domain import Role
 from taskq_kernel.errors import InvalidTask
-from taskq_kernel.service.blobs import check_files, check_given
+from taskq_kernel.service.blobs import Blobs, check_files, check_given
 from taskq_kernel.service.jobs.pruner import Cursor, Pruned
 from taskq_kernel.service.schema import inputs, types
 from taskq_kernel.service.schema.batch_fields import BatchMutation
@@ -282,12 +283,14 @@ class Mutation(BatchMutation, ProjectMutation, ObjectType):
 
 async def _create(info: GraphQLResolveInfo, new: Sequence[NewTask]) -> list[TaskRow]:
     context = info.context
+    #: What tasks are given in files, each text once, with the first task that has it.
+    files: dict[str, int] = {}
     for index, task in enumerate(new):
         check_given(context.runtime.blobs, task.arguments, index)
         if task.input_files is not None:
-            check_files(
-                context.runtime.blobs, given_files(task.input_files), context.runtime.policy.max_files_bytes, index
-            )
+            files.setdefault(task.input_files, index)
+    if files:  # which may be many
+        await asyncio.to_thread(_check_files, context.runtime.blobs, context.runtime.policy.max_files_bytes, files)
     created, count = await context.runtime.store.write(
         create.create_tasks, new, context.identity.name, wanted(info), context.visible_to
     )
@@ -295,6 +298,11 @@ async def _create(info: GraphQLResolveInfo, new: Sequence[NewTask]) -> list[Task
     what = f"task {created[0].number}" if len(created) == 1 else f"{count} tasks"
     log.info("submit %s by %s", what, context.identity.name)
     return list(created)
+
+
+def _check_files(blobs: Blobs, limit_bytes: int, files: Mapping[str, int]) -> None:
+    for text, index in files.items():
+        check_files(blobs, given_files(text), limit_bytes, index)
 
 
 async def _bulk_action(
