@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 import pytest
 from stacks import until
+from taskq_worker.projects import store as store_module
 from taskq_worker.projects.errors import ProjectFailed
 from taskq_worker.projects.projects import ProjectLease, Projects
 from taskq_worker.projects.store import ProjectStore, remove_tree
@@ -189,6 +190,23 @@ async def test_what_was_used_least_recently_goes_first_and_what_is_in_use_never(
     (await shelf.leased(names[2])).close()
     assert sorted(name[:40] for name in shelf.left()) == sorted(name[:40] for name in (names[0], names[2]))
     held.close()
+
+
+@in_a_loop
+async def test_a_project_whose_removal_was_cut_off_counts_no_longer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf = Shelf(tmp_path, limit_bytes=0)
+    lease = await shelf.leased(shelf.add("pass"))
+    lease.close()
+
+    def killed(_folder: Path) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(store_module, "remove_tree", killed)
+        shelf.store.make_room()
+    assert not (lease.project.tree.parent / "ready.json").exists()
 
 
 def test_a_task_finds_the_files_at_their_paths_and_the_next_one_finds_them_as_they_were(tmp_path: Path) -> None:

@@ -118,7 +118,8 @@ class Entry:
         self._failed.unlink(missing_ok=True)
 
     def clear(self) -> None:
-        """Remove what was begun and not finished."""
+        """Remove it, whether it was finished or not. From the first moment on it counts no longer."""
+        self._ready.unlink(missing_ok=True)
         for folder in (self.part, self.folder):
             remove_tree(folder)
 
@@ -176,7 +177,7 @@ class ProjectStore:
             try:
                 if lock.alone():
                     size = entry.size()
-                    remove_tree(entry.folder)
+                    entry.clear()
                     total -= size
                     log.info("removed project %s, which nobody has used lately", entry.key)
             finally:
@@ -185,10 +186,7 @@ class ProjectStore:
 
 def size_of(folder: Path) -> int:
     """How many bytes lie in a folder."""
-    return sum(
-        os.lstat(os.path.join(parent, name)).st_size  # noqa: PTH118  (of many files)
-        for parent, _, files in os.walk(folder) for name in files
-    )
+    return sum(os.lstat(f"{parent}/{name}").st_size for parent, _, files in os.walk(folder) for name in files)
 
 
 def remove_tree(folder: Path) -> None:
