@@ -17,7 +17,7 @@ from stacks import until
 from taskq_worker.projects import store as store_module
 from taskq_worker.projects.errors import ProjectFailed
 from taskq_worker.projects.projects import ProjectLease, Projects
-from taskq_worker.projects.store import ProjectStore, remove_tree
+from taskq_worker.projects.store import ProjectStore, remove_tree, seal
 from taskq_worker.sandbox.sandbox import OWN_USER
 from taskq_worker.slots.double import DoubleCommand
 from taskq_worker.slots.folder import WorkFolder, remove_folder
@@ -207,6 +207,17 @@ async def test_a_project_whose_removal_was_cut_off_counts_no_longer(
         patched.setattr(store_module, "remove_tree", killed)
         shelf.store.make_room()
     assert not (lease.project.tree.parent / "ready.json").exists()
+
+
+def test_sealing_leaves_a_file_alone_for_which_the_user_who_prepared_has_only_made_a_name(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("mine")
+    secret.chmod(0o600)
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    (tree / "name").hardlink_to(secret)
+    seal(tree, owner=os.geteuid() + 1)
+    assert stat.S_IMODE(secret.stat().st_mode) == 0o600
 
 
 def test_a_task_finds_the_files_at_their_paths_and_the_next_one_finds_them_as_they_were(tmp_path: Path) -> None:

@@ -211,7 +211,8 @@ def seal(folder: Path, owner: int | None = None) -> None:
     folder : Path
         The folder, which a user may own who still runs processes.
     owner : int, optional
-        Whose user's files become this process's own. What is another's stays as it is.
+        The user to whom all of it was given, and whose files become this process's own. Default: they are. What is
+        another's stays as it is: the user may have made a name there for a file that only this process can read.
     """
     _seal(os.open(folder, _FOLDER), owner)
 
@@ -244,7 +245,7 @@ def _seal(descriptor: int, owner: int | None) -> None:
 
 def _take(descriptor: int, owner: int | None, mode: int) -> None:
     about = os.fstat(descriptor)
-    if about.st_uid not in (os.geteuid(), owner):
+    if about.st_uid != (os.geteuid() if owner is None else owner):
         return
     if owner is not None:
         os.fchown(descriptor, os.geteuid(), os.getegid())
