@@ -173,6 +173,16 @@ def test_given_files_are_put_below_the_folder_and_through_no_link(tmp_path: Path
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
+def test_what_an_earlier_cell_was_given_or_made_gives_way_to_what_this_one_is_given(tmp_path: Path) -> None:
+    work = WorkFolder(tmp_path / "session" / "work")
+    work.make()
+    for text in ("1", "2"):
+        (tmp_path / text).write_text(text)
+        work.put({"data/x.csv": tmp_path / text})
+    assert (work.path / "data/x.csv").read_text() == "2"
+    assert (tmp_path / "1").read_text() == "1"
+
+
 # -- the way to the service
 
 

@@ -307,6 +307,7 @@ class Slot:
             process, used = await self._process_for(job, key, limit, stop)
             if isinstance(process, ErrorInfo):
                 return self._failed_at_once(process, retryable=process.name != "MemoryLimitExceeded")
+            process.work.put({**by_name(job.passed), **job.files})
             attempt = self._attempt = Attempt(
                 process,
                 number,
@@ -317,7 +318,6 @@ class Slot:
                 on_progress=on_progress,
                 on_series=on_series,
             )
-            process.work.put({**by_name(job.passed), **job.files})
             started_at, began = time.time(), time.monotonic()
             try:
                 ending = await attempt.run(frame, used)
