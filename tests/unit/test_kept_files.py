@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 
 import pytest
 from taskq_worker import kept as kept_module
+from taskq_worker.claims import patience
 from taskq_worker.kept import Keeping, Kept
 from taskq_worker.slots import kept_files
 from taskq_worker.slots.beneath import opened, put_file
@@ -246,7 +247,7 @@ def test_files_are_uploaded_once_each_and_what_the_service_has_is_not(tmp_path: 
 def test_a_service_that_goes_away_in_the_middle_of_an_upload_is_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kept_module, "BACKOFF_S", (0.001, 0.001))
+    monkeypatch.setattr(patience, "BACKOFF_S", (0.001, 0.001))
     folder = left(tmp_path / "work", a_csv=b"1" * 5000)
     service = Service(away=1)
     service.on_upload = lambda: setattr(service, "away", len(away.pop()) if away else 0)

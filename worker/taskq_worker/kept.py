@@ -10,12 +10,13 @@ from functools import partial
 from hashlib import sha256
 from typing import BinaryIO, Protocol, TypeVar, cast
 
-from taskq_kernel.errors import ServiceError, ServiceUnreachable
+from taskq_kernel.errors import ServiceError
 from taskq_kernel.messages import ErrorInfo
 from taskq_kernel.printable import one_line
 from taskq_kernel.task_files import MAX_KEPT, MAX_NAMES_BYTES, GivenFiles, KeptFile
 from taskq_worker import task_errors
-from taskq_worker.claims.sources import BACKOFF_S
+from taskq_worker.claims.patience import NotWanted, patiently
+from taskq_worker.service_api import is_away
 from taskq_worker.slots.beneath import open_file, opened
 from taskq_worker.slots.kept_files import LeftFile, LeftFolder, find_files
 
@@ -30,8 +31,6 @@ TRIES = 3
 #: How many of those that were left out are named.
 _NAMED = 10
 _CHUNK_BYTES = 1 << 20
-#: What the service says when it refuses nothing: it is at fault itself.
-_NOT_NOW = frozenset({"UNAVAILABLE", "INTERNAL"})
 
 
 class Store(Protocol):
@@ -148,7 +147,7 @@ class _Upload:
                 if sent is not None:
                     missing.discard(sent.ref)
                     self.files.append(sent)
-        except _NotWanted:
+        except NotWanted:
             return False
         return True
 
@@ -172,19 +171,11 @@ class _Upload:
 
     async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
         """What the service answers, however long it is away."""
-        pause = BACKOFF_S[0]
-        while self._wanted():
-            try:
-                async with self._turns:
-                    return await ask()
-            except ServiceUnreachable:
-                pass
-            except ServiceError as error:
-                if error.code not in _NOT_NOW:
-                    raise
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, BACKOFF_S[1])
-        raise _NotWanted
+        async def turn() -> T:
+            async with self._turns:
+                return await ask()
+
+        return await patiently(turn, self._wanted, is_away)
 
     async def _send(self, file: KeptFile) -> None:
         with opened(self._folder.path) as folder, open_file(folder, file.name.split("/"), self._folder.user) as there:
@@ -245,10 +236,6 @@ class _Part:
 
 class _Changed(Exception):
     """A file is another than it was when it was read before."""
-
-
-class _NotWanted(Exception):
-    """The attempt is no longer this worker's."""
 
 
 def _chunks(file: BinaryIO, size: int) -> Iterator[bytes]:
