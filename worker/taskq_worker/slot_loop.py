@@ -170,6 +170,8 @@ class SlotLoop:
         return report if report.folder is None else await self._with_files(claim, report, report.folder)
 
     async def _run(self, claim: Claim, given: Provided) -> Report:
+        if not self._claims.holds(claim):
+            raise NotWanted  # the word to stop found nothing that ran, and does not come again
         if claim.task.kind is TaskKind.SESSION:
             return await self._serve(claim)
         job = _job(claim, given, self._variables(claim))
