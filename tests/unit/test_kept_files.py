@@ -262,6 +262,14 @@ def test_what_nobody_wants_any_longer_is_not_waited_for(tmp_path: Path) -> None:
     assert keep(service, folder, "*.csv", wanted=lambda: service.away > 98) is None
 
 
+def test_an_upload_ends_where_it_is_when_nobody_wants_it_any_longer(tmp_path: Path) -> None:
+    folder = left(tmp_path / "work", a_csv=b"1" * 5000)
+    service, wanted = Service(), [True]
+    service.on_upload = wanted.clear
+    assert keep(service, folder, "*.csv", wanted=lambda: bool(wanted)) is None
+    assert service.sent == []
+
+
 def test_a_file_that_changes_is_read_again_and_one_that_never_rests_is_left_out(tmp_path: Path) -> None:
     folder = left(tmp_path / "work", a_csv=b"1", b_csv=b"1234")
     service, texts = Service(), iter([b"22", b"333"])

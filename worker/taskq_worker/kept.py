@@ -179,7 +179,7 @@ class _Upload:
 
     async def _send(self, file: KeptFile) -> None:
         with opened(self._folder.path) as folder, open_file(folder, file.name.split("/"), self._folder.user) as there:
-            await self._store.upload(file.ref, cast("BinaryIO", _Part(there, file)))
+            await self._store.upload(file.ref, cast("BinaryIO", _Part(there, file, self._wanted)))
 
     def _read_all(self, files: Sequence[LeftFile]) -> list[KeptFile]:
         return [read for file in files if (read := self._read(file.name)) is not None]
@@ -203,9 +203,10 @@ class _Upload:
 class _Part:
     """A file as far as it was read before: it may have become longer since, and must be the same."""
 
-    def __init__(self, file: BinaryIO, expected: KeptFile) -> None:
+    def __init__(self, file: BinaryIO, expected: KeptFile, wanted: Callable[[], bool]) -> None:
         self._file = file
         self._expected = expected
+        self._wanted = wanted
         self._digest = sha256()
         self._left = expected.size
 
@@ -223,7 +224,11 @@ class _Part:
         ------
         _Changed
             If what has been read is not what was read before.
+        NotWanted
+            If nobody waits for it any longer: the slot is not to be held up by the rest.
         """
+        if not self._wanted():
+            raise NotWanted
         if not self._left:
             return b""
         chunk = self._file.read(min(self._left, size if size > 0 else _CHUNK_BYTES))
