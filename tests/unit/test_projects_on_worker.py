@@ -193,6 +193,12 @@ async def test_what_was_used_least_recently_goes_first_and_what_is_in_use_never(
 
 
 @in_a_loop
+async def test_a_line_of_any_length_that_is_printed_meanwhile_is_no_reason_to_fail(shelf: Shelf) -> None:
+    await shelf.leased(shelf.add("print('x' * (3 << 20)); print('Installing')"))
+    assert "preparing the project: Installing" in shelf.said
+
+
+@in_a_loop
 async def test_a_project_whose_removal_was_cut_off_counts_no_longer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
