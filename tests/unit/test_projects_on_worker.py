@@ -146,6 +146,16 @@ async def test_a_file_that_the_service_has_no_longer_is_a_clear_error(shelf: She
 
 
 @in_a_loop
+async def test_a_project_whose_files_were_missing_can_be_had_once_it_was_sent_again(shelf: Shelf) -> None:
+    project = shelf.add("pass")
+    missing = shelf.kept.pop(hashlib.sha256(b"a").hexdigest())
+    with pytest.raises(ProjectFailed, match="submit the task again"):
+        await shelf.lease(project)
+    shelf.kept[hashlib.sha256(b"a").hexdigest()] = missing
+    await shelf.leased(project)
+
+
+@in_a_loop
 async def test_what_a_worker_left_that_was_killed_while_it_prepared_is_made_anew(shelf: Shelf) -> None:
     project = shelf.add("pass")
     lease = await shelf.leased(project)

@@ -13,7 +13,7 @@ from taskq_kernel.errors import NotFound
 from taskq_kernel.project_manifest import MAX_MANIFEST_BYTES, ProjectFile, ProjectManifest, decode_manifest
 from taskq_worker.claims.passed import Fetch
 from taskq_worker.claims.patience import patiently
-from taskq_worker.projects.errors import ProjectFailed
+from taskq_worker.projects.errors import FilesMissing, ProjectFailed
 from taskq_worker.projects.store import Entry
 
 #: How many files are fetched at once.
@@ -84,4 +84,4 @@ async def _had(project: str, ask: Callable[[], Awaitable[T]]) -> T:
     try:
         return await patiently(ask)
     except NotFound:
-        raise ProjectFailed(f"a file of it is no longer kept ({project[:12]}): submit the task again") from None
+        raise FilesMissing(f"a file of it is no longer kept ({project[:12]}): submit the task again") from None

@@ -13,7 +13,7 @@ from typing import Any
 from taskq_worker.claims.passed import Fetch
 from taskq_worker.julia.command import PackageRunner
 from taskq_worker.julia.prepared_project import PreparedProject
-from taskq_worker.projects.errors import ProjectFailed
+from taskq_worker.projects.errors import FilesMissing, ProjectFailed
 from taskq_worker.projects.layout import lay_out
 from taskq_worker.projects.preparation import manifest_file, prepare, project_file
 from taskq_worker.projects.store import Entry, EntryLock, ProjectStore, give_tree, seal
@@ -122,7 +122,8 @@ class Projects:
         try:
             await _while_wanted(self._make_whole(project, entry, sandbox, told), wanted)
         except ProjectFailed as error:
-            entry.fail(str(error))
+            if not isinstance(error, FilesMissing):
+                entry.fail(str(error))
             raise
         finally:
             if not entry.is_ready():
