@@ -170,6 +170,17 @@ async def test_what_a_worker_left_that_was_killed_while_it_prepared_is_made_anew
 
 
 @in_a_loop
+async def test_what_such_a_worker_left_goes_with_the_next_project_that_is_made(shelf: Shelf) -> None:
+    lease = await shelf.leased(shelf.add("pass"))
+    lease.close()
+    left = lease.project.tree.parent
+    (left / "ready.json").unlink()
+    (left.with_name(f"{left.name}.part") / "tree").mkdir(parents=True)
+    other = await shelf.leased(shelf.add("pass", another="b"))
+    assert shelf.left() == [other.project.tree.parent.name]
+
+
+@in_a_loop
 async def test_preparing_ends_with_the_last_task_that_wants_it(shelf: Shelf) -> None:
     project = shelf.add("import time; time.sleep(600)")
     wanted = True

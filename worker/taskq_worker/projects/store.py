@@ -166,22 +166,35 @@ class ProjectStore:
         return Entry(self._entries, key)
 
     def make_room(self) -> None:
-        """Remove what was used least recently and nobody uses, until the rest fits."""
-        entries = [Entry(self._entries, path.parent.name) for path in self._entries.glob("*/ready.json")]
+        """Remove what a worker has left that was killed while it made it, and what was used least recently and nobody
+        uses, until the rest fits.
+        """
+        for path in self._entries.glob("*.lock"):
+            cut_off = self.entry(path.stem)
+            if cut_off.part.exists() or (cut_off.folder.exists() and not cut_off.is_ready()):
+                _remove(cut_off, ready=False)
+        entries = [self.entry(path.parent.name) for path in self._entries.glob("*/ready.json")]
         entries.sort(key=Entry.used_at)
         total = sum(entry.size() for entry in entries)
         for entry in entries:
             if total <= self._limit_bytes:
                 return
-            lock = entry.lock()
-            try:
-                if lock.alone():
-                    size = entry.size()
-                    entry.clear()
-                    total -= size
-                    log.info("removed project %s, which nobody has used lately", entry.key)
-            finally:
-                lock.close()
+            size = entry.size()
+            if _remove(entry, ready=True):
+                total -= size
+                log.info("removed project %s, which nobody has used lately", entry.key)
+
+
+def _remove(entry: Entry, *, ready: bool) -> bool:
+    """Remove an entry that nobody uses or makes, if it is ready, or if it is not; whether that was so."""
+    lock = entry.lock()
+    try:
+        if not lock.alone() or entry.is_ready() is not ready:
+            return False
+        entry.clear()
+        return True
+    finally:
+        lock.close()
 
 
 def size_of(folder: Path) -> int:
