@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
 from sample_messages import TASK
 from stacks import until
+from taskq_worker.claims.claim import Claim
 from test_supervisor import NAMES, QUEUE, Lab, play, task_id  # noqa: F401  (play is a fixture)
 
 from taskq_kernel.broker.names import session_queue
@@ -62,6 +64,21 @@ def test_cells_share_a_process_beside_other_tasks_until_the_session_is_cancelled
         assert value_of(await outcome(lab, task_id(5))) == [1, 2]
         assert (await outcome(lab, task_id(6))).status is TaskStatus.FAILED
         assert task_id(4) not in lab.outcomes()
+
+    play(scene)
+
+
+def test_a_session_keeps_nothing_of_the_cells_that_have_ended(play: Play) -> None:  # noqa: F811
+    def kept() -> set[str]:
+        gc.collect()
+        return {one.task.id for one in gc.get_objects() if isinstance(one, Claim)}
+
+    async def scene(lab: Lab) -> None:
+        await begin(lab)
+        for number in range(1, 4):
+            await cell(lab, number, "6 * 7")
+            await outcome(lab, task_id(number))
+        await until(lambda: kept() <= {SESSION, task_id(3)}, "of the cells the last is kept at most")
 
     play(scene)
 

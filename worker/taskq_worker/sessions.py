@@ -200,6 +200,7 @@ class Session:
                 try:
                     await self._run_cell(self._cell)
                 finally:
+                    self._claims.leave_slot(self._cell)
                     self._cell = None
                 idle_since = time.monotonic()
             else:
