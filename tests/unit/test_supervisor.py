@@ -48,6 +48,7 @@ class Service:
         self.progress: dict[str, float] = {}
         self.released: list[tuple[str, int]] = []
         self.declined: list[str] = []
+        self.files: dict[str, bytes] = {}
         self.code = "6 * 7"
         self.asked_for_code = 0
         self.sends_code = asyncio.Event()
@@ -70,7 +71,7 @@ class Service:
         return self.code
 
     async def fetch(self, ref: str, file: BinaryIO, limit_bytes: int) -> int:
-        raise NotImplementedError
+        return file.write(self.files[ref])
 
     async def register(self, description: dict[str, Any]) -> Lease:
         self._answer()

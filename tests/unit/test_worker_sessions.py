@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Awaitable, Callable
+from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -15,6 +16,7 @@ from test_supervisor import NAMES, QUEUE, Lab, play, task_id  # noqa: F401  (pla
 from taskq_kernel.broker.names import session_queue
 from taskq_kernel.domain import TaskKind, TaskStatus
 from taskq_kernel.messages import OutcomeMessage, encode
+from taskq_kernel.project_manifest import ProjectFile, ProjectManifest, project_id
 
 Play = Callable[..., Lab]
 Scene = Callable[[Lab], Awaitable[None]]
@@ -22,11 +24,12 @@ SESSION = task_id(99)
 CELLS = session_queue(SESSION)
 
 
-async def begin(lab: Lab, **arguments: Any) -> None:
+async def begin(lab: Lab, project: str | None = None, **arguments: Any) -> None:
     """Begin a session and wait until its worker serves it."""
     session = msgspec.structs.replace(
-        TASK, id=SESSION, kind=TaskKind.SESSION, timeout_s=None, arguments=msgspec.Raw(msgspec.json.encode(arguments))
-    )
+        TASK, id=SESSION, kind=TaskKind.SESSION, timeout_s=None, project=project,
+        arguments=msgspec.Raw(msgspec.json.encode(arguments)),
+    )  # fmt: skip
     await lab.client.ensure_tasks_queue(CELLS)
     await lab.client.publish(QUEUE, [encode(session)])
     await until(lambda: CELLS in lab.service.joined[-1]["queues"], "the worker says that it serves the session")
@@ -64,6 +67,19 @@ def test_cells_share_a_process_beside_other_tasks_until_the_session_is_cancelled
         assert value_of(await outcome(lab, task_id(5))) == [1, 2]
         assert (await outcome(lab, task_id(6))).status is TaskStatus.FAILED
         assert task_id(4) not in lab.outcomes()
+
+    play(scene)
+
+
+def test_the_cells_of_a_session_with_a_project_have_it_at_hand(play: Play) -> None:  # noqa: F811
+    async def scene(lab: Lab) -> None:
+        digest = sha256(b"7").hexdigest()
+        manifest = ProjectManifest([ProjectFile("data/x.csv", digest, 1)]).encode()
+        lab.service.files = {digest: b"7", project_id(manifest): manifest}
+        await begin(lab, project_id(manifest))
+        for number in (1, 2):
+            await cell(lab, number, 'open("data/x.csv").read()')
+            assert value_of(await outcome(lab, task_id(number))) == "7"
 
     play(scene)
 

@@ -173,7 +173,7 @@ class SlotLoop:
         if not self._claims.holds(claim):
             raise NotWanted  # the word to stop found nothing that ran, and does not come again
         if claim.task.kind is TaskKind.SESSION:
-            return await self._serve(claim)
+            return await self._serve(claim, given)
         job = _job(claim, given, self._variables(claim))
         if self._session is not None:
             job = self._session.prepare(job, claim.task.name)
@@ -183,9 +183,10 @@ class SlotLoop:
         # In no other process could a cell be tried again.
         return report if self._session is None else replace(report, lost=False)
 
-    async def _serve(self, claim: Claim) -> Report:
+    async def _serve(self, claim: Claim, given: Provided) -> Report:
         """Have the slot be a session's until that ends."""
-        self._session = self._sessions.open(claim, self.slot, self._variables(claim), self._run_to_its_end)
+        variables = self._variables(claim)
+        self._session = self._sessions.open(claim, self.slot, variables, given.project, self._run_to_its_end)
         try:
             return await self._sessions.serve(claim, self._session)
         finally:
