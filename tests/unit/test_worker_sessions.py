@@ -35,8 +35,8 @@ async def begin(lab: Lab, project: str | None = None, **arguments: Any) -> None:
     await until(lambda: CELLS in lab.service.joined[-1]["queues"], "the worker says that it serves the session")
 
 
-async def cell(lab: Lab, number: int, code: str) -> None:
-    made = msgspec.structs.replace(TASK, id=task_id(number), name=f"In[{number}]", code=code, timeout_s=None)
+async def cell(lab: Lab, number: int, code: str, **asked: Any) -> None:
+    made = msgspec.structs.replace(TASK, id=task_id(number), name=f"In[{number}]", code=code, timeout_s=None, **asked)
     await lab.client.publish(NAMES.tasks(CELLS, 1), [encode(made)])
 
 
@@ -67,6 +67,16 @@ def test_cells_share_a_process_beside_other_tasks_until_the_session_is_cancelled
         assert value_of(await outcome(lab, task_id(5))) == [1, 2]
         assert (await outcome(lab, task_id(6))).status is TaskStatus.FAILED
         assert task_id(4) not in lab.outcomes()
+
+    play(scene)
+
+
+def test_a_cell_that_asks_for_more_than_its_session_has_runs_in_it_all_the_same(play: Play) -> None:  # noqa: F811
+    async def scene(lab: Lab) -> None:
+        await begin(lab)
+        await cell(lab, 1, "6 * 7", threads=64, gpus=1)
+        assert value_of(await outcome(lab, task_id(1))) == 42
+        assert lab.service.declined == []
 
     play(scene)
 
