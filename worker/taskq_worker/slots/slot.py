@@ -243,6 +243,7 @@ class Slot:
     async def start_pristine(self, key: ProcessKey) -> None:
         """Return when a process of this key stands ready that no definition has changed; errors as of `start`."""
         await self._warm.start_with(key)
+        await self._warm.settle()
         process = self._warm.process
         if process is not None and (process.tainted_by is not None or process.key != key):
             await self.renew("it may not run a session")

@@ -146,6 +146,11 @@ class WarmProcess:
             log.info("slot %d: renewing julia after %d tasks", self._index, self.process.tasks)
             self._begin_start()
 
+    async def settle(self) -> None:
+        """Wait for one that is being started, and would take the place of the process sooner or later."""
+        if self._starting is not None:
+            await asyncio.wait({self._starting})
+
     def _begin_start(self) -> asyncio.Task[JuliaProcess]:
         if self._starting is None or self._starting.done():
             self._starting = asyncio.create_task(self._launch())
