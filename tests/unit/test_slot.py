@@ -87,7 +87,8 @@ def test_one_process_runs_one_task_after_another(play: Play) -> None:
     async def scene(bench: Bench) -> None:
         pid = bench.slot.pid
         assert value_of(await bench.run("6 * 7")) == 42
-        assert value_of(await bench.run("[1, 2]")) == [1, 2]
+        report = await bench.run("[1, 2]")
+        assert (value_of(report), report.runner) == ([1, 2], "double")
         assert bench.slot.pid == pid
 
     play(scene)

@@ -101,7 +101,6 @@ class Slot:
         sandbox: Sandbox = OWN_USER,
         variables: tuple[tuple[str, str], ...] = (),
     ) -> None:
-        self._runner = runner
         self.index = index
         self._folder = folder
         self._max_log_bytes = max_log_bytes
@@ -234,8 +233,9 @@ class Slot:
 
     async def interrupt_task(self, error: ErrorInfo) -> None:
         """End the code of the running cell, and keep its process; where Julia does not obey, as `stop_task`."""
-        attempt = self._attempt
-        if attempt is not None and self._runner.kind in INTERRUPTIBLE and await attempt.interrupted():
+        attempt, process = self._attempt, self._warm.alive
+        interruptible = process is not None and process.kind in INTERRUPTIBLE
+        if attempt is not None and interruptible and await attempt.interrupted():
             return
         if attempt is self._attempt:
             await self.stop_task(error)
@@ -318,7 +318,7 @@ class Slot:
             if not isinstance(ending, NeverStarted):
                 peak = attempt.memory.peak_bytes
                 report = report_of(ending, process.sandbox, started_at, seconds, peak, process.julia_version, file)
-                return replace(report, folder=left)
+                return replace(report, folder=left, runner=process.kind)
         never = task_errors.cannot_start(f"{_STARTS} processes ended before they took the task up")
         return self._failed_at_once(never, retryable=True)
 
