@@ -325,6 +325,13 @@ def test_what_the_service_refuses_is_left_out_and_the_rest_kept(tmp_path: Path) 
     assert kept.note == "taskq: not kept: a.csv: the value has more than the 3 bytes allowed\n"
 
 
+def test_a_name_that_is_no_text_is_told_in_text(tmp_path: Path) -> None:
+    folder = left(tmp_path / "work")
+    Path(os.fsdecode(os.fsencode(folder.path) + b"/\xff.csv")).touch()
+    note = keep(Service(), folder, "*.csv").note
+    assert note.encode() == b"taskq: not kept: \\xff.csv: it is not UTF-8\n"
+
+
 def test_what_was_given_is_kept_only_where_it_was_changed(tmp_path: Path) -> None:
     folder = left(tmp_path / "work", a_csv=b"given", b_csv=b"changed")
     given = {name: GivenFile(ref(b"given"), 5) for name in ("a.csv", "b.csv")}

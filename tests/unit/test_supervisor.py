@@ -207,6 +207,17 @@ def test_a_task_that_is_cancelled_before_it_has_all_that_it_needs_never_begins(p
     play(scene, slots=1)
 
 
+def test_a_file_whose_name_is_no_text_is_no_harm_to_the_worker(play: Play) -> None:
+    async def scene(lab: Lab) -> None:
+        await lab.submit((1, 'open(b"\\xff.csv", "w").write("1")'), outputs=["*.csv"])
+        await until(lambda: task_id(1) in lab.outcomes(), "it ends")
+        assert "".join(chunk.text for chunk in lab.outcomes()[task_id(1)].logs).endswith("it is not UTF-8\n")
+        await lab.submit((2, "1"))
+        await until(lambda: task_id(2) in lab.outcomes(), "the next one runs")
+
+    play(scene)
+
+
 def test_while_the_service_is_away_what_runs_goes_on_and_the_worker_stays(play: Play) -> None:
     async def scene(lab: Lab) -> None:
         await lab.submit((1, '[progress(0.5), sleep(0.5)]'))

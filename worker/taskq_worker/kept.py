@@ -254,9 +254,14 @@ def _reason(error: Exception) -> str:
     return (isinstance(error, OSError) and error.strerror) or str(error)
 
 
+def _shown(name: str) -> str:
+    """A name that a task has chosen, which may be anything but text, as text of one line."""
+    return one_line(os.fsencode(name).decode("utf-8", "backslashreplace"))[:200]
+
+
 def _note(left_out: Mapping[str, str]) -> str:
     """Which files are not kept, a line each."""
-    lines = [f"not kept: {one_line(name)[:200]}: {reason}" for name, reason in list(left_out.items())[:_NAMED]]
+    lines = [f"not kept: {_shown(name)}: {reason}" for name, reason in list(left_out.items())[:_NAMED]]
     if len(left_out) > _NAMED:
         lines.append(f"not kept: {len(left_out) - _NAMED} more")
     return "".join(f"taskq: {line}\n" for line in lines)
