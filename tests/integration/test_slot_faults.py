@@ -46,17 +46,18 @@ def test_a_task_that_fills_the_disk_keeps_its_value_and_the_slot_gets_room_again
     made > 5
     """
     folder = Path(tempfile.mkdtemp(prefix="taskq-small-"))
+    warm = slots.slot._warm
     slot = slots.slot
     try:
         with small_disk(folder, "size=64m,nr_inodes=60"):
-            elsewhere, slot._folder = slot._folder, folder
+            elsewhere, warm._folder = warm._folder, folder
             try:
                 slots.begin("exit()", slot=slot).result(60)  # the next process is on the small disk
                 assert str(folder) in slots.begin("pwd()", slot=slot).result(60).value
                 assert slots.begin(fill, slot=slot).result(60).value is True
                 assert slots.begin("6 * 7", slot=slot).result(60).value == 42
             finally:
-                slot._folder = elsewhere
+                warm._folder = elsewhere
                 slots.begin("exit()", slot=slot).result(60)
                 assert slots.begin("6 * 7", slot=slot).result(60).value == 42
     finally:

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 
 import pytest
 from taskq_worker import kept as kept_module
+from taskq_worker.claims import patience
 from taskq_worker.kept import Keeping, Kept
 from taskq_worker.slots import kept_files
 from taskq_worker.slots.beneath import opened, put_file
@@ -173,6 +174,16 @@ def test_given_files_are_put_below_the_folder_and_through_no_link(tmp_path: Path
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
+def test_what_an_earlier_cell_was_given_or_made_gives_way_to_what_this_one_is_given(tmp_path: Path) -> None:
+    work = WorkFolder(tmp_path / "session" / "work")
+    work.make()
+    for text in ("1", "2"):
+        (tmp_path / text).write_text(text)
+        work.put({"data/x.csv": tmp_path / text})
+    assert (work.path / "data/x.csv").read_text() == "2"
+    assert (tmp_path / "1").read_text() == "1"
+
+
 # -- the way to the service
 
 
@@ -236,7 +247,7 @@ def test_files_are_uploaded_once_each_and_what_the_service_has_is_not(tmp_path: 
 def test_a_service_that_goes_away_in_the_middle_of_an_upload_is_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kept_module, "BACKOFF_S", (0.001, 0.001))
+    monkeypatch.setattr(patience, "BACKOFF_S", (0.001, 0.001))
     folder = left(tmp_path / "work", a_csv=b"1" * 5000)
     service = Service(away=1)
     service.on_upload = lambda: setattr(service, "away", len(away.pop()) if away else 0)
@@ -249,6 +260,14 @@ def test_what_nobody_wants_any_longer_is_not_waited_for(tmp_path: Path) -> None:
     folder = left(tmp_path / "work", a_csv=b"1")
     service = Service(away=100)
     assert keep(service, folder, "*.csv", wanted=lambda: service.away > 98) is None
+
+
+def test_an_upload_ends_where_it_is_when_nobody_wants_it_any_longer(tmp_path: Path) -> None:
+    folder = left(tmp_path / "work", a_csv=b"1" * 5000)
+    service, wanted = Service(), [True]
+    service.on_upload = wanted.clear
+    assert keep(service, folder, "*.csv", wanted=lambda: bool(wanted)) is None
+    assert service.sent == []
 
 
 def test_a_file_that_changes_is_read_again_and_one_that_never_rests_is_left_out(tmp_path: Path) -> None:
@@ -304,6 +323,13 @@ def test_what_the_service_refuses_is_left_out_and_the_rest_kept(tmp_path: Path) 
     kept = keep(service, folder, "*.csv")
     assert not kept.files
     assert kept.note == "taskq: not kept: a.csv: the value has more than the 3 bytes allowed\n"
+
+
+def test_a_name_that_is_no_text_is_told_in_text(tmp_path: Path) -> None:
+    folder = left(tmp_path / "work")
+    Path(os.fsdecode(os.fsencode(folder.path) + b"/\xff.csv")).touch()
+    note = keep(Service(), folder, "*.csv").note
+    assert note.encode() == b"taskq: not kept: \\xff.csv: it is not UTF-8\n"
 
 
 def test_what_was_given_is_kept_only_where_it_was_changed(tmp_path: Path) -> None:

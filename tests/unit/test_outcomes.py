@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -16,10 +17,23 @@ from taskq_worker.claims import outcomes as module
 from taskq_worker.claims.claim import Claim
 from taskq_worker.claims.claims import Claims
 from taskq_worker.claims.outcomes import REPUBLISH_MOST_S, REPUBLISH_S, Outcomes
+from taskq_worker.outcome import make_outcome
+from taskq_worker.slots.job import Report
 
 from taskq_kernel.broker.client import Broker
 from taskq_kernel.broker.double import MemoryBroker, MemoryRabbit
 from taskq_kernel.broker.names import Names
+from taskq_kernel.domain import TaskStatus
+
+
+def test_an_outcome_tells_the_kind_of_process_in_which_the_task_ran(tmp_path: Path) -> None:
+    ran = Report(TaskStatus.FINISHED, None, None, True, 0.0, 1.0, 1.0, 0, "1.12.1", runner="julia")
+    refused = Report(TaskStatus.FAILED, None, None, False, 0.0, 0.0, 0.0, 0, "1.12.1")
+    told = [
+        make_outcome(Claim(TASK, 1), report, worker="w", runner="juliacall", home=tmp_path)
+        for report in (ran, refused)
+    ]
+    assert [one.provenance.runner for one in told] == ["julia", "juliacall"]
 
 
 class CountingBroker(MemoryBroker):

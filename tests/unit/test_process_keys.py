@@ -162,7 +162,7 @@ def test_julia_is_told_of_its_memory_from_the_release_on_that_knows_the_option(
     slot = Slot(
         command, index=0, folder=tmp_path, max_log_bytes=1, max_value_bytes=1, default_memory_limit_bytes=512 << 20,
     )  # fmt: skip
-    asyncio.run(slot._ask_runner())
+    asyncio.run(slot._warm.ask_runner())
     key = slot.key_for(2, variables_of({"B": "2", "A": "1"}, {"A": "3"}))
     started = command.started_with(key)
     assert [one for one in started.argv(3, 4) if one.startswith("--heap")] == hint

@@ -14,9 +14,10 @@ from typing import Any, BinaryIO
 
 import pytest
 from stacks import until
+from taskq_worker.projects import store as store_module
 from taskq_worker.projects.errors import ProjectFailed
 from taskq_worker.projects.projects import ProjectLease, Projects
-from taskq_worker.projects.store import ProjectStore, remove_tree
+from taskq_worker.projects.store import ProjectStore, remove_tree, seal
 from taskq_worker.sandbox.sandbox import OWN_USER
 from taskq_worker.slots.double import DoubleCommand
 from taskq_worker.slots.folder import WorkFolder, remove_folder
@@ -145,6 +146,16 @@ async def test_a_file_that_the_service_has_no_longer_is_a_clear_error(shelf: She
 
 
 @in_a_loop
+async def test_a_project_whose_files_were_missing_can_be_had_once_it_was_sent_again(shelf: Shelf) -> None:
+    project = shelf.add("pass")
+    missing = shelf.kept.pop(hashlib.sha256(b"a").hexdigest())
+    with pytest.raises(ProjectFailed, match="submit the task again"):
+        await shelf.lease(project)
+    shelf.kept[hashlib.sha256(b"a").hexdigest()] = missing
+    await shelf.leased(project)
+
+
+@in_a_loop
 async def test_what_a_worker_left_that_was_killed_while_it_prepared_is_made_anew(shelf: Shelf) -> None:
     project = shelf.add("pass")
     lease = await shelf.leased(project)
@@ -156,6 +167,17 @@ async def test_what_a_worker_left_that_was_killed_while_it_prepared_is_made_anew
     again = await shelf.leased(project)
     assert (again.project.tree / "src/a.jl").read_text() == "a"
     assert shelf.left() == [folder.name]
+
+
+@in_a_loop
+async def test_what_such_a_worker_left_goes_with_the_next_project_that_is_made(shelf: Shelf) -> None:
+    lease = await shelf.leased(shelf.add("pass"))
+    lease.close()
+    left = lease.project.tree.parent
+    (left / "ready.json").unlink()
+    (left.with_name(f"{left.name}.part") / "tree").mkdir(parents=True)
+    other = await shelf.leased(shelf.add("pass", another="b"))
+    assert shelf.left() == [other.project.tree.parent.name]
 
 
 @in_a_loop
@@ -189,6 +211,40 @@ async def test_what_was_used_least_recently_goes_first_and_what_is_in_use_never(
     (await shelf.leased(names[2])).close()
     assert sorted(name[:40] for name in shelf.left()) == sorted(name[:40] for name in (names[0], names[2]))
     held.close()
+
+
+@in_a_loop
+async def test_a_line_of_any_length_that_is_printed_meanwhile_is_no_reason_to_fail(shelf: Shelf) -> None:
+    await shelf.leased(shelf.add("print('x' * (3 << 20)); print('Installing')"))
+    assert "preparing the project: Installing" in shelf.said
+
+
+@in_a_loop
+async def test_a_project_whose_removal_was_cut_off_counts_no_longer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf = Shelf(tmp_path, limit_bytes=0)
+    lease = await shelf.leased(shelf.add("pass"))
+    lease.close()
+
+    def killed(_folder: Path) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(store_module, "remove_tree", killed)
+        shelf.store.make_room()
+    assert not (lease.project.tree.parent / "ready.json").exists()
+
+
+def test_sealing_leaves_a_file_alone_for_which_the_user_who_prepared_has_only_made_a_name(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("mine")
+    secret.chmod(0o600)
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    (tree / "name").hardlink_to(secret)
+    seal(tree, owner=os.geteuid() + 1)
+    assert stat.S_IMODE(secret.stat().st_mode) == 0o600
 
 
 def test_a_task_finds_the_files_at_their_paths_and_the_next_one_finds_them_as_they_were(tmp_path: Path) -> None:

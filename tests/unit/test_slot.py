@@ -87,7 +87,23 @@ def test_one_process_runs_one_task_after_another(play: Play) -> None:
     async def scene(bench: Bench) -> None:
         pid = bench.slot.pid
         assert value_of(await bench.run("6 * 7")) == 42
-        assert value_of(await bench.run("[1, 2]")) == [1, 2]
+        report = await bench.run("[1, 2]")
+        assert (value_of(report), report.runner) == ([1, 2], "double")
+        assert bench.slot.pid == pid
+
+    play(scene)
+
+
+def test_the_process_of_a_session_is_none_whose_successor_is_on_its_way(play: Play) -> None:
+    async def scene(bench: Bench) -> None:
+        bench.slot._tasks_per_process = 1
+        await bench.check()
+        await bench.slot.start_pristine(bench.slot.key_for())
+        pid = bench.slot.pid
+        starting = bench.slot._warm._starting
+        assert starting is not None
+        await until(starting.done, "no other process is being started")
+        assert value_of(await bench.run("(x := 41)", cell="In[1]", process=pid)) == 41
         assert bench.slot.pid == pid
 
     play(scene)

@@ -48,6 +48,11 @@ class Service:
         self.progress: dict[str, float] = {}
         self.released: list[tuple[str, int]] = []
         self.declined: list[str] = []
+        self.files: dict[str, bytes] = {}
+        self.code = "6 * 7"
+        self.asked_for_code = 0
+        self.sends_code = asyncio.Event()
+        self.sends_code.set()
 
     @property
     def takes_tasks(self) -> bool:
@@ -61,10 +66,12 @@ class Service:
 
     async def source(self, sha256: str) -> str:
         self._answer()
-        return "6 * 7"
+        self.asked_for_code += 1
+        await self.sends_code.wait()
+        return self.code
 
     async def fetch(self, ref: str, file: BinaryIO, limit_bytes: int) -> int:
-        raise NotImplementedError
+        return file.write(self.files[ref])
 
     async def register(self, description: dict[str, Any]) -> Lease:
         self._answer()
@@ -182,6 +189,33 @@ def test_a_running_task_reports_its_progress_and_is_stopped_on_the_services_word
         await until(lambda: set(lab.outcomes()) == {task_id(2), task_id(3)}, "the slot is free")
 
     play(scene, slots=1)
+
+
+def test_a_task_that_is_cancelled_before_it_has_all_that_it_needs_never_begins(play: Play) -> None:
+    async def scene(lab: Lab) -> None:
+        lab.service.code = '[progress(0.5, "half"), sleep(60)]'
+        lab.service.sends_code.clear()
+        await lab.submit((1, ""), source="a" * 64)
+        await until(lambda: lab.service.asked_for_code and lab.service.held == [task_id(1)], "its code is asked for")
+        lab.service.cancelled.add(task_id(1))
+        await until(lambda: lab.service.held == [], "the worker has heard that")
+        lab.service.sends_code.set()
+        await lab.submit((2, "1"))
+        await until(lambda: set(lab.outcomes()) == {task_id(2)}, "the slot is free")
+        assert lab.service.progress == {}
+
+    play(scene, slots=1)
+
+
+def test_a_file_whose_name_is_no_text_is_no_harm_to_the_worker(play: Play) -> None:
+    async def scene(lab: Lab) -> None:
+        await lab.submit((1, 'open(b"\\xff.csv", "w").write("1")'), outputs=["*.csv"])
+        await until(lambda: task_id(1) in lab.outcomes(), "it ends")
+        assert "".join(chunk.text for chunk in lab.outcomes()[task_id(1)].logs).endswith("it is not UTF-8\n")
+        await lab.submit((2, "1"))
+        await until(lambda: task_id(2) in lab.outcomes(), "the next one runs")
+
+    play(scene)
 
 
 def test_while_the_service_is_away_what_runs_goes_on_and_the_worker_stays(play: Play) -> None:

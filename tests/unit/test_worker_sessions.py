@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Awaitable, Callable
+from hashlib import sha256
 from typing import Any
 
 import msgspec
 from sample_messages import TASK
 from stacks import until
+from taskq_worker.claims.claim import Claim
 from test_supervisor import NAMES, QUEUE, Lab, play, task_id  # noqa: F401  (play is a fixture)
 
 from taskq_kernel.broker.names import session_queue
 from taskq_kernel.domain import TaskKind, TaskStatus
 from taskq_kernel.messages import OutcomeMessage, encode
+from taskq_kernel.project_manifest import ProjectFile, ProjectManifest, project_id
 
 Play = Callable[..., Lab]
 Scene = Callable[[Lab], Awaitable[None]]
@@ -20,18 +24,19 @@ SESSION = task_id(99)
 CELLS = session_queue(SESSION)
 
 
-async def begin(lab: Lab, **arguments: Any) -> None:
+async def begin(lab: Lab, project: str | None = None, **arguments: Any) -> None:
     """Begin a session and wait until its worker serves it."""
     session = msgspec.structs.replace(
-        TASK, id=SESSION, kind=TaskKind.SESSION, timeout_s=None, arguments=msgspec.Raw(msgspec.json.encode(arguments))
-    )
+        TASK, id=SESSION, kind=TaskKind.SESSION, timeout_s=None, project=project,
+        arguments=msgspec.Raw(msgspec.json.encode(arguments)),
+    )  # fmt: skip
     await lab.client.ensure_tasks_queue(CELLS)
     await lab.client.publish(QUEUE, [encode(session)])
     await until(lambda: CELLS in lab.service.joined[-1]["queues"], "the worker says that it serves the session")
 
 
-async def cell(lab: Lab, number: int, code: str) -> None:
-    made = msgspec.structs.replace(TASK, id=task_id(number), name=f"In[{number}]", code=code, timeout_s=None)
+async def cell(lab: Lab, number: int, code: str, **asked: Any) -> None:
+    made = msgspec.structs.replace(TASK, id=task_id(number), name=f"In[{number}]", code=code, timeout_s=None, **asked)
     await lab.client.publish(NAMES.tasks(CELLS, 1), [encode(made)])
 
 
@@ -62,6 +67,44 @@ def test_cells_share_a_process_beside_other_tasks_until_the_session_is_cancelled
         assert value_of(await outcome(lab, task_id(5))) == [1, 2]
         assert (await outcome(lab, task_id(6))).status is TaskStatus.FAILED
         assert task_id(4) not in lab.outcomes()
+
+    play(scene)
+
+
+def test_a_cell_that_asks_for_more_than_its_session_has_runs_in_it_all_the_same(play: Play) -> None:  # noqa: F811
+    async def scene(lab: Lab) -> None:
+        await begin(lab)
+        await cell(lab, 1, "6 * 7", threads=64, gpus=1)
+        assert value_of(await outcome(lab, task_id(1))) == 42
+        assert lab.service.declined == []
+
+    play(scene)
+
+
+def test_the_cells_of_a_session_with_a_project_have_it_at_hand(play: Play) -> None:  # noqa: F811
+    async def scene(lab: Lab) -> None:
+        digest = sha256(b"7").hexdigest()
+        manifest = ProjectManifest([ProjectFile("data/x.csv", digest, 1)]).encode()
+        lab.service.files = {digest: b"7", project_id(manifest): manifest}
+        await begin(lab, project_id(manifest))
+        for number in (1, 2):
+            await cell(lab, number, 'open("data/x.csv").read()')
+            assert value_of(await outcome(lab, task_id(number))) == "7"
+
+    play(scene)
+
+
+def test_a_session_keeps_nothing_of_the_cells_that_have_ended(play: Play) -> None:  # noqa: F811
+    def kept() -> set[str]:
+        gc.collect()
+        return {one.task.id for one in gc.get_objects() if isinstance(one, Claim)}
+
+    async def scene(lab: Lab) -> None:
+        await begin(lab)
+        for number in range(1, 4):
+            await cell(lab, number, "6 * 7")
+            await outcome(lab, task_id(number))
+        await until(lambda: kept() <= {SESSION, task_id(3)}, "of the cells the last is kept at most")
 
     play(scene)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from taskq_worker.claims import patience
 from taskq_worker.claims import sources as module
 from taskq_worker.claims.sources import Sources
 
@@ -57,7 +58,7 @@ def test_a_service_that_is_away_is_asked_again_as_long_as_the_code_is_wanted(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async def look() -> None:
-        monkeypatch.setattr(module, "BACKOFF_S", (0.001, 0.002))
+        monkeypatch.setattr(patience, "BACKOFF_S", (0.001, 0.002))
         service = Service()
         service.away = 3
         sources = Sources(service.source)

@@ -10,12 +10,13 @@ from functools import partial
 from hashlib import sha256
 from typing import BinaryIO, Protocol, TypeVar, cast
 
-from taskq_kernel.errors import ServiceError, ServiceUnreachable
+from taskq_kernel.errors import ServiceError
 from taskq_kernel.messages import ErrorInfo
 from taskq_kernel.printable import one_line
 from taskq_kernel.task_files import MAX_KEPT, MAX_NAMES_BYTES, GivenFiles, KeptFile
 from taskq_worker import task_errors
-from taskq_worker.claims.sources import BACKOFF_S
+from taskq_worker.claims.patience import NotWanted, patiently
+from taskq_worker.service_api import is_away
 from taskq_worker.slots.beneath import open_file, opened
 from taskq_worker.slots.kept_files import LeftFile, LeftFolder, find_files
 
@@ -30,8 +31,6 @@ TRIES = 3
 #: How many of those that were left out are named.
 _NAMED = 10
 _CHUNK_BYTES = 1 << 20
-#: What the service says when it refuses nothing: it is at fault itself.
-_NOT_NOW = frozenset({"UNAVAILABLE", "INTERNAL"})
 
 
 class Store(Protocol):
@@ -148,7 +147,7 @@ class _Upload:
                 if sent is not None:
                     missing.discard(sent.ref)
                     self.files.append(sent)
-        except _NotWanted:
+        except NotWanted:
             return False
         return True
 
@@ -172,23 +171,15 @@ class _Upload:
 
     async def _patiently(self, ask: Callable[[], Awaitable[T]]) -> T:
         """What the service answers, however long it is away."""
-        pause = BACKOFF_S[0]
-        while self._wanted():
-            try:
-                async with self._turns:
-                    return await ask()
-            except ServiceUnreachable:
-                pass
-            except ServiceError as error:
-                if error.code not in _NOT_NOW:
-                    raise
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, BACKOFF_S[1])
-        raise _NotWanted
+        async def turn() -> T:
+            async with self._turns:
+                return await ask()
+
+        return await patiently(turn, self._wanted, is_away)
 
     async def _send(self, file: KeptFile) -> None:
         with opened(self._folder.path) as folder, open_file(folder, file.name.split("/"), self._folder.user) as there:
-            await self._store.upload(file.ref, cast("BinaryIO", _Part(there, file)))
+            await self._store.upload(file.ref, cast("BinaryIO", _Part(there, file, self._wanted)))
 
     def _read_all(self, files: Sequence[LeftFile]) -> list[KeptFile]:
         return [read for file in files if (read := self._read(file.name)) is not None]
@@ -212,9 +203,10 @@ class _Upload:
 class _Part:
     """A file as far as it was read before: it may have become longer since, and must be the same."""
 
-    def __init__(self, file: BinaryIO, expected: KeptFile) -> None:
+    def __init__(self, file: BinaryIO, expected: KeptFile, wanted: Callable[[], bool]) -> None:
         self._file = file
         self._expected = expected
+        self._wanted = wanted
         self._digest = sha256()
         self._left = expected.size
 
@@ -232,7 +224,11 @@ class _Part:
         ------
         _Changed
             If what has been read is not what was read before.
+        NotWanted
+            If nobody waits for it any longer: the slot is not to be held up by the rest.
         """
+        if not self._wanted():
+            raise NotWanted
         if not self._left:
             return b""
         chunk = self._file.read(min(self._left, size if size > 0 else _CHUNK_BYTES))
@@ -247,10 +243,6 @@ class _Changed(Exception):
     """A file is another than it was when it was read before."""
 
 
-class _NotWanted(Exception):
-    """The attempt is no longer this worker's."""
-
-
 def _chunks(file: BinaryIO, size: int) -> Iterator[bytes]:
     """What is in a file, so many bytes of it: it may grow faster than it is read."""
     while size > 0 and (chunk := file.read(min(size, _CHUNK_BYTES))):
@@ -262,9 +254,14 @@ def _reason(error: Exception) -> str:
     return (isinstance(error, OSError) and error.strerror) or str(error)
 
 
+def _shown(name: str) -> str:
+    """A name that a task has chosen, which may be anything but text, as text of one line."""
+    return one_line(os.fsencode(name).decode("utf-8", "backslashreplace"))[:200]
+
+
 def _note(left_out: Mapping[str, str]) -> str:
     """Which files are not kept, a line each."""
-    lines = [f"not kept: {one_line(name)[:200]}: {reason}" for name, reason in list(left_out.items())[:_NAMED]]
+    lines = [f"not kept: {_shown(name)}: {reason}" for name, reason in list(left_out.items())[:_NAMED]]
     if len(left_out) > _NAMED:
         lines.append(f"not kept: {len(left_out) - _NAMED} more")
     return "".join(f"taskq: {line}\n" for line in lines)

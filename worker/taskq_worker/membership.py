@@ -11,12 +11,10 @@ from taskq_kernel.errors import ServiceError, ServiceUnreachable
 from taskq_worker.claims.claim import Claim
 from taskq_worker.claims.claims import Claims
 from taskq_worker.heartbeat_timer import HeartbeatTimer
-from taskq_worker.service_api import HeartbeatReply, Lease, ServiceApi
+from taskq_worker.service_api import HeartbeatReply, Lease, ServiceApi, is_away
 
 log = logging.getLogger(__name__)
 
-#: Codes of a service that is there and cannot serve: its database is locked, or its disk full.
-NOT_NOW = frozenset({"UNAVAILABLE", "INTERNAL"})
 #: How long leaving may take, in seconds.
 LEAVE_S = 5.0
 #: Pauses between attempts to join, in seconds: the first, and the longest.
@@ -82,7 +80,7 @@ class Membership:
             try:
                 lease = await self._api.register(description)
             except (ServiceUnreachable, ServiceError) as error:
-                if not _is_away(error):
+                if not is_away(error):
                     raise
                 if not said:
                     log.warning("the service is away, trying again until it is back: %s", error)
@@ -111,7 +109,7 @@ class Membership:
             except (ServiceUnreachable, ServiceError) as error:
                 if self._leaving:
                     return
-                if not _is_away(error):
+                if not is_away(error):
                     log.warning("the service does not know this worker, joining again: %s", error)
                     await self.join()
                     continue
@@ -145,8 +143,3 @@ class Membership:
         for task_id in reply.stop:
             await self._stop_attempt(sent[task_id])
         return reply
-
-
-def _is_away(error: ServiceUnreachable | ServiceError) -> bool:
-    """Whether to ask again rather than give up."""
-    return isinstance(error, ServiceUnreachable) or error.code in NOT_NOW

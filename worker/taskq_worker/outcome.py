@@ -25,7 +25,7 @@ def make_outcome(claim: Claim, report: Report, *, worker: str, runner: str, home
     worker : str
         The worker's name.
     runner : str
-        The kind of Julia process.
+        The kind of Julia process that its slots have; a project's packages may need another.
     home : Path
         The data folder, whose Julia project the task had.
     """
@@ -57,7 +57,7 @@ def make_outcome(claim: Claim, report: Report, *, worker: str, runner: str, home
             julia_version=report.julia_version,
             host=socket.gethostname(),
             worker=worker,
-            runner=runner,
+            runner=report.runner or runner,
             peak_memory_bytes=report.peak_memory_bytes,
             manifest_sha256=report.manifest_sha256 if task.project is not None else manifest_sha256(home),
             seed=task.seed,

@@ -7,8 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+from taskq_kernel.errors import ServiceError, ServiceUnreachable
 from taskq_kernel.transport.graphql import GraphQLTransport
 from taskq_worker.slots.frames import MAX_ARRAY_BYTES
+
+#: Codes of a service that is there and cannot serve: its database is locked, or its disk full.
+_NOT_NOW = frozenset({"UNAVAILABLE", "INTERNAL"})
 
 _REGISTER = """mutation Register($input: WorkerInput!) {
   registerWorker(input: $input) {
@@ -117,3 +121,8 @@ class ServiceApi:
 
     async def _ask(self, query: str, variables: dict[str, Any]) -> dict[str, Any]:
         return await asyncio.to_thread(self._transport.execute, query, variables)
+
+
+def is_away(error: ServiceUnreachable | ServiceError) -> bool:
+    """Whether to ask again rather than give up."""
+    return isinstance(error, ServiceUnreachable) or error.code in _NOT_NOW

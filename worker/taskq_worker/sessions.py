@@ -24,6 +24,7 @@ from taskq_worker import task_errors
 from taskq_worker.claims.claim import Claim
 from taskq_worker.claims.claimer import Claimer
 from taskq_worker.claims.claims import Claims
+from taskq_worker.julia.prepared_project import PreparedProject
 from taskq_worker.julia.process_key import ProcessKey
 from taskq_worker.service_api import ServiceApi
 from taskq_worker.slots.job import Job, Report
@@ -73,10 +74,10 @@ class Sessions:
         self.queues: list[str] = []
 
     def open(
-        self, claim: Claim, slot: Slot, variables: tuple[tuple[str, str], ...],
+        self, claim: Claim, slot: Slot, variables: tuple[tuple[str, str], ...], project: PreparedProject | None,
         run_cell: Callable[[Claim, Claimer], Awaitable[None]],
     ) -> Session:
-        """A session, as the claim of its task asks for it, in a slot; its process has these variables."""
+        """A session, as the claim of its task asks for it, in a slot; its process has all this."""
         claims = self._claims.lane()
         queue = session_queue(claim.task.id)
         claimer = Claimer(
@@ -84,7 +85,7 @@ class Sessions:
         )
         idle_s = self._idle_of(claim)
         task = claim.task
-        key = slot.key_for(task.threads or 1, variables, task.memory_limit_bytes)
+        key = slot.key_for(task.threads or 1, variables, task.memory_limit_bytes, project)
         return Session(slot, claims, claimer, key=key, idle_s=idle_s, run_cell=lambda cell: run_cell(cell, claimer))
 
     async def serve(self, claim: Claim, session: Session) -> Report:
@@ -200,6 +201,7 @@ class Session:
                 try:
                     await self._run_cell(self._cell)
                 finally:
+                    self._claims.leave_slot(self._cell)
                     self._cell = None
                 idle_since = time.monotonic()
             else:

@@ -15,13 +15,12 @@ from taskq_worker.claims.claim import Claim
 from taskq_worker.claims.claimer import Claimer
 from taskq_worker.claims.claims import Claims
 from taskq_worker.claims.outcomes import Outcomes
-from taskq_worker.claims.passed import Passed, PassedFiles, ValueMissing
-from taskq_worker.claims.sources import Sources
-from taskq_worker.julia.prepared_project import PreparedProject
+from taskq_worker.claims.passed import ValueMissing
+from taskq_worker.claims.patience import NotWanted
 from taskq_worker.julia.process_key import variables_of
 from taskq_worker.kept import Keep
 from taskq_worker.projects.errors import ProjectFailed
-from taskq_worker.projects.projects import ProjectLease, Projects
+from taskq_worker.provisions import Provided, Provisions
 from taskq_worker.sessions import Session, Sessions
 from taskq_worker.slots.boundary import error_boundary
 from taskq_worker.slots.job import Job, Report, sha256_of
@@ -40,8 +39,10 @@ class SlotLoop:
     ----------
     slot : Slot
         Where tasks run.
-    claims, claimer, outcomes, sources, passed, projects
+    claims, claimer, outcomes
         The worker's own.
+    provisions : Provisions
+        What its tasks need before they start.
     keep : callable
         Uploads what is kept of an attempt's folder.
     sessions : Sessions
@@ -60,10 +61,8 @@ class SlotLoop:
         claims: Claims,
         claimer: Claimer,
         outcomes: Outcomes,
-        sources: Sources,
-        passed: Passed,
+        provisions: Provisions,
         keep: Keep,
-        projects: Projects,
         *,
         sessions: Sessions,
         make_outcome: Callable[[Claim, Report], OutcomeMessage],
@@ -74,13 +73,9 @@ class SlotLoop:
         self._claims = claims
         self._claimer = claimer
         self._outcomes = outcomes
-        self._sources = sources
-        self._passed = passed
+        self._provisions = provisions
         self._keep = keep
         self._sessions = sessions
-        self._projects = projects
-        #: What the slot's process has at hand, and what a task waits for.
-        self._leases: list[ProjectLease] = []
         self._make_outcome = make_outcome
         self._on_news = on_news
         self._on_end = on_end
@@ -135,7 +130,7 @@ class SlotLoop:
             await self._run_to_its_end(claim, self._claimer)
         finally:
             self._running = None
-            self._give_back()
+            self._provisions.give_back()
             self._claims.leave_slot(claim)
             self._on_end()
 
@@ -144,7 +139,7 @@ class SlotLoop:
             try:
                 with claimer.occupied_by(claim):
                     report = await self._report(claim)
-            except _TakenAway:
+            except NotWanted:
                 return
             self._note_compiled(claim)
             self._end(claim, report)
@@ -152,92 +147,46 @@ class SlotLoop:
     async def close(self) -> None:
         """End the slot's processes, with the task that runs."""
         await self.slot.close()
-        self._give_back(all_of_them=True)
-
-    def _give_back(self, *, all_of_them: bool = False) -> None:
-        """Keep the project that the slot's next task finds at hand, and no other."""
-        for lease in [lease for lease in self._leases if all_of_them or lease.project != self.slot.next_project]:
-            lease.close()
-            self._leases.remove(lease)
+        self._provisions.give_back(all_of_them=True)
 
     async def _report(self, claim: Claim) -> Report:
         """Run the task, once all that it needs is here; how it ended.
 
         Raises
         ------
-        _TakenAway
+        NotWanted
             If the service has taken it away before it began.
         """
-        code = await self._code(claim)
-        if code is None:
-            raise _TakenAway
         try:
-            project = await self._project(claim)
+            given = await self._provisions.provide(claim)
         except ProjectFailed as failed:
             return self.slot.unready_report(task_errors.project_failed(str(failed)))
-        files = await self._files(claim)
-        if files is None:
-            raise _TakenAway
-        report = await self._run(claim, code, files, project)
-        return report if report.folder is None else await self._with_files(claim, report, report.folder)
-
-    async def _project(self, claim: Claim) -> PreparedProject | None:
-        """The project that it has at hand, once that is ready."""
-        wanted = claim.task.project
-        if wanted is None:
-            return None
-        found = next((lease for lease in self._leases if lease.project.id == wanted), None)
-        if found is None:
-            found = await self._projects.lease(
-                wanted, self.slot.sandbox, lambda text: self._say(claim, text), lambda: self._claims.holds(claim)
-            )
-            if found is None:
-                raise _TakenAway
-            self._leases.append(found)
-            claim.begin_code()
-        return found.project
-
-    def _say(self, claim: Claim, text: str) -> None:
-        """Tell what goes on before the task's code begins."""
-        if claim.progress != (0.0, text):
-            claim.set_progress(0.0, text)
-            self._on_news()
-
-    async def _code(self, claim: Claim) -> str | None:
-        """Its code, from its message or from the service."""
-        if claim.task.source is None:
-            return claim.task.code
-        return await self._sources.code(claim.task.source, lambda: self._claims.holds(claim))
-
-    async def _files(self, claim: Claim) -> PassedFiles | Report | None:
-        """What it is given in files; or the report that it cannot be had."""
-        try:
-            return await self._passed.files(claim, lambda: self._claims.holds(claim))
         except ValueMissing as missing:
             return self.slot.refused_report(task_errors.value_missing(str(missing)))
+        try:
+            report = await self._run(claim, given)
+        finally:
+            await given.files.remove()
+        return report if report.folder is None else await self._with_files(claim, report, report.folder)
 
-    async def _run(
-        self, claim: Claim, code: str, files: PassedFiles | Report, project: PreparedProject | None
-    ) -> Report:
-        if isinstance(files, Report):
-            return files
+    async def _run(self, claim: Claim, given: Provided) -> Report:
+        if not self._claims.holds(claim):
+            raise NotWanted  # the word to stop found nothing that ran, and does not come again
         if claim.task.kind is TaskKind.SESSION:
-            return await self._serve(claim)
-        job = _job(claim, code, files, project, self._variables(claim))
+            return await self._serve(claim, given)
+        job = _job(claim, given, self._variables(claim))
         if self._session is not None:
             job = self._session.prepare(job, claim.task.name)
-        try:
-            report = await self.slot.run(job, *self._listeners(claim))
-            if project is not None:
-                report = replace(report, manifest_sha256=project.manifest_sha256)
-        finally:
-            await files.remove()
+        report = await self.slot.run(job, *self._listeners(claim))
+        if given.project is not None:
+            report = replace(report, manifest_sha256=given.project.manifest_sha256)
         # In no other process could a cell be tried again.
         return report if self._session is None else replace(report, lost=False)
 
-    async def _serve(self, claim: Claim) -> Report:
+    async def _serve(self, claim: Claim, given: Provided) -> Report:
         """Have the slot be a session's until that ends."""
-        self._session = self._sessions.open(claim, self.slot, self._variables(claim), self._run_to_its_end)
+        variables = self._variables(claim)
+        self._session = self._sessions.open(claim, self.slot, variables, given.project, self._run_to_its_end)
         try:
             return await self._sessions.serve(claim, self._session)
         finally:
@@ -309,37 +258,30 @@ class SlotLoop:
         return progress, output, series
 
 
-class _TakenAway(Exception):
-    """The service has taken the task away before it began."""
-
-
 def _definition(claim: Claim) -> str | None:
     """SHA-256 of the code whose function the task calls; None where it calls none."""
     task = claim.task
     return (task.source or sha256_of(task.code)) if task.kind is TaskKind.CALL else None
 
 
-def _job(
-    claim: Claim, code: str, given: PassedFiles, project: PreparedProject | None,
-    variables: tuple[tuple[str, str], ...],
-) -> Job:
+def _job(claim: Claim, given: Provided, variables: tuple[tuple[str, str], ...]) -> Job:
     task = claim.task
     job = Job(
         task_id=task.id,
         attempt=claim.attempt,
         name=task.name,
         kind=task.kind,
-        code=code,
+        code=given.code,
         arguments=task.arguments,
         entry=task.entry,
         timeout_s=task.timeout_s,
         memory_limit_bytes=task.memory_limit_bytes,
         refused=claim.refused,
-        passed=given.paths,
-        files=given.files,
+        passed=given.files.paths,
+        files=given.files.files,
         outputs=task.outputs,
         threads=task.threads or 1,
         variables=variables,
-        project=project,
+        project=given.project,
     )
     return job if task.seed is None else replace(job, seed=task.seed)

@@ -39,6 +39,7 @@ from taskq_worker.membership import Membership
 from taskq_worker.outcome import make_outcome
 from taskq_worker.projects.projects import Projects
 from taskq_worker.projects.store import PROJECTS, ProjectStore
+from taskq_worker.provisions import Provisions
 from taskq_worker.sandbox.sandboxes import Sandboxes
 from taskq_worker.service_api import Lease, ServiceApi
 from taskq_worker.sessions import Sessions
@@ -195,10 +196,12 @@ class Supervisor:
             sandbox=self._sandboxes.slot(index),
             variables=variables_of(self._passed_on, self._claims.capacity.variables),
         )
+        news = self._membership.news
+        provisions = Provisions(slot, self._claims, self._sources, self._passed, self._projects, news)
         outcome = partial(make_outcome, worker=self._name, runner=self._runner.kind, home=self._settings.home)
         return SlotLoop(
-            slot, self._claims, self._claimer, self._outcomes, self._sources, self._passed, kept.keep, self._projects,
-            sessions=self._sessions, make_outcome=outcome, on_news=self._membership.news, on_end=self._changed.set,
+            slot, self._claims, self._claimer, self._outcomes, provisions, kept.keep,
+            sessions=self._sessions, make_outcome=outcome, on_news=news, on_end=self._changed.set,
         )  # fmt: skip
 
     async def _tick(self) -> None:

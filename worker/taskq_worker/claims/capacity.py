@@ -14,8 +14,8 @@ from taskq_worker.claims.claim import Claim
 
 #: What hides all devices from a process: no device has this number, for NVIDIA's and AMD's libraries alike.
 NO_DEVICE = "-1"
-#: As many cores as nobody has: where they are not counted.
-MOST_CORES = 1 << 30
+#: As much as nobody has: where nothing is counted.
+_MOST = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +114,14 @@ class Capacity:
         free = sorted((one for one in self._devices if one not in had), key=lambda one: one not in prefer)
         chosen = free[: task.gpus or 0]
         return tuple(one for one in self._devices if one in chosen)
+
+
+class Unlimited(Capacity):
+    """As much as is ever asked for."""
+
+    def __init__(self) -> None:
+        super().__init__(_MOST)
+        self.total = self.free = Share(_MOST, _MOST)
 
 
 class Fitting:

@@ -9,7 +9,7 @@ from itertools import islice
 from weakref import WeakSet
 
 from taskq_kernel.messages import OutcomeMessage
-from taskq_worker.claims.capacity import MOST_CORES, Capacity, Share, share_of
+from taskq_worker.claims.capacity import Capacity, Share, Unlimited, share_of
 from taskq_worker.claims.claim import Claim, ClaimState, Lane
 
 #: Above this, in bytes, nothing new is claimed; and with so much in outcomes, nothing is started.
@@ -63,7 +63,7 @@ class Claims:
     """
 
     def __init__(self, capacity: Capacity | None = None, registry: _Registry | None = None) -> None:
-        self.capacity = capacity or Capacity(MOST_CORES)
+        self.capacity = capacity or Unlimited()
         self._registry = registry or _Registry()
         self._lane = Lane()
         self._registry.lanes.add(self._lane)

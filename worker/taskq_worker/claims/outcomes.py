@@ -22,7 +22,7 @@ from taskq_kernel.errors import BrokerUnreachable, ServiceError, ServiceUnreacha
 from taskq_kernel.messages import INLINE_VALUE_BYTES, OutcomeMessage, ValueInfo, encode
 from taskq_worker.claims.claim import Claim, ClaimState
 from taskq_worker.claims.claims import Claims
-from taskq_worker.service_api import ServiceApi
+from taskq_worker.service_api import ServiceApi, is_away
 
 log = logging.getLogger(__name__)
 
@@ -154,10 +154,8 @@ class Outcomes:
         reference: ValueInfo
         try:
             await self._api.upload(digest, data)
-        except ServiceUnreachable:
-            raise
         except ServiceError as error:
-            if error.code in ("UNAVAILABLE", "INTERNAL"):
+            if is_away(error):
                 raise ServiceUnreachable(str(error)) from error
             # It will be refused again: keep what there is rather than no outcome at all.
             log.warning("task %s: its value could not be stored: %s", outcome.id, error)

@@ -13,11 +13,11 @@ from typing import BinaryIO, Protocol
 
 import msgspec
 
-from taskq_kernel.errors import NotFound, ServiceUnreachable
+from taskq_kernel.errors import NotFound
 from taskq_kernel.passed_values import PassedValue, passed_values
 from taskq_kernel.task_files import GivenFile
 from taskq_worker.claims.claim import Claim
-from taskq_worker.claims.sources import BACKOFF_S
+from taskq_worker.claims.patience import NotWanted, patiently
 
 #: How many values are fetched at once: whatever else is asked of the service needs threads, too.
 AT_ONCE = 2
@@ -104,19 +104,17 @@ class Passed:
 
     async def _fetched(self, value: PassedValue | GivenFile, path: Path, wanted: Callable[[], bool]) -> bool:
         """Fetch one, however long the service is away; whether it is still wanted."""
-        pause = BACKOFF_S[0]
-        while wanted():
-            try:
-                async with self._turns:
-                    await self._write(value, path)
-            except ServiceUnreachable:
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, BACKOFF_S[1])
-            except NotFound:
-                raise ValueMissing(_why_missing(value)) from None
-            else:
-                return wanted()
-        return False
+        async def write() -> None:
+            async with self._turns:
+                await self._write(value, path)
+
+        try:
+            await patiently(write, wanted)
+        except NotWanted:
+            return False
+        except NotFound:
+            raise ValueMissing(_why_missing(value)) from None
+        return wanted()
 
     async def _write(self, value: PassedValue | GivenFile, path: Path) -> None:
         with path.open("wb") as file:

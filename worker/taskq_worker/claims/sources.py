@@ -6,12 +6,10 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 
-from taskq_kernel.errors import ServiceUnreachable
+from taskq_worker.claims.patience import NotWanted, patiently
 
 #: How much code is kept, in characters; what was needed last is dropped last.
 MOST_CHARACTERS = 32 << 20
-#: Pauses between attempts while the service is away: the first, and the longest, in seconds.
-BACKOFF_S = (0.1, 2.0)
 
 
 class Sources:
@@ -37,15 +35,11 @@ class Sources:
         ServiceError
             If the service does not have it.
         """
-        pause = BACKOFF_S[0]
-        while sha256 not in self._kept:
+        if sha256 not in self._kept:
             try:
-                self._keep(sha256, await asyncio.shield(self._asking(sha256)))
-            except ServiceUnreachable:
-                if not wanted():
-                    return None
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, BACKOFF_S[1])
+                self._keep(sha256, await patiently(lambda: asyncio.shield(self._asking(sha256)), wanted))
+            except NotWanted:
+                return None
         self._kept.move_to_end(sha256)
         return self._kept[sha256]
 

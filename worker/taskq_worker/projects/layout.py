@@ -9,11 +9,11 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
-from taskq_kernel.errors import NotFound, ServiceUnreachable
+from taskq_kernel.errors import NotFound
 from taskq_kernel.project_manifest import MAX_MANIFEST_BYTES, ProjectFile, ProjectManifest, decode_manifest
 from taskq_worker.claims.passed import Fetch
-from taskq_worker.claims.sources import BACKOFF_S
-from taskq_worker.projects.errors import ProjectFailed
+from taskq_worker.claims.patience import patiently
+from taskq_worker.projects.errors import FilesMissing, ProjectFailed
 from taskq_worker.projects.store import Entry
 
 #: How many files are fetched at once.
@@ -33,7 +33,7 @@ async def lay_out(project: str, entry: Entry, fetch: Fetch) -> None:
     try:
         await asyncio.to_thread(entry.clear)
         encoded = BytesIO()
-        await _patiently(project, lambda: fetch(project, encoded, MAX_MANIFEST_BYTES))
+        await _had(project, lambda: fetch(project, encoded, MAX_MANIFEST_BYTES))
         manifest = decode_manifest(encoded.getvalue())
         tree = entry.part / "tree"
         await asyncio.to_thread(_make_folders, tree, manifest)
@@ -41,7 +41,7 @@ async def lay_out(project: str, entry: Entry, fetch: Fetch) -> None:
 
         async def one(file: ProjectFile) -> None:
             async with turns:
-                await _patiently(project, lambda: _write(file, tree, fetch))
+                await _had(project, lambda: _write(file, tree, fetch))
 
         await _all_or_none([asyncio.ensure_future(one(file)) for file in manifest.files])
         # What another process finds under the entry's name is whole.
@@ -79,14 +79,9 @@ async def _write(file: ProjectFile, tree: Path, fetch: Fetch) -> None:
         await asyncio.to_thread(opened.close)
 
 
-async def _patiently(project: str, work: Callable[[], Awaitable[T]]) -> T:
-    """Do it however long the service is away; whoever no longer wants it cancels this."""
-    pause = BACKOFF_S[0]
-    while True:
-        try:
-            return await work()
-        except ServiceUnreachable:
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, BACKOFF_S[1])
-        except NotFound:
-            raise ProjectFailed(f"a file of it is no longer kept ({project[:12]}): submit the task again") from None
+async def _had(project: str, ask: Callable[[], Awaitable[T]]) -> T:
+    """Get it however long the service is away; whoever no longer wants it cancels this."""
+    try:
+        return await patiently(ask)
+    except NotFound:
+        raise FilesMissing(f"a file of it is no longer kept ({project[:12]}): submit the task again") from None

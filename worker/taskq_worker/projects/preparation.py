@@ -8,7 +8,7 @@ import re
 import subprocess
 import tempfile
 import tomllib
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,8 @@ _PASSED_ON = ("JULIA_PKG_SERVER", "JULIA_PKG_OFFLINE", "JULIA_PKG_USE_CLI_GIT")
 _PROXIES = ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "no_proxy", "NO_PROXY")
 #: What moves a terminal's cursor, or colours.
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-#: How many of the last lines are kept.
-_MOST_LINES = 400
+#: How many of the last lines are kept, and how long one may be, in bytes: a longer one is left out.
+_MOST_LINES, _MOST_LINE_BYTES = 400, 1 << 16
 
 
 def project_file(tree: Path) -> Path | None:
@@ -141,15 +141,13 @@ async def _run(
     except OSError as error:
         raise SetupError(f"Julia cannot be started: {error}") from error
     descendants.register_child(process.pid)
-    assert process.stdout is not None  # noqa: S101  (asked for above)
-    reader = asyncio.StreamReader(limit=1 << 20)
+    reader = asyncio.StreamReader(limit=_MOST_LINE_BYTES)
     loop = asyncio.get_running_loop()
     transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), process.stdout)
     try:
         async with asyncio.timeout(timeout_s):
-            # A pager of progress writes over its line.
-            while line := await reader.readline():
-                on_line(_ESCAPES.sub("", line.decode("utf-8", "replace").rstrip("\n")).rpartition("\r")[2])
+            async for line in _lines(reader):
+                on_line(line)
             return await asyncio.to_thread(process.wait)
     except TimeoutError:
         return None
@@ -157,6 +155,19 @@ async def _run(
         transport.close()
         await asyncio.shield(_end(process, home, sandbox))
         await asyncio.sleep(0)  # in which the pipe is closed
+
+
+async def _lines(reader: asyncio.StreamReader) -> AsyncIterator[str]:
+    """What is printed, without colours, line by line."""
+    while True:
+        try:
+            line = await reader.readline()
+        except ValueError:  # too long a one: what came of it is gone from the reader
+            continue
+        if not line:
+            return
+        # A pager of progress writes over its line.
+        yield _ESCAPES.sub("", line.decode("utf-8", "replace").rstrip("\n")).rpartition("\r")[2]
 
 
 async def _end(process: subprocess.Popen[bytes], home: Path, sandbox: Sandbox) -> None:

@@ -13,11 +13,12 @@ from typing import Any
 from taskq_worker.claims.passed import Fetch
 from taskq_worker.julia.command import PackageRunner
 from taskq_worker.julia.prepared_project import PreparedProject
-from taskq_worker.projects.errors import ProjectFailed
+from taskq_worker.projects.errors import FilesMissing, ProjectFailed
 from taskq_worker.projects.layout import lay_out
 from taskq_worker.projects.preparation import manifest_file, prepare, project_file
 from taskq_worker.projects.store import Entry, EntryLock, ProjectStore, give_tree, seal
 from taskq_worker.sandbox.sandbox import Sandbox
+from taskq_worker.sandbox.task_user import TaskUser
 
 log = logging.getLogger(__name__)
 
@@ -121,7 +122,8 @@ class Projects:
         try:
             await _while_wanted(self._make_whole(project, entry, sandbox, told), wanted)
         except ProjectFailed as error:
-            entry.fail(str(error))
+            if not isinstance(error, FilesMissing):
+                entry.fail(str(error))
             raise
         finally:
             if not entry.is_ready():
@@ -132,13 +134,15 @@ class Projects:
     ) -> None:
         told("its files")
         await lay_out(project, entry, self._fetch)
+        user = None
         if project_file(entry.tree) is not None:
+            user = sandbox.user
             log.info("preparing project %s in %s", project[:12], entry.folder)
             told("its packages")
             await asyncio.to_thread(_hand_over, entry, sandbox)
             await prepare(self._julia, entry.tree, sandbox, _depots(entry, sandbox), self._timeout_s, told)
         try:
-            await asyncio.to_thread(_finish, entry, sandbox)
+            await asyncio.to_thread(_finish, entry, user)
             await asyncio.to_thread(self._store.make_room)
         except OSError as error:
             raise ProjectFailed(f"it cannot be kept: {error.strerror} ({error.filename})") from error
@@ -170,12 +174,11 @@ def _hand_over(entry: Entry, sandbox: Sandbox) -> None:
             give_tree(folder, sandbox.own)
 
 
-def _finish(entry: Entry, sandbox: Sandbox) -> None:
-    """From now on nobody writes there."""
-    user = None if sandbox.user is None else sandbox.user.uid
+def _finish(entry: Entry, user: TaskUser | None) -> None:
+    """From now on nobody writes there, the user to whom it was handed over neither."""
     for folder in (entry.tree, entry.depot):
         if folder.exists():
-            seal(folder, user)
+            seal(folder, None if user is None else user.uid)
     entry.finish()
 
 

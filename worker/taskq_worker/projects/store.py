@@ -118,7 +118,8 @@ class Entry:
         self._failed.unlink(missing_ok=True)
 
     def clear(self) -> None:
-        """Remove what was begun and not finished."""
+        """Remove it, whether it was finished or not. From the first moment on it counts no longer."""
+        self._ready.unlink(missing_ok=True)
         for folder in (self.part, self.folder):
             remove_tree(folder)
 
@@ -165,30 +166,40 @@ class ProjectStore:
         return Entry(self._entries, key)
 
     def make_room(self) -> None:
-        """Remove what was used least recently and nobody uses, until the rest fits."""
-        entries = [Entry(self._entries, path.parent.name) for path in self._entries.glob("*/ready.json")]
+        """Remove what a worker has left that was killed while it made it, and what was used least recently and nobody
+        uses, until the rest fits.
+        """
+        for path in self._entries.glob("*.lock"):
+            cut_off = self.entry(path.stem)
+            if cut_off.part.exists() or (cut_off.folder.exists() and not cut_off.is_ready()):
+                _remove(cut_off, ready=False)
+        entries = [self.entry(path.parent.name) for path in self._entries.glob("*/ready.json")]
         entries.sort(key=Entry.used_at)
         total = sum(entry.size() for entry in entries)
         for entry in entries:
             if total <= self._limit_bytes:
                 return
-            lock = entry.lock()
-            try:
-                if lock.alone():
-                    size = entry.size()
-                    remove_tree(entry.folder)
-                    total -= size
-                    log.info("removed project %s, which nobody has used lately", entry.key)
-            finally:
-                lock.close()
+            size = entry.size()
+            if _remove(entry, ready=True):
+                total -= size
+                log.info("removed project %s, which nobody has used lately", entry.key)
+
+
+def _remove(entry: Entry, *, ready: bool) -> bool:
+    """Remove an entry that nobody uses or makes, if it is ready, or if it is not; whether that was so."""
+    lock = entry.lock()
+    try:
+        if not lock.alone() or entry.is_ready() is not ready:
+            return False
+        entry.clear()
+        return True
+    finally:
+        lock.close()
 
 
 def size_of(folder: Path) -> int:
     """How many bytes lie in a folder."""
-    return sum(
-        os.lstat(os.path.join(parent, name)).st_size  # noqa: PTH118  (of many files)
-        for parent, _, files in os.walk(folder) for name in files
-    )
+    return sum(os.lstat(f"{parent}/{name}").st_size for parent, _, files in os.walk(folder) for name in files)
 
 
 def remove_tree(folder: Path) -> None:
@@ -213,7 +224,8 @@ def seal(folder: Path, owner: int | None = None) -> None:
     folder : Path
         The folder, which a user may own who still runs processes.
     owner : int, optional
-        Whose user's files become this process's own. What is another's stays as it is.
+        The user to whom all of it was given, and whose files become this process's own. Default: they are. What is
+        another's stays as it is: the user may have made a name there for a file that only this process can read.
     """
     _seal(os.open(folder, _FOLDER), owner)
 
@@ -246,7 +258,7 @@ def _seal(descriptor: int, owner: int | None) -> None:
 
 def _take(descriptor: int, owner: int | None, mode: int) -> None:
     about = os.fstat(descriptor)
-    if about.st_uid not in (os.geteuid(), owner):
+    if about.st_uid != (os.geteuid() if owner is None else owner):
         return
     if owner is not None:
         os.fchown(descriptor, os.geteuid(), os.getegid())

@@ -96,6 +96,8 @@ def open_file(folder: int, names: Sequence[str], user: int) -> BinaryIO:
 def put_file(folder: int, names: Sequence[str], source: Path) -> None:
     """Put a file below a folder: the same one under another name, where the file system can do that, to be read only.
 
+    It takes the place of what is there: a link to a file of the task's project, or what an earlier cell was given.
+
     Raises
     ------
     OSError
@@ -106,9 +108,7 @@ def put_file(folder: int, names: Sequence[str], source: Path) -> None:
         try:
             os.link(source, name, dst_dir_fd=below)
         except FileExistsError:
-            if not stat.S_ISLNK(os.stat(name, dir_fd=below, follow_symlinks=False).st_mode):
-                raise
-            os.unlink(name, dir_fd=below)  # to a file of the task's project, in whose place this one stands
+            os.unlink(name, dir_fd=below)  # which removes no folder
             put_file(below, [name], source)
         except OSError:
             descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444, dir_fd=below)

@@ -118,3 +118,5 @@ class Report:
     kept: Sequence[KeptFile] = ()
     #: Of the manifest of its project's packages; None where that names none.
     manifest_sha256: str | None = None
+    #: The kind of process that it ran in; empty where it has not run.
+    runner: str = ""

@@ -68,6 +68,8 @@ class JuliaProcess:
 
     Attributes
     ----------
+    kind : str
+        The kind of its runner.
     pid, julia_pid : int
         Its process id; and Julia's own, which differs where a launcher stays between.
     julia_version : str
@@ -88,10 +90,9 @@ class JuliaProcess:
         Descendants noticed while tasks ran, with their start times.
     """
 
-    def __init__(
-        self, folder: Path, max_value_bytes: int, sandbox: Sandbox, key: ProcessKey = DEFAULT_KEY
-    ) -> None:
+    def __init__(self, folder: Path, max_value_bytes: int, sandbox: Sandbox, key: ProcessKey, kind: str) -> None:
         self.folder = folder
+        self.kind = kind
         self.sandbox = sandbox
         self.key = key
         self.work = WorkFolder(folder / "work", sandbox.own, None if key.project is None else key.project.tree)
@@ -137,7 +138,7 @@ class JuliaProcess:
             If it does not come up. It says what Julia said.
         """
         own = await asyncio.to_thread(runner.environment)
-        self = cls(folder, max_value_bytes, sandbox, key)
+        self = cls(folder, max_value_bytes, sandbox, key, runner.kind)
         depots = (key.project.depot,) if key.project is not None and key.project.depot is not None else ()
         try:
             await asyncio.to_thread(self.work.make)

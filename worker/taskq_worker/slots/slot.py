@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -18,11 +18,10 @@ from taskq_kernel.domain import TaskKind, TaskStatus
 from taskq_kernel.errors import SetupError
 from taskq_kernel.messages import ErrorInfo
 from taskq_worker import task_errors
-from taskq_worker.julia.command import RunnerCommand, for_key
+from taskq_worker.julia.command import RunnerCommand
 from taskq_worker.julia.prepared_project import PreparedProject
-from taskq_worker.julia.process_key import ProcessKey, variables_of
+from taskq_worker.julia.process_key import ProcessKey
 from taskq_worker.sandbox.sandbox import OWN_USER, Sandbox
-from taskq_worker.slots import descendants
 from taskq_worker.slots.array_file import take_array
 from taskq_worker.slots.attempt import Attempt, Ending, NeverStarted
 from taskq_worker.slots.boundary import error_boundary
@@ -34,6 +33,7 @@ from taskq_worker.slots.output import TaskOutput
 from taskq_worker.slots.passed_files import by_name, names_of
 from taskq_worker.slots.process import JuliaProcess
 from taskq_worker.slots.report import report_of
+from taskq_worker.slots.warm_process import WarmProcess
 
 log = logging.getLogger(__name__)
 
@@ -101,31 +101,23 @@ class Slot:
         sandbox: Sandbox = OWN_USER,
         variables: tuple[tuple[str, str], ...] = (),
     ) -> None:
-        self.julia_version = ""
-        self._runner = runner
         self.index = index
         self._folder = folder
         self._max_log_bytes = max_log_bytes
         self._max_value_bytes = max_value_bytes
         self._max_array_bytes = max_array_bytes
         self._default_memory_limit_bytes = default_memory_limit_bytes
-        self._start_timeout_s = start_timeout_s
         self._show_timeout_s = show_timeout_s
         self._tasks_per_process = tasks_per_process
         self._growth_bytes = growth_bytes
         self._sandbox = sandbox
-        self._variables = variables
-        self._process: JuliaProcess | None = None
-        self._starting: asyncio.Task[JuliaProcess] | None = None
-        #: What the next process is started with: what the latest task needed.
-        self._key: ProcessKey | None = None
-        self._takes_heap_size: bool | None = None
-        self._background: set[asyncio.Task[None]] = set()
-        self._serial = count(1)
+        self._warm = WarmProcess(
+            runner, index=index, folder=folder, sandbox=sandbox, variables=variables, max_value_bytes=max_value_bytes,
+            default_memory_limit_bytes=default_memory_limit_bytes, start_timeout_s=start_timeout_s,
+        )  # fmt: skip
         self._numbers = count(1)
         self._attempt: Attempt | None = None
         self._stop: asyncio.Future[ErrorInfo] | None = None
-        self._closed = False
         #: Set while no task runs.
         self._free = asyncio.Event()
         self._free.set()
@@ -133,27 +125,31 @@ class Slot:
     @property
     def pid(self) -> int | None:
         """Process id of the warm Julia process; None while there is none."""
-        return self._process.pid if self._process is not None and self._process.alive else None
+        alive = self._warm.alive
+        return None if alive is None else alive.pid
 
     @property
     def key(self) -> ProcessKey | None:
         """What the warm Julia process was started with; None while there is none."""
-        return self._process.key if self._process is not None and self._process.alive else None
+        alive = self._warm.alive
+        return None if alive is None else alive.key
 
     def key_for(
         self, threads: int = 1, variables: tuple[tuple[str, str], ...] = (), memory_limit_bytes: int | None = None,
         project: PreparedProject | None = None,
     ) -> ProcessKey:
         """What a process has to be started with for a task that asks for this; to be asked once one was started."""
-        limit = memory_limit_bytes or self._default_memory_limit_bytes
-        if self._variables:
-            variables = variables_of(dict(self._variables), dict(variables))
-        return ProcessKey(threads, variables, limit if self._takes_heap_size else None, project)
+        return self._warm.key_for(threads, variables, memory_limit_bytes, project)
 
     @property
     def next_project(self) -> PreparedProject | None:
         """The project of the latest task: what the next process is started with."""
-        return None if self._key is None else self._key.project
+        return None if self._warm.next_key is None else self._warm.next_key.project
+
+    @property
+    def julia_version(self) -> str:
+        """Julia's version; empty until one was started."""
+        return self._warm.julia_version
 
     @property
     def sandbox(self) -> Sandbox:
@@ -168,9 +164,7 @@ class Slot:
         SetupError
             If Julia cannot be started. It says what Julia said.
         """
-        descendants.adopt_orphans()
-        while self._process is None or not self._process.alive:
-            await self._start_process()
+        await self._warm.start()
 
     async def run(
         self,
@@ -201,16 +195,14 @@ class Slot:
         reports: list[Report] = []
 
         def failed(error: Exception) -> None:
-            if self._process is not None:
-                self._discard(self._process, "running a task in it failed", job)
+            self._warm.give_up("running a task in it failed", job)
             reports.append(self.failed_report(error))
 
         try:
             with error_boundary(self.index, f"running task {job.task_id}", failed):
                 reports.append(await self._run(job, self._stop, on_progress, on_log, on_series))
         except asyncio.CancelledError:
-            if self._process is not None:
-                self._discard(self._process, "its task was given up")
+            self._warm.give_up("its task was given up")
             raise
         finally:
             self._stop = None
@@ -241,42 +233,38 @@ class Slot:
 
     async def interrupt_task(self, error: ErrorInfo) -> None:
         """End the code of the running cell, and keep its process; where Julia does not obey, as `stop_task`."""
-        attempt = self._attempt
-        if attempt is not None and self._runner.kind in INTERRUPTIBLE and await attempt.interrupted():
+        attempt, process = self._attempt, self._warm.alive
+        interruptible = process is not None and process.kind in INTERRUPTIBLE
+        if attempt is not None and interruptible and await attempt.interrupted():
             return
         if attempt is self._attempt:
             await self.stop_task(error)
 
     async def start_pristine(self, key: ProcessKey) -> None:
         """Return when a process of this key stands ready that no definition has changed; errors as of `start`."""
-        await self._start_with(key)
-        process = self._process
+        await self._warm.start_with(key)
+        await self._warm.settle()
+        process = self._warm.process
         if process is not None and (process.tainted_by is not None or process.key != key):
             await self.renew("it may not run a session")
         try:
             await self.start()
         except SetupError:
-            self._key = None  # what was asked for may be why; the next task may ask for nothing
+            self._warm.forget_key()
             raise
 
     async def renew(self, reason: str) -> None:
         """Give up the process, whose state nobody needs any more; a fresh one takes over."""
-        if self._process is not None:
-            await asyncio.shield(self._discard(self._process, reason))
+        ended = self._warm.give_up(reason)
+        if ended is not None:
+            await asyncio.shield(ended)
 
     async def close(self) -> None:
         """End the slot's processes, with the task that runs, and remove their folders."""
-        self._closed = True
+        self._warm.retire()
         await self.stop_task(task_errors.worker_stops())
         await self._free.wait()
-        starting, self._starting = self._starting, None
-        if starting is not None:
-            starting.cancel()
-            await asyncio.gather(starting, return_exceptions=True)
-        if self._process is not None:
-            self._discard(self._process, "the slot closes")
-        while self._background:
-            await asyncio.gather(*self._background, return_exceptions=True)
+        await self._warm.close()
         await asyncio.to_thread(self._sandbox.remove_depot)
 
     # -- one task ------------------------------------------------------------------------
@@ -301,12 +289,13 @@ class Slot:
         except (TypeError, ValueError, RecursionError) as error:
             return self._failed_at_once(task_errors.invalid_arguments(error), retryable=False)
         limit = job.memory_limit_bytes or self._default_memory_limit_bytes
-        await self._ask_runner()
+        await self._warm.ask_runner()
         key = self.key_for(job.threads, job.variables, job.memory_limit_bytes, job.project)
         for _ in range(_STARTS):
             process, used = await self._process_for(job, key, limit, stop)
             if isinstance(process, ErrorInfo):
                 return self._failed_at_once(process, retryable=process.name != "MemoryLimitExceeded")
+            process.work.put({**by_name(job.passed), **job.files})
             attempt = self._attempt = Attempt(
                 process,
                 number,
@@ -317,7 +306,6 @@ class Slot:
                 on_progress=on_progress,
                 on_series=on_series,
             )
-            process.work.put({**by_name(job.passed), **job.files})
             started_at, began = time.time(), time.monotonic()
             try:
                 ending = await attempt.run(frame, used)
@@ -330,7 +318,7 @@ class Slot:
             if not isinstance(ending, NeverStarted):
                 peak = attempt.memory.peak_bytes
                 report = report_of(ending, process.sandbox, started_at, seconds, peak, process.julia_version, file)
-                return replace(report, folder=left)
+                return replace(report, folder=left, runner=process.kind)
         never = task_errors.cannot_start(f"{_STARTS} processes ended before they took the task up")
         return self._failed_at_once(never, retryable=True)
 
@@ -360,21 +348,21 @@ class Slot:
         """A process that may run this job and how much memory it has, or why there is none."""
         failures = 0
         if job.cell is not None:
-            here = self._process
-            return (here, here.used_bytes) if here is not None and here.alive and here.pid == job.process else (
+            here = self._warm.alive
+            return (here, here.used_bytes) if here is not None and here.pid == job.process else (
                 task_errors.session_lost(), 0
             )
-        await self._start_with(key)
+        await self._warm.start_with(key)
         while not stop.done():
-            process = self._process
-            if process is not None and process.alive:
+            process = self._warm.alive
+            if process is not None:
                 if limit is not None and limit <= process.idle_bytes:
                     return task_errors.memory_too_small(process.idle_bytes, limit), 0
                 fits = limit is None or process.used_bytes < limit or process.resident_bytes() < limit
                 if fits and process.key == key and process.tainted_by in (None, job.code_sha256):
                     return process, process.used_bytes
-                self._discard(process, "it may not run the next task, or holds too much memory for it")
-            starting = asyncio.ensure_future(self._start_process())
+                self._warm.discard(process, "it may not run the next task, or holds too much memory for it")
+            starting = asyncio.ensure_future(self._warm.start_next())
             first: set[asyncio.Future[Any]] = {starting, stop}
             await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
             if not starting.done():
@@ -387,7 +375,7 @@ class Slot:
                 failures += 1
                 log.warning("slot %d: julia did not start (%d/%d): %s", self.index, failures, _STARTS, error)
                 if failures == _STARTS:
-                    self._key = None  # what the task asked for may be why; the next one may ask for nothing
+                    self._warm.forget_key()
                     return task_errors.cannot_start(str(error)), 0
                 await asyncio.wait({stop}, timeout=0.25 * 2**failures)
         return stop.result(), 0
@@ -400,7 +388,7 @@ class Slot:
         ended: list[asyncio.Task[None]] = []
 
         def failed(error: Exception) -> None:
-            ended.append(self._discard(process, f"it cannot be made ready for the next task: {error}", job))
+            ended.append(self._warm.discard(process, f"it cannot be made ready for the next task: {error}", job))
 
         with error_boundary(self.index, f"making ready after task {job.task_id}", failed):
             await self._keep_or_discard(process, job, ending)
@@ -414,20 +402,20 @@ class Slot:
         reason = self._why_not_keep(process, job, ending)
         if reason:
             # Ended before the task counts as ended: nothing that it left running goes on.
-            await asyncio.shield(self._discard(process, reason, job))
+            await asyncio.shield(self._warm.discard(process, reason, job))
             return
         trash = await asyncio.to_thread(process.work.renew) if process.key.project else process.work.renew()
         if trash is not None:
-            self._spawn(asyncio.to_thread(remove_folder, trash))
+            self._warm.spawn(asyncio.to_thread(remove_folder, trash))
         if process.used_bytes - process.idle_bytes > self._growth_bytes or process.tasks >= self._tasks_per_process:
-            self._renew(process)
+            self._warm.start_successor()
 
     def _why_not_keep(self, process: JuliaProcess, job: Job, ending: Ending) -> str:
         if not isinstance(ending, End):
             return "it took no task" if isinstance(ending, NeverStarted) else "its task was ended"
         if not process.alive:
             return "it died"
-        if process is not self._process:
+        if process is not self._warm.process:
             return "its successor is warm"
         if ending.left:
             return f"a task {ending.left}"
@@ -447,95 +435,8 @@ class Slot:
         now = time.time()
         return Report(TaskStatus.FAILED, None, error, retryable, now, now, 0.0, 0, self.julia_version)
 
-    # -- its process ---------------------------------------------------------------------
-
-    async def _start_process(self) -> None:
-        """Wait for the process that is being started; start one if none is."""
-        await asyncio.shield(self._begin_start())
-
-    async def _ask_runner(self) -> None:
-        """Find out, once, what its Julia can be told."""
-        if self._takes_heap_size is None:
-            self._takes_heap_size = await asyncio.to_thread(self._runner.takes_heap_size)
-
-    async def _start_with(self, key: ProcessKey) -> None:
-        """From now on processes are started with this key; one that is being started with another is given up."""
-        if self._key == key:
-            return
-        self._key = key
-        starting, self._starting = self._starting, None
-        if starting is not None:
-            starting.cancel()
-            await asyncio.wait({starting})
-
-    def _begin_start(self) -> asyncio.Task[JuliaProcess]:
-        if self._starting is None or self._starting.done():
-            self._starting = asyncio.create_task(self._launch())
-            self._starting.add_done_callback(_retrieve)
-        return self._starting
-
-    async def _launch(self) -> JuliaProcess:
-        if self._key is None:
-            await self._ask_runner()
-            self._key = self.key_for()
-        key = self._key
-        try:
-            self._sandbox.make_depot()
-            process = await JuliaProcess.start(
-                for_key(self._runner, key),
-                self._folder / f"slot-{self.index}-{next(self._serial)}",
-                self._sandbox,
-                max_value_bytes=self._max_value_bytes,
-                timeout_s=self._start_timeout_s,
-                key=key,
-            )
-        except OSError as error:
-            raise SetupError(f"Julia cannot be started: {error}") from error
-        old, self._process = self._process, process
-        self.julia_version = process.julia_version
-        process.watch_idle(self._on_idle_death)
-        log.debug("slot %d: julia %s ready, process %d", self.index, process.julia_version, process.pid)
-        if old is not None and not old.busy:  # else its task's end ends it
-            self._spawn(old.end())
-        return process
-
-    def _renew(self, process: JuliaProcess) -> None:
-        """Start a successor; this process serves until it is warm."""
-        if not self._closed and (self._starting is None or self._starting.done()):
-            log.info("slot %d: renewing julia after %d tasks", self.index, process.tasks)
-            self._begin_start()
-
-    def _discard(self, process: JuliaProcess, reason: str, job: Job | None = None) -> asyncio.Task[None]:
-        """End a process; start another one, where this was the one to use."""
-        if self._process is process:
-            self._process = None
-        if not self._closed:
-            of = f" (task {job.task_id})" if job is not None else ""
-            log.info("slot %d: replacing julia: %s%s", self.index, reason, of)
-        return self._spawn(self._replace(process))
-
-    async def _replace(self, process: JuliaProcess) -> None:
-        await process.end()
-        if not self._closed and self._process is None:
-            self._begin_start()
-
-    def _on_idle_death(self, process: JuliaProcess) -> None:
-        self._discard(process, "it died between two tasks")
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.create_task(work)
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
-        return task
-
 
 def _owner(process: JuliaProcess) -> int:
     """Whose the files are that a task has made."""
     user = process.sandbox.user
     return os.getuid() if user is None else user.uid
-
-
-def _retrieve(task: asyncio.Task[JuliaProcess]) -> None:
-    """Look at a start that nobody waited for, so that asyncio does not complain."""
-    if not task.cancelled():
-        task.exception()
