@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from client_fixtures import service
 from client_lab import FakeService
 
 from taskq_kernel.client import operations
@@ -16,6 +17,8 @@ from taskq_kernel.client.project import open_project
 from taskq_kernel.client.project_folder import FolderReader, Limits, git_commit, wanted_files
 from taskq_kernel.errors import InvalidTask
 from taskq_kernel.project_manifest import ProjectFile, ProjectManifest, decode_manifest, project_id
+
+__all__ = ["service"]
 
 MANY = Limits(1 << 20, 100)
 
@@ -113,11 +116,6 @@ def test_a_manifest_is_read_as_it_was_written_and_one_that_leads_out_of_its_fold
         ProjectManifest([ProjectFile("a", "0" * 64, 1), ProjectFile("a", "1" * 64, 1)])
     with pytest.raises(InvalidTask, match="is no manifest"):
         decode_manifest(b"{}")
-
-
-@pytest.fixture
-def service() -> FakeService:
-    return FakeService()
 
 
 def test_only_what_the_service_lacks_is_sent_and_nothing_where_nothing_changed(
