@@ -19,6 +19,7 @@ from taskq_kernel.client.why import FIELDS as WHY
 from taskq_kernel.client.why import Why, why_of
 from taskq_kernel.domain import FINAL, TaskKind, TaskStatus, ValueKind
 from taskq_kernel.errors import ClientClosed, TaskCancelled, TaskDeleted, TaskFailed, TaskqError
+from taskq_kernel.task_fields import TASK_FIELDS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +33,11 @@ T = TypeVar("T")
 
 #: What a pickled task takes along: enough to name it, and to know how old that is.
 _TRAVELS = ("id", "number", "name", "status", "version")
+#: What the submission of a task like this one has: not the id and the batch, which are its own.
+_GIVEN = tuple(
+    field.graphql for field in TASK_FIELDS
+    if field.given is not None and (field.name == "seed" or not field.given.own)
+)
 
 
 @dataclass(frozen=True)
@@ -551,13 +557,8 @@ class Task(Awaited[Any]):
         """Whether a task like this one, submitted now with ``cache=True``, would have its value at once; why not."""
         from taskq_kernel.client.caching import explained
 
-        calls = self.field("definition")
-        code = {"definition": calls} if calls is not None else {"code": self.code, "entry": self.field("entry")}
-        return explained(self._client, {
-            **code, "kind": str(self.kind), "arguments": self.field("arguments"), "seed": self.seed,
-            "queue": self.queue, "name": self.name, "inputFiles": self.field("inputFiles"),
-            "outputs": self.field("outputs"),
-        })
+        said = {"code", "entry"} if self.definition is not None else {"definition"}  # by the definition, or not at all
+        return explained(self._client, {name: self.field(name) for name in _GIVEN if name not in said})
 
     def history(self) -> list[dict[str, Any]]:
         """Its changes of status: ``status``, ``attempt``, ``worker``, ``at``, ``reason``."""
