@@ -46,6 +46,8 @@ class HttpStub:
         self.requests: list[tuple[str, str, dict[str, str], bytes]] = []
         self.peers: list[tuple[str, int]] = []
         self.delay_s = 0.0
+        #: Writes the first answer's body in its own way.
+        self.parts: Callable[[Callable[[bytes], object]], None] | None = None
         stub = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -64,7 +66,11 @@ class HttpStub:
                 self.send_response(status)
                 self.send_header("content-length", str(len(data)))
                 self.end_headers()
-                self.wfile.write(data)
+                parts, stub.parts = stub.parts, None
+                if parts is None:
+                    self.wfile.write(data)
+                else:
+                    parts(self.wfile.write)
 
             do_GET = do_POST = do_PUT = handle_one  # noqa: N815
 
