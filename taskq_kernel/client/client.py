@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 from taskq_kernel.client import batch_operations, operations
 from taskq_kernel.client.argument_order import order_of
@@ -23,6 +23,7 @@ from taskq_kernel.client.project import Project, SentProject, open_project
 from taskq_kernel.client.session import Session
 from taskq_kernel.client.sweep import Sweep
 from taskq_kernel.client.task import Task, read_task, task_from
+from taskq_kernel.client.uploads import storing
 from taskq_kernel.domain import TaskStatus
 from taskq_kernel.errors import InvalidTask
 from taskq_kernel.transport.graphql import GraphQLTransport
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from taskq_kernel.client.executor import TaskExecutor
-    from taskq_kernel.large_arrays import Store
 
 #: Whose results are asked for by default.
 FINISHED = str(TaskStatus.FINISHED)
@@ -178,7 +178,7 @@ class Client(Session):
             files=files,
             outputs=outputs,
             project=project,
-            store=self.transport.put_blob,
+            store=storing(self.transport),
             transport=self.transport,
         )
         return self.create([given])[0]
@@ -206,7 +206,7 @@ class Client(Session):
             many are on their way, and how to find or cancel them.
         """
         batch_id = operations.new_id()
-        common |= {"store": _once(self.transport.put_blob), "transport": self.transport}
+        common |= {"store": storing(self.transport), "transport": self.transport}
         if common.get("files"):  # sent once for all of them
             common["files"] = send_files(self.transport, common["files"])
         if isinstance(common.get("project"), Project):  # all of them have the same one
@@ -230,7 +230,7 @@ class Client(Session):
         InvalidTask
             If there is no such folder.
         """
-        return open_project(self.transport, folder)
+        return open_project(self, folder)
 
     def define(
         self, code: str | Path, entry: str | None = None, name: str | None = None, *,
@@ -517,18 +517,6 @@ def _order(newest_first: bool, order_by: str | None) -> list[tuple[str, str]]:
     if newest_first:
         raise InvalidTask("order_by and newest_first are both given: give one of them")
     return [order_of(order_by)]
-
-
-def _once(store: Store) -> Store:
-    """``store``, for what it has not stored yet: many tasks may be given the same array."""
-    stored: set[str] = set()
-
-    def store_once(sha256: str, data: BinaryIO) -> None:
-        if sha256 not in stored:
-            store(sha256, data)
-            stored.add(sha256)
-
-    return store_once
 
 
 def _task_input(common: Mapping[str, Any], one: str | Mapping[str, Any], index: int) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from taskq_kernel.client.caching import CacheExplanation, explained
 from taskq_kernel.client.creating import create
 from taskq_kernel.client.options import call_options
 from taskq_kernel.client.sweep import Sweep, submitted
+from taskq_kernel.client.uploads import storing
 from taskq_kernel.errors import InvalidDefinition, InvalidTask, NotFound
 from taskq_kernel.passed_values import TAG as PASSED_TAG
 from taskq_kernel.seeds import check_seed, draw_seed
@@ -106,7 +107,7 @@ class Definition:
             ``queue``, ``priority``, ``timeout``, ``memory_limit``, ``max_attempts``, ``seed``,
             ``after``, ``cache``, ``threads``, ``env``, ``gpus``, ``files`` and ``outputs``, as in `Client.submit`.
         """
-        arguments = call_arguments(places, named or {}, self._client.transport.put_blob)
+        arguments = call_arguments(places, named or {}, storing(self._client.transport))
         given = call_options(**({"project": self.project} | options), transport=self._client.transport) | {
             "definition": self.id, "kind": "CALL", "arguments": arguments,
             "name": name or call_name(self.name, written(arguments)),
