@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -209,9 +210,10 @@ class Client(Session):
         common |= {"store": storing(self.transport), "transport": self.transport}
         if common.get("files"):  # sent once for all of them
             common["files"] = send_files(self.transport, common["files"])
-        if isinstance(common.get("project"), Project):  # all of them have the same one
-            common["project"] = common["project"].send()
-        inputs = [_task_input(common, one, index) | {"batch": batch_id} for index, one in enumerate(tasks)]
+        send = cache(Project.send)  # a folder is one project for all of them, whatever changes in it meanwhile
+        if isinstance(common.get("project"), Project):
+            common["project"] = send(common["project"])
+        inputs = [_task_input(common, one, index, send) | {"batch": batch_id} for index, one in enumerate(tasks)]
         return Batch(self, self.create(inputs), batch_id)
 
     def project(self, folder: str | os.PathLike[str] = ".") -> Project:
@@ -272,8 +274,7 @@ class Client(Session):
         definition : Definition, optional
             What is called where ``submit`` or ``map`` is given None instead of a definition.
         **options
-            ``queue``, ``priority``, ``timeout``, ``memory_limit``, ``max_attempts``, ``cache``,
-            ``threads``, ``env``, ``gpus``, ``files`` and ``outputs`` of its tasks.
+            Those of its tasks: what `submit` takes besides code, name and arguments.
         """
         # late: few need it
         from taskq_kernel.client.executor import TaskExecutor
@@ -519,9 +520,13 @@ def _order(newest_first: bool, order_by: str | None) -> list[tuple[str, str]]:
     return [order_of(order_by)]
 
 
-def _task_input(common: Mapping[str, Any], one: str | Mapping[str, Any], index: int) -> dict[str, Any]:
-    own = {"code": one} if isinstance(one, str) else dict(one)
+def _task_input(
+    common: Mapping[str, Any], one: str | Mapping[str, Any], index: int, send: Callable[[Project], SentProject]
+) -> dict[str, Any]:
+    given = {**common, **({"code": one} if isinstance(one, str) else one)}
     try:
-        return task_input(**{**common, **own})
+        if isinstance(project := given.get("project"), Project):
+            given["project"] = send(project)
+        return task_input(**given)
     except InvalidTask as error:
         raise error.at(f"tasks[{index}]: {error.place}", index) from None
