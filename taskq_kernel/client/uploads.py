@@ -36,8 +36,11 @@ def send_missing(transport: GraphQLTransport, sources: Mapping[str, Source], fie
     # late: few programs send files
     from concurrent.futures import ThreadPoolExecutor
 
+    opened: set[BinaryIO] = set()
+
     def send(ref: str) -> None:
         with sources[ref].open() as file:
+            opened.add(file)
             try:
                 transport.put_blob(ref, file)
             except ServiceError as error:
@@ -45,10 +48,17 @@ def send_missing(transport: GraphQLTransport, sources: Mapping[str, Source], fie
                     raise
                 name = sources[ref].name
                 raise refused(f"has {name!r}, which the service does not take: {error}", field) from error
+            finally:
+                opened.discard(file)
 
     with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="taskq-upload") as pool:
-        for _ in pool.map(send, missing):
-            pass
+        try:
+            for _ in pool.map(send, missing):
+                pass
+        except BaseException:  # Ctrl-C above all: what is on its way ends where it is
+            for file in list(opened):
+                file.close()
+            raise
 
 
 def storing(transport: GraphQLTransport) -> Callable[[str, BinaryIO], None]:
