@@ -12,7 +12,7 @@ from taskq_kernel.cli import DONE, FAILED, output
 from taskq_kernel.cli.options import TaskCommand, as_json_option, examples
 from taskq_kernel.client.connection import existing
 from taskq_kernel.client.display import size_text
-from taskq_kernel.client.task_files import TaskFiles, read_files
+from taskq_kernel.client.task_files import read_files
 from taskq_kernel.printable import one_line
 
 
@@ -49,7 +49,7 @@ def fetch(task_id: str, patterns: Sequence[str], folder: str) -> int:
     Writes where each file is.
     """
     found = read_files(existing().transport(), task_id)
-    chosen = _chosen(found, patterns)
+    chosen = found.match(*patterns) if patterns else found
     if not chosen:
         output.note(f"taskq: task {task_id} has no such file; it has {len(found)}: taskq files {task_id}")
         return FAILED
@@ -69,9 +69,3 @@ class _StandardOutput:
     def write(self, data: bytes) -> int:
         output.write(data)
         return len(data)
-
-
-def _chosen(found: TaskFiles, patterns: Sequence[str]) -> TaskFiles:
-    if not patterns:
-        return found
-    return TaskFiles(list({name: one for pattern in patterns for name, one in found.match(pattern).items()}.values()))

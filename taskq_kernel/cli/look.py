@@ -20,6 +20,7 @@ from taskq_kernel.client.display import seconds_text, size_text
 from taskq_kernel.client.operations import logs as read_logs
 from taskq_kernel.client.options import priority_name
 from taskq_kernel.client.series import described as series_text
+from taskq_kernel.client.task_filter import task_filter
 from taskq_kernel.client.timing import described as timing_text
 from taskq_kernel.client.timing import timing_of
 from taskq_kernel.client.why import why_of
@@ -80,14 +81,14 @@ def ls(
     if only_batches:
         return _list_batches(_transport(), limit, as_json, selection | {"sort": sort})
     order = ("NUMBER", "DESC") if sort is None else order_of(sort)
-    chosen = operations.task_filter(status=status or None, **selection)
+    chosen = task_filter(status=status or None, **selection)
     transport = _transport()
     if "batch" in chosen:
         chosen["batch"] = batch_operations.id_of(transport, str(chosen["batch"]))
     fields = operations.TASK if as_json else f"{operations.ROW} arguments"
     if not chosen and sort is None and not as_json and output.for_people():
         _write_batches(transport)
-        chosen = operations.task_filter(is_point=False)
+        chosen = task_filter(is_point=False)
     rows = list(operations.pages(transport, chosen, fields, order=[order], limit=limit))
     if as_json:
         output.json_document(rows)

@@ -20,7 +20,6 @@ from taskq_kernel.client.client import client_at
 from taskq_kernel.client.connection import existing
 from taskq_kernel.client.display import task_line
 from taskq_kernel.client.options import PRIORITY_NAMES, parse_arguments, parse_env, parse_files, task_input
-from taskq_kernel.client.project import open_project
 from taskq_kernel.client.session import Session
 from taskq_kernel.client.task import Task
 from taskq_kernel.client.task_cache import Entry
@@ -88,7 +87,7 @@ def submit(
         env=parse_env(env),
         files=(named := parse_files(files)),
         transport=existing().transport() if named else None,
-        project=None if project is None else open_project(existing().transport(), project),
+        project=None if project is None else client_at(existing()).project(project),
         **options,
     )
     address = existing()

@@ -11,7 +11,7 @@ import click
 from taskq_kernel.cli import DONE, output
 from taskq_kernel.cli.options import TaskCommand, as_json_option, examples, length_of_time
 from taskq_kernel.cli.times import local_time
-from taskq_kernel.client import operations
+from taskq_kernel.client import token_operations
 from taskq_kernel.client.connection import existing
 from taskq_kernel.domain import Role
 from taskq_kernel.transport.graphql import GraphQLTransport
@@ -45,7 +45,7 @@ def create(name: str, role: str, expires: float | None) -> int:
 
     This is the only time that it is shown: the service keeps its hash alone.
     """
-    made = operations.create_token(_transport(), name, role, expires)
+    made = token_operations.create_token(_transport(), name, role, expires)
     output.line(made["secret"])
     kept = made["token"]
     until = f"until {_shown(kept['expiresAt'])}" if kept["expiresAt"] else "until it is revoked"
@@ -57,7 +57,7 @@ def create(name: str, role: str, expires: float | None) -> int:
 @as_json_option
 def list_(as_json: bool) -> int:
     """List the tokens: those of the service's tokens file, then those made with `taskq token create`."""
-    known = operations.tokens(_transport())
+    known = token_operations.tokens(_transport())
     if as_json:
         output.json_document(known)
         return DONE
@@ -70,7 +70,7 @@ def list_(as_json: bool) -> int:
 @click.argument("token_id", metavar="ID")
 def revoke(token_id: str) -> int:
     """Make the token with this ID worthless, at once. `taskq token list` has the IDs."""
-    gone = operations.revoke_token(_transport(), token_id)
+    gone = token_operations.revoke_token(_transport(), token_id)
     output.line(f"revoked: {gone['id']}, of {gone['name']} ({gone['role']})")
     return DONE
 

@@ -15,6 +15,7 @@ from taskq_kernel.client.caching import CacheExplanation, explained
 from taskq_kernel.client.creating import create
 from taskq_kernel.client.options import call_options
 from taskq_kernel.client.sweep import Sweep, submitted
+from taskq_kernel.client.uploads import storing
 from taskq_kernel.errors import InvalidDefinition, InvalidTask, NotFound
 from taskq_kernel.passed_values import TAG as PASSED_TAG
 from taskq_kernel.seeds import check_seed, draw_seed
@@ -103,10 +104,9 @@ class Definition:
         name : str, optional
             What to call the task. Default: the call, as ``gap(n=100)``.
         **options
-            ``queue``, ``priority``, ``timeout``, ``memory_limit``, ``max_attempts``, ``seed``,
-            ``after``, ``cache``, ``threads``, ``env``, ``gpus``, ``files`` and ``outputs``, as in `Client.submit`.
+            What `Client.submit` takes besides code, name and arguments.
         """
-        arguments = call_arguments(places, named or {}, self._client.transport.put_blob)
+        arguments = call_arguments(places, named or {}, storing(self._client.transport))
         given = call_options(**({"project": self.project} | options), transport=self._client.transport) | {
             "definition": self.id, "kind": "CALL", "arguments": arguments,
             "name": name or call_name(self.name, written(arguments)),
@@ -181,8 +181,7 @@ class Definition:
             What the seeds of its points follow from, with their place: the same sweep gives the
             same numbers, wherever and in whichever order it runs. Default: one that is drawn.
         options : dict, optional
-            ``queue``, ``priority``, ``timeout``, ``memory_limit``, ``max_attempts``, ``threads``, ``env``,
-            ``gpus``, ``files`` and ``outputs``, as in `Client.submit`.
+            What `Client.submit` takes besides code, name, arguments, ``seed`` and ``after``.
         cache : bool
             Whether its points may have the values that equal tasks have computed, those of other
             sweeps too, as in `Client.submit`. Without a seed that of a point follows from its

@@ -58,8 +58,7 @@ class TaskExecutor(Executor):
     definition : Definition, optional
         What is called where None is.
     **options
-        ``queue``, ``priority``, ``timeout``, ``memory_limit``, ``max_attempts``, ``threads``, ``env`` and
-        ``gpus`` of every task.
+        Those of every task: what `Client.submit` takes besides code, name and arguments.
     """
 
     def __init__(self, client: Session, definition: Definition | None = None, **options: Any) -> None:

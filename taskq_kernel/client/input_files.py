@@ -6,13 +6,15 @@ import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from taskq_kernel.client import operations
+from taskq_kernel.client.digests import Changed, Digests, State
 from taskq_kernel.client.refusals import refused
-from taskq_kernel.errors import InvalidTask, ServiceError
+from taskq_kernel.client.uploads import Source, send_missing
+from taskq_kernel.errors import InvalidTask
 from taskq_kernel.task_files import GivenFile, check_names
 
 if TYPE_CHECKING:
@@ -20,7 +22,9 @@ if TYPE_CHECKING:
 
 #: What GraphQL calls them.
 FIELD = "inputFiles"
-_CHUNK_BYTES = 1 << 20
+#: The same file often goes with task after task.
+_digests = Digests()
+_BYTES = (bytes, bytearray, memoryview)
 
 
 def send_files(transport: GraphQLTransport, files: Any) -> dict[str, GivenFile]:
@@ -44,9 +48,11 @@ def send_files(transport: GraphQLTransport, files: Any) -> dict[str, GivenFile]:
     except InvalidTask as error:
         raise refused(error.problem, FIELD) from None
     sent = {name: _measured(name, source) for name, source in files.items()}
-    sources = {sent[name].ref: (name, source) for name, source in files.items() if not isinstance(source, GivenFile)}
-    for ref in operations.missing_files(transport, list(sources)):
-        _send(transport, ref, *sources[ref])
+    sources = {
+        sent[name].ref: Source(name, partial(_opened, name, source))
+        for name, source in files.items() if not isinstance(source, GivenFile)
+    }
+    send_missing(transport, sources, FIELD)
     return sent
 
 
@@ -64,36 +70,40 @@ def _name(name: Any) -> str:
 def _measured(name: str, source: Any) -> GivenFile:
     if isinstance(source, GivenFile):
         return source
-    digest, size = hashlib.sha256(), 0
-    with _opened(name, source) as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            digest.update(chunk)
-            size += len(chunk)
-    return GivenFile(digest.hexdigest(), size)
-
-
-def _send(transport: GraphQLTransport, ref: str, name: str, source: Any) -> None:
-    with _opened(name, source) as file:
-        try:
-            transport.put_blob(ref, file)
-        except ServiceError as error:
-            if error.code != "BAD_INPUT":
-                raise
-            raise refused(f"has {name!r}, which the service does not take: {error}", FIELD) from error
+    if isinstance(source, _BYTES):
+        return GivenFile(hashlib.sha256(source).hexdigest(), memoryview(source).nbytes)
+    path = _path(name, source)
+    try:
+        state = State.of(path)
+        return GivenFile(_digests.of(path.absolute(), state), state.size)
+    except OSError as error:
+        raise _unreadable(name, path, error) from error
+    except Changed:
+        raise refused(f"has {path} as {name!r}, which changes while it is read: try it again", FIELD) from None
 
 
 @contextmanager
 def _opened(name: str, source: Any) -> Iterator[BinaryIO]:
-    if isinstance(source, bytes | bytearray | memoryview):
+    if isinstance(source, _BYTES):
         yield BytesIO(source)
         return
+    path = _path(name, source)
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise _unreadable(name, path, error) from error
+    with file:
+        yield file
+
+
+def _path(name: str, source: Any) -> Path:
     if not isinstance(source, os.PathLike):
         raise refused(f"has {type(source).__name__} as {name!r}: give a Path, or bytes for what is in it", FIELD)
     path = Path(source)
     if path.is_dir():
         raise refused(f"has the folder {path} as {name!r}: give its files one by one", FIELD)
-    try:
-        with path.open("rb") as file:
-            yield file
-    except OSError as error:
-        raise refused(f"has {path} as {name!r}, which cannot be read: {error.strerror or error}", FIELD) from error
+    return path
+
+
+def _unreadable(name: str, path: Path, error: OSError) -> InvalidTask:
+    return refused(f"has {path} as {name!r}, which cannot be read: {error.strerror or error}", FIELD)

@@ -12,10 +12,7 @@ from uuid import uuid4
 
 from taskq_kernel.client import why
 from taskq_kernel.client.argument_order import order_input
-from taskq_kernel.client.moments import moment
-from taskq_kernel.client.refusals import input_refused, refused
-from taskq_kernel.domain import TaskStatus
-from taskq_kernel.errors import InvalidTask
+from taskq_kernel.client.refusals import input_refused
 from taskq_kernel.task_fields import TASK_FIELDS, Lifetime, Of, fields_of, select
 from taskq_kernel.transport.graphql import GraphQLTransport
 
@@ -347,51 +344,6 @@ def waits_for(transport: GraphQLTransport, task_id: str) -> str | None:
     return found
 
 
-_ABOUT = "id name role origin createdAt expiresAt revokedAt"
-
-
-def tokens(transport: GraphQLTransport) -> list[Row]:
-    """Every token that the service accepts or has accepted, without its secret."""
-    found: list[Row] = transport.execute(f"query Tokens {{ tokens {{ {_ABOUT} }} }}")["tokens"]
-    return found
-
-
-def create_token(
-    transport: GraphQLTransport, name: str, role: str, expires_in_s: float | None = None
-) -> Row:
-    """Make a token: ``secret``, which cannot be had again, and ``token``, what is kept of it.
-
-    Raises
-    ------
-    InvalidTask
-        If the name or the time cannot be used.
-    """
-    query = (
-        "mutation Create($name: String!, $role: Role!, $expires: Float) {"
-        f" createToken(name: $name, role: $role, expiresInSeconds: $expires) {{ secret token {{ {_ABOUT} }} }} }}"
-    )
-    with input_refused():
-        data = transport.execute(query, {"name": name, "role": role, "expires": expires_in_s})
-    made: Row = data["createToken"]
-    return made
-
-
-def revoke_token(transport: GraphQLTransport, token_id: str) -> Row:
-    """Make a token worthless; what is kept of it.
-
-    Raises
-    ------
-    InvalidTask
-        If it is one of the service's tokens file.
-    NotFound
-        If there is none with this id.
-    """
-    query = f"mutation Revoke($id: ID!) {{ revokeToken(id: $id) {{ {_ABOUT} }} }}"
-    with input_refused():
-        gone: Row = transport.execute(query, {"id": token_id}, repeatable=True)["revokeToken"]
-    return gone
-
-
 def missing_files(transport: GraphQLTransport, refs: Sequence[str]) -> list[str]:
     """Those of some files, named by their SHA-256, that the service does not have."""
     query = "query Missing($sha256: [ID!]!) { missingFiles(sha256: $sha256) }"
@@ -406,65 +358,3 @@ def chunks(items: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
     """The items in parts of at most ``size``."""
     for start in range(0, len(items), size):
         yield items[start : start + size]
-
-
-#: Keyword arguments that select tasks, by their names in GraphQL's ``TaskFilter``.
-FILTERS = {
-    "ids": "ids",
-    "status": "status",
-    "name": "name",
-    "search": "search",
-    "batch": "batch",
-    "definition": "definition",
-    "is_point": "isPoint",
-    "owner": "owner",
-    "queue": "queue",
-    "worker": "worker",
-    "arguments": "arguments",
-    "created_after": "createdAfter",
-    "created_before": "createdBefore",
-    "finished_after": "finishedAfter",
-    "finished_before": "finishedBefore",
-}
-
-
-def task_filter(**given: Any) -> dict[str, object]:
-    """GraphQL's ``TaskFilter`` from keyword arguments; what is None is left out.
-
-    Raises
-    ------
-    InvalidTask
-        If there is no such filter, status or point in time.
-    """
-    made: dict[str, object] = {}
-    for name, value in given.items():
-        if name not in FILTERS:
-            raise InvalidTask(f"there is no filter {name!r}: use {', '.join(FILTERS)}")
-        if value is None:
-            continue
-        if name == "status":
-            value = [_status(one) for one in ([value] if isinstance(value, str) else value)]
-        elif name == "ids":
-            value = [str(one) for one in value]
-        elif name == "is_point":
-            value = bool(value)
-        elif name == "arguments":
-            # late: few selections have any
-            from taskq_kernel.client.argument_filter import conditions_of
-
-            value = conditions_of(value)
-            if not value:
-                continue
-        elif name.endswith(("_after", "_before")):
-            value = moment(value, FILTERS[name])
-        else:
-            value = str(getattr(value, "id", value))
-        made[FILTERS[name]] = value
-    return made
-
-
-def _status(text: Any) -> str:
-    try:
-        return TaskStatus(str(text).upper()).value
-    except ValueError:
-        raise refused(f"is {text!r}: use {', '.join(TaskStatus)}", "status") from None

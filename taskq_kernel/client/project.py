@@ -5,21 +5,29 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from taskq_kernel.client import operations
-from taskq_kernel.client.project_folder import FolderReader, Limits, git_commit, size_text
+from taskq_kernel.client.digests import Changed
+from taskq_kernel.client.display import size_text
+from taskq_kernel.client.project_folder import FolderReader, Limits, git_commit
 from taskq_kernel.client.refusals import refused
+from taskq_kernel.client.uploads import Source, send_missing
 from taskq_kernel.errors import InvalidTask
 from taskq_kernel.project_manifest import ProjectFile, ProjectManifest, project_id
 from taskq_kernel.settings import load_settings
-from taskq_kernel.transport.graphql import GraphQLTransport
 
-#: How many files are sent at once.
-_AT_ONCE = 4
+if TYPE_CHECKING:
+    from taskq_kernel.client.session import Session
+
+T = TypeVar("T")
+
 #: How often a folder is read again that changes while it is sent.
 _ATTEMPTS = 3
 #: How long the service is not asked again whether it has what it had, in seconds.
@@ -63,9 +71,9 @@ class Project:
         Where it is.
     """
 
-    def __init__(self, transport: GraphQLTransport, folder: Path) -> None:
+    def __init__(self, client: Session, folder: Path) -> None:
         self.folder = folder
-        self._transport = transport
+        self._client = client
         self._reader = FolderReader(folder)
         self._sent: SentProject | None = None
         self._sent_at = 0.0
@@ -78,7 +86,7 @@ class Project:
         InvalidTask
             As for `send`.
         """
-        return {file.path: file.size for file in self._read().files}
+        return self._read(lambda manifest: {file.path: file.size for file in manifest.files})
 
     def send(self) -> SentProject:
         """Send the folder as it is now, if the service does not have it; a submission does it by itself.
@@ -90,69 +98,60 @@ class Project:
         ServiceUnreachable
             If the service does not answer.
         """
+        return self._read(self._send)
+
+    def _read(self, take: Callable[[ProjectManifest], T]) -> T:
+        """What is made of the folder as it is now; it is read again where it changes meanwhile."""
+        settings = load_settings()
         for _ in range(_ATTEMPTS):
-            manifest = self._read()
-            encoded = manifest.encode()
-            name = project_id(encoded)
-            if self._sent is None or self._sent.id != name or time.monotonic() - self._sent_at > _KNOWN_S:
-                try:
-                    self._upload(manifest, encoded, name)
-                except _Changed:
-                    continue
-                self._sent_at = time.monotonic()
-            self._sent = SentProject(name, git_commit(self.folder))
-            return self._sent
+            with suppress(Changed):
+                manifest = self._reader.read(Limits(settings.project_size, settings.project_files))
+                _check_dependencies(self.folder, manifest)
+                return take(manifest)
         raise refused(f"is {str(self.folder)!r}, whose files change while they are sent: try it again", "project")
 
-    def _read(self) -> ProjectManifest:
-        settings = load_settings()
-        manifest = self._reader.read(Limits(settings.project_size, settings.project_files))
-        _check_dependencies(self.folder, manifest)
-        return manifest
+    def _send(self, manifest: ProjectManifest) -> SentProject:
+        encoded = manifest.encode()
+        name = project_id(encoded)
+        if self._sent is None or self._sent.id != name or time.monotonic() - self._sent_at > _KNOWN_S:
+            files = {file.sha256: Source(file.path, partial(self._unchanged, file)) for file in manifest.files}
+            manifest_file = Source("its manifest", partial(BytesIO, encoded))
+            send_missing(self._client.transport, {**files, name: manifest_file}, "project")
+            operations.register_project(self._client.transport, name)
+            self._sent_at = time.monotonic()
+        self._sent = SentProject(name, git_commit(self.folder))
+        return self._sent
 
-    def _upload(self, manifest: ProjectManifest, encoded: bytes, name: str) -> None:
-        # late: few programs send a folder
-        from concurrent.futures import ThreadPoolExecutor
-
-        transport = self._transport
-        by_ref = {file.sha256: file for file in manifest.files}
-        missing = operations.missing_files(transport, [name, *by_ref])
-        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="taskq-project") as pool:
-            for _ in pool.map(self._put, [by_ref[ref] for ref in missing if ref != name]):
-                pass
-        if name in missing:
-            transport.put_blob(name, encoded)
-        operations.register_project(transport, name)
-
-    def _put(self, file: ProjectFile) -> None:
-        """Send a file, if it is still what it was."""
+    @contextmanager
+    def _unchanged(self, file: ProjectFile) -> Iterator[BinaryIO]:
+        """A file, open, if it is still what it was."""
         try:
-            with (self.folder / file.path).open("rb") as opened:
-                if hashlib.file_digest(opened, "sha256").hexdigest() != file.sha256:
-                    raise _Changed
-                self._transport.put_blob(file.sha256, opened)
+            opened = (self.folder / file.path).open("rb")
         except FileNotFoundError:
-            raise _Changed from None
+            raise Changed from None
+        with opened:
+            if hashlib.file_digest(opened, "sha256").hexdigest() != file.sha256:
+                raise Changed
+            yield opened
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Project, (self._client, self.folder)
 
     def __repr__(self) -> str:
         try:
-            manifest = self._read()
+            sizes = self.files()
         except InvalidTask as error:
             return f"<project {self.folder.name}: {error}>"
-        count = len(manifest.files)
-        return f"<project {self.folder.name}: {count} file{'s' * (count != 1)}, {size_text(manifest.size)}>"
+        count, size = len(sizes), size_text(sum(sizes.values()))
+        return f"<project {self.folder.name}: {count} file{'s' * (count != 1)}, {size}>"
 
 
-class _Changed(Exception):
-    """A file is another than it was when the folder was read."""
-
-
-def open_project(transport: GraphQLTransport, folder: str | os.PathLike[str]) -> Project:
+def open_project(client: Session, folder: str | os.PathLike[str]) -> Project:
     """The project in a folder; see `Client.project`."""
     path = Path(folder).expanduser().resolve()
     if not path.is_dir():
         raise refused(f"is {str(folder)!r}, which is no folder: give the one that holds your Project.toml", "project")
-    return Project(transport, path)
+    return Project(client, path)
 
 
 def _check_dependencies(folder: Path, manifest: ProjectManifest) -> None:

@@ -9,15 +9,15 @@ although git ignores it. So do the files that say which packages there are: git 
 
 from __future__ import annotations
 
-import hashlib
 import os
 import subprocess
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from taskq_kernel.client.digests import Changed, Digests, State
+from taskq_kernel.client.display import size_text
 from taskq_kernel.client.refusals import refused
 from taskq_kernel.project_manifest import ProjectFile, ProjectManifest
 
@@ -30,10 +30,6 @@ _PACKAGE_FILES = ("Project.toml", "JuliaProject.toml", "Manifest.toml", "JuliaMa
 _PACKAGE_PATTERNS = ("Manifest-v*.toml", "JuliaManifest-v*.toml")
 #: How many files an error names.
 _NAMED = 5
-#: A file that was written so shortly before it was read may be written again within the clock's grain, in seconds.
-_RACY_S = 2.0
-_CHUNK_BYTES = 1 << 20
-_UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 
 
 @dataclass(frozen=True)
@@ -55,8 +51,7 @@ class FolderReader:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        #: The SHA-256 of what is in a file, by its path and by what changes with it.
-        self._known: dict[tuple[str, tuple[int, ...]], str] = {}
+        self._digests = Digests()
 
     def read(self, limits: Limits) -> ProjectManifest:
         """The project that the folder is now.
@@ -65,42 +60,31 @@ class FolderReader:
         ------
         InvalidTask
             If it is larger than allowed, has no files, or one that cannot be read. It is named.
+        Changed
+            If files change, come or go meanwhile.
         """
-        found = {path: _state(self.folder / path) for path in wanted_files(self.folder)}
-        _check_size({path: state[0] for path, state in found.items()}, limits)
+        found = {path: self._state(path) for path in wanted_files(self.folder)}
+        _check_size({path: state.size for path, state in found.items()}, limits)
         if not found:
             raise refused(f"is {str(self.folder)!r}, in which there is no file to send", "project")
-        known = {(path, state): self._digest(path, state) for path, state in found.items()}
-        self._known = {key: digest for key, digest in known.items() if not _is_racy(key[1])}
         return ProjectManifest(
-            ProjectFile(path, known[path, state], state[0], bool(state[1] & 0o100)) for path, state in found.items()
+            ProjectFile(path, self._digest(path, state), state.size, state.is_executable)
+            for path, state in found.items()
         )
 
-    def _digest(self, path: str, state: tuple[int, ...]) -> str:
-        known = self._known.get((path, state))
-        if known is not None:
-            return known
-        digest = hashlib.sha256()
+    def _state(self, path: str) -> State:
         try:
-            with (self.folder / path).open("rb") as file:
-                while chunk := file.read(_CHUNK_BYTES):
-                    digest.update(chunk)
+            return State.of(self.folder / path)
+        except FileNotFoundError:  # it was there when the folder was listed
+            raise Changed from None
         except OSError as error:
             raise _unreadable(path, error) from error
-        return digest.hexdigest()
 
-
-def _state(path: Path) -> tuple[int, ...]:
-    """What changes whenever a file does: its size and mode first."""
-    try:
-        status = path.stat()
-    except OSError as error:
-        raise _unreadable(str(path), error) from error
-    return status.st_size, status.st_mode, status.st_ino, status.st_mtime_ns, status.st_ctime_ns
-
-
-def _is_racy(state: tuple[int, ...]) -> bool:
-    return time.time() - max(state[3:]) / 1e9 < _RACY_S
+    def _digest(self, path: str, state: State) -> str:
+        try:
+            return self._digests.of(self.folder / path, state)
+        except OSError as error:
+            raise _unreadable(path, error) from error
 
 
 def _unreadable(path: str, error: OSError) -> Exception:
@@ -118,15 +102,6 @@ def _check_size(sizes: dict[str, int], limits: Limits) -> None:
         f"{size_text(limits.size_bytes)} that are allowed; the largest are {named}. Name what is not needed in a "
         f"{IGNORE}, or raise the settings project_size and project_files, here and at the service", "project",
     )
-
-
-def size_text(size_bytes: int) -> str:
-    """A size as people read it: ``1.5 GiB``."""
-    size, unit = float(size_bytes), 0
-    while size >= 1024 and unit < len(_UNITS) - 1:
-        size /= 1024
-        unit += 1
-    return f"{size:.0f} {_UNITS[unit]}" if unit == 0 or size >= 100 else f"{size:.3g} {_UNITS[unit]}"
 
 
 # -- which files ---------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from taskq_kernel.client import batch_operations, operations
 from taskq_kernel.client.frame import make_frame
 from taskq_kernel.client.operations import Row
+from taskq_kernel.client.task_filter import task_filter
 from taskq_kernel.client.tidy import add_columns, argument_columns, value_columns
 from taskq_kernel.errors import InvalidTask
 from taskq_kernel.transport.graphql import GraphQLTransport
@@ -40,7 +41,7 @@ def results_filter(transport: GraphQLTransport, selection: Mapping[str, Any]) ->
         if not _SHA256.fullmatch(definition):
             raise InvalidTask(f"is {definition[:80]!r}: give what define() returned, or its id", "definition")
         given["definition"] = definition
-    return operations.task_filter(**given)
+    return task_filter(**given)
 
 
 def result_rows(

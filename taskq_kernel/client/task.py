@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from taskq_kernel.client import operations
 from taskq_kernel.client.awaiting import Awaited
 from taskq_kernel.client.operations import Row
 from taskq_kernel.client.pickling import Missing
 from taskq_kernel.client.session import Session
-from taskq_kernel.client.task_cache import FIXED, Entry
+from taskq_kernel.client.task_cache import Entry
+from taskq_kernel.client.task_facts import TaskError, TaskFacts
 from taskq_kernel.client.why import FIELDS as WHY
 from taskq_kernel.client.why import Why, why_of
-from taskq_kernel.domain import FINAL, TaskKind, TaskStatus, ValueKind
+from taskq_kernel.domain import TaskStatus
 from taskq_kernel.errors import ClientClosed, TaskCancelled, TaskDeleted, TaskFailed, TaskqError
+from taskq_kernel.task_fields import TASK_FIELDS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,35 +29,15 @@ if TYPE_CHECKING:
     from taskq_kernel.client.task_files import TaskFiles
     from taskq_kernel.client.timing import Timing
 
-T = TypeVar("T")
+__all__ = ["LogChunk", "Task", "TaskError", "read_task", "task_from", "task_of"]
 
 #: What a pickled task takes along: enough to name it, and to know how old that is.
 _TRAVELS = ("id", "number", "name", "status", "version")
-
-
-@dataclass(frozen=True)
-class TaskError:
-    """Why a task failed.
-
-    Attributes
-    ----------
-    name : str
-        The Julia exception's name, such as ``DomainError``, or taskq's own reason.
-    message : str
-        The exception's message.
-    stacktrace : str
-        Julia's stack trace, the user's lines first; empty where there is none.
-    line : int or None
-        The line of the task's code at fault, from 1, where it is known.
-    """
-
-    name: str
-    message: str
-    stacktrace: str
-    line: int | None
-
-    def __str__(self) -> str:
-        return f"{self.name}: {self.message}"
+#: What the submission of a task like this one has: not the id and the batch, which are its own.
+_GIVEN = tuple(
+    field.graphql for field in TASK_FIELDS
+    if field.given is not None and (field.name == "seed" or not field.given.own)
+)
 
 
 @dataclass(frozen=True)
@@ -69,7 +50,7 @@ class LogChunk:
     text: str
 
 
-class Task(Awaited[Any]):
+class Task(TaskFacts, Awaited[Any]):
     """A piece of Julia work, wherever it runs.
 
     Tasks come from `Client.submit`, `Client.task` and `Client.tasks`, one object for each
@@ -83,240 +64,7 @@ class Task(Awaited[Any]):
         What was last heard of it; looking there asks nobody.
     """
 
-    def __init__(self, client: Session, entry: Entry) -> None:
-        self._client = client
-        self.entry = entry
-        self._value: Any = None
-        self._value_version: int | None = None
-
-    # -- what never changes --------------------------------------------------------------
-
-    @property
-    def id(self) -> str:
-        """Its UUID."""
-        return self.entry.id
-
-    @property
-    def number(self) -> int:
-        """Its short number, for people."""
-        return int(self.entry.row["number"])
-
-    @property
-    def name(self) -> str:
-        """What its owner calls it."""
-        return str(self.entry.row["name"])
-
-    @property
-    def kind(self) -> TaskKind:
-        """How its code is run."""
-        return TaskKind(self.field("kind"))
-
-    @property
-    def code(self) -> str:
-        """Its Julia code."""
-        return str(self.field("code"))
-
-    @property
-    def arguments(self) -> dict[str, Any]:
-        """Its arguments."""
-        from taskq_kernel.values import decode
-
-        return dict(decode(ValueKind.JSON, {"": self.field("arguments")})[""])
-
-    @property
-    def queue(self) -> str:
-        """The queue it waits in."""
-        return str(self.field("queue"))
-
-    @property
-    def priority(self) -> int:
-        """0 low, 1 normal, 2 high."""
-        return int(self.field("priority"))
-
-    @property
-    def timeout(self) -> float | None:
-        """How long it may run, in seconds."""
-        return _optional(float, self.field("timeoutSeconds"))
-
-    @property
-    def memory_limit(self) -> int | None:
-        """How much resident memory it may use, in bytes."""
-        return _optional(int, self.field("memoryLimit"))
-
-    @property
-    def threads(self) -> int | None:
-        """How many threads Julia has in it; None where it asked for nothing, and has one."""
-        return _optional(int, self.field("threads"))
-
-    @property
-    def env(self) -> dict[str, str]:
-        """The environment variables that it was submitted with."""
-        return dict(self.field("env") or {})
-
-    @property
-    def gpus(self) -> int | None:
-        """How many devices it has to itself; None where it asked for nothing, and has none."""
-        return _optional(int, self.field("gpus"))
-
-    @property
-    def max_attempts(self) -> int:
-        """How many of its runs may fail before it is FAILED."""
-        return int(self.field("maxAttempts"))
-
-    @property
-    def repeats(self) -> int | None:
-        """The number of the finished task that it runs again, if it does."""
-        return _optional(int, self.field("repeats"))
-
-    @property
-    def seed(self) -> int | None:
-        """What its random numbers start from, in each attempt; None where it finished before seeds were kept."""
-        return _optional(int, self.field("seed"))
-
-    @property
-    def cache(self) -> bool:
-        """Whether the value of an equal task may stand for a run of it, and its own for one of others."""
-        return bool(self.field("cache"))
-
-    @property
-    def cached_from(self) -> int | None:
-        """The number of the task that computed its value; None where it ran itself (or is to)."""
-        return _optional(int, self._now("cachedFrom"))
-
-    @property
-    def project(self) -> str | None:
-        """The project that it has at hand, by the SHA-256 of its manifest; None where it has none."""
-        return _optional(str, self.field("project"))
-
-    @property
-    def project_commit(self) -> str | None:
-        """The git commit of its project, with ``-dirty`` behind it where files had changed; None without git."""
-        return _optional(str, self.field("projectCommit"))
-
-    @property
-    def environment(self) -> str | None:
-        """What its latest attempt ran in: Julia's version, and which packages."""
-        return _optional(str, self._now("environment"))
-
-    @property
-    def owner(self) -> str:
-        """Who submitted it."""
-        return str(self.field("owner"))
-
-    @property
-    def batch(self) -> str | None:
-        """The id of the batch it was submitted with."""
-        return _optional(str, self.field("batch"))
-
-    @property
-    def definition(self) -> str | None:
-        """The id of the definition that it calls, if it does."""
-        return _optional(str, self.field("definition"))
-
-    @property
-    def point(self) -> int | None:
-        """Its place among the points of its batch, from 0, where that has points."""
-        return _optional(int, self.field("point"))
-
-    @property
-    def created_at(self) -> datetime:
-        """When it was submitted, in UTC."""
-        return datetime.fromisoformat(self.field("createdAt"))
-
-    @property
-    def input_files(self) -> dict[str, int]:
-        """The files that it is given, by their names in its folder, with their lengths in bytes."""
-        return {name: int(file["size"]) for name, file in (self.field("inputFiles") or {}).items()}
-
-    @property
-    def outputs(self) -> list[str]:
-        """Patterns of the files of its folder that are kept."""
-        return list(self.field("outputs") or ())
-
-    def as_argument(self) -> dict[str, str]:
-        """What stands for its value among the arguments of another task."""
-        return {"$task": self.id}
-
-    # -- what changes --------------------------------------------------------------------
-
-    @property
-    def status(self) -> TaskStatus:
-        """Where it stands; where it stood last, if it was deleted."""
-        return TaskStatus(self._now("status"))
-
-    @property
-    def done(self) -> bool:
-        """Whether it is FINISHED, FAILED, CANCELLED or deleted."""
-        return self.status in FINAL or self.entry.deleted
-
-    @property
-    def deleted(self) -> bool:
-        """Whether it was deleted."""
-        self._now("status")
-        return self.entry.deleted
-
-    @property
-    def attempt(self) -> int:
-        """Its latest attempt; 0 until a worker has taken it."""
-        return int(self._now("attempt"))
-
-    @property
-    def progress(self) -> float | None:
-        """How far it is, from 0 to 1, as its code says with ``progress``."""
-        return _optional(float, self._now("progress"))
-
-    @property
-    def progress_message(self) -> str | None:
-        """What its code says about its progress."""
-        return _optional(str, self._now("progressMessage"))
-
-    @property
-    def value(self) -> Any:
-        """Its value, see `taskq_kernel.values`; None while it has none.
-
-        A large value is fetched when it is first asked for.
-        """
-        return self._decoded() if self._now("valueKind") is not None else None
-
-    @property
-    def value_type(self) -> str | None:
-        """Julia's type of its value."""
-        return _optional(str, self._now("valueType"))
-
-    @property
-    def value_note(self) -> str:
-        """What was left out of its value or converted; empty if nothing was."""
-        return self._now("valueNote") or ""
-
-    @property
-    def error(self) -> TaskError | None:
-        """Why it failed, or why its last attempt did."""
-        return _optional(lambda error: TaskError(**error), self._now("error"))
-
-    @property
-    def worker(self) -> str | None:
-        """The name of the worker that runs or ran it."""
-        return _optional(str, self._now("worker"))
-
-    @property
-    def seconds(self) -> float | None:
-        """How long its code ran, in seconds."""
-        return _optional(float, self._now("seconds"))
-
-    @property
-    def lost(self) -> int:
-        """How often it was lost, with its worker or with its Julia process."""
-        return int(self._now("lost"))
-
-    @property
-    def started_at(self) -> datetime | None:
-        """When its latest attempt started, in UTC."""
-        return _optional(datetime.fromisoformat, self._now("startedAt"))
-
-    @property
-    def finished_at(self) -> datetime | None:
-        """When it ended, in UTC."""
-        return _optional(datetime.fromisoformat, self._now("finishedAt"))
+    # -- what is asked of the service each time -------------------------------------------
 
     @property
     def files(self) -> TaskFiles:
@@ -464,19 +212,6 @@ class Task(Awaited[Any]):
         """Delete it, its value and its log. A running one is cancelled first."""
         self._client.bulk_action("delete", [self.id])
 
-    def refresh(self) -> Task:
-        """Read it from the service, whatever the live feed says.
-
-        Raises
-        ------
-        TaskDeleted
-            If it is gone.
-        """
-        self._client.cache.refresh([self.entry])
-        if self.entry.deleted:
-            raise TaskDeleted(f"task {self} was deleted or pruned")
-        return self
-
     def logs(self, level: str | None = None) -> LogText:
         """What its latest attempt printed, standard output and standard error in order, as a terminal shows it.
 
@@ -551,13 +286,8 @@ class Task(Awaited[Any]):
         """Whether a task like this one, submitted now with ``cache=True``, would have its value at once; why not."""
         from taskq_kernel.client.caching import explained
 
-        calls = self.field("definition")
-        code = {"definition": calls} if calls is not None else {"code": self.code, "entry": self.field("entry")}
-        return explained(self._client, {
-            **code, "kind": str(self.kind), "arguments": self.field("arguments"), "seed": self.seed,
-            "queue": self.queue, "name": self.name, "inputFiles": self.field("inputFiles"),
-            "outputs": self.field("outputs"),
-        })
+        said = {"code", "entry"} if self.definition is not None else {"definition"}  # by the definition, or not at all
+        return explained(self._client, {name: self.field(name) for name in _GIVEN if name not in said})
 
     def history(self) -> list[dict[str, Any]]:
         """Its changes of status: ``status``, ``attempt``, ``worker``, ``at``, ``reason``."""
@@ -568,9 +298,6 @@ class Task(Awaited[Any]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return task_of, (self._client, {name: self.entry.row[name] for name in _TRAVELS})
-
-    def __str__(self) -> str:
-        return f"{self.number} ({self.name})"
 
     def __repr__(self) -> str:
         from taskq_kernel.client.display import task_line
@@ -596,33 +323,11 @@ class Task(Awaited[Any]):
         self._client, self.entry = client, client.cache.track(self.entry.row)
         client.views.setdefault(self.id, self)
 
-    def field(self, name: str) -> Any:
-        """A field by its name in GraphQL, as it was last heard of; read where nothing has said it."""
-        if name not in self.entry.row and not self.entry.deleted:
-            if name in FIXED:  # the feed does not tell it
-                self._client.cache.put([operations.get(self._client.transport, self.id)])
-            else:
-                self.refresh()
-        return self.entry.row.get(name)
-
-    def _now(self, name: str) -> Any:
-        """A field that changes, as it is now."""
-        if not self.entry.deleted:
-            self._client.cache.freshen([self.entry])
-        return self.field(name)
-
     def _shown(self) -> Row:
         """What there is to show, as current as it can be had without an error."""
         with suppress(TaskqError):
             self._now("status")
         return self.entry.shown
-
-    def _decoded(self) -> Any:
-        row = self.entry.row
-        if self._value_version != row["version"]:
-            self._value = _decode(self._client, row)
-            self._value_version = row["version"]
-        return self._value
 
 
 def task_from(client: Session, row: Row) -> Task:
@@ -647,19 +352,3 @@ def task_of(client: Any, row: Row) -> Task:
     task = Task(stand_in, Entry(row))
     client.waiting.add(task)
     return task
-
-
-def _decode(client: Session, row: Row) -> Any:
-    from taskq_kernel.values import decode
-
-    kind, julia_type = row.get("valueKind") or ValueKind.JSON, row.get("valueType") or ""
-    if row.get("valueRef"):
-        # late: a small value does without
-        from taskq_kernel.value_files import decode_file
-
-        return decode_file(kind, client.transport.get_blob(row["valueRef"]), julia_type)
-    return decode(kind, row.get("value"), julia_type)
-
-
-def _optional(kind: Callable[[Any], T], value: Any) -> T | None:
-    return None if value is None else kind(value)

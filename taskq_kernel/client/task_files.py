@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from html import escape
 from io import BytesIO
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 from uuid import uuid4
 
 from taskq_kernel.client import operations
@@ -20,6 +20,8 @@ from taskq_kernel.task_files import problem_of
 
 if TYPE_CHECKING:
     from taskq_kernel.transport.graphql import GraphQLTransport
+
+P = TypeVar("P", bound=PurePath)
 
 #: GraphQL's fields of a file.
 FIELDS = "files { name size sha256 type attempt }"
@@ -83,7 +85,7 @@ class TaskFile:
         """
         place = Path(path)
         if place.is_dir():
-            place = _below(place, self.name)
+            place = place_below(place, self.name)
             place.parent.mkdir(parents=True, exist_ok=True)
         part = place.with_name(f".taskq-{uuid4().hex}.part")
         try:
@@ -129,16 +131,17 @@ class TaskFiles(Mapping[str, TaskFile]):
         """The length of all of them, in bytes."""
         return sum(file.size for file in self.values())
 
-    def match(self, pattern: str) -> TaskFiles:
-        """Those that a pattern means, such as ``*.csv``, ``figures/`` or ``**/*.png``.
+    def match(self, *patterns: str) -> TaskFiles:
+        """Those that a pattern means, such as ``*.csv``, ``figures/`` or ``**/*.png``, or one of several.
 
         Raises
         ------
         InvalidTask
-            If it is no pattern.
+            If one is no pattern.
         """
-        [checked] = check_patterns(pattern, "pattern")
-        return TaskFiles([self[name] for name in chosen(self, checked)])
+        checked = [one for pattern in patterns for one in check_patterns(pattern, "pattern")]
+        meant = {name for pattern in checked for name in chosen(self, pattern)}
+        return TaskFiles([file for name, file in self.items() if name in meant])
 
     def save(self, folder: str | os.PathLike[str] = ".") -> list[Path]:
         """Save them in a folder, which is made if it is not there, under their names; where they are."""
@@ -173,8 +176,19 @@ def read_files(transport: GraphQLTransport, task_id: str) -> TaskFiles:
     return TaskFiles([TaskFile(**row, _transport=transport) for row in rows])
 
 
-def _below(folder: Path, name: str) -> Path:
+def place_below(folder: P, name: str) -> P:
+    """Where a file of this name is saved in a folder.
+
+    Raises
+    ------
+    TaskqError
+        If that would be elsewhere, or is no place on this system.
+    """
+    parts = name.split("/")
+    place = folder.joinpath(*parts)
     problem = problem_of(name)
+    if not problem and place.parts != (*folder.parts, *parts):  # where \\ and : have meanings of their own
+        problem = "it means another place on this system; give save() a name"
     if problem:  # whoever tells it so
         raise TaskqError(f"the file {name[:80]!r} cannot be saved under its name: {problem}")
-    return folder.joinpath(*name.split("/"))
+    return place

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from ipykernel.kernelbase import Kernel
+from traitlets import List
 
 import taskq_kernel
 from taskq_kernel.client.connecting import default_client
@@ -20,6 +21,15 @@ Reply = dict[str, Any]
 
 #: Where documentation is asked for: the name that the cursor is in or behind.
 _NAME = re.compile(r"@?[^\W\d][\w.!]*")
+#: What notebooks say of the language of their cells.
+_LANGUAGE: dict[str, object] = {
+    "name": "julia",
+    "version": "1",
+    "mimetype": "text/x-julia",
+    "file_extension": ".jl",
+    "pygments_lexer": "julia",
+    "codemirror_mode": "julia",
+}
 
 
 class TaskqKernel(Kernel):
@@ -28,15 +38,8 @@ class TaskqKernel(Kernel):
     implementation = "taskq"
     implementation_version = taskq_kernel.__version__
     banner = "Julia (taskq): each cell is a task, and the tasks of a notebook share a module."
-    language_info = {  # noqa: RUF012  (a trait of the base class)
-        "name": "julia",
-        "version": "1",
-        "mimetype": "text/x-julia",
-        "file_extension": ".jl",
-        "pygments_lexer": "julia",
-        "codemirror_mode": "julia",
-    }
-    help_links = [{"text": "Julia", "url": "https://docs.julialang.org"}]  # noqa: RUF012  (likewise)
+    language_info = _LANGUAGE
+    help_links = List([{"text": "Julia", "url": "https://docs.julialang.org"}])
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)

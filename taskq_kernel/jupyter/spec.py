@@ -7,14 +7,16 @@ import sys
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from taskq_kernel.errors import SetupError
+
+if TYPE_CHECKING:
+    from jupyter_client.kernelspec import KernelSpecManager
 
 #: Its name in `jupyter kernelspec list`, and in the metadata of notebooks.
 NAME = "julia-taskq"
 DISPLAY_NAME = "Julia (taskq)"
-
-_LACKING = "the kernel needs {}; install it with: pip install 'taskq-kernel[lab]'"
 
 
 def content(python: str = sys.executable) -> dict[str, object]:
@@ -42,15 +44,11 @@ def install(*, user: bool, prefix: str | None) -> Path:
     SetupError
         If ipykernel is not installed, or the folder cannot be written.
     """
-    if find_spec("ipykernel") is None:
-        raise SetupError(_LACKING.format("ipykernel"))
-    # late: it is not there in every installation
-    from jupyter_client.kernelspec import KernelSpecManager
-
+    manager = _manager()
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "kernel.json").write_text(json.dumps(content(), indent=1), encoding="utf-8")
         try:
-            made = KernelSpecManager().install_kernel_spec(folder, NAME, user=user, prefix=prefix)
+            made = manager.install_kernel_spec(folder, NAME, user=user, prefix=prefix)
         except OSError as error:
             raise SetupError(
                 f"the kernel cannot be installed: {error}; try --user, or --prefix with a folder of your own"
@@ -66,12 +64,7 @@ def uninstall(*, prefix: str | None) -> Path | None:
     SetupError
         If ipykernel is not installed, or the folder cannot be removed.
     """
-    if find_spec("ipykernel") is None:
-        raise SetupError(_LACKING.format("ipykernel"))
-    # late: as above
-    from jupyter_client.kernelspec import KernelSpecManager
-
-    manager = KernelSpecManager()
+    manager = _manager()
     if prefix is not None:
         manager.kernel_dirs = [str(Path(prefix, "share", "jupyter", "kernels"))]
     try:
@@ -80,3 +73,12 @@ def uninstall(*, prefix: str | None) -> Path | None:
         return None
     except OSError as error:
         raise SetupError(f"the kernel cannot be removed: {error}") from error
+
+
+def _manager() -> KernelSpecManager:
+    if find_spec("ipykernel") is None:
+        raise SetupError("the kernel needs ipykernel; install it with: pip install 'taskq-kernel[lab]'")
+    # late: it is not there in every installation
+    from jupyter_client.kernelspec import KernelSpecManager
+
+    return KernelSpecManager()

@@ -11,6 +11,8 @@ import hashlib
 import os
 import ssl
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -161,16 +163,8 @@ class GraphQLTransport:
         ServiceUnreachable, ServiceError
             As for `get_blob`.
         """
-        response = self._request("GET", self._blobs + ref, {}, None, repeatable=True, streamed=True)
-        try:
-            if response.status != 200:
-                response.read(cache_content=True)
-                raise _refusal(response)
+        with self._opened_blob(ref) as response:
             return bytes(response.read(size_bytes))
-        except urllib3.exceptions.HTTPError as error:
-            raise ServiceUnreachable(f"the value {ref} from {self.url} broke off: {_reason(error)}") from error
-        finally:
-            response.close()
 
     def save_blob(self, ref: str, file: BinaryIO, limit_bytes: int) -> int:
         """Write a large value into a file, some of it at a time; how many bytes it has.
@@ -180,16 +174,23 @@ class GraphQLTransport:
         ServiceUnreachable, ServiceError
             As for `get_blob`; also if it breaks off, or is another than asked for or longer than ``limit_bytes``.
         """
+        with self._opened_blob(ref) as response:
+            return _copy(response, file, ref, limit_bytes)
+
+    @contextmanager
+    def _opened_blob(self, ref: str) -> Iterator[urllib3.BaseHTTPResponse]:
+        """The answer with a large value, which is still to be read."""
         response = self._request("GET", self._blobs + ref, {}, None, repeatable=True, streamed=True)
         try:
             if response.status != 200:
                 response.read(cache_content=True)
                 raise _refusal(response)
-            return _copy(response, file, ref, limit_bytes)
+            yield response
         except urllib3.exceptions.HTTPError as error:
             raise ServiceUnreachable(f"the value {ref} from {self.url} broke off: {_reason(error)}") from error
         finally:
-            response.release_conn()
+            # Its connection is kept for other requests once all of it is read, and only then.
+            response.close()
 
     def put_blob(self, sha256: str, data: bytes | BinaryIO) -> None:
         """Store a large value, or what is in a file, under its SHA-256 (hexadecimal). Safe to repeat.

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, BinaryIO
 
 from graphql import GraphQLError
 from websockets.sync.server import ServerConnection, serve
@@ -46,6 +46,8 @@ class HttpStub:
         self.requests: list[tuple[str, str, dict[str, str], bytes]] = []
         self.peers: list[tuple[str, int]] = []
         self.delay_s = 0.0
+        #: Writes the first answer's body in its own way.
+        self.parts: Callable[[Callable[[bytes], object]], None] | None = None
         stub = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -64,7 +66,11 @@ class HttpStub:
                 self.send_response(status)
                 self.send_header("content-length", str(len(data)))
                 self.end_headers()
-                self.wfile.write(data)
+                parts, stub.parts = stub.parts, None
+                if parts is None:
+                    self.wfile.write(data)
+                else:
+                    parts(self.wfile.write)
 
             do_GET = do_POST = do_PUT = handle_one  # noqa: N815
 
@@ -166,6 +172,7 @@ class FakeService:
     def __init__(self) -> None:
         self.tasks: dict[str, dict[str, Any]] = {}
         self.blobs: dict[str, bytes] = {}
+        self.projects: list[str] = []
         self.version = 0
         self.calls: list[str] = []
         self.down = False
@@ -251,10 +258,11 @@ class FakeTransport:
         self._service.calls.append("blob")
         return self._service.blobs[ref]
 
-    def put_blob(self, sha256: str, data: Any) -> None:
-        data.seek(0)
+    def put_blob(self, sha256: str, data: bytes | BinaryIO) -> None:
         self._service.calls.append("upload")
-        self._service.blobs[sha256] = data.read()
+        if not isinstance(data, bytes):
+            data.seek(0)
+        self._service.blobs[sha256] = data if isinstance(data, bytes) else data.read()
 
     def close(self) -> None:
         pass
@@ -265,6 +273,13 @@ class FakeTransport:
             raise service_error([format_error(refused)])
         created = [self._service.add(**given) for given in variables["inputs"]]
         return {"createTasks": [_cut(task, query) for task in created]}
+
+    def _missing(self, _query: str, variables: dict[str, Any]) -> dict[str, Any]:
+        return {"missingFiles": [ref for ref in variables["sha256"] if ref not in self._service.blobs]}
+
+    def _project(self, _query: str, variables: dict[str, Any]) -> dict[str, Any]:
+        self._service.projects.append(variables["manifest"])
+        return {"registerProject": {"id": variables["manifest"], "files": 0, "size": 0}}
 
     def _task(self, query: str, variables: dict[str, Any]) -> dict[str, Any]:
         return {"task": _cut(self._find(variables["id"]), query)}

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from taskq_kernel import cli
 from taskq_kernel.client.moments import moment
-from taskq_kernel.client.operations import task_filter
+from taskq_kernel.client.task_filter import task_filter
 from taskq_kernel.errors import InvalidTask
 
 

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from inspect import signature
+from pathlib import Path
 from typing import Any
 
 import pytest
+from client_fixtures import q, service
+from client_lab import FakeService
 
-from taskq_kernel.client.options import parse_arguments, parse_priority, parse_size, task_input
+from taskq_kernel.cli.submit import submit
+from taskq_kernel.client.client import Client
+from taskq_kernel.client.options import call_options, parse_arguments, parse_priority, parse_size, task_input
+from taskq_kernel.client.refusals import keyword
 from taskq_kernel.errors import InvalidTask
+from taskq_kernel.magic import _parser
+from taskq_kernel.task_fields import SHARED_FIELDS
+
+__all__ = ["q", "service"]
 
 
 @pytest.mark.parametrize(
@@ -62,6 +73,20 @@ def test_what_is_no_argument_is_refused(pairs: list[str]) -> None:
         parse_arguments(pairs)
 
 
+#: What a task is given besides its code, name and arguments: one table, in `call_options`.
+OPTIONS = set(signature(call_options).parameters) - {"transport"}
+
+
+def test_whoever_submits_takes_the_same_options() -> None:
+    assert set(signature(Client.submit).parameters) == OPTIONS | {"self", "code", "name", "arguments"}
+    # Tasks that have to be finished first are named in Python alone.
+    by_text = OPTIONS - {"after"} | {"name", "arguments", "wait"}
+    assert {one.name for one in submit.params} == by_text | {"file", "as_json"}
+    assert set(vars(_parser().parse_args([]))) == by_text
+    of_a_batch = {keyword(field.graphql) for field in SHARED_FIELDS} - {"project_commit"}  # which the project says
+    assert of_a_batch == OPTIONS - {"after", "seed"}
+
+
 def test_a_task_says_only_what_was_given_and_what_has_a_default() -> None:
     assert task_input("1") == {"code": "1", "kind": "SCRIPT", "queue": "default", "priority": 1, "maxAttempts": 1}
     assert task_input("1", "one", arguments={"a": 1}, timeout=2, memory_limit="1 GiB") == {
@@ -78,3 +103,17 @@ def test_a_memory_size_that_is_no_number_is_refused(size: object) -> None:
 
 def test_an_argument_that_is_nested_too_deeply_is_a_text() -> None:
     assert parse_arguments(["x=" + "[" * 100_000]) == {"x": "[" * 100_000}
+
+
+def test_a_folder_is_one_project_for_all_tasks_of_a_request(service: FakeService, q: Client, tmp_path: Path) -> None:
+    def tasks() -> Any:
+        for number in range(3):
+            (tmp_path / f"{number}.jl").write_text("1")
+            yield {"code": "1", "project": folder}
+
+    folder = q.project(tmp_path)
+    assert len({task.project for task in q.submit_many(tasks())}) == 1
+    assert [call for call in service.calls if call != "upload"] == ["Missing", "Project", "Create"]
+    [task] = q.submit_many(["1"], project=folder)
+    assert task.project == folder.send().id
+    assert task.project != q.tasks()[0].project

@@ -7,6 +7,7 @@ import importlib
 import pickle
 import pkgutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -63,8 +64,17 @@ def test_what_is_unpickled_is_what_the_client_has_already(service: FakeService, 
 
 
 def test_no_token_is_in_what_is_pickled(q: Client) -> None:
-    for thing in (q, q.submit("1"), q.submit_many(["2"])):
+    for thing in (q, q.submit("1"), q.submit_many(["2"]), q.project(Path(__file__).parent)):
         assert TOKEN.encode() not in pickle.dumps(thing)
+
+
+def test_a_project_is_pickled_as_its_folder(service: FakeService, q: Client, tmp_path: Path) -> None:
+    (tmp_path / "a.jl").write_text("1")
+    there = again(q.project(tmp_path))
+    (tmp_path / "b.jl").write_text("2")
+    assert list(there.files()) == ["a.jl", "b.jl"]
+    assert q.submit("1", project=there).project == there.send().id
+    assert service.calls.count("Project") == 1
 
 
 def test_a_task_without_a_client_can_be_read_and_says_what_is_missing(q: Client, no_clients: Any) -> None:

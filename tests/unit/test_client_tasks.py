@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import threading
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -248,6 +249,54 @@ def test_a_repeated_request_that_finds_a_running_task_reads_the_rest_of_it(
 
     monkeypatch.setattr(service.transport, "_create", repeated)
     assert q.submit("1").worker == "w7"
+
+
+def test_the_cache_is_asked_about_all_that_a_task_was_given(service: FakeService, q: Client) -> None:
+    asked: list[dict[str, Any]] = []
+
+    def explain(_query: str, variables: dict[str, Any]) -> dict[str, Any]:
+        asked.append(variables["input"])
+        return {"explainCache": {"hit": None, "nearest": None, "reasons": ["nothing is equal"]}}
+
+    service.transport._explain = explain
+    given = {
+        "threads": 2, "env": {"A": "1"}, "gpus": 1, "seed": 5, "queue": "big", "outputs": ["*.csv"],
+        "project": "ab" * 32, "inputFiles": {"x": {"ref": "cd" * 32, "size": 1}},
+    }
+    task = q.task(service.add(code="sum(x)", arguments={"x": [1, 2]}, **given)["id"])
+    assert not task.explain_cache()
+    assert asked[0].items() >= {"code": "sum(x)", "arguments": {"x": [1, 2]}, **given}.items()
+    assert not {"definition", "id", "batch"} & asked[0].keys()
+
+    called = q.task(service.add(definition="ef" * 32, kind="CALL", code="f(x) = x", arguments={"1": 2})["id"])
+    called.explain_cache()
+    assert asked[1].items() >= {"definition": "ef" * 32, "kind": "CALL", "arguments": {"1": 2}}.items()
+    assert not {"code", "entry"} & asked[1].keys()
+
+
+def test_a_file_that_goes_with_task_after_task_is_read_once(
+    service: FakeService, q: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[Path] = []
+    as_ever = Path.open
+
+    def noted(path: Path, *how: Any, **more: Any) -> Any:
+        opened.append(path)
+        return as_ever(path, *how, **more)
+
+    mesh = tmp_path / "mesh.vtk"
+    mesh.write_bytes(b"points")
+    monkeypatch.setattr(Path, "open", noted)
+    monkeypatch.setattr("time.time", lambda: mesh.stat().st_mtime + 100)
+    first = q.submit("1", files={"mesh.vtk": mesh})
+    assert opened == [mesh, mesh]  # for its SHA-256, and to be sent
+    second = q.submit("1", files={"mesh.vtk": mesh, "bytes": b"more"})
+    assert opened == [mesh, mesh]
+    assert second.input_files == {**first.input_files, "bytes": 4}
+    mesh.write_bytes(b"pointz")
+    monkeypatch.setattr("time.time", lambda: mesh.stat().st_mtime + 100)
+    q.submit("1", files={"mesh.vtk": mesh})
+    assert set(service.blobs.values()) == {b"points", b"pointz", b"more"}
 
 
 def test_logs_are_text_and_pieces(service: FakeService, q: Client) -> None:

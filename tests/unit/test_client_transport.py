@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
+import threading
 import traceback
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from client_lab import TOKEN, data, errors, http_stub
@@ -153,6 +158,30 @@ def test_a_value_in_a_file_is_sent_whole_each_time_that_it_is_sent(tmp_path: Pat
 def test_a_value_that_is_not_there_is_not_found() -> None:
     with http_stub((404, b"no such value")) as stub, pytest.raises(NotFound):
         GraphQLTransport(stub.url, TOKEN).get_blob("ab12")
+
+
+class _FullDisk(io.BytesIO):
+    def write(self, _data: Any) -> int:
+        raise OSError(28, "No space left on device")
+
+
+def test_a_download_that_is_given_up_leaves_its_rest_to_no_other_request() -> None:
+    value, given_up = b"7" * (2 << 20), threading.Event()
+
+    def in_two_parts(write: Callable[[bytes], object]) -> None:
+        write(value[: 1 << 20])
+        assert given_up.wait(30)
+        write(value[1 << 20 :])
+
+    with http_stub((200, value), data(ok=1)) as stub:
+        stub.parts = in_two_parts
+        transport = GraphQLTransport(stub.url, TOKEN, connections=1)
+        with pytest.raises(OSError, match="No space left"):
+            transport.save_blob(hashlib.sha256(value).hexdigest(), _FullDisk(), len(value))
+        try:
+            assert transport.execute("mutation A { ok }") == {"ok": 1}
+        finally:
+            given_up.set()
 
 
 @pytest.mark.parametrize(

@@ -96,10 +96,14 @@ def test_what_contains_itself_is_refused_as_ever() -> None:
         encode_arguments({"c": circle}, Kept())
 
 
-def test_a_client_uploads_it_before_the_task_and_once_for_many(service: FakeService, q: Client) -> None:
+def test_a_client_uploads_it_before_the_task_and_not_once_more(service: FakeService, q: Client) -> None:
     task = q.submit("x", arguments={"x": LARGE})
-    assert service.calls == ["upload", "Create"]
+    assert service.calls == ["Missing", "upload", "Create"]
     assert set(service.tasks[task.id]["arguments"]["x"]) == {"$value"}
     service.calls.clear()
     q.submit_many(["x[1]", "x[2]", "x[3]"], arguments={"x": LARGE})
-    assert service.calls == ["upload", "Create"]
+    assert service.calls == ["Missing", "Create"]
+    service.blobs.clear()
+    service.calls.clear()
+    q.submit_many(["x[1]", "x[2]", "x[3]"], arguments={"x": LARGE})
+    assert service.calls == ["Missing", "upload", "Create"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from taskq_kernel.client import connecting
 from taskq_kernel.client.task import Task
 from taskq_kernel.errors import InvalidTask, TaskFailed
 from taskq_kernel.magic import julia
+from taskq_kernel.project_manifest import decode_manifest
 
 pytest.importorskip("IPython", reason="IPython is part of the extra `lab`")
 
@@ -45,6 +47,23 @@ def test_options_are_spelled_as_on_the_command_line(service: FakeService) -> Non
     task = julia(line, "n")
     assert (task.name, task.arguments, task.priority) == ("it's noise", {"n": 10, "city": "New York"}, 2)
     assert (task.queue, task.timeout, task.memory_limit, task.max_attempts) == ("big", 5.0, 2 << 30, 3)
+
+
+def test_a_cell_has_its_project_at_hand_as_the_folder_is_when_it_is_submitted(
+    service: FakeService, tmp_path: Path
+) -> None:
+    texts = ("f() = 1", "f() = 2")
+    tasks = []
+    for text in texts:
+        (tmp_path / "a.jl").write_text(text)
+        tasks.append(julia(f"--project {tmp_path}", 'include("a.jl"); f()'))
+    for task, text in zip(tasks, texts, strict=True):
+        [file] = decode_manifest(service.blobs[task.project]).files
+        assert (file.path, service.blobs[file.sha256]) == ("a.jl", text.encode())
+    assert julia("", "1").project is None
+    with pytest.raises(InvalidTask, match="^--project is '.*nowhere', which is no folder"):
+        julia(f"--project {tmp_path / 'nowhere'}", "1")
+    assert len(service.tasks) == 3
 
 
 def test_with_wait_the_value_comes_back_or_julias_error(service: FakeService, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,16 +5,21 @@ from __future__ import annotations
 import os
 import subprocess
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import pytest
+from client_fixtures import service
+from client_lab import FakeService
 
-from taskq_kernel.client import operations
+from taskq_kernel.client import operations, project_folder
 from taskq_kernel.client import project as project_module
-from taskq_kernel.client.project import Project, open_project
+from taskq_kernel.client.digests import Changed, Digests, State
+from taskq_kernel.client.project import open_project
 from taskq_kernel.client.project_folder import FolderReader, Limits, git_commit, wanted_files
-from taskq_kernel.errors import InvalidTask
+from taskq_kernel.errors import InvalidTask, ServiceError
 from taskq_kernel.project_manifest import ProjectFile, ProjectManifest, decode_manifest, project_id
+
+__all__ = ["service"]
 
 MANY = Limits(1 << 20, 100)
 
@@ -82,7 +87,7 @@ def test_a_link_to_a_file_is_sent_as_that_file_and_one_to_a_folder_is_refused(tm
 def test_a_folder_that_is_too_large_is_refused_with_its_largest_files(tmp_path: Path) -> None:
     write(tmp_path, "small.jl")
     (tmp_path / "big.bin").write_bytes(bytes(3000))
-    with pytest.raises(InvalidTask, match=r"2 files of 2.95 KiB.*largest are big.bin \(2.93 KiB\), small.jl"):
+    with pytest.raises(InvalidTask, match=r"2 files of 2.945 KiB.*largest are big.bin \(2.93 KiB\), small.jl"):
         FolderReader(tmp_path).read(Limits(1000, 100))
     with pytest.raises(InvalidTask, match=r"more than 1 files"):
         FolderReader(tmp_path).read(Limits(1 << 20, 1))
@@ -114,65 +119,96 @@ def test_a_manifest_is_read_as_it_was_written_and_one_that_leads_out_of_its_fold
         decode_manifest(b"{}")
 
 
-class _Service:
-    """A service that keeps files in memory."""
-
-    def __init__(self) -> None:
-        self.kept: dict[str, bytes] = {}
-        self.sent: list[str] = []
-        self.registered: list[str] = []
-        self.transport = self
-
-    def put_blob(self, ref: str, data: bytes | BinaryIO) -> None:
-        if not isinstance(data, bytes):
-            data.seek(0)
-        self.kept[ref] = data if isinstance(data, bytes) else data.read()
-        self.sent.append(ref)
-
-
-@pytest.fixture
-def service(monkeypatch: pytest.MonkeyPatch) -> _Service:
-    service = _Service()
-    monkeypatch.setattr(operations, "missing_files", lambda _, refs: [ref for ref in refs if ref not in service.kept])
-    monkeypatch.setattr(operations, "register_project", lambda _, name: service.registered.append(name))
-    return service
-
-
-def opened(service: Any, folder: Path) -> Project:
-    return open_project(service, folder)
-
-
 def test_only_what_the_service_lacks_is_sent_and_nothing_where_nothing_changed(
-    service: _Service, tmp_path: Path
+    service: FakeService, tmp_path: Path
 ) -> None:
-    p = opened(service, write(tmp_path, "a.jl", "b.jl"))
+    p = open_project(service.client(), write(tmp_path, "a.jl", "b.jl"))
     first = p.send()
-    assert len(service.sent) == 3
+    assert service.calls.count("upload") == 3
     assert p.send() == first
-    assert len(service.registered) == 1
+    assert len(service.projects) == 1
     write(tmp_path, "c.jl")
     second = p.send()
-    assert len(service.sent) == 5
-    assert service.registered == [first.id, second.id]
-    assert {file.path for file in decode_manifest(service.kept[second.id]).files} == {"a.jl", "b.jl", "c.jl"}
+    assert service.calls.count("upload") == 5
+    assert service.projects == [first.id, second.id]
+    assert {file.path for file in decode_manifest(service.blobs[second.id]).files} == {"a.jl", "b.jl", "c.jl"}
 
 
 def test_a_file_that_changes_while_it_is_sent_is_sent_as_it_is_then(
-    service: _Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    service: FakeService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(tmp_path, "a.jl")
     asked = operations.missing_files
 
     def changing(transport: Any, refs: Any) -> list[str]:
-        if not service.kept:
+        if not service.blobs:
             (tmp_path / "a.jl").write_text("changed")
-            service.kept["x"] = b""
+            service.blobs["x"] = b""
         return asked(transport, refs)
 
     monkeypatch.setattr(project_module.operations, "missing_files", changing)
-    sent = opened(service, tmp_path).send()
-    [file] = decode_manifest(service.kept[sent.id]).files
-    assert service.kept[file.sha256] == b"changed"
+    sent = open_project(service.client(), tmp_path).send()
+    [file] = decode_manifest(service.blobs[sent.id]).files
+    assert service.blobs[file.sha256] == b"changed"
+
+
+def test_a_file_that_goes_while_the_folder_is_read_is_not_missed(
+    service: FakeService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def once_more(folder: Path) -> list[str]:
+        monkeypatch.undo()
+        return [*wanted_files(folder), "gone.tmp"]
+
+    p = open_project(service.client(), write(tmp_path, "a.jl"))
+    monkeypatch.setattr(project_folder, "wanted_files", once_more)
+    assert list(p.files()) == ["a.jl"]
+
+
+def test_a_folder_that_never_stands_still_is_refused(
+    service: FakeService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(project_folder, "wanted_files", lambda _: ["gone.tmp"])
+    p = open_project(service.client(), write(tmp_path, "a.jl"))
+    with pytest.raises(InvalidTask, match="whose files change while they are sent"):
+        p.send()
+    assert "change while they are sent" in repr(p)
+
+
+def test_what_the_service_does_not_take_is_named(
+    service: FakeService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_large(_ref: str, _data: Any) -> None:
+        raise ServiceError("the value has more than the 9 bytes allowed", "BAD_INPUT")
+
+    monkeypatch.setattr(service.transport, "put_blob", too_large)
+    with pytest.raises(InvalidTask, match=r"^project has 'a\.jl', which the service does not take: .*9 bytes allowed"):
+        open_project(service.client(), write(tmp_path, "a.jl")).send()
+
+
+def test_a_name_that_is_no_text_is_refused(service: FakeService, tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"\xff.jl")).touch()
+    with pytest.raises(InvalidTask, match=r"'\\udcff\.jl', which is not UTF-8"):
+        open_project(service.client(), tmp_path).send()
+
+
+def test_what_is_in_a_file_is_read_again_only_when_the_file_has_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, digests = write(tmp_path, "a.jl") / "a.jl", Digests()
+    state = State.of(file)
+    first = digests.of(file, state)
+    file.write_text("written again at once, as far as a clock can tell")
+    assert digests.of(file, State.of(file)) != first
+    with pytest.raises(Changed):  # its length was another
+        digests.of(file, state)
+
+    monkeypatch.setattr("time.time", lambda: (state.mtime_ns + 10**11) / 1e9)
+    state = State.of(file)
+    second = digests.of(file, state)
+    file.unlink()
+    assert digests.of(file, state) == second
+    with pytest.raises(Changed):
+        digests.of(file, state._replace(mtime_ns=0))
 
 
 @pytest.mark.parametrize(("name", "text"), [
@@ -181,18 +217,18 @@ def test_a_file_that_changes_while_it_is_sent_is_sent_as_it_is_then(
     ("Project.toml", '[sources]\nDep = {path = "../Dep"}\n'),
 ])
 def test_packages_that_lie_outside_of_the_folder_are_named(
-    service: _Service, tmp_path: Path, name: str, text: str
+    service: FakeService, tmp_path: Path, name: str, text: str
 ) -> None:
     (tmp_path / name).write_text(text)
     with pytest.raises(InvalidTask, match=r"outside of .*: Dep \("):
-        opened(service, tmp_path).send()
+        open_project(service.client(), tmp_path).send()
 
 
-def test_a_folder_that_is_not_there_and_one_without_files_are_refused(service: _Service, tmp_path: Path) -> None:
+def test_a_folder_that_is_not_there_and_one_without_files_are_refused(service: FakeService, tmp_path: Path) -> None:
     with pytest.raises(InvalidTask, match="is no folder"):
-        opened(service, tmp_path / "nowhere")
+        open_project(service.client(), tmp_path / "nowhere")
     with pytest.raises(InvalidTask, match="no file to send"):
-        opened(service, tmp_path).send()
+        open_project(service.client(), tmp_path).send()
 
 
 def test_a_commit_says_whether_files_have_changed(tmp_path: Path) -> None:
