@@ -13,6 +13,7 @@ from sample_messages import TASK
 from stacks import until
 from taskq_worker.claims import claim_ahead
 from taskq_worker.claims import claimer as module
+from taskq_worker.claims import claims as claims_module
 from taskq_worker.claims.claim import Claim
 from taskq_worker.claims.claimer import Claimer
 from taskq_worker.claims.claims import Claims
@@ -330,6 +331,23 @@ def test_what_a_slot_will_start_soon_is_kept_though_the_machine_has_become_slow(
         run_tasks(lab, 1, 1.0)
         await lab.claimer.release_stale()
         assert lab.held == [], "of slow tasks nobody knows"
+
+    play(scene)
+
+
+def test_where_nothing_may_start_even_short_tasks_are_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene(lab: Lab) -> None:
+        run_tasks(lab, 30, 0.0)
+        await lab.submit(*range(1, 21))
+        await until(lambda: len(lab.held) == 20, "all are claimed ahead")
+        monkeypatch.setattr(module, "STALE_S", 0.0)
+        await lab.claimer.release_stale()
+        assert len(lab.held) == 20, "slots start them soon"
+        # Outcomes that the broker does not take fill what there is for them.
+        monkeypatch.setattr(claims_module, "MOST_BYTES", 0)
+        await lab.claimer.release_stale()
+        assert lab.held == []
+        assert sorted(lab.service.released) == [(task_id(number), 1) for number in range(1, 21)]
 
     play(scene)
 
