@@ -18,7 +18,7 @@ from typing import Any
 import urllib3
 from websockets.sync.client import ClientConnection, connect
 
-from taskq_kernel.local import processes
+from taskq_kernel.local.processes import free_port
 
 #: Tokens of the service, by whom they stand for.
 TOKENS = {
@@ -120,9 +120,9 @@ def receive(connection: ClientConnection, timeout_s: float = 10) -> Any:
     return json.loads(connection.recv(timeout_s))
 
 
-def free_port() -> int:
-    """Return a port of loopback that is free, and that no outgoing connection gets meanwhile."""
-    return processes.free_port()
+def digest(data: bytes) -> str:
+    """What a file of the service is called that holds this."""
+    return sha256(data).hexdigest()
 
 
 @contextmanager

@@ -28,7 +28,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Route, sync_playwright
 from remote import Remote
 
-from taskq_kernel.local import processes
+from taskq_kernel.local.processes import free_port
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -146,11 +146,6 @@ def open_page(chromium: Browser) -> Iterator[Pages]:
     """Open pages for one test."""
     with pages_in(chromium) as pages:
         yield pages
-
-
-def free_port() -> int:
-    """Return a port of loopback that is free, and that no outgoing connection gets meanwhile."""
-    return processes.free_port()
 
 
 def write_notebook(path: Path, cells: list[str]) -> None:

@@ -24,13 +24,14 @@ from pathlib import Path
 
 import pytest
 import urllib3
-from browser import Pages, free_port, run_all_cells
+from browser import Pages, run_all_cells
 from dashboard_page import links_to_this_machine, submit_example, wait_for_status
 from fresh import ROOT, OrdinaryUser, clean_environment, copy_sources, missing, run
 from playwright.sync_api import expect
 
 from taskq_kernel.errors import TaskqError
 from taskq_kernel.local.julia import find_julia
+from taskq_kernel.local.processes import free_port
 from taskq_kernel.local.rabbit_files import find_server
 from taskq_kernel.settings import load_settings
 

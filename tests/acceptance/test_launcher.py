@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import urllib3
-from browser import LAB_EXTENSIONS, ROOT, Pages, _await_server, _environment, free_port
+from browser import LAB_EXTENSIONS, ROOT, Pages, _await_server, _environment
 from dashboard_page import PATIENCE_MS, links_to_this_machine, submit_example, wait_for_dashboard, wait_for_status
 from playwright.sync_api import Frame, Locator, Page, expect
 from taskq_widgets import server_proxy
+
+from taskq_kernel.local.processes import free_port
 
 if TYPE_CHECKING:
     from stacks import RunningStack

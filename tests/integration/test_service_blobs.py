@@ -7,11 +7,10 @@ import os
 import socket
 import time
 from collections.abc import Iterator
-from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from service_process import ServiceProcess, service_process, token
+from service_process import ServiceProcess, digest, service_process, token
 from stacks import eventually
 
 LIMIT = 3 << 20
@@ -24,10 +23,6 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess
     }  # fmt: skip
     with service_process(tmp_path_factory.mktemp("blobs") / "home", **limits) as running:
         yield running
-
-
-def digest(value: bytes) -> str:
-    return sha256(value).hexdigest()
 
 
 def put(service: ServiceProcess, name: str, value: bytes) -> int:

@@ -7,12 +7,11 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import pytest
-from service_process import ServiceProcess, service_process, token
+from service_process import ServiceProcess, digest, service_process, token
 from taskq_worker.kept import Kept
 from taskq_worker.service_api import ServiceApi
 from taskq_worker.slots.kept_files import LeftFolder
@@ -31,10 +30,6 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess
     settings = {"max_files_bytes": str(LIMIT), "private_tasks": "true"}
     with service_process(tmp_path_factory.mktemp("files") / "home", **settings) as running:
         yield running
-
-
-def digest(data: bytes) -> str:
-    return sha256(data).hexdigest()
 
 
 def test_files_are_uploaded_first_and_what_others_have_is_not_told(service: ServiceProcess) -> None:

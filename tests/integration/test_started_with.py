@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 
-import pytest
-from julia_fixtures import RUNNER_KINDS, Bench, runner
+from julia_fixtures import Bench, bench
+
+__all__ = ["bench"]
 
 #: BLAS's own word; Julia could not be asked before 1.6.
 SEEN = """
@@ -17,16 +17,6 @@ hint = hasfield(Base.JLOptions, :heap_size_hint) ? Int(Base.JLOptions().heap_siz
 pools = isdefined(Threads, :nthreadpools) ? Threads.nthreads(:interactive) : 0
 (threads = Threads.nthreads(), interactive = pools, blas = blas, hint = hint, a = get(ENV, "A", nothing))
 """
-
-
-@pytest.fixture(params=RUNNER_KINDS)
-def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
-    made = Bench(runner(request.param))
-    try:
-        made.start()
-        yield made
-    finally:
-        made.close()
 
 
 def test_julia_and_its_linear_algebra_have_as_many_threads_as_the_task_asks_for(bench: Bench) -> None:

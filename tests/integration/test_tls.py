@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 import trustme
-from service_process import ServiceProcess, free_port, service_process, token
+from service_process import ServiceProcess, service_process, token
 from stacks import eventually, missing
 
 from taskq_kernel import connect
@@ -26,6 +26,7 @@ from taskq_kernel.broker.names import Names
 from taskq_kernel.client.client import Client
 from taskq_kernel.client.feed import Feed
 from taskq_kernel.errors import ServiceUnreachable, SettingsError, SetupError
+from taskq_kernel.local.processes import free_port
 from taskq_kernel.local.rabbitmq import RabbitNode
 from taskq_kernel.service.main import check_listening
 from taskq_kernel.settings import load_settings
