@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from alembic import command
 from postgres_fixture import PostgresMissing, postgres_server
+from sqlalchemy.engine import Connection
 from stacks import missing
+from store_lab import Clock, Lab
 from store_seed import seed
 
 from taskq_kernel.domain import TaskStatus
@@ -18,7 +21,8 @@ from taskq_kernel.seeds import MAX_SEED
 from taskq_kernel.store import Store, StoreUnavailable, upgrade
 from taskq_kernel.store.migrate import configuration
 from taskq_kernel.store.statistics import read_statistics
-from taskq_kernel.store.tables import tasks
+from taskq_kernel.store.tables import metadata, tasks
+from taskq_kernel.task_files import KeptFile
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -40,6 +44,18 @@ def at_revision(store: Store, revision: str) -> None:
         config = configuration()
         config.attributes["connection"] = conn
         command.upgrade(config, revision)
+
+
+def rows(conn: Connection, table: sa.Table) -> list[Any]:
+    """All there is in a table, in one order."""
+    return sorted(map(tuple, conn.execute(sa.select(table))), key=repr)
+
+
+def made_up(conn: Connection, column: sa.Column[Any]) -> Any:
+    """Something that a column may hold, where there is one row."""
+    for foreign in column.foreign_keys:
+        return conn.scalar(sa.select(foreign.column).limit(1))
+    return {str: "x", int: 7, float: 0.5, bool: True}[column.type.python_type]
 
 
 @pytest.mark.parametrize(
@@ -105,4 +121,34 @@ def test_tasks_of_an_earlier_release_get_a_seed_unless_they_have_finished(url: s
     assert all(0 <= one <= MAX_SEED for one in others)
     assert len(set(others)) == len(others) > 20
     assert max(others) > MAX_SEED / 2
+    store.close()
+
+
+def test_what_the_release_before_kept_is_there_to_the_last_column_and_goes_on(url: str) -> None:
+    # Given: the tables of the release before, with something in every column of each.
+    store, earlier = Store(url), sa.MetaData()
+    at_revision(store, "0012")
+    seed(store, 300)
+    with store.writer.begin() as conn:
+        earlier.reflect(conn)
+        earlier.remove(earlier.tables["alembic_version"])
+        for table in earlier.sorted_tables:
+            if not rows(conn, table):
+                conn.execute(sa.insert(table).values({one.name: made_up(conn, one) for one in table.columns}))
+        kept = {name: rows(conn, table) for name, table in earlier.tables.items()}
+    # When: this release takes them over.
+    upgrade(url)
+    # Then: all of it is there, what is new is empty, and what waits can run.
+    with store.reader.begin() as conn:
+        assert {name: rows(conn, table) for name, table in earlier.tables.items()} == kept
+        for name in earlier.tables:
+            for column in metadata.tables[name].columns:
+                if column.name not in earlier.tables[name].columns:
+                    assert conn.scalar(sa.select(sa.func.count(column))) == 0, column
+        task = conn.execute(sa.select(tasks).where(tasks.c.status == TaskStatus.QUEUEING).limit(1)).one()
+    lab = Lab(store, Clock())
+    worker = lab.join(cores=4, gpus=1)
+    assert lab.claim(worker, task) == [(task.id, 1)]
+    lab.record(lab.outcome(task, worker, files=[KeptFile("x.csv", "a" * 64, 10)]))
+    assert lab.task(task).status == TaskStatus.FINISHED
     store.close()
