@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 from sample_messages import TASK
+from stacks import until
 from taskq_worker.claims.capacity import Capacity, Fitting, Share
 from taskq_worker.claims.claim import Claim
 from taskq_worker.claims.claim_ahead import ClaimAhead
@@ -88,10 +89,7 @@ def test_slots_never_start_more_than_there_is_and_a_large_task_gets_its_turn() -
             asked = rng.choice(({}, {}, {}, {"threads": 4}, {"threads": 3, "gpus": 1}, {"gpus": 2}))
             names.append(f"{number}")
             claims.add(claim(names[-1], **asked))
-        for _ in range(20_000):
-            await asyncio.sleep(0)
-            if len(started) == 200:
-                break
+        await until(lambda: len(started) == 200, "all have started")
         for loop in loops:
             loop.cancel()
         assert sorted(started, key=int) == names

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import pytest
 from pika.exceptions import ConnectionWrongStateError
+from stacks import until
 
 from taskq_kernel.broker import session
 from taskq_kernel.broker.consumer import Consumer
@@ -99,9 +100,7 @@ def test_a_consumer_on_a_channel_whose_connection_was_lost_subscribes_again_with
     async def scene() -> None:
         consumer = Consumer(cast("Any", Lost()), "q", 1, lambda _delivery: None)
         consumer.resume()
-        async with asyncio.timeout(10):
-            while len(opened) < 3:
-                await asyncio.sleep(0.01)
+        await until(lambda: len(opened) >= 3, "it subscribes again and again")
         await consumer.close()
 
     asyncio.run(scene())

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 from sample_messages import TASK
+from stacks import until
 from taskq_worker.claims.claim import Claim
 from taskq_worker.claims.claims import Claims
 from taskq_worker.julia.command import JuliaCommand
@@ -127,8 +128,7 @@ def test_a_slot_leaves_a_task_to_an_idle_one_that_is_ready_for_it() -> None:
         await asyncio.sleep(0)
         for number, threads in enumerate((4, 1, 1, 4)):
             claims.add(claimed(id=str(number), name=f"{number}", threads=threads))
-        for _ in range(20):
-            await asyncio.sleep(0)
+        await until(lambda: sum(map(len, got.values())) == 4, "all are taken")
         for loop in loops:
             loop.cancel()
         assert got == {"one": ["1", "2"], "four": ["0", "3"]}

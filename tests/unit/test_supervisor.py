@@ -137,6 +137,17 @@ def task_id(number: int) -> str:
     return f"{number:08x}-0000-0000-0000-000000000000"
 
 
+def until_there(path: Path) -> str:
+    """The code of a task that ends once a file is there."""
+    return f"any(__import__('os').path.exists({str(path)!r}) or sleep(0.01) for _ in iter(int, 1))"
+
+
+async def some_heartbeats(lab: Lab) -> None:
+    """Let a worker go on for so long that it would have done what it may do."""
+    before = lab.service.beats
+    await until(lambda: lab.service.beats > before + 4, "some heartbeats")
+
+
 Play = Callable[..., Lab]
 
 

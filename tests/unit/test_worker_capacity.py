@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from stacks import until
 from taskq_worker.claims import claimer as claimer_module
-from test_supervisor import QUEUE, Lab, Play, play, task_id
+from test_supervisor import QUEUE, Lab, Play, play, some_heartbeats, task_id, until_there
 
+from taskq_kernel.broker.delivery import Delivery
 from taskq_kernel.domain import TaskStatus
 from taskq_kernel.messages import OutcomeMessage
 
@@ -25,13 +26,18 @@ def together(outcomes: list[OutcomeMessage], cores: dict[str, int]) -> int:
     )
 
 
-def test_cores_are_not_taken_twice_and_a_large_task_is_not_passed_by_what_came_later(play: Play) -> None:
+def test_cores_are_not_taken_twice_and_a_large_task_is_not_passed_by_what_came_later(
+    play: Play, tmp_path: Path
+) -> None:
     async def scene(lab: Lab) -> None:
-        await lab.submit(*((n, "[progress(0.5), sleep(0.4)]") for n in (1, 2, 3)))
+        await lab.submit(*((n, f"[progress(0.5), {until_there(tmp_path / 'go')}]") for n in (1, 2, 3)))
         await until(lambda: len(lab.service.progress) == 3, "three cores are taken")
         large_code = 'ENV["JULIA_NUM_THREADS"] + ENV.get("A", "") + str(sleep(0.1))'
         await lab.submit((4, large_code), threads=4, env={"A": "x"})
         await lab.submit(*((n, "sleep(0.05)") for n in range(5, 12)))
+        await some_heartbeats(lab)
+        assert lab.outcomes() == {}, "a core is free, and is kept"
+        (tmp_path / "go").touch()
         await until(lambda: len(lab.outcomes()) == 11, "all have ended")
 
         found = lab.outcomes()
@@ -66,7 +72,7 @@ def test_what_a_large_task_holds_up_goes_back_for_others_and_so_does_it_after_a_
         await lab.submit((4, "6 * 7"))
         await until(lambda: task_id(4) in lab.outcomes(), "it goes on")
 
-    taken: list = []  # type: ignore[type-arg]
+    taken: list[Delivery] = []
     play(scene, slots=2)
 
 

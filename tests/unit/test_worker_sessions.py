@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Awaitable, Callable
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import msgspec
 from sample_messages import TASK
 from stacks import until
 from taskq_worker.claims.claim import Claim
-from test_supervisor import NAMES, QUEUE, Lab, play, task_id  # noqa: F401  (play is a fixture)
+from test_supervisor import NAMES, QUEUE, Lab, Play, play, some_heartbeats, task_id, until_there
 
 from taskq_kernel.broker.names import session_queue
 from taskq_kernel.domain import TaskKind, TaskStatus
 from taskq_kernel.messages import OutcomeMessage, encode
 from taskq_kernel.project_manifest import ProjectFile, ProjectManifest, project_id
 
-Play = Callable[..., Lab]
-Scene = Callable[[Lab], Awaitable[None]]
+__all__ = ["play"]
+
 SESSION = task_id(99)
 CELLS = session_queue(SESSION)
 
@@ -50,7 +50,7 @@ def value_of(told: OutcomeMessage) -> Any:
     return msgspec.json.decode(told.value.data)
 
 
-def test_cells_share_a_process_beside_other_tasks_until_the_session_is_cancelled(play: Play) -> None:  # noqa: F811
+def test_cells_share_a_process_beside_other_tasks_until_the_session_is_cancelled(play: Play) -> None:
     async def scene(lab: Lab) -> None:
         await begin(lab)
         await cell(lab, 1, "(x := 41)")
@@ -71,7 +71,7 @@ def test_cells_share_a_process_beside_other_tasks_until_the_session_is_cancelled
     play(scene)
 
 
-def test_a_cell_that_asks_for_more_than_its_session_has_runs_in_it_all_the_same(play: Play) -> None:  # noqa: F811
+def test_a_cell_that_asks_for_more_than_its_session_has_runs_in_it_all_the_same(play: Play) -> None:
     async def scene(lab: Lab) -> None:
         await begin(lab)
         await cell(lab, 1, "6 * 7", threads=64, gpus=1)
@@ -81,7 +81,7 @@ def test_a_cell_that_asks_for_more_than_its_session_has_runs_in_it_all_the_same(
     play(scene)
 
 
-def test_the_cells_of_a_session_with_a_project_have_it_at_hand(play: Play) -> None:  # noqa: F811
+def test_the_cells_of_a_session_with_a_project_have_it_at_hand(play: Play) -> None:
     async def scene(lab: Lab) -> None:
         digest = sha256(b"7").hexdigest()
         manifest = ProjectManifest([ProjectFile("data/x.csv", digest, 1)]).encode()
@@ -94,7 +94,7 @@ def test_the_cells_of_a_session_with_a_project_have_it_at_hand(play: Play) -> No
     play(scene)
 
 
-def test_a_session_keeps_nothing_of_the_cells_that_have_ended(play: Play) -> None:  # noqa: F811
+def test_a_session_keeps_nothing_of_the_cells_that_have_ended(play: Play) -> None:
     def kept() -> set[str]:
         gc.collect()
         return {one.task.id for one in gc.get_objects() if isinstance(one, Claim)}
@@ -109,7 +109,7 @@ def test_a_session_keeps_nothing_of_the_cells_that_have_ended(play: Play) -> Non
     play(scene)
 
 
-def test_an_idle_session_gives_its_slot_back_and_says_so(play: Play) -> None:  # noqa: F811
+def test_an_idle_session_gives_its_slot_back_and_says_so(play: Play) -> None:
     async def scene(lab: Lab) -> None:
         await begin(lab, idle_seconds=0.3)
         told = await outcome(lab, SESSION)
@@ -121,7 +121,7 @@ def test_an_idle_session_gives_its_slot_back_and_says_so(play: Play) -> None:  #
     play(scene, slots=1)
 
 
-def test_a_session_ends_with_its_process_and_no_cell_runs_in_another(play: Play) -> None:  # noqa: F811
+def test_a_session_ends_with_its_process_and_no_cell_runs_in_another(play: Play) -> None:
     async def scene(lab: Lab) -> None:
         await begin(lab)
         await cell(lab, 1, "exit(3)")
@@ -134,12 +134,15 @@ def test_a_session_ends_with_its_process_and_no_cell_runs_in_another(play: Play)
     play(scene)
 
 
-def test_a_worker_that_drains_ends_a_session_once_its_cell_has_ended(play: Play) -> None:  # noqa: F811
+def test_a_worker_that_drains_ends_a_session_once_its_cell_has_ended(play: Play, tmp_path: Path) -> None:
     async def scene(lab: Lab) -> None:
         await begin(lab)
-        await cell(lab, 1, '[progress(0.5, "half"), sleep(0.5), 7][2]')
+        await cell(lab, 1, f'[progress(0.5, "half"), {until_there(tmp_path / "go")}, 7][2]')
         await until(lambda: task_id(1) in lab.service.progress, "the cell runs")
         lab.service.drain = True
+        await some_heartbeats(lab)
+        assert lab.outcomes() == {}, "its cell goes on"
+        (tmp_path / "go").touch()
         await until(lambda: lab.service.left, "it leaves")
         assert value_of(lab.outcomes()[task_id(1)]) == 7
         told = lab.outcomes()[SESSION]
@@ -149,7 +152,7 @@ def test_a_worker_that_drains_ends_a_session_once_its_cell_has_ended(play: Play)
     play(scene, grace=30.0)
 
 
-def test_a_cancelled_cell_that_cannot_be_interrupted_ends_the_session(play: Play) -> None:  # noqa: F811
+def test_a_cancelled_cell_that_cannot_be_interrupted_ends_the_session(play: Play) -> None:
     async def scene(lab: Lab) -> None:
         await begin(lab)
         await cell(lab, 1, '[progress(0.5, "half"), sleep(60)]')
