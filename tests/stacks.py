@@ -85,7 +85,7 @@ def missing(what: str) -> None:
     pytest.skip(what)
 
 
-def eventually(probe: Callable[[], T], what: str, timeout_s: float = 15.0) -> T:
+def eventually(probe: Callable[[], T], what: str, timeout_s: float = 30.0) -> T:
     """The first true value of ``probe``, or a failure that says ``what`` did not happen."""
     deadline = time.monotonic() + timeout_s
     while True:

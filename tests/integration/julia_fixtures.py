@@ -12,7 +12,6 @@ import json
 import shutil
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -214,15 +213,6 @@ def runner(kind: str) -> RunnerCommand:
         return compile_ahead(find_juliacall(default_home()), user_home() / RUNNERS)
     except SetupError as error:
         pytest.skip(str(error))
-
-
-def eventually(probe: Callable[[], T], what: str, timeout_s: float = 15.0) -> T:
-    """The first true value of ``probe``, or a failure that says ``what`` did not happen."""
-    deadline = time.monotonic() + timeout_s
-    while not (value := probe()):
-        assert time.monotonic() < deadline, f"not within {timeout_s:g} s: {what}"
-        time.sleep(0.01)
-    return value
 
 
 @pytest.fixture(scope="module", params=RUNNER_KINDS)

@@ -12,7 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from julia_fixtures import Bench, eventually, julia
+from julia_fixtures import Bench, julia
+from stacks import eventually
 from taskq_worker.julia import compiled
 from taskq_worker.julia.command import JuliaCommand
 from taskq_worker.julia.compiled import compile_ahead

@@ -6,7 +6,8 @@ import time
 from pathlib import Path
 
 import pytest
-from julia_fixtures import Bench, Ran, bench, eventually
+from julia_fixtures import Bench, Ran, bench
+from stacks import eventually
 
 from taskq_kernel.domain import TaskKind
 

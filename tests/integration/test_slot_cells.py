@@ -7,7 +7,8 @@ from concurrent.futures import Future
 from typing import Any
 
 import pytest
-from julia_fixtures import Bench, Ran, eventually, runner
+from julia_fixtures import Bench, Ran, runner
+from stacks import eventually
 
 from taskq_kernel.messages import ErrorInfo
 

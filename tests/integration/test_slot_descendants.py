@@ -5,20 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from stacks import eventually
 from taskq_worker.slots import descendants
-
-
-def until(probe: object, timeout_s: float = 10.0) -> None:
-    """Wait until ``probe()`` is true."""
-    deadline = time.monotonic() + timeout_s
-    while not probe():  # type: ignore[operator]
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 @pytest.fixture
@@ -26,7 +18,7 @@ def tree() -> Iterator[subprocess.Popen[bytes]]:
     """A shell with a child, one that has a session of its own, and a grandchild."""
     script = "sleep 1000 & setsid sleep 1000 & sh -c 'sleep 1000; true' & wait"
     shell = subprocess.Popen(["sh", "-c", script], start_new_session=True)
-    until(lambda: len(descendants.descendants_of(shell.pid)) == 4)
+    eventually(lambda: len(descendants.descendants_of(shell.pid)) == 4, "all have started")
     yield shell
     if shell.poll() is None:
         asyncio.run(descendants.end_tree(shell.pid, {}))
@@ -51,7 +43,7 @@ def test_a_tree_is_ended_whole(tree: subprocess.Popen[bytes]) -> None:
     asyncio.run(descendants.end_tree(tree.pid, {}))
 
     assert tree.wait(5) == -9
-    until(lambda: not any(descendants.is_alive(pid) for pid in pids))
+    eventually(lambda: not any(descendants.is_alive(pid) for pid in pids), "all have ended")
 
 
 def test_a_process_that_is_gone_has_nothing() -> None:
@@ -69,9 +61,9 @@ def orphan(tmp_path: Path, how: str) -> int:
     """Start a daemon whose parent is gone, so that it becomes a child of this process."""
     note = tmp_path / "pid"
     subprocess.run(["sh", "-c", f"({how} & echo $! > {note}) &"], check=True, cwd="/")
-    until(lambda: note.exists() and note.read_text().strip())
+    eventually(lambda: note.exists() and note.read_text().strip(), "its pid is written")
     pid = int(note.read_text())
-    until(lambda: pid in descendants.children_of(os.getpid()))
+    eventually(lambda: pid in descendants.children_of(os.getpid()), "it is this process's child")
     return pid
 
 

@@ -9,8 +9,9 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from julia_fixtures import Bench, eventually, slots
+from julia_fixtures import Bench, slots
 from small_disk import small_disk
+from stacks import eventually
 from taskq_worker.slots.attempt import Attempt
 from taskq_worker.slots.slot import Slot
 

@@ -13,7 +13,8 @@ import time
 from pathlib import Path
 
 import pytest
-from julia_fixtures import PATIENCE_S, SHOW_PATIENCE_S, Bench, Ran, eventually, slots
+from julia_fixtures import PATIENCE_S, SHOW_PATIENCE_S, Bench, Ran, slots
+from stacks import eventually
 
 from taskq_kernel.domain import TaskKind, ValueKind
 from taskq_kernel.messages import ErrorInfo

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from julia_fixtures import RUNNER_KINDS, Bench, eventually, runner
+from julia_fixtures import RUNNER_KINDS, Bench, runner
+from stacks import eventually
 from taskq_worker.julia.command import JuliaCommand
 from taskq_worker.julia.process_key import ProcessKey
 from taskq_worker.slots import descendants

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from ipywidgets import Layout, Widget
 from ipywidgets.widgets.widget import _instances
+from stacks import eventually
 from taskq_widgets import Overview, SubmitForm, TaskBoard, TaskDetail, TaskTable
 from taskq_widgets.live import live_tasks
-from test_widgets_live import Page, ScriptedService, eventually, row
+from test_widgets_live import Page, ScriptedService, row
 
 MAKE: dict[str, Callable[[Any], Widget]] = {
     "board": TaskBoard,

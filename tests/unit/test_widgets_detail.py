@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from stacks import eventually
 from taskq_widgets.detail import TaskDetail
-from test_widgets_live import ScriptedService, eventually, row
+from test_widgets_live import ScriptedService, row
 
 from taskq_kernel.client import operations
 from taskq_kernel.client.feed import Changes

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from stacks import eventually
 from taskq_widgets import Overview, TaskTable
 from taskq_widgets.live import live_tasks
 from taskq_widgets.table.values import STATUSES
@@ -15,14 +15,6 @@ from taskq_kernel.client import operations
 from taskq_kernel.client.feed import Changes, FeedState
 from taskq_kernel.client.task_cache import TaskCache
 from taskq_kernel.errors import ServiceError, ServiceUnreachable
-
-
-def eventually(probe: Callable[[], Any], what: str, timeout_s: float = 10.0) -> None:
-    """Wait until ``probe()`` is true."""
-    deadline = time.monotonic() + timeout_s
-    while not probe():
-        assert time.monotonic() < deadline, f"not within {timeout_s:g} s: {what}"
-        time.sleep(0.005)
 
 
 class ScriptedService:
