@@ -118,11 +118,16 @@ def test_the_name_of_a_file_is_the_name_of_its_task(taskq: Run, tmp_path: Path) 
 # -- wait ------------------------------------------------------------------------------------
 
 
-def test_wait_tells_how_each_task_ended_in_that_order(taskq: Run) -> None:
-    slow, quick = submit(taskq, "sleep(5); 1", "--name", "slow"), submit(taskq, "2", "--name", "quick")
-    done = taskq("wait", slow, quick, slow)
-    assert done.returncode == 0
-    assert done.stdout.splitlines() == [f"{quick} 'quick' FINISHED: 2", f"{slow} 'slow' FINISHED: 1"]
+def test_wait_tells_how_each_task_ended_in_that_order(taskq: Run, stack: RunningStack, effects: Path) -> None:
+    end = effects / "end"
+    slow = submit(taskq, f'while !isfile("{end}") sleep(0.05) end; 1', "--name", "slow")
+    quick = submit(taskq, "2", "--name", "quick")
+    waiting = subprocess.Popen([*COMMAND, "wait", slow, quick, slow], env=stack.env, stdout=subprocess.PIPE, text=True)
+    assert waiting.stdout is not None
+    assert waiting.stdout.readline() == f"{quick} 'quick' FINISHED: 2\n"
+    end.touch()
+    assert waiting.communicate(timeout=60) == (f"{slow} 'slow' FINISHED: 1\n", None)
+    assert waiting.returncode == 0
     assert taskq("wait", submit(taskq, "error(1)"), quick).returncode == 1
     assert taskq("wait", "999999").returncode == 1
     assert [task["value"] for task in json.loads(taskq("wait", slow, quick, "--json").stdout)] == [1, 2]
@@ -226,6 +231,7 @@ def test_tasks_are_cancelled_retried_and_deleted_by_their_ids(taskq: Run) -> Non
     assert (gone.returncode, gone.stdout) == (1, "")
     assert f"no task has the id {short}" in gone.stderr
     assert taskq("show", long).returncode == 0  # nothing of it was changed
+    taskq("cancel", long)
 
 
 def test_what_is_neither_a_number_nor_a_uuid_is_wrong_usage(taskq: Run) -> None:

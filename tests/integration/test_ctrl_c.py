@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,6 +13,7 @@ import pytest
 from stacks import eventually
 from terminal import heed_ctrl_c, ignore_ctrl_c
 
+from taskq_kernel.local.processes import free_port
 from taskq_kernel.signals import stop_signals
 
 
@@ -23,12 +23,10 @@ def test_a_service_hears_ctrl_c_unless_it_was_told_to_ignore_it(
 ) -> None:
     log = tmp_path / "service.log"
     clean = {name: value for name, value in os.environ.items() if not name.startswith("TASKQ_")}
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
     with log.open("wb") as output:
         service = subprocess.Popen(
             [sys.executable, "-m", "taskq_kernel.service.main"],
-            env=clean | {"TASKQ_HOME": str(tmp_path), "TASKQ_PORT": str(port)},
+            env=clean | {"TASKQ_HOME": str(tmp_path), "TASKQ_PORT": str(free_port())},
             stdout=output, stderr=output, preexec_fn=start,
         )  # fmt: skip
     try:

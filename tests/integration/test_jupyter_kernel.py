@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import Any, ClassVar
 
 import jupyter_kernel_test
 import nbformat
@@ -19,6 +19,7 @@ from stacks import RunningStack, eventually
 from taskq_kernel import connect
 from taskq_kernel.cli import main
 from taskq_kernel.client.client import Client
+from taskq_kernel.client.task import Task
 from taskq_kernel.domain import TaskKind
 from taskq_kernel.jupyter.spec import NAME
 from taskq_kernel.local.processes import free_port
@@ -59,12 +60,12 @@ class TestJupyterKernel(jupyter_kernel_test.KernelTests):  # type: ignore[misc]
     file_extension = ".jl"
     code_hello_world = 'println("hello, world")'
     code_stderr = 'print(stderr, "to stderr")'
-    completion_samples = [  # noqa: RUF012
+    completion_samples: ClassVar = [
         {"text": "factor", "matches": {"factorial"}},
         {"text": "x = 1\nfactor", "matches": {"factorial"}},
     ]
-    code_execute_result = [{"code": "6 * 7", "result": "42"}]  # noqa: RUF012
-    code_display_data = []  # noqa: RUF012
+    code_execute_result: ClassVar = [{"code": "6 * 7", "result": "42"}]
+    code_display_data: ClassVar[list[Any]] = []
     code_generate_error = "sqrt(-1.0)"
     code_inspect_sample = "factorial"
     # What this kernel has not, and what it has and is tested below.
@@ -87,16 +88,21 @@ class TestJupyterKernel(jupyter_kernel_test.KernelTests):  # type: ignore[misc]
 
     def test_restart_begins_with_a_fresh_module(self) -> None:
         self.flush_channels()
-        assert self.execute_helper("kept = 1")[0]["content"]["status"] == "ok"
+        assert self.execute_helper("kept = 1", timeout=60)[0]["content"]["status"] == "ok"
         self.km.restart_kernel()
         self.kc.wait_for_ready(60)
-        assert self.execute_helper("kept")[0]["content"]["ename"] == "UndefVarError"
+        assert self.execute_helper("kept", timeout=60)[0]["content"]["ename"] == "UndefVarError"
 
 
 def cells(*codes: str) -> nbformat.NotebookNode:
     book = nbformat.v4.new_notebook(metadata={"kernelspec": {"name": NAME, "display_name": "", "language": "julia"}})
     book.cells = [nbformat.v4.new_code_cell(code) for code in codes]
     return book
+
+
+def sessions(client: Client) -> list[Task]:
+    """Those that run; of an earlier test's kernel one may be about to end."""
+    return [one for one in client.tasks(status="RUNNING") if one.kind is TaskKind.SESSION]
 
 
 def shown(cell: Any) -> str:
@@ -118,6 +124,7 @@ def test_nbclient_runs_a_notebook_whose_cells_share_a_module(client: Client) -> 
         "exit()",
         "x",
     )
+    before = {one.id for one in sessions(client)}
     manager = AsyncKernelManager(kernel_name=NAME, **ports())
     runner = NotebookClient(book, km=manager, allow_errors=True, timeout=100)
 
@@ -149,7 +156,7 @@ def test_nbclient_runs_a_notebook_whose_cells_share_a_module(client: Client) -> 
         assert "This cell begins with a fresh module." in streamed[8]
         assert "UndefVarError" in streamed[8]
 
-        [session] = [one for one in client.tasks(status="RUNNING") if one.kind is TaskKind.SESSION]
+        [session] = [one for one in sessions(client) if one.id not in before]
     eventually(lambda: session.done, "the session ends with the kernel, and its slot is free")
 
 

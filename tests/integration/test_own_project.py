@@ -11,7 +11,9 @@ import pytest
 from stacks import RunningStack
 
 from taskq_kernel import TaskFailed, connect
+from taskq_kernel.client import connecting
 from taskq_kernel.client.client import Client
+from taskq_kernel.magic import julia
 
 #: Each change of a project is another Julia process.
 pytestmark = pytest.mark.timeout(300)
@@ -98,7 +100,7 @@ def test_a_task_finds_its_project_as_at_home_and_the_next_one_finds_what_has_cha
 
 
 def test_two_projects_with_one_name_for_a_module_alternate_with_right_answers(
-    q: Client, stack: RunningStack, tmp_path: Path
+    q: Client, stack: RunningStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     projects = [
         q.project(write(tmp_path / name, {
@@ -113,6 +115,8 @@ def test_two_projects_with_one_name_for_a_module_alternate_with_right_answers(
     command = [sys.executable, "-m", "taskq_kernel.cli", "submit", str(written), "--wait"]
     command += ["--project", str(tmp_path / "two")]
     assert subprocess.run(command, env=stack.env, capture_output=True, text=True, check=True).stdout == '"two"\n'
+    monkeypatch.setattr(connecting, "_default", q)
+    assert julia(f"--wait --project {tmp_path / 'two'}", "using Same; Same.who()") == "two"
     f = q.define("using Same\nwho(i) = (i, Same.who())", project=projects[1])
     b = f.map([1, 2]).wait(progress=False, timeout=120)
     assert b.results() == [[1, "two"], [2, "two"]]

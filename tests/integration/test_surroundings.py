@@ -89,20 +89,14 @@ def test_strangers_in_the_current_folder_a_strict_umask_and_a_locale_of_ascii_ar
     assert list(place.glob("* was imported")) == []
 
 
-def test_a_data_folder_may_have_any_name(place: Path, brought_up: Callable[..., Surroundings]) -> None:
-    name = "-n {x} [y] * a%20b O'Brien \"x\" $HOME `x` a:b;c&d|e a#b?c=d größe-数\\"
-    here = brought_up(str(place / name))
-
-    assert runs_a_task(here)
-    status = json.loads(here.taskq("status", "--json").stdout)
-    assert status["home"] == str(place / name)
-    assert {one["state"] for one in status["processes"]} == {"running"}
-
-
-def test_a_data_folder_may_be_given_relative_to_the_current_folder(
+def test_a_data_folder_may_have_any_name_and_be_given_relative_to_the_current_folder(
     place: Path, brought_up: Callable[..., Surroundings]
 ) -> None:
-    brought_up("data/of mine")
+    name = "-n {x} [y] * a%20b O'Brien \"x\" $HOME `x` a:b;c&d|e a#b?c=d größe-数\\"
+    here = brought_up(name)
 
-    elsewhere = Surroundings(str(place / "data/of mine"), Path("/"))
-    assert runs_a_task(elsewhere)
+    for one in (here, Surroundings(str(place / name), Path("/"))):
+        assert runs_a_task(one)
+        status = json.loads(one.taskq("status", "--json").stdout)
+        assert status["home"] == str(place / name)
+        assert {part["state"] for part in status["processes"]} == {"running"}

@@ -89,7 +89,7 @@ def test_columns_of_frames_have_na_where_a_parameter_was_missing() -> None:
         ([1, None], [1, None]),
     ],
 )
-def test_a_sweep_over_what_is_missing_in_places(axis: Any, cells: list[Any]) -> None:
+def test_a_sweep_may_have_points_where_something_is_missing(axis: Any, cells: list[Any]) -> None:
     assert [exact_json.decode(point)["x"] for point in Grid(designs.product({"x": axis}))] == cells
     frame = pd.DataFrame({"x": pd.Series(axis)})
     if not isinstance(axis, list | np.ndarray):  # a list becomes a column of another kind
