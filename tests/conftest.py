@@ -10,12 +10,21 @@ from pathlib import Path
 import pytest
 from stacks import RunningStack, local_stack
 
+from taskq_kernel import Client, connect
+
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[RunningStack]:
     """A local stack with two slots, shared by all tests that do not break it."""
     with local_stack(workers=2) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def q(stack: RunningStack) -> Iterator[Client]:
+    """A client of the session's stack."""
+    with connect(stack.url, token=stack.token()) as client:
+        yield client
 
 
 @pytest.fixture

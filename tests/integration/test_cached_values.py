@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -13,7 +12,7 @@ import numpy as np
 import pytest
 from stacks import RunningStack
 
-from taskq_kernel import InvalidTask, connect
+from taskq_kernel import InvalidTask
 from taskq_kernel.client.client import Client
 
 CODE = """
@@ -22,12 +21,6 @@ function noisy(n; beta = 0.5, xs = [])
     return (drawn = rand(UInt32), n = n, beta = beta, at = time_ns())
 end
 """
-
-
-@pytest.fixture(scope="module")
-def q(stack: RunningStack) -> Iterator[Client]:
-    with connect(stack.url, token=stack.token()) as client:
-        yield client
 
 
 @pytest.fixture

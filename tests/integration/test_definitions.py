@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from stacks import RunningStack
 
-from taskq_kernel import InvalidDefinition, InvalidTask, TaskFailed, connect
+from taskq_kernel import InvalidDefinition, InvalidTask, TaskFailed
 from taskq_kernel.client.client import Client
 from taskq_kernel.messages import INLINE_CODE_BYTES
-
-
-@pytest.fixture(scope="module")
-def q(stack: RunningStack) -> Iterator[Client]:
-    with connect(stack.url, token=stack.token()) as client:
-        yield client
 
 
 def test_a_defined_function_is_called_by_name_and_by_position(q: Client) -> None:

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pandas as pd
 import pytest
 from stacks import RunningStack
 
-from taskq_kernel import InvalidTask, TaskFailed, connect
+from taskq_kernel import InvalidTask, TaskFailed
 from taskq_kernel.client.client import Client
 from taskq_kernel.service.runtime import blobs_folder
 
 #: Some of these wait for large values several times.
 pytestmark = pytest.mark.timeout(300)
-
-
-@pytest.fixture(scope="module")
-def q(stack: RunningStack) -> Iterator[Client]:
-    with connect(stack.url, token=stack.token()) as client:
-        yield client
 
 
 def test_a_task_passes_its_value_and_a_batch_the_list_of_its_values(q: Client) -> None:

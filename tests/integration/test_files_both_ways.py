@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 from stacks import RunningStack
 
-from taskq_kernel import TaskDeleted, TaskFailed, connect
+from taskq_kernel import TaskDeleted, TaskFailed
 from taskq_kernel.cli import main
 from taskq_kernel.client import connecting
 from taskq_kernel.client.client import Client
@@ -25,12 +24,6 @@ write("a.csv", "n,m\\n1,", mesh, "\\n"); write("figures/deep/é x.png", UInt8[0x
 symlink("/etc/shadow", "shadow.csv"); symlink("/etc", "figures/etc")
 open(io -> truncate(io, 10^6), "zeros.csv", "w")
 """
-
-
-@pytest.fixture
-def q(stack: RunningStack) -> Iterator[Client]:
-    with connect(stack.url, token=stack.token()) as client:
-        yield client
 
 
 def test_inputs_are_there_and_outputs_come_back_and_nothing_else(q: Client, tmp_path: Path) -> None:

@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from stacks import RunningStack, eventually
 
-from taskq_kernel import TaskFailed, connect
+from taskq_kernel import TaskFailed
 from taskq_kernel.cli import cli
 from taskq_kernel.client.client import Client
 from taskq_kernel.client.task import Task
-
-
-@pytest.fixture
-def q(stack: RunningStack) -> Iterator[Client]:
-    with connect(stack.url, token=stack.token()) as client:
-        yield client
 
 
 def reasons(task: Task) -> list[str]:

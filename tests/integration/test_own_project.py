@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from stacks import RunningStack
 
-from taskq_kernel import TaskFailed, connect
+from taskq_kernel import TaskFailed
 from taskq_kernel.client import connecting
 from taskq_kernel.client.client import Client
 from taskq_kernel.magic import julia
@@ -39,12 +38,6 @@ uuid = "8f399da3-3557-5675-b5ff-fb832c97cbdb"
 deps = ["Libdl"]
 uuid = "37e2e46d-f89d-539d-b4ee-838fcccc9c8e"
 """
-
-
-@pytest.fixture(scope="module")
-def q(stack: RunningStack) -> Iterator[Client]:
-    with connect(stack.url, token=stack.token()) as client:
-        yield client
 
 
 def write(folder: Path, files: dict[str, str]) -> Path:

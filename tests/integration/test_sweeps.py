@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 import tracemalloc
-from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -28,12 +27,6 @@ function gap(; n, beta = 0.5, bad = false)
     return (energy = beta * n, drawn = rand(UInt32))
 end
 """
-
-
-@pytest.fixture(scope="module")
-def q(stack: RunningStack) -> Iterator[Client]:
-    with connect(stack.url, token=stack.token()) as client:
-        yield client
 
 
 @pytest.fixture(scope="module")

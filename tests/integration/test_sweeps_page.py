@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from concurrent.futures import CancelledError, as_completed
 from pathlib import Path
 from typing import Any
 
 import pytest
-from stacks import RunningStack, eventually
+from stacks import eventually
 
-from taskq_kernel import InvalidTask, TaskFailed, connect
+from taskq_kernel import InvalidTask, TaskFailed
 from taskq_kernel.client.client import Client
 from taskq_kernel.client.sweep import Sweep
 
 PAGE = (Path(__file__).parents[2] / "docs" / "sweeps.md").read_text("utf-8")
-
-
-@pytest.fixture(scope="module")
-def q(stack: RunningStack) -> Iterator[Client]:
-    with connect(stack.url, token=stack.token()) as client:
-        yield client
 
 
 def test_the_page_about_sweeps_is_true(q: Client, monkeypatch: pytest.MonkeyPatch) -> None:
