@@ -32,7 +32,8 @@ async def begin(lab: Lab, project: str | None = None, **arguments: Any) -> None:
     )  # fmt: skip
     await lab.client.ensure_tasks_queue(CELLS)
     await lab.client.publish(QUEUE, [encode(session)])
-    await until(lambda: CELLS in lab.service.joined[-1]["queues"], "the worker says that it serves the session")
+    served = "the worker says that it serves the session"  # an idle one may be over again
+    await until(lambda: any(CELLS in one["queues"] for one in lab.service.joined), served)
 
 
 async def cell(lab: Lab, number: int, code: str, **asked: Any) -> None:
