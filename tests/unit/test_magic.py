@@ -94,6 +94,10 @@ def test_with_wait_the_value_comes_back_or_julias_error(service: FakeService, mo
         ("--timeout soon", "1", "invalid float value"),
         ("--memory-limit lots", "1", "^--memory-limit is 'lots': give bytes"),
         ("--arg end=1", "1", "^--arg end is no name that Julia takes"),
+        ("--threads 0", "1", "^--threads is 0"),
+        ("--gpus -2", "1", "^--gpus is -2"),
+        ("--env A", "1", "^--env is 'A'"),
+        ("--env LD_PRELOAD=x", "1", "^--env has LD_PRELOAD"),
     ],
 )
 def test_what_cannot_be_used_is_an_error_and_not_the_end_of_the_kernel(

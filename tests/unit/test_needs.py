@@ -12,7 +12,6 @@ from taskq_widgets.panels.facts import facts_of
 
 from taskq_kernel.client.options import call_options, parse_env
 from taskq_kernel.errors import InvalidTask
-from taskq_kernel.magic import julia
 from taskq_kernel.messages import TaskMessage, decode
 from taskq_kernel.needs import MAX_ENV_BYTES, check_env, check_gpus, check_threads, told_apart_by
 from taskq_kernel.store.submission import check
@@ -25,11 +24,16 @@ def test_threads_are_whole_numbers(threads: Any) -> None:
 
 
 @pytest.mark.parametrize("threads", [0, -1, 1025, 2.0, "2", True])
-def test_anything_else_is_refused(threads: Any) -> None:
+def test_threads_that_are_anything_else_are_refused(threads: Any) -> None:
     with pytest.raises(InvalidTask, match=r"^threads is .*: give a whole number from 1 to 1024"):
         check_threads(threads)
+
+
+@pytest.mark.parametrize("gpus", [-1, 65, 2.0, "2", True])
+def test_gpus_are_whole_numbers_and_may_be_none(gpus: Any) -> None:
+    assert check_gpus(0) == 0
     with pytest.raises(InvalidTask, match=r"^gpus is .*: give a whole number from 0 to 64"):
-        check_gpus(threads if threads != 0 else -1) if threads != 1025 else check_gpus(65)
+        check_gpus(gpus)
 
 
 def test_variables_are_texts_and_whole_numbers_become_one() -> None:
@@ -70,20 +74,6 @@ def test_the_command_line_writes_variables_with_an_equals_sign() -> None:
     for wrong, problem in ((["A"], "write it as NAME=VALUE"), (["A=1", "A=2"], "has A twice")):
         with pytest.raises(InvalidTask, match=f"^env .*{problem}"):
             parse_env(wrong)
-
-
-@pytest.mark.parametrize(("line", "problem"), [
-    ("--threads 0", "--threads is 0"), ("--env A", "--env is 'A'"), ("--gpus -2", "--gpus is -2"),
-    ("--env LD_PRELOAD=x", "--env has LD_PRELOAD"),
-])  # fmt: skip
-def test_the_magic_names_its_option(line: str, problem: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Client:
-        def submit(self, _code: str, *, name: Any, arguments: Any, **options: Any) -> None:
-            call_options(**options)
-
-    monkeypatch.setattr("taskq_kernel.client.connecting.default_client", Client)
-    with pytest.raises(InvalidTask, match=f"^{re.escape(problem)}"):
-        julia(line, "1")
 
 
 def test_a_message_of_the_release_before_asks_for_nothing() -> None:
