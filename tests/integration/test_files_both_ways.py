@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from stacks import RunningStack
 
-from taskq_kernel import TaskDeleted, TaskFailed
+from taskq_kernel import TaskFailed
 from taskq_kernel.cli import main
 from taskq_kernel.client import connecting
 from taskq_kernel.client.client import Client
-from taskq_kernel.errors import InvalidTask
+from taskq_kernel.errors import InvalidTask, NotFound
 from taskq_kernel.magic import julia
 
 #: Reads what it was given, writes files, and puts links where they lead out of its folder.
@@ -145,7 +145,7 @@ def test_files_go_with_their_task_and_what_leads_elsewhere_is_refused(q: Client,
     file = task.files["only once.txt"]
     assert file.read_text() == "of this task alone"
     task.delete()
-    with pytest.raises(TaskDeleted):
+    with pytest.raises(NotFound, match="no task has the id"):
         list(task.files)
     with pytest.raises(InvalidTask, match="outputs has '../x'"):
         q.submit("1", outputs=["../x"])
