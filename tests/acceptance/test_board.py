@@ -70,7 +70,7 @@ def test_a_task_is_submitted_by_keyboard_and_watched_until_its_value_is_there(
     board: Board, client: Client, name: str
 ) -> None:
     page = board.page
-    busy = client.submit_many(["sleep(1.5)"] * 2)  # both slots: the task waits first
+    busy = client.submit_many(["sleep(60)"] * 2)  # both slots: the task waits first
     page.evaluate(RECORD)
 
     board.form.get_by_label("Name", exact=True).focus()
@@ -82,6 +82,8 @@ def test_a_task_is_submitted_by_keyboard_and_watched_until_its_value_is_there(
     page.keyboard.type("sleep(0.5); 6 * 7")
     page.keyboard.press("Control+Enter")
 
+    expect(board.chip(name)).to_have_text("Queueing")
+    busy.cancel()
     expect(board.chip(name)).to_have_text("Finished")
     seen = [status for status, _at in page.evaluate("window.statuses")[name]]
     assert seen == ["QUEUEING", "RUNNING", "FINISHED"]
