@@ -19,7 +19,7 @@ class Source(NamedTuple):
     """Something to be sent: what it is called, and how it is opened."""
 
     name: str
-    open: Callable[[], AbstractContextManager[BinaryIO]]
+    content: Callable[[], AbstractContextManager[BinaryIO]]
 
 
 def send_missing(transport: GraphQLTransport, sources: Mapping[str, Source], field: str) -> None:
@@ -39,7 +39,7 @@ def send_missing(transport: GraphQLTransport, sources: Mapping[str, Source], fie
     opened: set[BinaryIO] = set()
 
     def send(ref: str) -> None:
-        with sources[ref].open() as file:
+        with sources[ref].content() as file:
             opened.add(file)
             try:
                 transport.put_blob(ref, file)

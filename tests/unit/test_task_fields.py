@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_type_hints
+
 import pytest
 from graphql import GraphQLNonNull, GraphQLObjectType
 from made_up_fields import with_made_up
@@ -90,7 +92,7 @@ print(json.dumps([str(frame["mood_today"].dtype), frame["mood_today"][1], "tool_
 
 @pytest.mark.parametrize("field", TASK_FIELDS, ids=lambda field: field.name)
 def test_a_field_is_stored_typed_and_written_and_the_client_has_it(field: TaskField) -> None:
-    assert set(field.stored_as) <= TaskRow.__annotations__.keys()
+    assert set(field.stored_as) <= get_type_hints(TaskRow).keys()
     assert set(field.stored_as) - {"code"} <= set(tasks.c.keys())
     task = build_schema().get_type("Task")
     assert isinstance(task, GraphQLObjectType)
@@ -112,7 +114,7 @@ def test_what_a_submission_gives_is_what_a_new_task_has() -> None:
 
 
 def test_a_stored_row_is_typed_with_every_column_that_there_is() -> None:
-    assert TaskRow.__annotations__.keys() == set(tasks.c.keys()) | {"code"}
+    assert get_type_hints(TaskRow).keys() == set(tasks.c.keys()) | {"code"}
 
 
 def test_all_parts_of_an_error_are_stored_and_written() -> None:
