@@ -95,6 +95,14 @@ class Grid(Sequence[str]):
         return [item for item in items for _ in range(inner)] * outer
 
 
+def names_of(design: str) -> tuple[str, ...]:
+    """The arguments of a design, as `Grid` has them, without a look at its points, of which there may be a million."""
+    return tuple(next(filter(None, _axes.decode(design).values()), ()))
+
+
+_axes = msgspec.json.Decoder(dict[str, dict[str, msgspec.Raw] | None])
+
+
 def read_design(text: str) -> str:
     """Check a design that came from elsewhere; in the one form that is kept.
 

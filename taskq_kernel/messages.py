@@ -7,7 +7,7 @@ it sends it to the dead-letter queue with that reason.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, TypeVar
 
 import msgspec
@@ -73,6 +73,15 @@ class TaskMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     #: The folder that it has at hand, by the SHA-256 of its manifest; and its git commit.
     project: str | None = None
     project_commit: str | None = None
+    #: The versions of Julia that this one takes, one of them; none: any.
+    julia: list[str] = []
+    #: Whether what it displays while it runs is wanted as more than text: of cells, by a service that keeps it so.
+    displays: bool = False
+    #: Others that came along with it: short tasks of the same code, which stands in this one alone. Each is a task of
+    #: its own. A worker that does not know of them runs the first, and the service hands the others over again.
+    bundle: list[TaskMessage] = []
+    #: The attempt that the worker has of it already; only in a worker's own queue, see `taskq_kernel.store.grants`.
+    attempt: Count | None = None
 
 
 class ErrorInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -111,7 +120,7 @@ class LogChunk(msgspec.Struct, frozen=True, kw_only=True):
     text: str
 
 
-class Timing(msgspec.Struct, frozen=True, kw_only=True):
+class Timing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where a task's time went, by Julia's own counters; durations in seconds."""
 
     #: Before the code began: to parse it, or to evaluate its definition.
@@ -123,9 +132,20 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     allocated_bytes: Size
     #: After the code: its value's way into JSON.
     encode_s: float
+    #: What the process has computed while the code ran, all threads together; children do not count.
+    cpu_s: float | None = None
+    #: Before all of it, by the worker's clock: until the slot that took it up had its project and its process ready.
+    ready_s: float = 0.0
 
 
-class Provenance(msgspec.Struct, frozen=True, kw_only=True):
+class Blas(msgspec.Struct, frozen=True):
+    """The linear algebra that a task had, as it was when its code ended."""
+
+    name: str
+    threads: Count
+
+
+class Provenance(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where a result came from."""
 
     code_sha256: str
@@ -134,14 +154,36 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     worker: str
     runner: str
     peak_memory_bytes: Size
-    #: Of the manifest of taskq's own Julia project: its packages. None where it has none.
+    #: Of the manifest of taskq's own Julia project: its packages. None where it has none. And what is in it, with
+    #: some of the outcomes that have it: whoever keeps them keeps it by its hash.
     manifest_sha256: str | None = None
+    manifest: str | None = None
     #: What the task's random numbers started from.
     seed: Size | None = None
     #: The folder that it had at hand, by the SHA-256 of its manifest; and its git commit. Then `manifest_sha256`
     #: is that of this project's own Manifest.toml.
     project: str | None = None
     project_commit: str | None = None
+    #: Julia's options that decide what it computes, and for which processor it compiles.
+    julia_flags: str = ""
+    cpu_target: str = ""
+    threads: Count | None = None
+    #: Linear algebra; None where nothing has loaded it.
+    blas: Blas | None = None
+    #: The processor's model, the operating system, and taskq's version.
+    cpu: str = ""
+    system: str = ""
+    taskq_version: str = ""
+
+    def surroundings(self) -> dict[str, object]:
+        """What it ran in, the same for all tasks of a process; what is not known is left out."""
+        found: dict[str, object] = {
+            "julia_version": self.julia_version, "julia_flags": self.julia_flags, "threads": self.threads,
+            "blas": self.blas and self.blas.name, "blas_threads": self.blas and self.blas.threads,
+            "cpu": self.cpu, "cpu_target": self.cpu_target, "system": self.system, "host": self.host,
+            "runner": self.runner, "taskq_version": self.taskq_version,
+        }  # fmt: skip
+        return {name: value for name, value in found.items() if value not in (None, "")}
 
 
 class OutcomeMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -235,6 +277,24 @@ def decode(kind: type[Message], body: bytes) -> Message:
         return _decoders[kind].decode(body)  # type: ignore[return-value]  # the dict is keyed by type
     except _UNREADABLE as error:
         raise MessageError(f"not a {kind.__name__}: {error}") from error
+
+
+def unbundled(message: TaskMessage) -> list[TaskMessage]:
+    """The tasks of a message, each with its code."""
+    if not message.bundle:
+        return [message]
+    first = msgspec.structs.replace(message, bundle=[])
+    return [first, *(msgspec.structs.replace(one, code=first.code, source=first.source) for one in message.bundle)]
+
+
+def bundled(messages: Sequence[TaskMessage]) -> TaskMessage:
+    """One message of several tasks of the same code."""
+    first, *others = messages
+    if not others:
+        return first
+    return msgspec.structs.replace(
+        first, bundle=[msgspec.structs.replace(one, code="", source=None) for one in others]
+    )
 
 
 class _TaskName(msgspec.Struct, frozen=True):

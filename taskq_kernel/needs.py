@@ -120,7 +120,8 @@ def _whole(number: Any, least: int, most: int, field: str) -> int:
     except TypeError:
         found = -1
     if not least <= found <= most:
-        _refuse(field, f"is {str(number)[:80]}: give a whole number from {least} to {most}")
+        said = repr(number) if isinstance(number, str) else str(number)
+        _refuse(field, f"is {said[:80]}: give a whole number from {least} to {most}")
     return found
 
 
@@ -140,7 +141,7 @@ def _value(name: Any, value: Any) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     if not isinstance(value, str):
-        _refuse("env", f"has {name} = {str(value)[:80]!r}: give a text")
+        _refuse("env", f"has {name} = {str(value)[:80]}: give a text")
     if "\0" in value:
         _refuse("env", f"has a NUL character in {name}: no variable can hold one")
     try:

@@ -24,6 +24,9 @@ MAX_MANIFEST_BYTES = 32 << 20
 #: The longest path of a file: what file systems take, less what stands before it.
 MAX_PATH_BYTES = 1024
 
+#: What stands behind a git commit where files had changed since.
+DIRTY = "-dirty"
+
 _NAME = re.compile(r"[0-9a-f]{64}\Z")
 
 

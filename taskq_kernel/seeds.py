@@ -55,5 +55,6 @@ def check_seed(seed: object) -> int:
     except TypeError:
         number = -1
     if not 0 <= number <= MAX_SEED:
-        raise InvalidTask(f"is {str(seed)[:80]}: give a whole number from 0 to {MAX_SEED} (2^53 - 1)", "seed")
+        said = repr(seed) if isinstance(seed, str) else str(seed)
+        raise InvalidTask(f"is {said[:80]}: give a whole number from 0 to {MAX_SEED} (2^53 - 1)", "seed")
     return number

@@ -74,6 +74,8 @@ class TaskField:
         Whether it may be long: it is read only where it is asked for.
     late : bool
         Whether its column came after the long ones, so that it costs as much to read as these.
+    apart : bool
+        Whether it is told to whoever asks for it alone, and not with every change of the task.
     empty : object
         What it is in GraphQL where the store has nothing.
     dtype : str
@@ -96,6 +98,7 @@ class TaskField:
     column: str | None = None
     long: bool = False
     late: bool = False
+    apart: bool = False
     empty: Any = None
     dtype: str = ""
     label: str = ""
@@ -204,7 +207,8 @@ TASK_FIELDS = (
     ),
     TaskField(
         "timing", "JSON", _OUTCOME,
-        "Where its time went, in seconds: prepare_s, compile_s, gc_s, encode_s, and allocated_bytes.", late=True,
+        "Where its time went, in seconds: prepare_s, compile_s, gc_s, encode_s, and allocated_bytes; and ready_s, "
+        "before all of it, where its project or a process was made ready for it.", late=True,
     ),
     TaskField(
         "seed", "BigInt", _FIXED,
@@ -234,8 +238,24 @@ TASK_FIELDS = (
         late=True, given=Given("The git commit of its project, with -dirty where files have changed.", shared=True),
     ),
     TaskField(
+        "manifest_sha256", "String", _OUTCOME,
+        "SHA-256 of the Manifest.toml that its last attempt had, of its project or of its worker; null: none.",
+        late=True,
+    ),
+    TaskField(
         "environment", "String", _LIVE, "What its latest attempt ran in: Julia's version, and which packages.",
         late=True,
+    ),
+    TaskField(
+        "surroundings", "JSON", _OUTCOME,
+        "What it ran in, as it told at its end: Julia and its options, processor, linear algebra, threads, machine.",
+        late=True, apart=True,
+    ),
+    TaskField(
+        "peak_memory", "BigInt", _OUTCOME, "The most resident memory of its process so far, in bytes.", late=True,
+    ),
+    TaskField(
+        "avoid", "String", _FIXED, "The worker that does not run it while another serves its queue.", late=True,
     ),
     TaskField(
         "worker", "String", _LIVE, "The name of the worker that runs or ran it.", _COLUMN, dtype="string",
@@ -311,6 +331,7 @@ TASK_FIELDS = (
         given=Given("A UUID for all tasks of one submission.", own=True),
     ),
     TaskField("point", "Int", _FIXED, "Its place among the points of its batch, from 0.", Of.EVENT, late=True),
+    TaskField("recipe", "String", _FIXED, "The recipe that it was made of.", late=True),
     TaskField("repeats", "Int", _FIXED, "The number of the finished task that it runs again.", late=True),
     TaskField(
         "created_at", "DateTime!", _FIXED, "When it was submitted.", _ROW | Of.ANSWER, dtype="time", label="Created",

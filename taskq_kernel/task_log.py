@@ -26,6 +26,14 @@ def left_out(missing_bytes: int) -> str:
     return f"\n[taskq: {missing_bytes:,} bytes of output are left out here]\n"
 
 
+def display_left_out(size: int, limit_bytes: int) -> str:
+    """Return the line below the text of something displayed of which there is no more."""
+    return (
+        f"[taskq: a display of {size:,} bytes is left out here: of what a task prints and displays, "
+        f"{limit_bytes:,} bytes are kept]\n"
+    )
+
+
 def beginning(raw: bytes, size: int) -> bytes:
     """Return the first ``size`` bytes of UTF-8, and what the last character of them needs."""
     while size < len(raw) and _continues(raw[size]):

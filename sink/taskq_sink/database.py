@@ -21,6 +21,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from taskq_kernel.domain import Verdict
 from taskq_kernel.errors import MessageError
 from taskq_kernel.messages import OutcomeMessage, decode, encode
+from taskq_kernel.project_manifest import DIRTY
 
 log = logging.getLogger(__name__)
 
@@ -63,12 +64,33 @@ results = sa.Table(
     sa.Column("seed", sa.BigInteger, comment="what its random numbers started from; NULL: of an earlier release"),
     sa.Column("series", sa.Text, comment="what it reported as series of numbers, as JSON; NULL: nothing"),
     sa.Column("timing", sa.Text, comment="where its time went, as JSON; NULL: not known"),
+    sa.Column("julia_flags", sa.Text, comment="Julia's options that decide what it computes"),
+    sa.Column("threads", sa.Integer, comment="Julia's threads; NULL: of an earlier release, as all below"),
+    sa.Column("blas", sa.Text, comment="linear algebra; NULL: none was loaded"),
+    sa.Column("blas_threads", sa.Integer, comment="its threads"),
+    sa.Column("cpu", sa.Text, comment="the processor's model"),
+    sa.Column("cpu_target", sa.Text, comment="for which processor Julia compiled"),
+    sa.Column("system", sa.Text, comment="the operating system and its release"),
+    sa.Column("taskq_version", sa.Text, comment="of the worker"),
     sa.Column("message", sa.LargeBinary, comment="the outcome as it came, until the service has it"),
+    sa.Column("project", sa.String(64), comment="the folder that it had at hand, by its content; NULL: none"),
+    sa.Column("project_commit", sa.Text, comment="its git commit, as its owner says; NULL: none"),
+    sa.Column("project_dirty", sa.Boolean, comment="whether files had changed since that commit"),
     sa.UniqueConstraint("task_id", "attempt"),
     sa.Index("results_untold", "id", sqlite_where=sa.text("verdict IS NULL"),
              postgresql_where=sa.text("verdict IS NULL")),
     sa.Index("results_finished_at", "finished_at"),
 )  # fmt: skip
+
+#: Which packages results were computed with: the texts of Julia's manifests, which `results.manifest_sha256` names,
+#: each once. Its name is not that of the task database's table: both may be in one PostgreSQL database.
+manifests = sa.Table(
+    "result_manifests",
+    metadata,
+    sa.Column("sha256", sa.String(64), primary_key=True),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("seen_at", sa.Float, nullable=False, comment="when a worker told it the last time"),
+)
 
 #: Rows of `results` that another release wrote and this one cannot read. They keep their message.
 unreadable = sa.Table(
@@ -125,6 +147,9 @@ class ResultsDatabase:
     def __init__(self, url: str | sa.URL) -> None:
         self._engine = results_engine(url)
         self._insert = postgresql.insert if self._engine.dialect.name == "postgresql" else sqlite.insert
+        self._told_again = self._insert(manifests).on_conflict_do_update(
+            index_elements=["sha256"], set_={"seen_at": sa.bindparam("now")}
+        )
         self._keep = self._insert(results).on_conflict_do_nothing(index_elements=["task_id", "attempt"])
         metadata.create_all(self._engine)
         self._add_missing_columns()
@@ -158,6 +183,9 @@ class ResultsDatabase:
         with self._engine.begin() as connection:
             if reported:
                 _mark(connection, reported)
+            texts = _manifests(outcomes, now)
+            if texts:
+                connection.execute(self._told_again, texts)
             kept = connection.execute(self._keep, rows, execution_options={"preserve_rowcount": True})
         return kept.rowcount == len(rows)
 
@@ -272,6 +300,7 @@ def _configure_sqlite(connection: object, _record: object) -> None:
 
 def _row(outcome: OutcomeMessage, now: float) -> dict[str, object]:
     value, error, origin = outcome.value, outcome.error, outcome.provenance
+    commit = origin.project_commit
     return {
         "task_id": outcome.id,
         "attempt": outcome.attempt,
@@ -300,9 +329,29 @@ def _row(outcome: OutcomeMessage, now: float) -> dict[str, object]:
         "seed": origin.seed,
         "series": None if isinstance(outcome.series, msgspec.UnsetType) else bytes(outcome.series).decode(),
         "timing": None if outcome.timing is None else msgspec.json.encode(outcome.timing).decode(),
+        "julia_flags": _text(origin.julia_flags),
+        "threads": origin.threads,
+        "blas": origin.blas and _text(origin.blas.name),
+        "blas_threads": origin.blas and origin.blas.threads,
+        "cpu": _text(origin.cpu),
+        "cpu_target": _text(origin.cpu_target),
+        "system": _text(origin.system),
+        "taskq_version": _text(origin.taskq_version),
         "received_at": now,
+        "project": origin.project,
+        "project_commit": None if commit is None else _text(commit.removesuffix(DIRTY)),
+        "project_dirty": None if commit is None else commit.endswith(DIRTY),
         "message": encode(outcome),
     }
+
+
+def _manifests(outcomes: Sequence[OutcomeMessage], now: float) -> list[dict[str, object]]:
+    """The texts of manifests that go along with outcomes, each once."""
+    origins = [one.provenance for one in outcomes]
+    told = {one.manifest_sha256: one.manifest for one in origins if one.manifest_sha256 and one.manifest is not None}
+    return [
+        {"sha256": sha256, "text": _text(text), "seen_at": now, "now": now} for sha256, text in sorted(told.items())
+    ]
 
 
 def _text(text: str) -> str:

@@ -16,8 +16,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from taskq_kernel.settings import Settings
+from taskq_kernel.store.manifests import UNUSED_S
 from taskq_kernel.store.space import file_bytes, give_back
-from taskq_sink.database import UNREADABLE, results, results_engine, unreadable
+from taskq_sink.database import UNREADABLE, manifests, results, results_engine, unreadable
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +67,7 @@ def prune_results(
             return
         while _remove_some(engine, goes):
             yield Pruned(count, size, file_bytes(engine))
+        _forget_manifests(engine)
         while give_back(engine, largest).more:
             yield Pruned(count, size, file_bytes(engine))
         yield Pruned(count, size, file_bytes(engine))
@@ -104,6 +106,15 @@ def _remove_some(engine: sa.Engine, goes: sa.ColumnElement[bool]) -> int:
             conn.execute(sa.delete(unreadable).where(unreadable.c.result.in_(ids)))
             conn.execute(sa.delete(results).where(results.c.id.in_(ids)))
     return len(ids)
+
+
+def _forget_manifests(engine: sa.Engine) -> None:
+    """Remove texts of manifests that no result names any longer, and that no worker has told lately."""
+    named = sa.select(results.c.manifest_sha256).where(results.c.manifest_sha256.isnot(None))
+    with engine.begin() as conn:
+        conn.execute(sa.delete(manifests).where(
+            manifests.c.seen_at < time.time() - UNUSED_S, manifests.c.sha256.not_in(named)
+        ))
 
 
 async def keep_pruned(url: str | sa.URL, settings: Settings) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import msgspec
 
 from taskq_kernel.domain import TaskStatus, ValueKind
-from taskq_kernel.messages import NO_ARGUMENTS, ErrorInfo, OutcomeMessage, ValueInfo
+from taskq_kernel.messages import NO_ARGUMENTS, ErrorInfo, OutcomeMessage, Provenance, ValueInfo
 
 #: What is kept of a text.
 _CHARACTERS = 200
@@ -27,8 +27,8 @@ def simpler(outcome: OutcomeMessage, reason: str) -> Iterator[OutcomeMessage]:
         Why it is refused; the user reads it.
     """
     # A service of an earlier release knows nothing of these.
-    plain = {"lost": False, "progress": None, "series": msgspec.UNSET, "timing": None}
-    if any(getattr(outcome, name) is not without for name, without in plain.items()):
+    plain = {"lost": False, "progress": None, "series": msgspec.UNSET, "timing": None, "provenance": _earlier(outcome)}
+    if any(getattr(outcome, name) != without for name, without in plain.items()):
         outcome = msgspec.structs.replace(outcome, **plain)
         yield outcome
     if outcome.status is TaskStatus.FINISHED and outcome.value is not None:
@@ -64,8 +64,22 @@ def failed(outcome: OutcomeMessage, reason: str) -> OutcomeMessage:
             worker=_short(origin.worker),
             runner=origin.runner[:32],
             manifest_sha256=origin.manifest_sha256 and origin.manifest_sha256[:64],
+            manifest=None,
+            project=origin.project and origin.project[:64],
+            project_commit=origin.project_commit and _short(origin.project_commit),
+            julia_flags=_short(origin.julia_flags),
+            cpu_target=_short(origin.cpu_target),
+            blas=None,
+            cpu=_short(origin.cpu),
+            system=_short(origin.system),
+            taskq_version="",
         ),
     )
+
+
+def _earlier(outcome: OutcomeMessage) -> Provenance:
+    """Where it came from, as an earlier release tells it."""
+    return msgspec.structs.replace(outcome.provenance, taskq_version="", manifest_sha256=None, manifest=None)
 
 
 def _as_text(value: ValueInfo, reason: str) -> ValueInfo:

@@ -1,9 +1,9 @@
 """The sink's two steps: keep outcomes, then tell the service.
 
 Outcomes come in whatever batches the broker has at the moment: while one is committed the
-next gathers, so batches grow with the load and a single outcome waits for nothing. A
-message is acknowledged once its outcome is committed here; the service is told after that, with
-retries for as long as it takes.
+next gathers, so batches grow with the load and a single outcome waits for nothing. A message,
+which may have several, is acknowledged once its outcomes are committed here; the service is told
+after that, with retries for as long as it takes.
 """
 
 from __future__ import annotations
@@ -12,14 +12,17 @@ import asyncio
 import contextlib
 import itertools
 import logging
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
 from sqlalchemy.exc import DataError, SQLAlchemyError
 
 from taskq_kernel.broker.client import Broker
 from taskq_kernel.broker.delivery import Delivery, acknowledge
 from taskq_kernel.errors import BrokerUnreachable, MessageError
-from taskq_kernel.messages import OutcomeMessage, decode, named_outcome
+from taskq_kernel.messages import OutcomeMessage, decode, encode, named_outcome
+from taskq_kernel.outcome_bundles import outcomes_in
 from taskq_kernel.transport.graphql import GraphQLTransport
 from taskq_sink.database import ResultsDatabase
 from taskq_sink.simpler import failed
@@ -29,6 +32,8 @@ log = logging.getLogger(__name__)
 
 #: Messages in hand at most; `taskq_kernel.broker.consumer.IN_HAND_BYTES` bounds their size.
 PREFETCH = 500
+#: Outcomes that are kept in one transaction: as many as the messages have that come before so many are there.
+KEEP_BATCH = 1000
 #: How long the next outcomes gather after a commit, in seconds: fewer commits, and fewer requests to the
 #: service. One that comes later than that after the last waits for nothing. So much for each that was
 #: committed, which as many will follow, and so much at most.
@@ -42,8 +47,26 @@ REPORT_S = 1.0
 BACKOFF_S = (0.1, 2.0)
 COMMIT_TRIES = 5
 
-#: A message, and the outcome that it carries.
-_Kept = tuple[Delivery, OutcomeMessage]
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """An outcome, how long it is in bytes, and the message that has brought it, with others perhaps."""
+
+    delivery: Delivery
+    outcome: OutcomeMessage
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Unreadable:
+    """What stands where an outcome should, and why it cannot be read."""
+
+    delivery: Delivery
+    body: bytes
+    reason: str
+
+
 #: What a database says of a value that it cannot hold, whatever else is well.
 NOT_STORABLE = (DataError, OverflowError, ValueError)
 
@@ -67,7 +90,7 @@ class Sink:
     def __init__(self, broker: Broker, database: ResultsDatabase, transport: GraphQLTransport) -> None:
         self._broker = broker
         self._database = database
-        self._arrived: list[Delivery] = []
+        self._arrived: deque[Delivery] = deque()
         self._wake = asyncio.Event()
         self._database_lock = asyncio.Lock()
         self._teller = Teller(database, transport, self._database_lock)
@@ -107,21 +130,41 @@ class Sink:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            deliveries, self._arrived = self._arrived, []
-            # What came on a connection that was lost since comes again.
-            outcomes = await self._decoded([one for one in deliveries if one.channel.is_open])
-            if not outcomes:
+            deliveries, outcomes, others = self._next()
+            if not deliveries:
                 continue
             try:
-                outcomes = await self._commit(outcomes)
+                lost = await self._commit(outcomes) if outcomes else set()
+                lost |= await self._dead_letter_unreadable(others)
             except SQLAlchemyError as error:
-                await self._stand_still([delivery for delivery, _ in outcomes], first_line(error))
+                await self._stand_still(deliveries, first_line(error))
                 continue
-            acknowledge([delivery for delivery, _ in outcomes])
-            await asyncio.sleep(gather_s(len(deliveries)))
+            for delivery in lost:
+                delivery.requeue()
+            acknowledge([delivery for delivery in deliveries if delivery not in lost])
+            await asyncio.sleep(gather_s(len(outcomes)))
 
-    async def _commit(self, outcomes: list[_Kept]) -> list[_Kept]:
-        """Commit outcomes, at once or each by itself; return those whose messages are done with.
+    def _next(self) -> tuple[list[Delivery], list[_Kept], list[_Unreadable]]:
+        """The messages to keep at once, the outcomes in them, and what of them cannot be read."""
+        deliveries: list[Delivery] = []
+        outcomes: list[_Kept] = []
+        others: list[_Unreadable] = []
+        while self._arrived and len(outcomes) < KEEP_BATCH:
+            delivery = self._arrived.popleft()
+            if not delivery.channel.is_open:  # what came on a connection that was lost since comes again
+                continue
+            deliveries.append(delivery)
+            for body in outcomes_in(delivery.body):
+                try:
+                    outcomes.append(_Kept(delivery, decode(OutcomeMessage, body), len(body)))
+                except MessageError as error:
+                    others.append(_Unreadable(delivery, body, error.reason))
+        if self._arrived:
+            self._wake.set()
+        return deliveries, outcomes, others
+
+    async def _commit(self, outcomes: list[_Kept]) -> set[Delivery]:
+        """Commit outcomes, at once or each by itself; return those whose messages have to come again.
 
         Raises
         ------
@@ -137,18 +180,18 @@ class Sink:
             await self._in_database(self._database.probe)
             refusal = error
         else:
-            return outcomes
+            return set()
         if len(outcomes) > 1:
-            return [kept for one in outcomes for kept in await self._commit([one])]
-        return await self._commit_refused(*outcomes[0], refusal)
+            return {delivery for one in outcomes for delivery in await self._commit([one])}
+        return await self._commit_refused(outcomes[0], refusal)
 
-    async def _commit_refused(self, delivery: Delivery, outcome: OutcomeMessage, refusal: Exception) -> list[_Kept]:
-        """Try an outcome some times more; then its message is a dead letter, and its task ends without it."""
+    async def _commit_refused(self, kept: _Kept, refusal: Exception) -> set[Delivery]:
+        """Try an outcome some times more; then it is a dead letter, and its task ends without it."""
         tries = 0 if isinstance(refusal, NOT_STORABLE) else COMMIT_TRIES
         for pause_s in backoff(tries):
             await asyncio.sleep(pause_s)
             try:
-                await self._commit_now([(delivery, outcome)])
+                await self._commit_now([kept])
             except NOT_STORABLE as error:
                 refusal = error
                 break
@@ -156,20 +199,18 @@ class Sink:
                 await self._in_database(self._database.probe)
                 refusal = error
             else:
-                return [(delivery, outcome)]
+                return set()
         reason = f"the results database cannot hold it: {first_line(refusal)}"
-        await self._end([failed(outcome, reason)])
-        await self._dead_letter([(delivery, reason)])
-        return []
+        await self._end([failed(kept.outcome, reason)])
+        return await self._dead_letter([_Unreadable(kept.delivery, encode(kept.outcome), reason)])
 
     async def _commit_now(self, kept: list[_Kept]) -> None:
         """Commit outcomes in one transaction, and with them what the service has made of others."""
         async with self._database_lock:
             reported = self._teller.unmarked
-            outcomes = [outcome for _, outcome in kept]
-            new = await asyncio.to_thread(self._database.commit, outcomes, reported)
+            new = await asyncio.to_thread(self._database.commit, [one.outcome for one in kept], reported)
             self._teller.marked(reported)
-            self._teller.kept([(outcome, len(delivery.body)) for delivery, outcome in kept] if new else None)
+            self._teller.kept([(one.outcome, one.size) for one in kept] if new else None)
 
     async def _stand_still(self, deliveries: list[Delivery], reason: str) -> None:
         """Take nothing until the database takes something.
@@ -181,7 +222,7 @@ class Sink:
         log.error("cannot keep %d outcomes, and take no more until the database does: %s", len(deliveries), reason)
         self._consumer.pause()
         await self._consumer.unsubscribed()
-        arrived, self._arrived = self._arrived, []
+        arrived, self._arrived = self._arrived, deque()
         for delivery in (*deliveries, *arrived):
             delivery.requeue()
         for pause_s in backoff():
@@ -198,18 +239,11 @@ class Sink:
         async with self._database_lock:
             await asyncio.to_thread(act, *arguments)
 
-    async def _decoded(self, deliveries: list[Delivery]) -> list[_Kept]:
-        """The outcomes among the messages; the others go to the dead-letter queue."""
-        decoded, others, ended = [], [], []
-        for delivery in deliveries:
-            try:
-                decoded.append((delivery, decode(OutcomeMessage, delivery.body)))
-            except MessageError as error:
-                others.append((delivery, error.reason))
-                ended.append(named_outcome(delivery.body, error.reason))
+    async def _dead_letter_unreadable(self, others: list[_Unreadable]) -> set[Delivery]:
+        """Have what cannot be read be dead letters, and the tasks end that it is about."""
+        ended = (named_outcome(one.body, one.reason) for one in others)
         await self._end([outcome for outcome in ended if outcome is not None])
-        await self._dead_letter(others)
-        return decoded
+        return await self._dead_letter(others)
 
     async def _end(self, outcomes: list[OutcomeMessage]) -> None:
         """Keep what can be said of outcomes that cannot be read, so that their tasks end."""
@@ -222,16 +256,24 @@ class Sink:
         else:
             self._teller.kept()
 
-    async def _dead_letter(self, refused: list[tuple[Delivery, str]]) -> None:
-        """Move messages to the dead-letter queue, all at once: a flood of them must not hold up others."""
+    async def _dead_letter(self, refused: Iterable[_Unreadable]) -> set[Delivery]:
+        """Put what messages had into the dead-letter queue, all at once: a flood of it must not hold up others.
 
-        async def move(delivery: Delivery, reason: str) -> None:
+        Returns
+        -------
+        set of Delivery
+            The messages of which that was not possible.
+        """
+
+        async def put(one: _Unreadable) -> Delivery | None:
             try:
-                await self._broker.dead_letter(delivery, reason)
+                await self._broker.dead_letter_body(one.body, one.delivery.queue, one.reason)
             except BrokerUnreachable:
-                delivery.requeue()
+                return one.delivery
+            return None
 
-        await asyncio.gather(*(move(delivery, reason) for delivery, reason in refused))
+        lost = await asyncio.gather(*(put(one) for one in refused))
+        return {delivery for delivery in lost if delivery is not None}
 
     async def _report(self) -> None:
         """Show what is quarantined, in the dead-letter queue: the doctor and the metrics look there."""

@@ -124,7 +124,9 @@ class Teller:
         delay, said = BACKOFF_S[0], False
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), self._next_due_s())
+                # Not `wait_for`: Python 3.11's takes no notice of being cancelled just when what it waits for is there.
+                async with asyncio.timeout(self._next_due_s()):
+                    await self._wake.wait()
             self._wake.clear()
             try:
                 while await self._tell_some():
@@ -280,8 +282,15 @@ def _input(outcome: OutcomeMessage) -> dict[str, Any]:
         fields["series"] = outcome.series
     if outcome.timing is not None:
         fields["timing"] = msgspec.structs.asdict(outcome.timing)
+    if outcome.provenance.taskq_version:  # a worker of an earlier release does not say what it is
+        fields["surroundings"] = outcome.provenance.surroundings()
+        fields["peakMemory"] = outcome.provenance.peak_memory_bytes
     if outcome.files:
         fields["files"] = [msgspec.structs.asdict(file) for file in outcome.files]
+    if outcome.provenance.manifest_sha256 is not None:
+        fields["manifestSha256"] = outcome.provenance.manifest_sha256
+        if outcome.provenance.manifest is not None:
+            fields["manifest"] = outcome.provenance.manifest
     if outcome.error is not None:
         fields["error"] = msgspec.structs.asdict(outcome.error)
     return fields

@@ -106,7 +106,8 @@ class Broker:
     async def wait_connected(self, timeout_s: float | None = None) -> None:
         """Wait until the connection is up, or raise `BrokerUnreachable`."""
         try:
-            await asyncio.wait_for(self._connected.wait(), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await self._connected.wait()
         except TimeoutError:
             raise BrokerUnreachable(f"RabbitMQ did not answer within {timeout_s:g} s") from None
 
@@ -135,6 +136,20 @@ class Broker:
             # new connection finds and makes every queue that is missing.
             await self._reset("a queue was deleted")
             raise
+
+    async def give(self, worker: str, body: bytes) -> bool:
+        """Send a message to a worker's own queue, and wait for its confirm; False if there is no such queue.
+
+        Raises
+        ------
+        BrokerUnreachable
+            If it is not confirmed. It may have arrived all the same.
+        """
+        try:
+            await self._taking().publish(self.names.worker(worker), [body])
+        except QueueMissing:
+            return False
+        return True
 
     def _taking(self) -> Publisher:
         """What publishes, while RabbitMQ takes messages: whatever else is sent would only fill buffers."""
@@ -193,9 +208,22 @@ class Broker:
             channel.close()
         return True
 
-    def consumer(self, queue: str, prefetch: int, on_delivery: Callable[[Delivery], None]) -> Consumer:
-        """A consumer of a queue, paused at first."""
-        return Consumer(self, queue, prefetch, on_delivery)
+    async def declare_own(self, worker: str, channel: Channel) -> None:
+        """Make a worker's own queue: it goes with this connection, and what is in it is for nobody then.
+
+        Raises
+        ------
+        ChannelRefused
+            While another connection has it. RabbitMQ finds out that one is gone only after some seconds.
+        """
+        await channel.declare(self.names.worker(worker), exclusive=True, arguments={"x-queue-type": "classic"})
+
+    def consumer(
+        self, queue: str, prefetch: int, on_delivery: Callable[[Delivery], None],
+        make_queue: Callable[[Channel], Awaitable[None]] | None = None,
+    ) -> Consumer:
+        """A consumer of a queue, paused at first; it may make the queue on each channel that it takes messages on."""
+        return Consumer(self, queue, prefetch, on_delivery, make_queue)
 
     async def dead_letter(self, delivery: Delivery, reason: str) -> None:
         """Move a message that cannot be used to the dead-letter queue, with the reason."""

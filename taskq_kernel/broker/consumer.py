@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from taskq_kernel.broker.delivery import Delivery, InHand
@@ -39,13 +39,16 @@ class Consumer:
 
     While it is active it subscribes again after every reconnection, and waits for a queue
     that does not exist yet. It ends its subscription while it has `IN_HAND_BYTES` in hand,
-    and asks for as many messages the next time as fit.
+    and asks for as many messages the next time as fit. A queue that goes with its connection it makes
+    anew each time; where that is refused, it tries again.
     """
 
     def __init__(
-        self, broker: Connection, queue: str, prefetch: int, on_delivery: Callable[[Delivery], None]
+        self, broker: Connection, queue: str, prefetch: int, on_delivery: Callable[[Delivery], None],
+        make_queue: Callable[[Channel], Awaitable[None]] | None = None,
     ) -> None:
         self.queue = queue
+        self._make_queue = make_queue
         self._broker = broker
         self._in_hand = InHand(IN_HAND_BYTES, lambda: self._changed.set())
         self._prefetch = prefetch
@@ -138,6 +141,8 @@ class Consumer:
         self._late.clear()
         self._in_hand.clear()
         channel.raw.add_on_cancel_callback(lambda _frame: channel.close())  # the queue was deleted
+        if self._make_queue is not None:
+            await self._make_queue(channel)
         while channel.is_open:
             self._changed.clear()
             if self._tag is not None and not (self._wanting and self._fitting == self._subscribed_prefetch):
@@ -174,8 +179,10 @@ class Consumer:
             delivery.requeue()
 
     async def _subscribe(self, channel: Channel) -> str:
-        def deliver(_raw: Any, method: Any, _properties: Any, body: bytes) -> None:
-            delivery = Delivery(body, self.queue, method.delivery_tag, channel, self._in_hand)
+        def deliver(_raw: Any, method: Any, properties: Any, body: bytes) -> None:
+            delivery = Delivery(
+                body, self.queue, method.delivery_tag, channel, self._in_hand, _times_returned(properties)
+            )
             if self._in_hand.full:
                 delivery.requeue()
                 return
@@ -197,3 +204,9 @@ class Consumer:
         frame = await channel.call(channel.raw.basic_consume, queue=self.queue, on_message_callback=deliver)
         self._subscribed_at = time.monotonic()
         return str(frame.method.consumer_tag)
+
+
+def _times_returned(properties: Any) -> int:
+    """How often a message was given back, as far as its queue counts that: a quorum queue does."""
+    count = (getattr(properties, "headers", None) or {}).get("x-delivery-count")
+    return count if isinstance(count, int) else 0

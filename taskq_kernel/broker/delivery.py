@@ -21,6 +21,8 @@ class Delivery:
     tag: int
     channel: Channel
     in_hand: InHand
+    #: How often it was given back before, where RabbitMQ tells: for its limit.
+    returned: int = 0
 
     def ack(self) -> None:
         """Acknowledge it. On a channel that is gone nothing happens: the broker has put the message back."""

@@ -25,6 +25,9 @@ from taskq_kernel.broker.names import Names
 from taskq_kernel.broker.session import NOT_FOUND, PRECONDITION_FAILED, Session
 from taskq_kernel.errors import BrokerUnreachable
 
+#: Of a queue that goes with another connection.
+RESOURCE_LOCKED = 405
+
 
 class MemoryBroker(Broker):
     """A broker client whose RabbitMQ is in memory.
@@ -114,6 +117,8 @@ class MemoryRabbit:
         """Delete a queue with what is in it; its consumers are told."""
         for subscription in self._queues.pop(queue).subscriptions:
             subscription.channel.tell_cancelled(subscription)
+        for connection in self._connections:
+            connection.owns.discard(queue)
 
     def refuse(self, messages: int) -> None:
         """Refuse the next so many messages that are published."""
@@ -152,6 +157,12 @@ class MemoryRabbit:
             return self._queues[name]
         except KeyError:
             raise ChannelClosedByBroker(NOT_FOUND, f"NOT_FOUND - no queue '{name}'") from None
+
+    def check_lock(self, queue: str, asking: _Connection) -> None:
+        """Refuse a queue that goes with another connection."""
+        if any(queue in one.owns for one in self._connections if one is not asking):
+            locked = f"RESOURCE_LOCKED - cannot obtain exclusive access to locked queue '{queue}'"
+            raise ChannelClosedByBroker(RESOURCE_LOCKED, locked)
 
     def declare(self, name: str, passive: bool, arguments: dict[str, Any] | None) -> _Queue:
         if passive or name in self._queues:
@@ -218,6 +229,8 @@ class _Connection:
         self.closed: asyncio.Future[str] = self._loop.create_future()
         self._channels: list[_Channel] = []
         self._asked: deque[Callable[[], None]] = deque()
+        #: The queues that go with it.
+        self.owns: set[str] = set()
         self._deaf = False
         self._on_blocked: list[Callable[..., None]] = []
         self._on_unblocked: list[Callable[..., None]] = []
@@ -284,6 +297,8 @@ class _Connection:
         self.rabbit.disconnected(self)
         for channel in self._channels:
             channel.end(ConnectionClosed(0, reason))
+        for queue in self.owns & self.rabbit.queues:
+            self.rabbit.delete(queue)
         self.closed.set_result(reason)
 
 
@@ -323,13 +338,16 @@ class _Channel:
 
     def queue_declare(
         self, queue: str, callback: Callable[..., None], passive: bool = False, durable: bool = True,
-        arguments: dict[str, Any] | None = None,
+        exclusive: bool = False, arguments: dict[str, Any] | None = None,
     ) -> None:  # fmt: skip
-        if not durable:
-            raise ValueError("taskq declares durable queues")
+        if durable == exclusive:
+            raise ValueError("taskq declares durable queues, and those that go with their connection")
 
         def declare() -> None:
+            self._rabbit.check_lock(queue, self.connection)
             found = self._rabbit.declare(queue, passive, arguments)
+            if exclusive:
+                self.connection.owns.add(queue)
             callback(SimpleNamespace(method=SimpleNamespace(message_count=len(found.ready))))
 
         self._ask(declare)
@@ -355,6 +373,7 @@ class _Channel:
         self, queue: str, on_message_callback: Callable[..., None], callback: Callable[..., None]
     ) -> None:
         def consume() -> None:
+            self._rabbit.check_lock(queue, self.connection)
             found = self._rabbit.queue(queue)
             tag = f"tag-{next(self._tags)}"
             subscription = _Subscription(tag, self, found, on_message_callback, self._prefetch)

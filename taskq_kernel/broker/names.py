@@ -38,6 +38,10 @@ class Names:
         """Whether a queue in RabbitMQ carries the cells of a session."""
         return name.startswith(self.tasks(_OF_SESSION, 1))
 
+    def worker(self, worker_id: str) -> str:
+        """The queue of what one worker is given without having asked for it."""
+        return f"{self.prefix}.worker.{worker_id}"
+
     @property
     def outcomes(self) -> str:
         """The queue from workers to the sink."""

@@ -114,9 +114,15 @@ class Session:
             custom_ioloop=loop,
         )
         try:
-            connection = await asyncio.wait_for(opened, ANSWER_TIMEOUT_S)
-        except TimeoutError:
-            raise BrokerUnreachable(f"RabbitMQ gave no answer within {ANSWER_TIMEOUT_S:.0f} s") from None
+            # Not `wait_for`: Python 3.11's takes no notice of being cancelled just when what it waits for is there.
+            async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                connection = await opened
+        except BaseException as error:
+            if opened.done() and not opened.cancelled() and opened.exception() is None:  # it came in that very moment
+                opened.result().close()
+            if isinstance(error, TimeoutError):
+                raise BrokerUnreachable(f"RabbitMQ gave no answer within {ANSWER_TIMEOUT_S:.0f} s") from None
+            raise
         return cls(connection, closed)
 
     async def channel(self) -> Channel:
@@ -228,11 +234,12 @@ class Channel:
         await self.call(self.raw.basic_qos, prefetch_count=0)
 
     async def declare(
-        self, queue: str, *, passive: bool = False, arguments: dict[str, Any] | None = None
+        self, queue: str, *, passive: bool = False, exclusive: bool = False, arguments: dict[str, Any] | None = None
     ) -> int:
-        """Declare a durable queue; return how many messages wait in it."""
+        """Declare a durable queue, or one that goes with the connection; return how many messages wait in it."""
         frame = await self.call(
-            self.raw.queue_declare, queue=queue, passive=passive, durable=True, arguments=arguments
+            self.raw.queue_declare, queue=queue, passive=passive, durable=not exclusive, exclusive=exclusive,
+            arguments=arguments,
         )
         return int(frame.method.message_count)
 

@@ -15,14 +15,13 @@ is in that order.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
-from sqlalchemy.sql import operators, visitors
-from sqlalchemy.sql.expression import UnaryExpression
+from sqlalchemy.sql import visitors
 
 from taskq_kernel.store.filters import Condition, Lookup, TaskFilter
+from taskq_kernel.store.index_choice import without_index
 from taskq_kernel.store.tables import tasks
 
 #: Up to how many tasks are collected and sorted: more than that, and walking is faster.
@@ -52,12 +51,15 @@ def narrowed(
     """
     conditions = task_filter.conditions(conn.dialect.name)
     if any(condition.lookup is Lookup.KEYS for condition in conditions):
-        return [PRESENT, *(condition.clause for condition in conditions)]
+        return [PRESENT, *(
+            condition.clause if condition.lookup is Lookup.KEYS else without_index(conn, condition.clause)
+            for condition in conditions
+        )]
     best = _fewest(conn, conditions, by_number)
     made: list[sa.ColumnElement[bool]] = [PRESENT]
-    if whole and best is None and task_filter.arguments and conn.dialect.name == "sqlite":
+    if whole and best is None and task_filter.arguments:
         # Each row is to be looked at: through the index of another column SQLite would find them one by one.
-        made = [_without_index(PRESENT)]
+        made = [without_index(conn, PRESENT)]
     for condition in conditions:
         numbers = None
         if condition.lookup is Lookup.TEXT and best is None:
@@ -65,10 +67,8 @@ def narrowed(
         if numbers is not None:
             made.append(tasks.c.number.in_(numbers))
             best = condition
-        elif condition is best or conn.dialect.name != "sqlite":
-            made.append(condition.clause)
         else:
-            made.append(_without_index(condition.clause))
+            made.append(condition.clause if condition is best else without_index(conn, condition.clause))
     return made
 
 
@@ -104,15 +104,3 @@ def _numbers(conn: Connection, condition: Condition) -> list[int] | None:
         if len(found) > FEW_TEXTS:
             return None
     return sorted(found)
-
-
-def _without_index(clause: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
-    """The same condition, for which SQLite takes no index: a column with a plus is an expression."""
-
-    def plus(element: Any, **_: Any) -> Any:
-        if isinstance(element, sa.Column) and element.table is tasks:
-            return UnaryExpression(element, operator=operators.custom_op("+"), type_=element.type)
-        return None
-
-    replaced: sa.ColumnElement[bool] = visitors.replacement_traverse(clause, {}, plus)
-    return replaced

@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 
 from taskq_kernel.domain import TaskStatus
 from taskq_kernel.store.cells import IN_SLOT
-from taskq_kernel.store.offers import Offer
+from taskq_kernel.store.offers import NEEDED, OFFERED, WITH_PROJECTS, Needs, Offer, needs_of, offer_of
 from taskq_kernel.store.outbox import urgency
 from taskq_kernel.store.records import RUNNING_NOW
 from taskq_kernel.store.rows import TaskRow, WaitingRow, rows_of
@@ -109,28 +109,25 @@ def _slots(conn: Connection) -> tuple[dict[str, Slots], dict[str, list[tuple[Off
     running = _running(conn)
     found: dict[str, Slots] = {}
     offers: dict[str, list[tuple[Offer, Offer]]] = {}
-    for worker, total, all_queues, cores, gpus in conn.execute(_ONLINE):
-        tasks_of = running.get(worker, [])
-        free = Offer(cores - sum(one.cores for _, one in tasks_of), gpus - sum(one.gpus for _, one in tasks_of))
-        slots = _slots_of(total, free.cores, sorted(at for at, _ in tasks_of))
-        for queue in msgspec.json.decode(all_queues):
+    for worker in conn.execute(_ONLINE):
+        tasks_of, total = running.get(worker.id, []), offer_of(worker)
+        free = total.without([one for _, one in tasks_of])
+        slots = _slots_of(worker.slots, free.cores, sorted(at for at, _ in tasks_of))
+        for queue in msgspec.json.decode(worker.queues):
             found[queue] = _together(found[queue], slots) if queue in found else slots
-            offers.setdefault(queue, []).append((Offer(cores, gpus), free))
+            offers.setdefault(queue, []).append((total, free))
     return found, offers
 
 
-_ONLINE = sa.select(
-    workers.c.id, workers.c.slots, workers.c.queues, sa.func.coalesce(workers.c.cores, workers.c.slots),
-    sa.func.coalesce(workers.c.gpus, 0),
-).where(workers.c.state == ONLINE)
+_ONLINE = sa.select(workers.c.id, workers.c.slots, workers.c.queues, *OFFERED).where(workers.c.state == ONLINE)
 
 
-def _running(conn: Connection) -> dict[str, list[tuple[float, Offer]]]:
+def _running(conn: Connection) -> dict[str, list[tuple[float, Needs]]]:
     """Of each worker, since when its tasks run, and what each takes; a cell takes nothing beside its session."""
-    found: dict[str, list[tuple[float, Offer]]] = {}
-    query = sa.select(tasks.c.worker_id, tasks.c.started_at, tasks.c.threads, tasks.c.gpus).where(RUNNING_NOW, IN_SLOT)
-    for worker, started_at, threads, gpus in conn.execute(query):
-        found.setdefault(worker, []).append((started_at or 0.0, Offer(threads or 1, gpus or 0)))
+    found: dict[str, list[tuple[float, Needs]]] = {}
+    query = sa.select(tasks.c.worker_id, tasks.c.started_at, *NEEDED).select_from(WITH_PROJECTS)
+    for row in conn.execute(query.where(RUNNING_NOW, IN_SLOT)):
+        found.setdefault(row.worker_id, []).append((row.started_at or 0.0, needs_of(row)))
     return found
 
 

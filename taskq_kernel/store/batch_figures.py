@@ -27,6 +27,8 @@ class Figures:
     ----------
     counts : dict
         How many points have each status. Those without a task wait, or are cancelled with the batch.
+    unmade : int
+        How many have no task yet.
     done : int
         How many nothing more will happen to; those whose task was deleted included.
     seconds_left : float or None
@@ -36,6 +38,7 @@ class Figures:
     """
 
     counts: dict[str, int]
+    unmade: int
     done: int
     seconds_left: float | None
     version: int
@@ -52,6 +55,7 @@ def read_figures(conn: Connection, row: BatchRow, now: float) -> Figures:
     left = counts[TaskStatus.QUEUEING] + counts[TaskStatus.RUNNING]
     return Figures(
         counts={str(status): count for status, count in counts.items()},
+        unmade=unmade,
         done=row.total - left,
         seconds_left=_seconds_left(conn, row.id, left, now) if left else None,
         version=current_version(conn),

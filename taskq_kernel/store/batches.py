@@ -25,6 +25,7 @@ from taskq_kernel.store.definitions import get_definition
 from taskq_kernel.store.filters import TaskFilter
 from taskq_kernel.store.projects import check_projects
 from taskq_kernel.store.rows import BatchRow, DefinitionRow, one_or_none, rows_of
+from taskq_kernel.store.sight import Sight, visible
 from taskq_kernel.store.submission import NewBatch
 from taskq_kernel.store.tables import SHARED, batches, definitions, grids, tasks
 
@@ -68,7 +69,7 @@ def submit_batch(write: Write, new: NewBatch, actor: Actor) -> Submitted:
     again = resume_batch(write, row.id, actor) if new.resume else 0
     if added and not new.resume:
         write.conn.execute(sa.update(batches).where(batches.c.id == row.id).values(cancelled_at=None))
-    write.published = True  # there are tasks to be made
+    write.look = True  # there are tasks to be made
     return Submitted(get_batch(write.conn, row.id), added, again)
 
 
@@ -79,7 +80,7 @@ def _insert(write: Write, new: NewBatch, owner: str) -> BatchRow:
     write.conn.execute(sa.insert(batches).values(
         id=new.id, name=new.name, owner=owner, definition=new.definition,
         seed=(0 if by_content else draw_seed()) if new.seed is None else new.seed, seeds_by_content=by_content,
-        total=0, made=0, created_at=write.now, **{name: getattr(new, name) for name in SHARED},
+        total=0, made=0, created_at=write.now, recipe=new.recipe, **{name: getattr(new, name) for name in SHARED},
     ))
     return get_batch(write.conn, new.id)
 
@@ -91,6 +92,9 @@ def _check_same(row: BatchRow, new: NewBatch, definition: DefinitionRow) -> None
             f"{new.definition[:8]}: its code or its entry is another. Choose another name, or delete that batch",
             "name",
         )
+    if row.recipe != new.recipe:
+        its, given = (f"of the recipe {one}" if one else "of no recipe" for one in (row.recipe, new.recipe))
+        raise InvalidTask(f"is {row.name!r}, a batch {its}, and this is one {given}: choose another name", "name")
     if new.seed is not None and (row.seeds_by_content or new.seed != row.seed):
         its = "seeds that follow from what its points compute" if row.seeds_by_content else f"the seed {row.seed}"
         raise InvalidTask(
@@ -133,7 +137,7 @@ def resume_batch(write: Write, batch: str, actor: Actor) -> int:
     row = own_batch(write.conn, batch, actor)
     hole = first_hole(write.conn, row)
     write.conn.execute(sa.update(batches).where(batches.c.id == row.id).values(cancelled_at=None, made=hole))
-    write.published = True
+    write.look = True
     unlucky = TaskFilter(batch=row.id, status=[TaskStatus.FAILED, TaskStatus.CANCELLED])
     return retry_tasks(write, Selection(filter=unlucky), actor, _NOTHING).changed
 
@@ -178,24 +182,22 @@ def _by_name(conn: Connection, name: str, owner: str) -> BatchRow | None:
     return one_or_none(BatchRow, conn.execute(_SELECT.where(batches.c.name == name, batches.c.owner == owner)))
 
 
-def get_batch(conn: Connection, batch: str, visible_to: str | None = None) -> BatchRow:
+def get_batch(conn: Connection, batch: str, visible_to: Sight | None = None) -> BatchRow:
     """One batch, by its id.
 
     Raises
     ------
     NotFound
-        If there is none, or it belongs to another than ``visible_to``.
+        If there is none, or it is not among what ``visible_to`` sees.
     """
-    query = _SELECT.where(batches.c.id == batch)
-    if visible_to is not None:
-        query = query.where(batches.c.owner == visible_to)
+    query = _SELECT.where(batches.c.id == batch, visible(visible_to, batches))
     row = one_or_none(BatchRow, conn.execute(query))
     if row is None:
         raise NotFound(f"no batch has the id {batch[:80]}: {_WHY_NOT}", "NOT_FOUND")
     return row
 
 
-def find_batch(conn: Connection, name: str, asker: str, visible_to: str | None = None) -> BatchRow:
+def find_batch(conn: Connection, name: str, asker: str, visible_to: Sight | None = None) -> BatchRow:
     """A batch by its name: the asker's own, else the only one of that name.
 
     Raises
@@ -205,11 +207,11 @@ def find_batch(conn: Connection, name: str, asker: str, visible_to: str | None =
     InvalidTask
         If several others have one of that name.
     """
-    own = _by_name(conn, name, asker)
+    query = _SELECT.where(batches.c.name == name, visible(visible_to, batches))
+    own = one_or_none(BatchRow, conn.execute(query.where(batches.c.owner == asker)))
     if own is not None:
         return own
-    query = _SELECT.where(batches.c.name == name)
-    found = [] if visible_to is not None else rows_of(BatchRow, conn.execute(query.limit(2)))
+    found = rows_of(BatchRow, conn.execute(query.limit(2)))
     if not found:
         raise NotFound(f"no batch is named {name[:80]!r}: {_WHY_NOT}", "NOT_FOUND")
     if len(found) > 1:
@@ -240,7 +242,8 @@ class BatchPage:
 
 
 def list_batches(
-    conn: Connection, first: int, offset: int, name: str | None = None, owner: str | None = None
+    conn: Connection, first: int, offset: int, name: str | None = None, owner: str | None = None,
+    visible_to: Sight | None = None,
 ) -> BatchPage:
     """Batches, the newest first.
 
@@ -250,8 +253,10 @@ def list_batches(
         Only those with this in their name, whatever the case.
     owner : str, optional
         Only this owner's.
+    visible_to : Sight, optional
+        Only what this sees.
     """
-    clauses: list[sa.ColumnElement[bool]] = []
+    clauses: list[sa.ColumnElement[bool]] = [visible(visible_to, batches)]
     if name:
         clauses.append(batches.c.name.icontains(name, autoescape=True))
     if owner is not None:

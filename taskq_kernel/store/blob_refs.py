@@ -12,6 +12,7 @@ from taskq_kernel.store.dialects import insert_new
 from taskq_kernel.store.ids import chunks
 from taskq_kernel.store.projects import named_by_projects
 from taskq_kernel.store.records import RUNNING_NOW
+from taskq_kernel.store.sight import Sight
 from taskq_kernel.store.tables import batches, given_values, project_files, projects, task_files, tasks
 from taskq_kernel.task_files import given_files
 
@@ -53,12 +54,12 @@ def forget_given(write: Write, numbers: Sequence[int]) -> None:
     write.conn.execute(sa.delete(given_values).where(given_values.c.task.in_(numbers)))
 
 
-def has_value(conn: Connection, owner: str, ref: str) -> bool:
-    """Whether ``ref`` is the value of a task of this owner, or a file of one."""
-    mine = sa.select(tasks.c.number).where(tasks.c.value_ref == ref, tasks.c.owner == owner).limit(1)
+def has_value(conn: Connection, sight: Sight, ref: str) -> bool:
+    """Whether ``ref`` is the value of a task that somebody may see, or a file of one."""
+    mine = sa.select(tasks.c.number).where(tasks.c.value_ref == ref, sight.of(tasks)).limit(1)
     kept = (
         sa.select(tasks.c.number).join(task_files, task_files.c.task == tasks.c.number)
-        .where(task_files.c.ref == ref, tasks.c.owner == owner).limit(1)
+        .where(task_files.c.ref == ref, sight.of(tasks)).limit(1)
     )
     return any(conn.execute(query).first() is not None for query in (mine, kept))
 

@@ -14,9 +14,11 @@ from taskq_kernel.store.create import repeat_tasks
 from taskq_kernel.store.database import Write
 from taskq_kernel.store.filters import TaskFilter
 from taskq_kernel.store.ids import chunks, find
-from taskq_kernel.store.records import LONG_FIELDS, columns_for, select_tasks
+from taskq_kernel.store.index_choice import without_index
+from taskq_kernel.store.records import LONG_FIELDS, columns_for, select_tasks, tasks_by_number
 from taskq_kernel.store.rows import Columns, TaskRow, rows_of
 from taskq_kernel.store.sessions import not_to_be_retried
+from taskq_kernel.store.sight import Sight
 from taskq_kernel.store.source_texts import drop_unused
 from taskq_kernel.store.stopping import stop_making
 from taskq_kernel.store.tables import Cause, task_events, task_logs, task_series, tasks
@@ -35,13 +37,13 @@ class Actor:
         The name on the token, which is the owner of the tasks it submits.
     own_only : bool
         Whether it may change its own tasks only.
-    visible_to : str or None
-        The only owner whose tasks are there for it, where tasks are private.
+    visible_to : Sight or None
+        Which tasks are there for it; None: all.
     """
 
     name: str
     own_only: bool = True
-    visible_to: str | None = None
+    visible_to: Sight | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +97,20 @@ def cancel_tasks(write: Write, selection: Selection, actor: Actor, wants: frozen
     return _apply(write, selection, actor, wants, cancel)
 
 
-def retry_tasks(write: Write, selection: Selection, actor: Actor, wants: frozenset[str]) -> BulkResult:
+def retry_tasks(
+    write: Write, selection: Selection, actor: Actor, wants: frozenset[str], *, elsewhere: bool = False
+) -> BulkResult:
     """Run tasks that ended once more; others stay as they are.
 
     What failed or was cancelled gets a new attempt; its number goes on, because it is the
     fence against late outcomes. What finished keeps its value: a new task repeats it.
     A session stays as it is, which would hold a slot for nobody, and so does a cell of one that has
     ended: what it builds upon is gone.
+
+    Parameters
+    ----------
+    elsewhere : bool
+        Whether one that repeats another is kept off the worker that ran that one.
     """
     rows = _selected(write, selection, actor, frozenset())
     gone = not_to_be_retried(write.conn, rows)
@@ -111,9 +120,11 @@ def retry_tasks(write: Write, selection: Selection, actor: Actor, wants: frozens
         for row in again
     ])
     finished = [row.number for row in rows if row.status == TaskStatus.FINISHED and row.number not in gone]
-    made = repeat_tasks(write, finished, actor.name)
+    made = repeat_tasks(write, finished, actor.name, elsewhere=elsewhere)
     changed = len(again) + len(made)
-    after = rows if "tasks" not in wants else _read(write, [made.get(row.number, row.number) for row in rows], wants)
+    after = rows
+    if "tasks" in wants:
+        after = tasks_by_number(write.conn, [made.get(row.number, row.number) for row in rows], wants)
     return BulkResult(after, changed, len(rows) - changed, len(made))
 
 
@@ -158,23 +169,18 @@ def _selected(write: Write, selection: Selection, actor: Actor, wants: frozenset
                 f"the tasks {listed(foreign)} belong to others; you may change your own only", "FORBIDDEN"
             )
         return _again(write, rows, wants) if wants & LONG_FIELDS else rows
-    clauses = (selection.filter or TaskFilter()).clauses(write.conn.dialect.name)
+    wanted = selection.filter or TaskFilter()
+    clauses = wanted.clauses(write.conn.dialect.name)
     if actor.own_only:
-        clauses.append(tasks.c.owner == actor.name)
+        its = tasks.c.owner == actor.name
+        # Those of a batch, or with these ids, are fewer than all of their owner.
+        clauses.append(its if wanted.batch is None and wanted.ids is None else without_index(write.conn, its))
     query = select_tasks(wants).where(tasks.c.deleted_at.is_(None), *clauses).order_by(tasks.c.number)
     return rows_of(TaskRow, write.conn.execute(query))
 
 
 def _again(write: Write, rows: Sequence[TaskRow], wants: frozenset[str]) -> list[TaskRow]:
-    return _read(write, [row.number for row in rows], wants)
-
-
-def _read(write: Write, numbers: Sequence[int], wants: frozenset[str]) -> list[TaskRow]:
-    found: dict[int, TaskRow] = {}
-    for chunk in chunks(numbers):
-        for row in rows_of(TaskRow, write.conn.execute(select_tasks(wants).where(tasks.c.number.in_(chunk)))):
-            found[row.number] = row
-    return [found[number] for number in numbers]
+    return tasks_by_number(write.conn, [row.number for row in rows], wants)
 
 
 def _cancel(write: Write, rows: Sequence[TaskRow], reason: str) -> None:

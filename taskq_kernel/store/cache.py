@@ -20,6 +20,7 @@ from taskq_kernel.domain import TaskStatus
 from taskq_kernel.needs import told_apart_by
 from taskq_kernel.store.database import Write
 from taskq_kernel.store.ids import chunks
+from taskq_kernel.store.index_choice import without_index
 from taskq_kernel.store.rows import AskedForRow, Columns, TaskRow, WorkerRow, rows_of
 from taskq_kernel.store.submission import AskedFor
 from taskq_kernel.store.tables import tasks, workers
@@ -135,7 +136,7 @@ def _computed(conn: Connection, owner: str, environments: set[str], keys: set[st
     found: dict[str, int] = {}
     for chunk in chunks(sorted(keys)):
         query = sa.select(tasks.c.cache_key, sa.func.max(tasks.c.number).label("latest")).where(
-            tasks.c.cache_key.in_(chunk), usable(owner, environments)
+            tasks.c.cache_key.in_(chunk), without_index(conn, usable(owner, environments))
         )
         found |= {row.cache_key: row.latest for row in conn.execute(query.group_by(tasks.c.cache_key))}
     return found
@@ -143,6 +144,8 @@ def _computed(conn: Connection, owner: str, environments: set[str], keys: set[st
 
 _VALUE = (
     "value_kind", "value_type", "value_text", "value_note", "value_ref", "value_size", "value_json", "environment",
+    "manifest_sha256",
+    "surroundings", "peak_memory",
 )
 
 

@@ -10,8 +10,9 @@ from sqlalchemy.engine import Connection
 
 from taskq_kernel.broker.names import session_of, session_queue
 from taskq_kernel.domain import FINAL, TaskStatus
+from taskq_kernel.store.hot import HotQuery, among
 from taskq_kernel.store.ids import chunks
-from taskq_kernel.store.rows import TaskRow, one_or_none, rows_of
+from taskq_kernel.store.rows import TaskRow, one_or_none
 from taskq_kernel.store.tables import IS_SESSION, tasks
 
 SESSION_OVER = "SessionOver"
@@ -57,12 +58,15 @@ def over_among(conn: Connection, numbers: Iterable[int]) -> list[TaskRow]:
     """Those of some tasks, by number, that are cells of sessions which have ended."""
     found: list[TaskRow] = []
     for chunk in chunks(list(numbers)):
-        found += rows_of(TaskRow, conn.execute(_QUEUES, {"numbers": chunk}))
+        found += _QUEUES.all(conn, of=chunk)
     return of_ended_sessions(conn, found)
 
 
-_QUEUES = sa.select(tasks.c.number, tasks.c.owner, tasks.c.attempt, tasks.c.status, tasks.c.queue).where(
-    tasks.c.number.in_(sa.bindparam("numbers", expanding=True))
+_QUEUES = HotQuery(
+    TaskRow,
+    lambda conn: sa.select(
+        tasks.c.number, tasks.c.owner, tasks.c.attempt, tasks.c.status, tasks.c.queue
+    ).where(among(conn, tasks.c.number, "of")),
 )
 
 

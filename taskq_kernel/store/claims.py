@@ -11,12 +11,14 @@ import sqlalchemy as sa
 from taskq_kernel.domain import TaskStatus
 from taskq_kernel.store.cache import environment_of
 from taskq_kernel.store.database import Write
+from taskq_kernel.store.declined import keep_off
 from taskq_kernel.store.dialects import insert_new
-from taskq_kernel.store.hot import HotStatement
+from taskq_kernel.store.hot import HotQuery, HotStatement, among
 from taskq_kernel.store.ids import chunks, parse_ids
+from taskq_kernel.store.index_choice import without_index
 from taskq_kernel.store.long_logs import keep_both_ends
 from taskq_kernel.store.policy import Policy
-from taskq_kernel.store.rows import Columns, TaskRow, rows_of
+from taskq_kernel.store.rows import Columns, TaskRow, WorkerRow
 from taskq_kernel.store.series import store_series
 from taskq_kernel.store.tables import Cause, outbox, task_logs, tasks, workers
 from taskq_kernel.store.transitions import Transition, transition
@@ -55,14 +57,16 @@ class Reply:
     stop: list[str]
     settled: list[str]
     drain: bool
+    heartbeat_seconds: float
 
 
-_CLAIMABLE = sa.select(
-    tasks.c.number, tasks.c.id, tasks.c.owner, tasks.c.status, tasks.c.attempt, tasks.c.project
+_CLAIMABLE = HotQuery(TaskRow, lambda conn: sa.select(
+    tasks.c.number, tasks.c.id, tasks.c.owner, tasks.c.status, tasks.c.attempt, tasks.c.project,
+    tasks.c.queue, tasks.c.threads, tasks.c.gpus, tasks.c.created_at, tasks.c.avoid,
 ).where(
-    tasks.c.id.in_(sa.bindparam("ids", expanding=True)),
-    tasks.c.status == TaskStatus.QUEUEING, tasks.c.deleted_at.is_(None),
-)
+    among(conn, tasks.c.id, "ids"),
+    without_index(conn, sa.and_(tasks.c.status == TaskStatus.QUEUEING, tasks.c.deleted_at.is_(None))),
+))
 
 
 def claim_tasks(write: Write, worker_id: str, ids: Sequence[str]) -> list[tuple[str, int]]:
@@ -78,21 +82,26 @@ def claim_tasks(write: Write, worker_id: str, ids: Sequence[str]) -> list[tuple[
     uuids, _numbers, _neither = parse_ids(dict.fromkeys(ids))
     waiting: list[TaskRow] = []
     for chunk in chunks(uuids):
-        waiting += rows_of(TaskRow, write.conn.execute(_CLAIMABLE, {"ids": chunk}))
-    reason = f"claimed by worker {worker.name}"
-    transition(write, TaskStatus.RUNNING, Cause.CLAIMED, [
-        Transition(row.number, row.owner, row.attempt + 1, worker.name, reason, row.status, {
-            "attempt": row.attempt + 1, "worker": worker.name, "worker_id": worker_id,
-            "started_at": write.now, "finished_at": None, "log_bytes": 0,
-            "environment": environment_of(worker.julia_version, worker.manifest, row.project),
-        })
-        for row in waiting
-    ])
+        waiting += _CLAIMABLE.all(write.conn, ids=chunk)
+    waiting = keep_off(write, worker, waiting)
+    give(write, worker, waiting, f"claimed by worker {worker.name}")
     if waiting:
         # Whoever has its message has no need of its row; the publisher may not have come to taking it out.
         _TAKE_OUT.execute(write.conn, [{"b_task": row.number} for row in waiting])
         write.claimed += [row.number for row in waiting]
     return [(row.id, row.attempt + 1) for row in waiting]
+
+
+def give(write: Write, worker: WorkerRow, waiting: Sequence[TaskRow], reason: str) -> None:
+    """Have waiting tasks run, each as its next attempt, at a worker; its lease is theirs from then on."""
+    transition(write, TaskStatus.RUNNING, Cause.CLAIMED, [
+        Transition(row.number, row.owner, row.attempt + 1, worker.name, reason, row.status, {
+            "attempt": row.attempt + 1, "worker": worker.name, "worker_id": worker.id,
+            "started_at": write.now, "finished_at": None, "log_bytes": 0,
+            "environment": environment_of(worker.julia_version, worker.manifest, row.project),
+        })
+        for row in waiting
+    ])
 
 
 _TAKE_OUT = HotStatement(lambda _: sa.delete(outbox).where(outbox.c.task == sa.bindparam("b_task")))
@@ -121,10 +130,8 @@ def heartbeat(
     _store_series(write, reports, current)
     store_logs(write, logs, current, policy.max_log_bytes)
     named = {item.id for item in reports}
-    # Also what starts in a future that is more than two clocks' disagreement: the clock was turned back.
     unknown = [
-        task for task in running.values()
-        if task.id not in named and abs((task.started_at or 0) - write.now) > policy.lease_s
+        task for task in running.values() if task.id not in named and is_overdue(task, write.now, policy.lease_s)
     ]
     release(write, unknown, f"worker {worker.name} never got to know that it holds it")
     gone = [item for item in reports if item.id not in current]
@@ -132,7 +139,14 @@ def heartbeat(
         stop=[item.id for item in gone if not item.done],
         settled=[item.id for item in gone if item.done],
         drain=bool(worker.drain),
+        heartbeat_seconds=policy.heartbeat_s,
     )
+
+
+def is_overdue(task: TaskRow, now: float, lease_s: float) -> bool:
+    """Whether a worker that does not name a task which it was given has had the time to."""
+    # Also what starts in a future that is more than two clocks' disagreement: the clock was turned back.
+    return abs((task.started_at or 0) - now) > lease_s
 
 
 def _store_progress(write: Write, reports: Iterable[ClaimReport], current: dict[str, TaskRow]) -> None:

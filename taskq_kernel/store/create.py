@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
-from functools import lru_cache
 from operator import attrgetter
-from typing import Any
 from uuid import uuid4
 
 import sqlalchemy as sa
@@ -22,12 +20,14 @@ from taskq_kernel.store.database import Write
 from taskq_kernel.store.definitions import definitions_of
 from taskq_kernel.store.dependencies import MAX_NEEDS, tasks_among
 from taskq_kernel.store.dialects import insert_new
-from taskq_kernel.store.hot import HotStatement
+from taskq_kernel.store.grants import grant
+from taskq_kernel.store.hot import HotQuery, HotStatement, among
 from taskq_kernel.store.ids import chunks, find
 from taskq_kernel.store.projects import check_projects
-from taskq_kernel.store.records import LONG_FIELDS, select_tasks
-from taskq_kernel.store.rows import Columns, DefinitionRow, TaskRow, rows_of
+from taskq_kernel.store.records import tasks_by_number
+from taskq_kernel.store.rows import Columns, DefinitionRow, TaskRow
 from taskq_kernel.store.sessions import check_cells
+from taskq_kernel.store.sight import Sight
 from taskq_kernel.store.submission import NewTask
 from taskq_kernel.store.tables import Cause, sources, tasks
 from taskq_kernel.store.transitions import Transition, answer_from_cache, enqueue, hold_back_new, record
@@ -36,7 +36,8 @@ from taskq_kernel.task_files import given_files
 
 
 def create_tasks(
-    write: Write, new: Sequence[NewTask], owner: str, wants: frozenset[str], visible_to: str | None = None
+    write: Write, new: Sequence[NewTask], owner: str, wants: frozenset[str], visible_to: Sight | None = None,
+    out_of_reach: Collection[str] | None = None,
 ) -> tuple[list[TaskRow], int]:
     """Store new tasks and put them into the outbox.
 
@@ -51,8 +52,11 @@ def create_tasks(
         Whose they are.
     wants : frozenset of str
         The GraphQL fields to be read back.
-    visible_to : str, optional
-        The only owner whose tasks these may need.
+    visible_to : Sight, optional
+        Which tasks these may need. Default: all.
+    out_of_reach : collection of str, optional
+        The ids of workers to which no message gets now: a lone task may be given to one of the others at once, see
+        `grants`. Default: it is given to nobody.
 
     Returns
     -------
@@ -98,14 +102,15 @@ def create_tasks(
         hold_back_new(write, needs)
         alone = [row for row in rows if row["number"] not in needs]
         answered = answer_from_cache(write, [_asked(row) for row in alone if row["cache_key"] is not None])
-        enqueue(write, [number for number in fresh if number not in needs and number not in answered])
-    found = {row.number: row for row in _stored(write.conn, numbers, wants)}
-    return [found[number] for number in numbers], len(rows)
+        due = [number for number in fresh if number not in needs and number not in answered]
+        if out_of_reach is None or len(new) > 1 or not due or not grant(write, due[0], out_of_reach):
+            enqueue(write, due)
+    return tasks_by_number(write.conn, numbers, wants), len(rows)
 
 
 #: What a submission says of a task, and what one that repeats another has from it.
 _ALIKE = (
-    "source",
+    "source", "recipe",
     *(one.stored_as[0] for one in TASK_FIELDS if one.given and not one.given.own and one.name != "code"),
 )
 _alike = attrgetter(*_ALIKE)
@@ -116,17 +121,18 @@ _OWN = (
 )
 # The same seed; a new one where the first run, long ago, had none.
 _SEED = sa.func.coalesce(tasks.c.seed, sa.bindparam("new_seed", type_=tasks.c.seed.type))
+_ELSEWHERE = sa.case((sa.bindparam("new_elsewhere", type_=sa.Boolean()), tasks.c.worker))
 # Within the database: arguments may be long, and nobody has to see them.
 _REPEAT = sa.insert(tasks).from_select(
-    [*_OWN, *_ALIKE, "seed", "cache_key"],
+    [*_OWN, *_ALIKE, "seed", "cache_key", "avoid"],
     sa.select(
         *(sa.bindparam(f"new_{name}", type_=tasks.c[name].type) for name in _OWN), *(tasks.c[name] for name in _ALIKE),
-        _SEED, tasks.c.cache_key,
+        _SEED, tasks.c.cache_key, _ELSEWHERE,
     ).where(tasks.c.number == sa.bindparam("new_repeats", type_=tasks.c.repeats.type)),
 )
 
 
-def repeat_tasks(write: Write, numbers: Sequence[int], owner: str) -> dict[int, int]:
+def repeat_tasks(write: Write, numbers: Sequence[int], owner: str, *, elsewhere: bool = False) -> dict[int, int]:
     """Submit tasks once more that are there, each as a new task that names the one it repeats.
 
     Several are a batch of their own: in that of the first ones, every point would count twice.
@@ -137,6 +143,8 @@ def repeat_tasks(write: Write, numbers: Sequence[int], owner: str) -> dict[int, 
         The tasks to be repeated; the caller has read them in this transaction.
     owner : str
         Who submits them now.
+    elsewhere : bool
+        Whether each is kept off the worker that ran it first; see `declined.kept_off`.
 
     Returns
     -------
@@ -153,6 +161,7 @@ def repeat_tasks(write: Write, numbers: Sequence[int], owner: str) -> dict[int, 
             "new_status": TaskStatus.QUEUEING, "new_attempt": 0, "new_failures": 0, "new_lost": 0,
             "new_owner": owner, "new_batch": batch, "new_created_at": write.now, "new_available_at": write.now,
             "new_log_bytes": 0, "new_repeats": number, "new_seed": draw_seed(),
+            "new_elsewhere": elsewhere,
         }
         for number, new in made.items()
     ])
@@ -167,15 +176,15 @@ def repeat_tasks(write: Write, numbers: Sequence[int], owner: str) -> dict[int, 
 
 _INSERT = HotStatement(lambda _: sa.insert(tasks).inline())
 _INSERT_SOURCES = HotStatement(lambda conn: insert_new(conn, sources))
-_EXISTING = sa.select(tasks.c.id, tasks.c.number, tasks.c.owner, tasks.c.deleted_at).where(
-    tasks.c.id.in_(sa.bindparam("ids", expanding=True))
-)
+_EXISTING = HotQuery(TaskRow, lambda conn: sa.select(
+    tasks.c.id, tasks.c.number, tasks.c.owner, tasks.c.deleted_at
+).where(among(conn, tasks.c.id, "ids")))
 
 
 def _existing(conn: Connection, ids: Sequence[str | None], owner: str) -> dict[str, int]:
     existing = {}
     for chunk in chunks([given for given in ids if given is not None]):
-        for row in conn.execute(_EXISTING, {"ids": chunk}).all():
+        for row in _EXISTING.all(conn, ids=chunk):
             if row.owner != owner:
                 # Not whose it is, nor what: whoever asks need not be allowed to see it.
                 raise _id_refused(ids, row.id, "which cannot be had for a new task")
@@ -191,7 +200,7 @@ def _id_refused(ids: Sequence[str | None], task_id: str, why: str) -> InvalidTas
 
 
 def _needs(
-    conn: Connection, new: Sequence[NewTask], numbers: Sequence[int], fresh: set[int], visible_to: str | None
+    conn: Connection, new: Sequence[NewTask], numbers: Sequence[int], fresh: set[int], visible_to: Sight | None
 ) -> dict[int, set[int]]:
     """What each of the new tasks needs, by numbers."""
     asked: dict[int, list[str]] = {}
@@ -245,13 +254,3 @@ def _asked(row: Columns) -> Asked:
 
 def _store_sources(conn: Connection, codes: dict[str, str]) -> None:
     _INSERT_SOURCES.execute(conn, [{"sha256": digest, "code": code} for digest, code in codes.items()])
-
-
-def _stored(conn: Connection, numbers: Sequence[int], wants: frozenset[str]) -> Iterable[TaskRow]:
-    for chunk in chunks(numbers):
-        yield from rows_of(TaskRow, conn.execute(_by_number(wants & LONG_FIELDS), {"numbers": chunk}))
-
-
-@lru_cache(maxsize=64)
-def _by_number(wants: frozenset[str]) -> sa.Select[Any]:
-    return select_tasks(wants).where(tasks.c.number.in_(sa.bindparam("numbers", expanding=True)))

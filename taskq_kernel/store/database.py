@@ -12,7 +12,7 @@ import logging
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -23,8 +23,11 @@ from sqlalchemy.exc import DBAPIError
 
 from taskq_kernel.errors import ServiceError
 from taskq_kernel.store import decimal_order
+from taskq_kernel.store.connections import Connections
 from taskq_kernel.store.counts import add_counts
-from taskq_kernel.store.hot import HotStatement
+from taskq_kernel.store.hot import HotQuery, HotStatement
+from taskq_kernel.store.made import Changes, Due, Grant
+from taskq_kernel.store.rows import CountersRow
 from taskq_kernel.store.tables import counters
 
 log = logging.getLogger(__name__)
@@ -34,6 +37,8 @@ T = TypeVar("T")
 
 #: How long a writer waits for the writer of another process before it gives up, in seconds.
 BUSY_TIMEOUT_S = 20
+#: Pages that each connection to SQLite keeps, in KiB. The operating system keeps the file's pages as well.
+CACHE_KIB = 8192
 
 
 class StoreUnavailable(ServiceError):
@@ -57,23 +62,41 @@ class Write:
         The time of everything that this transaction records, in seconds since the epoch.
     version : int
         The version of the last change so far.
-    published : bool
-        Whether it has put anything into the outbox.
+    enqueued : list of int
+        The tasks that it has put into the outbox and that are to be handed over at once.
+    look : bool
+        Whether there is anything else to be looked for in the outbox: what is due later, or tasks to be made.
+    due : Due or None
+        The messages of the former, where they were made within it; see `taskq_kernel.store.outbox`.
+    changes : tuple or None
+        The fields that somebody follows and what it has changed of them, where that was read within it.
     ended : bool
         Whether a task has ended in it.
+    ran : list of tuple
+        What has finished in it: the SHA-256 of its code, its entry, and how long it ran, in seconds.
     claimed : list of int
         The tasks that a worker got in it; they are in the outbox no longer.
+    granted : Grant or None
+        The task that a worker was given in it without having asked; see `taskq_kernel.store.grants`.
     """
 
-    __slots__ = ("_counts", "_number", "_start", "claimed", "conn", "ended", "now", "published", "version")
+    __slots__ = (
+        "_counts", "_number", "_start", "changes", "claimed", "conn", "due", "ended", "enqueued", "granted", "look",
+        "now", "ran", "version",
+    )
 
     def __init__(self, conn: Connection, now: float) -> None:
-        row = _LOCK_COUNTERS.execute(conn, {}).one()
+        (row,) = _LOCK_COUNTERS.all(conn)
         self.conn = conn
         self.now = now
         self.version: int = row.version
-        self.published = self.ended = False
+        self.look = self.ended = False
+        self.enqueued: list[int] = []
         self.claimed: list[int] = []
+        self.ran: list[tuple[str | None, str | None, float]] = []
+        self.due: Due | None = None
+        self.granted: Grant | None = None
+        self.changes: tuple[frozenset[str], Changes] | None = None
         self._number: int = row.number
         self._counts: Counter[tuple[str, str]] = Counter()
         self._start: tuple[int, int] = (row.version, row.number)
@@ -81,7 +104,17 @@ class Write:
     @property
     def changed(self) -> bool:
         """Whether any task got a new version."""
-        return self.version != self._start[0]
+        return self.version != self.since
+
+    @property
+    def published(self) -> bool:
+        """Whether there is anything to be looked for in the outbox."""
+        return self.look or bool(self.enqueued)
+
+    @property
+    def since(self) -> int:
+        """The version of the last change before it."""
+        return self._start[0]
 
     def next_version(self) -> int:
         """The version of one more change."""
@@ -104,7 +137,9 @@ class Write:
             _STORE_COUNTERS.execute(self.conn, {"v": self.version, "n": self._number})
 
 
-_LOCK_COUNTERS = HotStatement(lambda _: sa.select(counters.c.version, counters.c.number).with_for_update())
+_LOCK_COUNTERS = HotQuery(
+    CountersRow, lambda _: sa.select(counters.c.version, counters.c.number).with_for_update()
+)
 _STORE_COUNTERS = HotStatement(
     lambda _: sa.update(counters).values(version=sa.bindparam("v"), number=sa.bindparam("n"))
 )
@@ -128,8 +163,12 @@ class Store:
         self.clock = clock
         #: Called with each transaction that has changed or published anything, once it is committed.
         self.on_commit: list[Callable[[Write], None]] = []
+        #: Called with each such transaction before that: what is read then is what it will have made.
+        self.before_commit: list[Callable[[Write], None]] = []
         self.writer = make_engine(self.url, size=1, writes=True)
         self.reader = make_engine(self.url, size=readers, writes=False)
+        self._writes = Connections(self.writer, "BEGIN IMMEDIATE")
+        self._reads = Connections(self.reader, "BEGIN")
 
     def write(self, operation: Callable[Concatenate[Write, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run ``operation(write, ...)`` in a write transaction of its own.
@@ -140,23 +179,28 @@ class Store:
             If the database does not answer; nothing was changed then.
         """
         try:
-            with self.writer.begin() as conn:
+            with self._writes.transaction() as conn:
                 write = Write(conn, self.clock())
                 result = operation(write, *args, **kwargs)
                 write.finish()
+                self._call(self.before_commit, write)
         except DBAPIError as error:
             raise translated(error) from error
-        if write.changed or write.published:
-            for callback in self.on_commit:
-                callback(write)
+        self._call(self.on_commit, write)
         return result
+
+    @staticmethod
+    def _call(callbacks: Sequence[Callable[[Write], None]], write: Write) -> None:
+        if write.changed or write.published:
+            for callback in callbacks:
+                callback(write)
 
     def read(
         self, operation: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Run ``operation(connection, ...)`` on one unchanging state of the database."""
         try:
-            with self.reader.begin() as conn:
+            with self._reads.transaction() as conn:
                 return operation(conn, *args, **kwargs)
         except DBAPIError as error:
             raise translated(error) from error
@@ -176,6 +220,8 @@ class Store:
 
     def close(self) -> None:
         """Close every connection."""
+        self._writes.close()
+        self._reads.close()
         self.writer.dispose()
         self.reader.dispose()
 
@@ -232,7 +278,8 @@ def make_engine(url: sa.URL, *, size: int, writes: bool) -> Engine:
             pool_recycle=1800,
         )
     engine = sa.create_engine(
-        url, poolclass=sa.QueuePool, pool_size=size, max_overflow=0,
+        # One more than is kept for transactions: for what is none, and needs a connection as well.
+        url, poolclass=sa.QueuePool, pool_size=size, max_overflow=1,
         connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_S},
     )
 
@@ -248,7 +295,7 @@ def make_engine(url: sa.URL, *, size: int, writes: bool) -> Engine:
         cursor.execute("PRAGMA journal_mode = WAL")
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.execute("PRAGMA foreign_keys = ON")
-        cursor.execute("PRAGMA cache_size = -65536")
+        cursor.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         cursor.execute("PRAGMA journal_size_limit = 67108864")
         if not writes:
             cursor.execute("PRAGMA query_only = ON")
@@ -256,7 +303,9 @@ def make_engine(url: sa.URL, *, size: int, writes: bool) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        driver: Any = connection.connection.dbapi_connection
+        if not driver.in_transaction:  # else `Connections` has begun it
+            driver.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
 

@@ -22,8 +22,10 @@ from taskq_kernel.errors import InvalidJSON
 from taskq_kernel.passed_values import KINDS, MAX_PASSED_BYTES, PassedValue
 from taskq_kernel.store.blob_refs import note_given
 from taskq_kernel.store.database import Write
+from taskq_kernel.store.hot import HotQuery, among
 from taskq_kernel.store.ids import chunks
-from taskq_kernel.store.rows import HangingRow, TaskRow, one_or_none, rows_of
+from taskq_kernel.store.index_choice import without_index
+from taskq_kernel.store.rows import HangingRow, NumberRow, TaskRow, one_or_none, rows_of
 from taskq_kernel.store.tables import dependencies, held_back, tasks
 from taskq_kernel.typed_values import typed_columns, with_type
 
@@ -88,16 +90,19 @@ def those_held_back(conn: Connection, numbers: Iterable[int]) -> set[int]:
     """Which of these tasks are held back."""
     found: set[int] = set()
     for chunk in chunks(list(numbers)):
-        found.update(conn.execute(_HELD_BACK, {"of": chunk}).scalars())
+        found.update(row.task for row in _HELD_BACK.all(conn, of=chunk))
     return found
 
 
-# Made once: both are asked for every task.
-_HELD_BACK = sa.select(held_back.c.task).where(held_back.c.task.in_(sa.bindparam("of", expanding=True)))
-_WHO_NEED = (
-    sa.select(dependencies.c.task, sa.func.count())
-    .where(dependencies.c.needs.in_(sa.bindparam("of", expanding=True)))
-    .group_by(dependencies.c.task)
+# Both are asked for every task.
+_HELD_BACK = HotQuery(
+    NumberRow, lambda conn: sa.select(held_back.c.task).where(among(conn, held_back.c.task, "of"))
+)
+_WHO_NEED = HotQuery(
+    NumberRow,
+    lambda conn: sa.select(dependencies.c.task, sa.func.count().label("times"))
+    .where(among(conn, dependencies.c.needs, "of"))
+    .group_by(dependencies.c.task),
 )
 
 
@@ -105,8 +110,8 @@ def count_off(write: Write, finished: Sequence[int]) -> set[int]:
     """Count tasks off that have finished; those that needed nothing else."""
     fewer: dict[int, int] = {}
     for chunk in chunks(finished):
-        for task, count in write.conn.execute(_WHO_NEED, {"of": chunk}):
-            fewer[task] = fewer.get(task, 0) + count
+        for row in _WHO_NEED.all(write.conn, of=chunk):
+            fewer[row.task] = fewer.get(row.task, 0) + row.times
     if fewer:
         write.conn.execute(_COUNT_OFF, [{"b_task": task, "count": count} for task, count in fewer.items()])
     return ready(write.conn, fewer)
@@ -122,9 +127,14 @@ def ready(conn: Connection, numbers: Iterable[int]) -> set[int]:
     """Which of these tasks are held back by nothing any longer."""
     found: set[int] = set()
     for chunk in chunks(list(numbers)):
-        query = sa.select(held_back.c.task).where(held_back.c.task.in_(chunk), held_back.c.unmet <= 0)
-        found.update(conn.execute(query).scalars())
+        found.update(row.task for row in _READY.all(conn, of=chunk))
     return found
+
+
+_READY = HotQuery(
+    NumberRow,
+    lambda conn: sa.select(held_back.c.task).where(among(conn, held_back.c.task, "of"), held_back.c.unmet <= 0),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,48 +252,55 @@ def _replaced(data: Any, values: dict[str, msgspec.Raw]) -> Any:
 
 def waiting_for(conn: Connection, numbers: Sequence[int]) -> list[tuple[TaskRow, int]]:
     """The tasks that wait for one of these, or for one that does, and so on; each with that one of these."""
-    return _hanging(conn, numbers, tasks.c.status == TaskStatus.QUEUEING)
+    return _hanging(conn, numbers, _WAITS)
 
 
 def failed_for(conn: Connection, numbers: Sequence[int]) -> list[tuple[TaskRow, int]]:
     """Likewise, those that failed because of what they need."""
-    return _hanging(
-        conn, numbers, sa.and_(tasks.c.status == TaskStatus.FAILED, tasks.c.error_name == DEPENDENCY_FAILED)
-    )
+    return _hanging(conn, numbers, _FAILED_FOR_ANOTHER)
+
+
+_WAITS = tasks.c.status == TaskStatus.QUEUEING
+_FAILED_FOR_ANOTHER = sa.and_(tasks.c.status == TaskStatus.FAILED, tasks.c.error_name == DEPENDENCY_FAILED)
 
 
 def _hanging(conn: Connection, numbers: Sequence[int], those: sa.ColumnElement[bool]) -> list[tuple[TaskRow, int]]:
-    """One question, however long the chains are."""
+    """One question, however long the chains are; none where nothing hangs on them, as is so of most tasks."""
     found: dict[int, tuple[TaskRow, int]] = {}
-    kept = sa.and_(those, tasks.c.deleted_at.is_(None))
     for chunk in chunks(numbers):
+        if _NEEDED.first(conn, of=chunk) is None:
+            continue
+        # By their numbers: through an index SQLite would begin with all that waits, or all that has failed. With all
+        # that is asked of them: to have that afterwards, some releases of SQLite read all tasks.
+        kept = without_index(conn, sa.and_(those, tasks.c.deleted_at.is_(None)))
+        its = _DEPENDENT.join(dependencies, dependencies.c.task == tasks.c.number).where(kept)
         directly = (
-            sa.select(dependencies.c.task, dependencies.c.needs.label("root"))
-            .join(tasks, tasks.c.number == dependencies.c.task)
-            .where(dependencies.c.needs.in_(chunk), kept).cte("hanging", recursive=True)
+            its.add_columns(dependencies.c.needs.label("root"))
+            .where(dependencies.c.needs.in_(chunk)).cte("hanging", recursive=True)
         )
         hanging = directly.union(
-            sa.select(dependencies.c.task, directly.c.root)
-            .join(directly, directly.c.task == dependencies.c.needs)
-            .join(tasks, tasks.c.number == dependencies.c.task).where(kept)
+            its.add_columns(directly.c.root).join(directly, directly.c.number == dependencies.c.needs)
         )
-        query = _DEPENDENT.add_columns(hanging.c.root).join(hanging, hanging.c.task == tasks.c.number)
-        for row in rows_of(HangingRow, conn.execute(query)):
+        for row in rows_of(HangingRow, conn.execute(sa.select(hanging))):
             found.setdefault(row.number, (row, row.root))
     return list(found.values())
+
+
+_NEEDED = HotQuery(
+    NumberRow,
+    lambda conn: sa.select(dependencies.c.task).where(among(conn, dependencies.c.needs, "of")).limit(1),
+)
 
 
 def why_unmet(conn: Connection, numbers: Iterable[int]) -> dict[int, str]:
     """Why tasks among these can never be met as things are: what they need has ended without a value."""
     found: dict[int, str] = {}
-    needed = tasks.alias("needed")
     ended = [str(status) for status in FINAL - {TaskStatus.FINISHED}]
-    for chunk in chunks(list(numbers)):
+    for chunk in chunks(sorted(those_held_back(conn, numbers))):
         query = (
-            sa.select(dependencies.c.task, *_said_of(needed))
-            .join(held_back, held_back.c.task == dependencies.c.task)
-            .join(needed, needed.c.number == dependencies.c.needs)
-            .where(dependencies.c.task.in_(chunk), needed.c.status.in_(ended))
+            sa.select(dependencies.c.task, *_said_of(tasks))
+            .join(tasks, tasks.c.number == dependencies.c.needs)
+            .where(dependencies.c.task.in_(chunk), without_index(conn, tasks.c.status.in_(ended)))
         )
         for row in conn.execute(query):
             found.setdefault(row.task, why(row))

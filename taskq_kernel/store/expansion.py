@@ -169,7 +169,7 @@ def _task(write: Write, row: Any, point: int, grid: Grid, place: int) -> dict[st
         "available_at": write.now, "log_bytes": 0, "source": row.source, "entry": row.entry,
         "name": call_name(row.function, zip(grid.names, grid.cells(place), strict=True)).replace("\0", ""),
         "arguments": work.arguments, "seed": seed, "cache_key": work.key(seed) if row.cache else None,
-        "definition": row.definition, "point": point,
+        "definition": row.definition, "point": point, "recipe": row.recipe,
     }
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -12,27 +13,17 @@ from sqlalchemy.engine import Connection
 from taskq_kernel.errors import ServiceError
 from taskq_kernel.store.database import database_id
 from taskq_kernel.store.filters import TaskFilter
+from taskq_kernel.store.hot import HotQuery
+from taskq_kernel.store.made import Changes
 from taskq_kernel.store.records import LONG_FIELDS, long_columns, select_tasks
-from taskq_kernel.store.rows import TaskRow, each_of
+from taskq_kernel.store.rows import CountersRow, TaskRow, each_of
+from taskq_kernel.store.sight import visible
 from taskq_kernel.store.tables import counters, tasks
 
 #: How many tasks one event carries at most, and how long their texts may be, in characters: the
 #: task that goes beyond is the last.
 MAX_CHANGES = 500
 MAX_CHARACTERS = 4 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Changes:
-    """Changes up to ``version``, which is the cursor to go on from."""
-
-    version: int
-    tasks: list[TaskRow]
-    deleted: list[str]
-    #: Whether there are more changes already.
-    more: bool
-    #: The UUID of the database that the version is one of.
-    database: str = ""
 
 
 def read_changes(
@@ -48,7 +39,8 @@ def read_changes(
     ServiceError
         ``CURSOR_TOO_NEW`` if there is no such version yet: the database was replaced.
     """
-    version, database = conn.execute(_WHERE_IT_STANDS).one()
+    (stands,) = _WHERE_IT_STANDS.all(conn)
+    version, database = stands.version, stands.database
     if since > version:
         raise ServiceError(
             f"version {since} is ahead of this service's {version}: its database was replaced, start afresh",
@@ -56,18 +48,11 @@ def read_changes(
         )
     if since == version:
         return Changes(version, [], [], more=False, database=database)
-    query = _after(wants & LONG_FIELDS)
-    if task_filter is not None:
-        clauses = task_filter.clauses(conn.dialect.name)
-        query = query.where(sa.or_(tasks.c.deleted_at.isnot(None), sa.and_(sa.true(), *clauses)))
-        if task_filter.visible_to is not None:  # a deleted task keeps its owner
-            query = query.where(tasks.c.owner == task_filter.visible_to)
     rows: list[TaskRow] = []
     size, more = 0, False
     long = long_columns(wants)
-    # A few at a time: all of them may be many times as long as one event.
-    with conn.execute(query, {"since": since}, execution_options={"yield_per": 50}) as found:
-        for row in each_of(TaskRow, found):
+    with _found(conn, since, task_filter, wants & LONG_FIELDS) as found:
+        for row in found:
             if len(rows) == MAX_CHANGES or size > MAX_CHARACTERS:
                 more = True
                 break
@@ -82,18 +67,41 @@ def read_changes(
     )
 
 
+#: So many at a time: all that have changed may be many times as long as one event.
+_AT_ONCE = 50
+
+
+@contextmanager
+def _found(
+    conn: Connection, since: int, task_filter: TaskFilter | None, wants: frozenset[str]
+) -> Iterator[Iterable[TaskRow]]:
+    """The tasks that have changed, one by one."""
+    if task_filter is None:
+        with _every(wants).each(conn, _AT_ONCE, since=since) as rows:
+            yield rows
+        return
+    clauses = task_filter.clauses(conn.dialect.name)
+    query = _after(wants).where(sa.or_(tasks.c.deleted_at.isnot(None), sa.and_(sa.true(), *clauses)))
+    query = query.where(visible(task_filter.visible_to, tasks))  # of deleted ones too
+    with conn.execute(query, {"since": since}, execution_options={"yield_per": _AT_ONCE}) as found:
+        yield each_of(TaskRow, found)
+
+
 @lru_cache(maxsize=64)
+def _every(wants: frozenset[str]) -> HotQuery[TaskRow]:
+    return HotQuery(TaskRow, lambda _: _after(wants))
+
+
 def _after(wants: frozenset[str]) -> sa.Select[Any]:
     return (
         select_tasks(wants)
-        .add_columns(tasks.c.deleted_at)
         .where(tasks.c.version > sa.bindparam("since"))
         .order_by(tasks.c.version)
         .limit(MAX_CHANGES + 1)
     )
 
 
-_WHERE_IT_STANDS = sa.select(counters.c.version, counters.c.database)
+_WHERE_IT_STANDS = HotQuery(CountersRow, lambda _: sa.select(counters.c.version, counters.c.database))
 
 
 def check_database(conn: Connection, database: str) -> None:

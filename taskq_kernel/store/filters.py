@@ -14,6 +14,7 @@ from taskq_kernel.domain import TaskStatus
 from taskq_kernel.errors import InvalidTask
 from taskq_kernel.store.argument_values import argument_clause
 from taskq_kernel.store.ids import CHUNK, id_clause
+from taskq_kernel.store.sight import Sight
 from taskq_kernel.store.tables import definitions, sources, tasks
 
 #: How long a text that is looked for may be.
@@ -67,6 +68,8 @@ class TaskFilter:
     batch: str | None = None
     #: The id of the definition that it calls.
     definition: str | None = None
+    #: The recipe that it was made of.
+    recipe: str | None = None
     #: Of these places in its batch.
     points: Sequence[int] | None = None
     #: Whether it is a point of a batch.
@@ -82,8 +85,8 @@ class TaskFilter:
     created_before: float | None = None
     finished_after: float | None = None
     finished_before: float | None = None
-    #: The only owner whose tasks the asker may see, where tasks are private.
-    visible_to: str | None = None
+    #: What the asker may see; None: everything.
+    visible_to: Sight | None = None
 
     def clauses(self, dialect: str) -> list[sa.ColumnElement[bool]]:
         """The conditions as SQL; deleted tasks are not excluded by them."""
@@ -130,8 +133,13 @@ class TaskFilter:
             made.append(Condition(calls, Lookup.RANGE))
         if self.worker is not None:
             made.append(Condition(tasks.c.worker == self.worker, Lookup.NONE))
-        if self.visible_to is not None:
-            made.append(Condition(tasks.c.owner == self.visible_to, Lookup.INDEX))
+        sight = self.visible_to or Sight()
+        if sight.owner is not None:
+            made.append(Condition(tasks.c.owner == sight.owner, Lookup.INDEX))
+        if sight.recipes_only:  # those that have one, as a range: SQLite looks those up
+            made.append(Condition(tasks.c.recipe > "", Lookup.RANGE))
+        if self.recipe is not None:
+            made.append(Condition(tasks.c.recipe == self.recipe, Lookup.INDEX))
         for column, after, before in (
             (tasks.c.created_at, self.created_after, self.created_before),
             (tasks.c.finished_at, self.finished_after, self.finished_before),

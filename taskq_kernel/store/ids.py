@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -11,7 +12,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from taskq_kernel.errors import InvalidTask, NotFound, listed
-from taskq_kernel.store.rows import TaskRow, rows_of
+from taskq_kernel.store.hot import HotQuery, among
+from taskq_kernel.store.index_choice import without_index
+from taskq_kernel.store.rows import TaskRow
+from taskq_kernel.store.sight import Sight, visible
 from taskq_kernel.store.tables import tasks
 
 T = TypeVar("T")
@@ -70,14 +74,14 @@ def id_clause(ids: Sequence[str]) -> sa.ColumnElement[bool]:
 
 
 def find(
-    conn: Connection, ids: Sequence[str], columns: Sequence[sa.ColumnElement[Any]], visible_to: str | None = None
+    conn: Connection, ids: Sequence[str], columns: Sequence[sa.ColumnElement[Any]], visible_to: Sight | None = None
 ) -> list[TaskRow]:
     """Rows of the named tasks, each once.
 
     Parameters
     ----------
-    visible_to : str, optional
-        The only owner whose tasks count; others are as if they were not there.
+    visible_to : Sight, optional
+        Which tasks count, by default all; others are as if they were not there.
 
     Raises
     ------
@@ -86,17 +90,18 @@ def find(
     NotFound
         If any does not exist, or was deleted. It names them.
     """
-    visible = sa.true() if visible_to is None else tasks.c.owner == visible_to
     uuids, numbers, neither = parse_ids(ids)
     if neither:
         named = listed([repr(one) for one in neither])
         raise InvalidTask(f"{named}: neither the number of a task nor its UUID", "ids", place="")
     by_id: dict[str, TaskRow] = {}
     by_number: dict[int, TaskRow] = {}
-    for column, keys in ((tasks.c.id, uuids), (tasks.c.number, numbers)):
+    sight = visible_to or Sight()
+    its = {} if sight.owner is None else {"owner": sight.owner}
+    for name, keys in (("id", uuids), ("number", numbers)):
+        find_by = _found_by(name, tuple(columns), one_owner=bool(its), recipes_only=sight.recipes_only)
         for chunk in chunks(keys):
-            query = sa.select(*columns).where(column.in_(chunk), tasks.c.deleted_at.is_(None), visible)
-            for row in rows_of(TaskRow, conn.execute(query)):
+            for row in find_by.all(conn, of=chunk, **its):
                 by_id[row.id] = row
                 by_number[row.number] = row
     missing = [key for key in uuids if key not in by_id]
@@ -105,6 +110,19 @@ def find(
         raise not_found(missing)
     found = [by_id[key] for key in uuids] + [by_number[key] for key in numbers]
     return list({row.number: row for row in found}.values())
+
+
+@lru_cache(maxsize=64)
+def _found_by(
+    name: str, columns: tuple[sa.ColumnElement[Any], ...], *, one_owner: bool, recipes_only: bool
+) -> HotQuery[TaskRow]:
+    """What finds tasks by this column, in somebody's sight: the owner is a parameter, for there may be many of them."""
+    seen = visible(Sight(recipes_only=recipes_only), tasks)
+    if one_owner:
+        seen = sa.and_(seen, tasks.c.owner == sa.bindparam("owner"))
+    return HotQuery(TaskRow, lambda conn: sa.select(*columns).where(
+        among(conn, tasks.c[name], "of"), tasks.c.deleted_at.is_(None), without_index(conn, seen)
+    ))  # fmt: skip
 
 
 def not_found(missing: Sequence[str]) -> NotFound:

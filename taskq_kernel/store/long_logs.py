@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from taskq_kernel import task_log
+from taskq_kernel import displays, task_log
 from taskq_kernel.store.rows import Columns
 from taskq_kernel.store.tables import task_logs
 
@@ -32,16 +32,31 @@ def keep_both_ends(conn: Connection, new: Sequence[Columns], printed: int, limit
     """
     its = sa.and_(task_logs.c.task == new[0]["task"], task_logs.c.attempt == new[0]["attempt"])
     there = [dict(row._mapping) for row in conn.execute(sa.select(task_logs).where(its))]
-    rows = sorted([*there, *new], key=lambda row: row["seq"])
-    raws = [row["text"].encode("utf-8", "replace") for row in rows]
+    rows = [_as_text(row, limit) for row in sorted([*there, *new], key=lambda row: row["seq"])]
+    raws = [str(row["text"]).encode("utf-8", "replace") for row in rows]
+    if sum(map(len, raws)) > limit:
+        rows = _cut(rows, raws, printed, limit)
+    conn.execute(sa.delete(task_logs).where(its))
+    conn.execute(sa.insert(task_logs), [row for row in rows if row["text"]])
+
+
+def _cut(rows: Sequence[Columns], raws: Sequence[bytes], printed: int, limit: int) -> list[Columns]:
+    """Rows with what is kept of their texts, and the line that says what is missing."""
     first, last = task_log.shares(limit)
     heads = _up_to(first, raws, task_log.beginning)
     tails = _up_to(last, reversed(raws), task_log.end)[::-1]
     gap = max((place for place, head in enumerate(heads) if head), default=0)
     heads[gap] += task_log.left_out(printed - sum(map(len, heads)) - sum(map(len, tails))).encode()
-    kept = [row | {"text": (head + tail).decode()} for row, head, tail in zip(rows, heads, tails, strict=True)]
-    conn.execute(sa.delete(task_logs).where(its))
-    conn.execute(sa.insert(task_logs), [row for row in kept if row["text"]])
+    return [row | {"text": (head + tail).decode()} for row, head, tail in zip(rows, heads, tails, strict=True)]
+
+
+def _as_text(row: Columns, limit: int) -> Columns:
+    """Where there is too much, what was displayed is its text: it cannot be cut itself."""
+    if row["stream"] != displays.STREAM:
+        return row
+    piece = str(row["text"])
+    said = task_log.display_left_out(len(piece.encode("utf-8", "replace")), limit)
+    return row | {"stream": "stdout", "text": displays.text_of(piece) + said}
 
 
 def _up_to(size: int, raws: Iterable[bytes], cut: Callable[[bytes, int], bytes]) -> list[bytes]:

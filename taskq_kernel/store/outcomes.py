@@ -14,11 +14,14 @@ from taskq_kernel.store.claims import Log, progress_columns, store_logs
 from taskq_kernel.store.database import Write
 from taskq_kernel.store.definitions import PARSE_ERROR, note_errors
 from taskq_kernel.store.dialects import insert_new
+from taskq_kernel.store.hot import HotQuery, among
 from taskq_kernel.store.ids import chunks, parse_ids
+from taskq_kernel.store.manifests import store_manifests
 from taskq_kernel.store.policy import Policy, retry_delay_s
-from taskq_kernel.store.rows import Columns, TaskRow, rows_of
+from taskq_kernel.store.rows import Columns, TaskRow
 from taskq_kernel.store.series import store_series
 from taskq_kernel.store.statistics import count_minute
+from taskq_kernel.store.surroundings import store_surroundings, surroundings_id
 from taskq_kernel.store.tables import Cause, refused_outcomes, task_events, tasks
 from taskq_kernel.store.task_files import store_files
 from taskq_kernel.store.transitions import Transition, requeue, transition
@@ -74,6 +77,12 @@ class Outcome:
     timing: str | None = None
     #: Files of its folder that are kept.
     files: Sequence[KeptFile] = field(default=())
+    #: Which packages it had: the SHA-256 of a manifest, and its text where that goes along.
+    manifest_sha256: str | None = None
+    manifest: str | None = None
+    #: What it ran in, as JSON, and the most memory that its process had; None: a worker of an earlier release.
+    surroundings: str | None = None
+    peak_memory: int | None = None
 
 
 def record_outcomes(write: Write, outcomes: Sequence[Outcome], policy: Policy) -> list[Verdict]:
@@ -100,6 +109,7 @@ def record_outcomes(write: Write, outcomes: Sequence[Outcome], policy: Policy) -
         verdicts.append(Verdict.REFUSED)
         if row is not None:
             doubtful.append((place, row, outcome))
+    store_surroundings(write, (outcome.surroundings for _row, outcome in accepted.values()))
     _accept(write, list(accepted.values()), policy)
     if doubtful:
         _settle_doubtful(write, doubtful, verdicts)
@@ -110,16 +120,17 @@ def _load(conn: Connection, outcomes: Sequence[Outcome]) -> dict[str, TaskRow]:
     found = {}
     uuids, _numbers, _neither = parse_ids(outcome.id for outcome in outcomes)
     for chunk in chunks(uuids):
-        for row in rows_of(TaskRow, conn.execute(_NAMED, {"ids": chunk})):
+        for row in _NAMED.all(conn, ids=chunk):
             found[row.id] = row
     return found
 
 
-_NAMED = sa.select(
+_NAMED = HotQuery(TaskRow, lambda conn: sa.select(
     tasks.c.number, tasks.c.id, tasks.c.owner, tasks.c.status, tasks.c.attempt, tasks.c.failures,
     tasks.c.max_attempts, tasks.c.lost, tasks.c.worker, tasks.c.worker_id, tasks.c.started_at, tasks.c.log_bytes,
     tasks.c.progress, tasks.c.progress_message, tasks.c.deleted_at, tasks.c.definition,
-).where(tasks.c.id.in_(sa.bindparam("ids", expanding=True)))
+    tasks.c.source, tasks.c.entry,
+).where(among(conn, tasks.c.id, "ids")))
 
 
 def _is_current(row: TaskRow, outcome: Outcome) -> bool:
@@ -154,9 +165,14 @@ def _accept(write: Write, pairs: Sequence[tuple[TaskRow, Outcome]], policy: Poli
         row.definition: (outcome.error.name, outcome.error.message, outcome.error.line)
         for row, outcome in final if row.definition and outcome.error and outcome.error.name == PARSE_ERROR
     })
+    write.ran += [(row.source, row.entry, outcome.seconds) for row, outcome in finished]
     given_up = _take_from_lost_processes(write, lost, policy)
     count_minute(write, [row.owner for row, _ in finished], [*(row.owner for row, _ in final), *given_up])
     logs = [log for _row, outcome in pairs for log in outcome.logs]
+    store_manifests(write, {
+        outcome.manifest_sha256: outcome.manifest for _row, outcome in pairs
+        if outcome.manifest_sha256 is not None and outcome.manifest is not None
+    })
     store_series(write, [
         (row.number, outcome.attempt, outcome.series) for row, outcome in pairs if outcome.series is not None
     ])
@@ -239,7 +255,9 @@ def _times(write: Write, row: TaskRow, outcome: Outcome) -> Columns:
     started = _between(row.started_at or 0.0, outcome.started_at, write.now)
     finished = _between(started, outcome.finished_at, write.now)
     seconds = outcome.seconds if math.isfinite(outcome.seconds) and outcome.seconds >= 0 else 0.0
-    return {"started_at": started, "finished_at": finished, "seconds": seconds, "timing": outcome.timing}
+    return {"started_at": started, "finished_at": finished, "seconds": seconds, "timing": outcome.timing,
+            "manifest_sha256": outcome.manifest_sha256,
+            "surroundings": surroundings_id(outcome.surroundings), "peak_memory": outcome.peak_memory}
 
 
 def _between(low: float, value: float, high: float) -> float:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from taskq_kernel.settings import Settings
+
+#: So many workers report at the pace of the settings; twice as many at half of it.
+WORKERS_AT_FULL_PACE = 250
+#: The longest pause that a large fleet makes between two heartbeats, in seconds, where the settings ask for a shorter
+#: one: what is cancelled has to stop within five.
+LONGEST_HEARTBEAT_S = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +35,14 @@ class Policy:
     def return_s(self) -> float:
         """How long a worker may need to find a service that came back, on top of a lease: two heartbeats."""
         return 2 * self.heartbeat_s
+
+    def for_fleet(self, workers: int) -> Policy:
+        """The same rules with the pace that so many workers report at: heartbeats cost the service time."""
+        longest = max(1.0, LONGEST_HEARTBEAT_S / self.heartbeat_s)
+        slower = min(max(1.0, workers / WORKERS_AT_FULL_PACE), longest)
+        if slower == 1.0:
+            return self
+        return replace(self, heartbeat_s=slower * self.heartbeat_s, lease_s=slower * self.lease_s)
 
     @classmethod
     def of(cls, settings: Settings) -> Policy:

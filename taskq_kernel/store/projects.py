@@ -1,13 +1,13 @@
 """Projects: folders by their content, which tasks name and workers lay out.
 
 The service keeps a project's manifest and its files as it keeps large values. What is noted here is
-which files a project has, so that they are kept as long as it is: as long as a task or a batch names
-it, and for `UNUSED_S` after it was sent the last time.
+which files a project has, so that they are kept as long as it is: as long as a task, a batch or a recipe
+names it, and for `UNUSED_S` after it was sent the last time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -16,19 +16,37 @@ from taskq_kernel.errors import NotFound
 from taskq_kernel.project_manifest import ProjectManifest
 from taskq_kernel.store.database import Write
 from taskq_kernel.store.ids import chunks
-from taskq_kernel.store.tables import batches, project_files, projects, tasks
+from taskq_kernel.store.offers import julias_json
+from taskq_kernel.store.tables import batches, project_files, projects, recipes, tasks
 
 #: How long a project is kept that nothing names, in seconds: a notebook may call what it has defined last week.
 UNUSED_S = 7 * 86400.0
 
 
-def register_project(write: Write, project: str, manifest: ProjectManifest, owner: str) -> None:
-    """Note a project with its files, or that it is there still."""
-    sent_again = sa.update(projects).where(projects.c.id == project).values(used_at=write.now)
+def register_project(
+    write: Write, project: str, manifest: ProjectManifest, owner: str, julia: Sequence[str] = ()
+) -> None:
+    """Note a project with its files, or that it is there still.
+
+    Parameters
+    ----------
+    project : str
+        The SHA-256 of its manifest.
+    manifest : ProjectManifest
+        Its files.
+    owner : str
+        Who has sent it.
+    julia : sequence of str
+        The versions of Julia of which it takes one; none: any.
+    """
+    takes = julias_json(julia)
+    said = {} if takes is None else {"julia": takes}  # a client of an earlier release did not say
+    sent_again = sa.update(projects).where(projects.c.id == project).values(used_at=write.now, **said)
     if write.conn.execute(sent_again).rowcount:
         return  # and its files with it, which are as many as ten thousand
     write.conn.execute(sa.insert(projects).values(
-        id=project, owner=owner, created_at=write.now, used_at=write.now, files=len(manifest.files), size=manifest.size
+        id=project, owner=owner, created_at=write.now, used_at=write.now, files=len(manifest.files), size=manifest.size,
+        julia=takes,
     ))
     for chunk in chunks(sorted(manifest.refs)):
         write.conn.execute(sa.insert(project_files), [{"project": project, "ref": ref} for ref in chunk])
@@ -64,7 +82,8 @@ def forget_unused_projects(write: Write, before: float) -> None:
     """Forget projects that nothing names, and that were sent the last time before a point in time."""
     by_task = sa.exists().where(tasks.c.project == projects.c.id, tasks.c.deleted_at.is_(None))
     by_batch = sa.exists().where(batches.c.project == projects.c.id)
-    query = sa.select(projects.c.id).where(projects.c.used_at < before, ~by_task, ~by_batch)
+    by_recipe = sa.exists().where(recipes.c.project == projects.c.id, recipes.c.retired_at.is_(None))
+    query = sa.select(projects.c.id).where(projects.c.used_at < before, ~by_task, ~by_batch, ~by_recipe)
     for chunk in chunks(write.conn.execute(query).scalars().all()):
         write.conn.execute(sa.delete(project_files).where(project_files.c.project.in_(chunk)))
         write.conn.execute(sa.delete(projects).where(projects.c.id.in_(chunk)))

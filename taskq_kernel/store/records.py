@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from taskq_kernel import displays
 from taskq_kernel.domain import TaskStatus
-from taskq_kernel.store.ids import find
+from taskq_kernel.store.hot import HotQuery, among
+from taskq_kernel.store.ids import chunks, find
 from taskq_kernel.store.rows import EventRow, LogRow, TaskRow, one_of, rows_of
+from taskq_kernel.store.sight import Sight
 from taskq_kernel.store.tables import sources, stored_columns, task_events, task_logs, tasks
 from taskq_kernel.task_fields import TASK_FIELDS
 
@@ -62,13 +66,13 @@ def select_tasks(wants: frozenset[str]) -> sa.Select[Any]:
     return _select(wants & LONG_FIELDS)
 
 
-def get_task(conn: Connection, task_id: str, wants: frozenset[str], visible_to: str | None = None) -> TaskRow:
+def get_task(conn: Connection, task_id: str, wants: frozenset[str], visible_to: Sight | None = None) -> TaskRow:
     """One task, by UUID or number.
 
     Raises
     ------
     NotFound
-        If there is none, it was deleted, or it belongs to another owner than ``visible_to``.
+        If there is none, it was deleted, or it is not among what ``visible_to`` sees.
     """
     number = find(conn, [task_id], [tasks.c.id, tasks.c.number], visible_to)[0].number
     return one_of(TaskRow, conn.execute(select_tasks(wants).where(tasks.c.number == number)))
@@ -76,9 +80,14 @@ def get_task(conn: Connection, task_id: str, wants: frozenset[str], visible_to: 
 
 def tasks_by_number(conn: Connection, numbers: Sequence[int], wants: frozenset[str]) -> list[TaskRow]:
     """The tasks with these numbers, in this order; those that are gone are left out."""
-    query = select_tasks(wants).where(tasks.c.number.in_(list(numbers)))
-    found = {row.number: row for row in rows_of(TaskRow, conn.execute(query))}
+    query = _numbered(wants & LONG_FIELDS)
+    found = {row.number: row for chunk in chunks(numbers) for row in query.all(conn, of=chunk)}
     return [found[number] for number in numbers if number in found]
+
+
+@lru_cache(maxsize=64)
+def _numbered(long_fields: frozenset[str]) -> HotQuery[TaskRow]:
+    return HotQuery(TaskRow, lambda conn: _select(long_fields).where(among(conn, tasks.c.number, "of")))
 
 
 def histories(conn: Connection, numbers: Sequence[int]) -> dict[int, list[EventRow]]:
@@ -90,8 +99,13 @@ def histories(conn: Connection, numbers: Sequence[int]) -> dict[int, list[EventR
     return found
 
 
-def logs_after(conn: Connection, number: int, after: int | None) -> list[LogRow]:
-    """What the latest attempt of a task printed, the chunks with a ``seq`` above ``after``."""
+def logs_after(
+    conn: Connection, number: int, after: int | None, with_displays: bool = False
+) -> list[LogRow]:
+    """What the latest attempt of a task printed, the chunks with a ``seq`` above ``after``.
+
+    What it displayed is text among that; ``with_displays``, all that there was to show (`taskq_kernel.displays`).
+    """
     attempt = sa.select(tasks.c.attempt).where(tasks.c.number == number).scalar_subquery()
     query = (
         sa.select(task_logs)
@@ -100,4 +114,13 @@ def logs_after(conn: Connection, number: int, after: int | None) -> list[LogRow]
     )
     if after is not None:
         query = query.where(task_logs.c.seq > after)
-    return rows_of(LogRow, conn.execute(query))
+    rows = rows_of(LogRow, conn.execute(query))
+    return rows if with_displays else [_as_text(row) for row in rows]
+
+
+def _as_text(row: LogRow) -> LogRow:
+    if row.stream != displays.STREAM:
+        return row
+    return cast("LogRow", SimpleNamespace(
+        task=row.task, attempt=row.attempt, seq=row.seq, stream="stdout", text=displays.text_of(row.text)
+    ))

@@ -86,7 +86,27 @@ class TaskRow(AskedForRow):
     cache_key: str | None
     cached_from: int | None
     environment: str | None
+    recipe: str | None
+    manifest_sha256: str | None
+    surroundings: str | None
+    peak_memory: int | None
+    avoid: str | None
     code: str | None
+
+
+class CountersRow:
+    """The one row of the counters."""
+
+    version: int
+    number: int
+    database: str
+
+
+class NumberRow:
+    """A task's number, and how often it was found, where that was counted."""
+
+    task: int
+    times: int
 
 
 class DefinitionRow:
@@ -123,14 +143,31 @@ class BatchRow(AskedForRow):
     cancelled_at: float | None
     cache: bool | None
     seeds_by_content: bool | None
+    recipe: str | None
     definition_name: str
     entry: str | None
 
 
+class RecipeRow:
+    """A recipe of one version, with its code and the function that its tasks call."""
+
+    name: str
+    version: int
+    definition: str
+    project: str | None
+    project_commit: str | None
+    owner: str
+    created_at: float
+    retired_at: float | None
+    entry: str
+    code: str
+
+
 class DueRow(TaskRow):
-    """A row of the outbox with its task."""
+    """A row of the outbox with its task, and the Julias that its project takes."""
 
     outbox_id: int
+    julia: str | None
 
 
 class WaitingRow(TaskRow):
@@ -197,6 +234,10 @@ class WorkerRow:
     manifest: str | None
     cores: int | None
     gpus: int | None
+    memory: int | None
+    julias: str | None
+    bundles: bool | None
+    grants: int | None
     busy: int
 
 
@@ -209,6 +250,20 @@ class TokenRow:
     created_at: float
     expires_at: float | None
     revoked_at: float | None
+
+
+class ShareRow:
+    """A link to a task or a batch, with the name of that where it is still there; its hash is read by nobody."""
+
+    id: str
+    task: int | None
+    batch: str | None
+    owner: str
+    created_by: str
+    created_at: float
+    expires_at: float | None
+    revoked_at: float | None
+    name: str | None
 
 
 def rows_of(_kind: type[R], result: sa.Result[Any]) -> list[R]:

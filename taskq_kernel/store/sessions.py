@@ -19,6 +19,7 @@ from taskq_kernel.store import transitions
 from taskq_kernel.store.cells import of_ended_sessions, open_sessions
 from taskq_kernel.store.database import Write
 from taskq_kernel.store.ids import chunks
+from taskq_kernel.store.index_choice import without_index
 from taskq_kernel.store.rows import TaskRow, rows_of
 from taskq_kernel.store.submission import NewTask
 from taskq_kernel.store.tables import IS_SESSION, Cause, tasks
@@ -96,7 +97,8 @@ def end_cells(write: Write, queues: Sequence[str]) -> int:
     for chunk in chunks(list(queues)):
         waiting += rows_of(TaskRow, write.conn.execute(
             sa.select(tasks.c.number, tasks.c.owner, tasks.c.attempt, tasks.c.status).where(
-                tasks.c.queue.in_(chunk), tasks.c.status == TaskStatus.QUEUEING, tasks.c.deleted_at.is_(None)
+                tasks.c.queue.in_(chunk), tasks.c.deleted_at.is_(None),
+                without_index(write.conn, tasks.c.status == TaskStatus.QUEUEING),
             )
         ))
     transition(write, *transitions.cells_over(write, waiting))

@@ -37,4 +37,4 @@ def catch_up(write: Write, turned_back_s: float = 0.0) -> None:
         )
         .values(published_at=write.now)
     )
-    write.published = True  # the publisher sleeps until what was due next
+    write.look = True  # the publisher sleeps until what was due next

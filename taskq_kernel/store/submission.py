@@ -81,6 +81,8 @@ class NewTask(AskedFor):
     after: Sequence[str] = ()
     #: Whether the value of an equal task may stand for a run.
     cache: bool = False
+    #: The recipe that it is made of.
+    recipe: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,8 @@ class NewBatch(AskedFor):
         point computes, or one that is drawn.
     resume : bool
         Whether what failed, was cancelled or is missing runs again.
+    recipe : str or None
+        The recipe that its points are made of.
     """
 
     id: str
@@ -116,6 +120,7 @@ class NewBatch(AskedFor):
     max_attempts: int = 1
     cache: bool = False
     resume: bool = True
+    recipe: str | None = None
 
 
 def check_all(inputs: list[dict[str, Any]], field: str = "inputs") -> list[NewTask]:

@@ -12,7 +12,7 @@ does not rewrite it.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
@@ -176,12 +176,38 @@ tasks = sa.Table(
     # What its latest attempt ran in; see `cache.environment_of`.
     sa.Column("environment", AnyText),
     *_asked_for(),
+    # The recipe that it was made of, by its name; which version that was, its definition tells.
+    sa.Column("recipe", AnyText),
+    # SHA-256 of the Manifest.toml that its last attempt had, which `manifests` holds.
+    sa.Column("manifest_sha256", sa.Text),
+    # The same in every detail, in a row of `surroundings`; and the most memory that its process had.
+    sa.Column("surroundings", AnyText),
+    sa.Column("peak_memory", sa.BigInteger),
+    # The worker that is not to run it while another serves its queue.
+    sa.Column("avoid", AnyText),
 )
+
+#: What tasks ran in, by a hash of it: JSON, the same for all tasks of a process.
+surroundings = sa.Table(
+    "surroundings",
+    metadata,
+    sa.Column("id", AnyText, primary_key=True),
+    sa.Column("facts", AnyText, nullable=False),
+)
+
+#: What stands behind fields that a task names and does not hold. They take the names of the task's own columns.
+_NAMED: dict[str, sa.Column[Any]] = {
+    "code": sources.c.code,
+    # Read like a column.
+    "surroundings": cast("sa.Column[Any]", sa.select(surroundings.c.facts).where(
+        surroundings.c.id == tasks.c.surroundings
+    ).scalar_subquery().label("surroundings")),
+}
 
 
 def stored_columns(field: TaskField) -> list[sa.Column[Any]]:
     """The columns that have a task's field."""
-    return [sources.c.code if name == "code" else tasks.c[name] for name in field.stored_as]
+    return [_NAMED[name] if name in _NAMED else tasks.c[name] for name in field.stored_as]
 
 
 #: What a batch gives to all of its tasks: columns of either table.
@@ -220,8 +246,14 @@ sa.Index("ix_tasks_sessions", tasks.c.version, sqlite_where=IS_SESSION, postgres
 # Tombstones go as well one day; there are few, and nothing else would find them.
 _is_gone = tasks.c.deleted_at.isnot(None)
 sa.Index(None, tasks.c.deleted_at, tasks.c.number, sqlite_where=_is_gone, postgresql_where=_is_gone)
+# What one recipe has made; and what all of them have, which is what some may see, in the order of numbers.
+_of_recipe = tasks.c.recipe.isnot(None)
+sa.Index("ix_tasks_of_recipes", tasks.c.number, sqlite_where=_of_recipe, postgresql_where=_of_recipe)
+sa.Index(None, tasks.c.recipe, tasks.c.number, sqlite_where=_of_recipe, postgresql_where=_of_recipe)
 _has_project = tasks.c.project.isnot(None)
 sa.Index(None, tasks.c.project, sqlite_where=_has_project, postgresql_where=_has_project)
+_has_manifest = tasks.c.manifest_sha256.isnot(None)
+sa.Index(None, tasks.c.manifest_sha256, sqlite_where=_has_manifest, postgresql_where=_has_manifest)
 _is_cached = tasks.c.cache_key.isnot(None)
 sa.Index(None, tasks.c.cache_key, tasks.c.number, sqlite_where=_is_cached, postgresql_where=_is_cached)
 
@@ -265,6 +297,8 @@ batches = sa.Table(
     # Whether the seed of a point follows from what it computes, and not from `seed` and its place.
     sa.Column("seeds_by_content", sa.Boolean),
     *_asked_for(),
+    # The recipe that its points are made of.
+    sa.Column("recipe", AnyText),
 )
 sa.Index("uq_batches_owner_name", batches.c.owner, batches.c.name, unique=True)
 sa.Index("ix_batches_created_at", batches.c.created_at)
@@ -333,6 +367,8 @@ projects = sa.Table(
     sa.Column("used_at", _Time, nullable=False),
     sa.Column("files", sa.Integer, nullable=False),
     sa.Column("size", sa.BigInteger, nullable=False),
+    # The versions of Julia that its manifests were made with, as JSON: it takes one of these. NULL: any.
+    sa.Column("julia", sa.Text),
 )
 
 #: What is in the files of a project, which the service keeps as it keeps values.
@@ -341,6 +377,32 @@ project_files = sa.Table(
     metadata,
     sa.Column("project", sa.Text, sa.ForeignKey("projects.id"), primary_key=True),
     sa.Column("ref", sa.Text, primary_key=True, index=True),
+)
+
+#: What administrators have registered for those who do not code: a definition whose code says what may be set, in
+#: versions. One that was removed, or that has a later version, was retired.
+recipes = sa.Table(
+    "recipes",
+    metadata,
+    sa.Column("name", AnyText, primary_key=True),
+    sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("definition", AnyText, sa.ForeignKey("definitions.id"), nullable=False, index=True),
+    # The folder that its tasks have at hand; and the git commit that this was.
+    sa.Column("project", sa.Text, index=True),
+    sa.Column("project_commit", AnyText),
+    sa.Column("owner", AnyText, nullable=False),
+    sa.Column("created_at", _Time, nullable=False),
+    sa.Column("retired_at", _Time),
+)
+_in_use = recipes.c.retired_at.is_(None)
+sa.Index("uq_recipes_in_use", recipes.c.name, unique=True, sqlite_where=_in_use, postgresql_where=_in_use)
+#: Which packages tasks have had: the texts of Julia's manifests, each once, and when a worker told it the last time.
+manifests = sa.Table(
+    "manifests",
+    metadata,
+    sa.Column("sha256", sa.Text, primary_key=True),
+    sa.Column("text", AnyText, nullable=False),
+    sa.Column("seen_at", _Time, nullable=False),
 )
 
 #: Each task's history: one row per change of status.
@@ -409,6 +471,13 @@ workers = sa.Table(
     # What its tasks share: cores and devices. NULL: a worker of a release that did not say.
     sa.Column("cores", sa.Integer),
     sa.Column("gpus", sa.Integer),
+    # And memory, in bytes; and which versions of Julia projects can have, as JSON.
+    sa.Column("memory", sa.BigInteger),
+    sa.Column("julias", sa.Text),
+    # Whether it reads messages of several tasks. NULL: a worker of a release that did not know of them.
+    sa.Column("bundles", sa.Boolean),
+    # How many of its slots can be given tasks that it has not asked for. NULL: likewise.
+    sa.Column("grants", sa.Integer),
 )
 
 #: Tasks to be handed to the broker. A task may stand here twice; claims make that harmless.
@@ -449,6 +518,24 @@ tokens = sa.Table(
     sa.Column("id", AnyText, primary_key=True),
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("role", sa.Text, nullable=False),
+    sa.Column("sha256", sa.Text, nullable=False, unique=True),
+    sa.Column("created_at", _Time, nullable=False),
+    sa.Column("expires_at", _Time),
+    sa.Column("revoked_at", _Time),
+)
+
+#: Links by which others see a task or a batch: the hash of the token that each has in it, as of any other token.
+#: What is shared may go; then the link says so, and that is all.
+shares = sa.Table(
+    "shares",
+    metadata,
+    sa.Column("id", AnyText, primary_key=True),
+    # Exactly one of them: a task's number, or the UUID that a batch's tasks have.
+    sa.Column("task", sa.BigInteger),
+    sa.Column("batch", AnyText),
+    # Whose it is, and who made the link.
+    sa.Column("owner", AnyText, nullable=False),
+    sa.Column("created_by", AnyText, nullable=False),
     sa.Column("sha256", sa.Text, nullable=False, unique=True),
     sa.Column("created_at", _Time, nullable=False),
     sa.Column("expires_at", _Time),

@@ -88,8 +88,8 @@ def _move(write: Write, after: TaskStatus, cause: Cause, transitions: Sequence[T
         for item in transitions
     ]
     done = _update(after, cause is Cause.CACHED, tuple(transitions[0].columns)).execute(write.conn, rows)
-    if done.rowcount != len(transitions):
-        raise TaskqError(f"{len(transitions) - done.rowcount} of {len(transitions)} tasks could not go to {after}")
+    if done != len(transitions):
+        raise TaskqError(f"{len(transitions) - done} of {len(transitions)} tasks could not go to {after}")
     for item in transitions:
         if item.before is not None:
             write.count(item.owner, item.before, -1)
@@ -229,7 +229,10 @@ def enqueue(write: Write, numbers: Iterable[int], available_at: float | None = N
     rows: list[Columns] = [{"task": number, "available_at": at} for number in numbers if number not in held]
     if rows:
         _ENQUEUE.execute(write.conn, rows)
-        write.published = True
+        if at > write.now:
+            write.look = True
+        else:
+            write.enqueued += [number for number in numbers if number not in held]
 
 
 def requeue(write: Write, cause: Cause, transitions: Sequence[Transition]) -> None:

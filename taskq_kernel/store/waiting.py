@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 from taskq_kernel.broker.names import session_of
 from taskq_kernel.domain import TaskStatus
 from taskq_kernel.store.dependencies import Unmet, unmet_of
+from taskq_kernel.store.offers import NEEDED, WITH_PROJECTS, Needs, needs_of
 from taskq_kernel.store.rows import TaskRow, one_of
 from taskq_kernel.store.tables import task_events, tasks, workers
 from taskq_kernel.store.workers import ONLINE
@@ -27,21 +28,25 @@ class Standing:
         What its place in its queue depends on, and from when on it may be handed to the broker.
     unmet : Unmet or None
         What it needs that is not finished.
+    needs : Needs
+        What it asks of a worker.
     """
 
     row: TaskRow
     unmet: Unmet | None
+    needs: Needs
 
 
 def standing_of(conn: Connection, number: int) -> Standing:
     """How a waiting task stands."""
-    return Standing(one_of(TaskRow, conn.execute(_STANDING, {"number": number})), unmet_of(conn, number))
+    row = one_of(TaskRow, conn.execute(_STANDING, {"number": number}))
+    return Standing(row, unmet_of(conn, number), needs_of(row))
 
 
 _STANDING = sa.select(
     tasks.c.number, tasks.c.queue, tasks.c.priority, tasks.c.lost, tasks.c.published_at, tasks.c.available_at,
-    tasks.c.threads, tasks.c.gpus,
-).where(tasks.c.number == sa.bindparam("number"))
+    *NEEDED,
+).select_from(WITH_PROJECTS).where(tasks.c.number == sa.bindparam("number"))
 
 
 def last_reason(conn: Connection, number: int) -> str:

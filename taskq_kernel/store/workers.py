@@ -18,8 +18,9 @@ from taskq_kernel.broker.names import check_queue
 from taskq_kernel.errors import InvalidTask, NotFound, ServiceError
 from taskq_kernel.store.cells import IN_SLOT
 from taskq_kernel.store.database import Write
+from taskq_kernel.store.hot import HotQuery
 from taskq_kernel.store.ids import canonical_uuid, chunks
-from taskq_kernel.store.offers import offer_declined
+from taskq_kernel.store.offers import julias_json, offer_declined
 from taskq_kernel.store.policy import Policy
 from taskq_kernel.store.records import RUNNING_NOW
 from taskq_kernel.store.rows import Columns, TaskRow, WorkerRow, one_or_none, rows_of
@@ -62,6 +63,13 @@ class NewWorker:
     #: What its tasks share; None: it is of a release that did not say.
     cores: int | None = None
     gpus: int | None = None
+    #: In bytes, and the versions of Julia that projects can have.
+    memory: int | None = None
+    julias: Sequence[str] | None = None
+    #: Whether it reads messages of several tasks.
+    bundles: bool | None = None
+    #: How many of its slots can be given tasks that it has not asked for; see `grants`.
+    grants: int | None = None
 
 
 def _check_count(name: str, count: int | None, least: int, most: int) -> None:
@@ -80,6 +88,8 @@ def register_worker(write: Write, new: NewWorker, policy: Policy) -> str:
     _check_count("slots", new.slots, 1, 4096)
     _check_count("cores", new.cores, 1, MOST_CORES)
     _check_count("gpus", new.gpus, 0, MOST_CORES)
+    _check_count("grants", new.grants, 0, 4096)
+    _check_count("memory", new.memory, 1, 2**63 - 1)
     for queue in new.queues:
         check_queue(queue)
     worker_id = canonical_uuid(new.id, "id") if new.id else str(uuid4())
@@ -88,6 +98,8 @@ def register_worker(write: Write, new: NewWorker, policy: Policy) -> str:
         "name": new.name, "host": new.host, "pid": new.pid, "runner": new.runner,
         "julia_version": new.julia_version, "queues": msgspec.json.encode(list(new.queues)).decode(),
         "manifest": new.manifest, "slots": new.slots, "cores": new.cores, "gpus": new.gpus,
+        "memory": new.memory, "julias": julias_json(new.julias),
+        "bundles": new.bundles, "grants": new.grants,
         "seen_at": write.now, "lease_until": write.now + policy.lease_s,
     }
     if earlier is None:
@@ -101,7 +113,7 @@ def register_worker(write: Write, new: NewWorker, policy: Policy) -> str:
     return worker_id
 
 
-_WORKER = sa.select(workers).where(workers.c.id == sa.bindparam("of_worker"))
+_WORKER = HotQuery(WorkerRow, lambda _: sa.select(workers).where(workers.c.id == sa.bindparam("of_worker")))
 
 
 def present_worker(write: Write, worker_id: str) -> WorkerRow:
@@ -113,7 +125,7 @@ def present_worker(write: Write, worker_id: str) -> WorkerRow:
         ``WORKER_UNKNOWN`` if it never joined or has left, ``LEASE_LOST`` if it was silent
         for too long. Either way it registers again.
     """
-    row = one_or_none(WorkerRow, write.conn.execute(_WORKER, {"of_worker": worker_id}))
+    row = _WORKER.first(write.conn, of_worker=worker_id)
     if row is None or row.state == LEFT:
         raise ServiceError(
             f"no worker has the id {worker_id[:80]!r}: register first", "WORKER_UNKNOWN"
@@ -127,12 +139,14 @@ def present_worker(write: Write, worker_id: str) -> WorkerRow:
 
 def claimed_by(conn: Connection, worker_id: str) -> list[TaskRow]:
     """The tasks that a worker has claimed and that run, the oldest first."""
-    query = sa.select(
-        tasks.c.number, tasks.c.id, tasks.c.owner, tasks.c.status, tasks.c.attempt, tasks.c.worker, tasks.c.lost,
-        tasks.c.started_at, tasks.c.kind,
-        tasks.c.progress, tasks.c.progress_message, tasks.c.log_bytes,
-    ).where(RUNNING_NOW, tasks.c.worker_id == worker_id).order_by(tasks.c.number)
-    return rows_of(TaskRow, conn.execute(query))
+    return _CLAIMED.all(conn, of_worker=worker_id)
+
+
+_CLAIMED = HotQuery(TaskRow, lambda _: sa.select(
+    tasks.c.number, tasks.c.id, tasks.c.owner, tasks.c.status, tasks.c.attempt, tasks.c.worker, tasks.c.lost,
+    tasks.c.started_at, tasks.c.kind,
+    tasks.c.progress, tasks.c.progress_message, tasks.c.log_bytes,
+).where(RUNNING_NOW, tasks.c.worker_id == sa.bindparam("of_worker")).order_by(tasks.c.number))
 
 
 def drain_worker(write: Write, worker_id: str) -> WorkerRow:
@@ -193,6 +207,11 @@ def get_worker(conn: Connection, worker_id: str) -> WorkerRow:
 def list_workers(conn: Connection, *, everyone: bool = False) -> list[WorkerRow]:
     """The workers that hold a lease; with ``everyone`` those that are gone, too."""
     return _workers(conn, sa.true() if everyone else workers.c.state.in_(PRESENT))
+
+
+def count_workers(conn: Connection) -> int:
+    """How many workers hold a lease."""
+    return int(conn.execute(sa.select(sa.func.count()).where(workers.c.state.in_(PRESENT))).scalar_one())
 
 
 def _workers(conn: Connection, where: sa.ColumnElement[bool]) -> list[WorkerRow]:
