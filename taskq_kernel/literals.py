@@ -31,6 +31,7 @@ _DIGITS = r"[0-9]+(?:_[0-9]+)*"
 _BASED = re.compile(r"0x[0-9a-fA-F]+(?:_[0-9a-fA-F]+)*|0o[0-7]+(?:_[0-7]+)*|0b[01]+(?:_[01]+)*")
 _FLOAT = re.compile(rf"(?:{_DIGITS}\.(?:{_DIGITS})?|\.{_DIGITS})(?:[eE][-+]?[0-9]+)?|{_DIGITS}[eE][-+]?[0-9]+")
 _WHOLE = re.compile(r"0(?![0-9_])|[1-9][0-9]*(?:_[0-9]+)*")
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 _WORD = re.compile(r"[^\W\d]\w*!*")
 _SPACE = re.compile(r"\s*")
 _SIGN = re.compile(r"[-+]?")
@@ -196,14 +197,17 @@ class Reader:
         return value
 
     def string(self) -> str:
-        """Read a string whose escapes JSON has too, and that interpolates nothing."""
+        """Read a string whose escapes are ``\\$`` and those that JSON has too, and that interpolates nothing."""
+        found = _STRING.match(self.text, self.at)
+        if found is None:
+            self.fail("a string")
+        if re.search(r"(?<!\\)(?:\\\\)*\$", found[0]):
+            self.fail("a string without $, or with \\$,")
         try:
-            value, end = scanstring(self.text, self.at + 1, True)
+            value, _ = scanstring(re.sub(r"\\(.)", _of_json, found[0]), 1, True)
         except ValueError:
             self.fail("a string")
-        if re.search(r"(?<!\\)(?:\\\\)*\$", self.text[self.at : end]):
-            self.fail("a string without $")
-        self.at = end
+        self.at = found.end()
         return str(value)
 
     def list(self) -> list[Any]:
@@ -334,6 +338,11 @@ class Reader:
         if not isinstance(exponent, int) or max(exponent, base.bit_length()) > 63 or base**exponent > _MOST_INT:
             self.fail("a power that an Int holds")
         return int(base**exponent)
+
+
+def _of_json(escape: re.Match[str]) -> str:
+    """An escape of Julia as JSON has it, which knows no dollar sign."""
+    return "$" if escape[1] == "$" else escape[0]
 
 
 def _negative(number: Any) -> Any:

@@ -1,37 +1,20 @@
-"""Parameters that code declares: what may be set without reading the code.
+"""Parameters: what may be set without reading the code, and which values each takes.
 
-A declaration is plain Julia, a vector of named tuples at the start of a line::
-
-    parameters = [
-        (name = :darts, default = 20_000_000, label = "Darts", minimum = 1_000, maximum = 10^9,
-         help = "More darts, more digits."),
-        (name = :speed, default = 12.0, label = "Speed", unit = "m/s", minimum = 0.0, maximum = 100.0, step = 0.5),
-        (name = :method, default = "Euler", choices = ["Euler", "Heun"]),
-    ]
-
-It is read here without Julia, so it holds literals only (`taskq_kernel.literals`); in Julia
-it is a variable that nobody needs. ``name`` comes first. Each parameter is an argument of the task, which the code
-finds under its name. What kind of value it takes is that of its default: a whole number, a
-number, a truth value, or text.
+What kind of value a parameter takes is that of its default: a whole number, a number, a truth value, or text. Values
+come as JSON, or as what people type. How code declares parameters is in `taskq_kernel.declarations`.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
-from functools import lru_cache
 from typing import Any, NoReturn
 
-from taskq_kernel.argument_names import why_no_name
-from taskq_kernel.errors import InvalidDeclaration, InvalidJSON, InvalidParameter
-from taskq_kernel.literals import JuliaValue, NotALiteral, Reader, read_value
-
-#: A vector that begins otherwise is somebody's own.
-_START = re.compile(r"^parameters[ \t]*=[ \t]*(?=\[(?:\s|#[^\n]*)*\(\s*name\s*=)", re.MULTILINE)
-_SPACE = re.compile(r"(?:\s|#[^\n]*)*")
+from taskq_kernel.errors import InvalidJSON, InvalidParameter
+from taskq_kernel.literals import TAGS, JuliaValue, read_value
 
 Value = bool | int | float | str
 
@@ -80,6 +63,52 @@ class Parameter:
         """What it takes: ``whole``, ``number``, ``truth`` or ``text``."""
         kinds = {bool: "truth", int: "whole", float: "number"}
         return kinds.get(type(self.default), "text")
+
+    @property
+    def type(self) -> str:
+        """The same, as `kind` is called where recipes are."""
+        return self.kind
+
+    @property
+    def takes(self) -> str:
+        """What it takes, in words: ``a number from 0.5 to 5 K``."""
+        if self.choices:
+            return f"one of {', '.join(map(shown, self.choices))}"
+        if self.kind in ("truth", "text"):
+            return "true or false" if self.kind == "truth" else "text"
+        what = "a whole number" if self.kind == "whole" else "a number"
+        unit = f" {self.unit}" if self.unit else ""
+        if self.minimum is not None and self.maximum is not None:
+            return f"{what} from {shown(self.minimum)} to {shown(self.maximum)}{unit}"
+        if self.minimum is not None:
+            return f"{what} of at least {shown(self.minimum)}{unit}"
+        if self.maximum is not None:
+            return f"{what} of at most {shown(self.maximum)}{unit}"
+        return f"{what}, such as {shown(self.default)}{unit}"
+
+    def checked(self, value: Any) -> Value:
+        """Return a value of JSON as this parameter takes it: a number where one is taken is a float, 3 too.
+
+        Raises
+        ------
+        InvalidParameter
+            If it takes none such. The message names the parameter, the value, its unit and its range.
+        """
+        kept: Any = {"whole": _as_whole, "number": _as_real, "truth": _as_truth, "text": _as_text}[self.kind](value)
+        if (
+            kept is None or (self.choices and kept not in self.choices)
+            or (self.minimum is not None and kept < self.minimum)
+            or (self.maximum is not None and kept > self.maximum)
+        ):
+            if self.kind == "text" and isinstance(value, str) and len(value) > MAX_TEXT:
+                raise InvalidParameter(
+                    self.name, f"has {shown(len(value))} characters: give {shown(MAX_TEXT)} at most", self.name
+                )
+            is_number = isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+            unit = f" {self.unit}" if self.unit and is_number else ""
+            raise InvalidParameter(self.name, f"is {_quoted(value)}{unit}: give {self.takes}", self.name)
+        taken: Value = kept
+        return taken
 
     def read(self, text: str) -> Value:
         """Return the value that a typed text means.
@@ -145,6 +174,79 @@ class Parameter:
         return text
 
 
+def complete(whose: str, parameters: Sequence[Parameter], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all arguments of what declares parameters: those given as they are taken, the others' defaults.
+
+    Raises
+    ------
+    InvalidParameter
+        If one is no parameter of ``whose``, or does not take its value.
+    """
+    check_names(whose, parameters, given)
+    return {one.name: one.checked(given.get(one.name, one.default)) for one in parameters}
+
+
+def check_names(whose: str, parameters: Sequence[Parameter], given: Iterable[str]) -> None:
+    """Look whether arguments have the names of parameters.
+
+    Raises
+    ------
+    InvalidParameter
+        If one has not.
+    """
+    known = [one.name for one in parameters]
+    for name in given:
+        if name not in known:
+            raise InvalidParameter(name[:80], f"is no parameter of {whose}: it has {', '.join(known)}", name[:80])
+
+
+# -- values of JSON ------------------------------------------------------------------------
+
+#: The longest text that a parameter takes.
+MAX_TEXT = 10_000
+_INT_BITS = 63
+
+
+def _as_whole(value: Any) -> Any:
+    if isinstance(value, float | Decimal) and math.isfinite(value) and value == int(value):
+        value = int(value)
+    fits = type(value) is int and -(2**_INT_BITS) <= value < 2**_INT_BITS
+    return value if fits else None
+
+
+def _as_real(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return None
+    try:
+        real = float(value)
+    except OverflowError:
+        return None
+    return real if math.isfinite(real) else None
+
+
+def _as_truth(value: Any) -> Any:
+    return value if isinstance(value, bool) else None
+
+
+def _as_text(value: Any) -> Any:
+    return value if isinstance(value, str) and len(value) <= MAX_TEXT else None
+
+
+def _quoted(value: Any) -> str:
+    """A value as it stands in a refusal."""
+    if isinstance(value, str):
+        return f"“{value[:40]}”"
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool | int | float):
+        return shown(value)
+    if isinstance(value, Decimal):
+        return str(value)[:40]
+    if isinstance(value, dict) and len(value) == 1 and value.keys() <= TAGS:  # what JSON lacks, such as NaN
+        return str(*value.values())[:40]
+    return "a list" if isinstance(value, list) else "an object"
+
+
 # -- numbers as people write them ----------------------------------------------------------
 
 #: Groups of three that can be nothing else: two commas or more, or spaces.
@@ -180,120 +282,6 @@ def shown(value: Value) -> str:
     if isinstance(value, int) and abs(value) >= 10_000:
         return f"{value:,}".replace(",", "\u202f")
     return f"{value:.15g}" if isinstance(value, float) else str(value)
-
-
-# -- the declaration -----------------------------------------------------------------------
-
-
-@lru_cache(16)  # a thousand tasks have the same code
-def declared(code: str) -> tuple[Parameter, ...]:
-    """Return the parameters that code declares; none where it declares none.
-
-    Raises
-    ------
-    InvalidDeclaration
-        If there is a declaration that cannot be read.
-    """
-    start = _START.search(code)
-    if start is None:
-        return ()
-    reader = _Declaration(code, start.end())
-    try:
-        found = reader.parameters()
-    except NotALiteral as problem:
-        raise InvalidDeclaration(_line(code, problem.at), f"{problem} should stand here") from None
-    except InvalidJSON as problem:
-        raise InvalidDeclaration(_line(code, reader.at), str(problem)) from None
-    return tuple(found)
-
-
-def with_defaults(code: str, arguments: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return arguments with the default of every parameter that code declares and that is not given.
-
-    A declaration that cannot be read counts for nothing: it is good Julia all the same.
-    """
-    given = dict(arguments or {})
-    try:
-        return given | {one.name: one.default for one in declared(code) if one.name not in given}
-    except InvalidDeclaration:
-        return given
-
-
-def _line(code: str, at: int) -> int:
-    return code.count("\n", 0, at) + 1
-
-
-class _Declaration(Reader):
-    """Reads the declaration, with its comments."""
-
-    def space(self) -> None:
-        self.take(_SPACE)
-
-    def parameters(self) -> Sequence[Parameter]:
-        """Read all of them."""
-        self.expect("[")
-        found: list[Parameter] = []
-        while not self.accept("]"):
-            self.space()
-            at = self.at
-            parameter = _checked(self.entries(), _line(self.text, at))
-            if parameter.name in {other.name for other in found}:
-                raise InvalidDeclaration(_line(self.text, at), f"{parameter.name} is declared twice")
-            found.append(parameter)
-            if not self.accept(","):
-                self.accept("]") or self.fail("',' or ']'")
-                break
-        return found
-
-    def entries(self) -> dict[str, Any]:
-        """Read a named tuple."""
-        self.expect("(")
-        found: dict[str, Any] = {}
-        while not self.accept(")"):
-            self.space()
-            name = self.name()
-            self.expect("=")
-            found[name] = self.value()
-            if not self.accept(","):
-                self.accept(")") or self.fail("',' or ')'")
-                break
-        return found
-
-
-_ENTRIES = tuple(field.name for field in fields(Parameter))
-
-
-def _checked(entries: dict[str, Any], line: int) -> Parameter:
-    """Make a parameter of what stands in its named tuple."""
-
-    def refuse(reason: str) -> NoReturn:
-        raise InvalidDeclaration(line, reason)
-
-    if unknown := [entry for entry in entries if entry not in _ENTRIES]:
-        refuse(f"a parameter has no {unknown[0]}; it has {', '.join(_ENTRIES)}")
-    name = entries.get("name")
-    if not isinstance(name, JuliaValue) or name.tag != "$symbol":
-        refuse("a parameter has a name, such as name = :n")
-    if reason := why_no_name(name.content):
-        refuse(f"{name.content} is no name that Julia takes: {reason}")
-    if not isinstance(entries.get("default"), bool | int | float | str):
-        refuse(f"{name.content} has a default, such as default = 10: a number, true, false, or text")
-    default, choices = entries["default"], entries.get("choices", [])
-    is_number = isinstance(default, int | float) and not isinstance(default, bool)
-    for entry in ("label", "unit", "help"):
-        if not isinstance(entries.get(entry, ""), str):
-            refuse(f"{entry} of {name.content} is text")
-    for entry in ("minimum", "maximum", "step"):
-        if entry in entries and not (is_number and type(entries[entry]) in (int, float)):
-            refuse(f"{entry} of {name.content} is a number, and so is its default")
-    if not isinstance(choices, list) or any(type(one) is not type(default) for one in choices):
-        refuse(f"choices of {name.content} are a list of values like its default")
-    parameter = Parameter(**{**entries, "name": name.content, "choices": tuple(choices)})
-    try:
-        parameter.read(typed_default(parameter))
-    except InvalidParameter as problem:
-        refuse(f"the default of {problem}")
-    return parameter
 
 
 def typed_default(parameter: Parameter) -> str:
