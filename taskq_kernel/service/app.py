@@ -25,6 +25,7 @@ from taskq_kernel.service.runtime import Runtime
 from taskq_kernel.service.schema.build import build_schema
 from taskq_kernel.service.security import access
 from taskq_kernel.service.security.throttle import TooManyFailures, address_of
+from taskq_kernel.service.shared.handlers import routes as shared_pages
 from taskq_kernel.store.blob_refs import has_value
 from taskq_kernel.store.database import StoreUnavailable, current_version
 from taskq_kernel.store.tokens import Identity
@@ -53,6 +54,7 @@ def build_app(runtime: Runtime) -> Starlette:
         Route("/healthz", healthz),
         Route("/readyz", readyz),
         Route("/metrics", metrics),
+        *shared_pages(),
     ]
     if runtime.settings.graphiql:
         routes.append(Mount("/static", StaticFiles(directory=STATIC)))
@@ -76,8 +78,8 @@ async def get_blob(request: Request) -> Response:
     identity = await _identify(request, "reading a value", "GET /blobs")
     runtime, digest = _runtime(request), request.path_params["digest"]
     path = runtime.blobs.find(digest)
-    owner = access.visible_to(identity, runtime.settings.private_tasks)
-    if owner is not None and not await runtime.store.read(has_value, owner, digest):
+    sight = access.visible_to(identity, runtime.settings.private_tasks)
+    if sight is not None and not await runtime.store.read(has_value, sight, digest):
         raise no_value(digest)
     kind = await asyncio.to_thread(media_type, path)
     return FileResponse(path, media_type=kind, headers={"cache-control": "private, immutable"})

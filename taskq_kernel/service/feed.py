@@ -1,8 +1,9 @@
 """The live feed: every subscriber follows the version counter with a cursor of its own.
 
-Nothing queues up for a subscriber. It reads from the database what came after its cursor,
-sends it, and only then looks again; while it is slow, changes of the same task melt into
-one. Subscribers at the same cursor share one reading.
+Nothing queues up for a subscriber. It reads what came after its cursor, sends it, and only
+then looks again; while it is slow, changes of the same task melt into one. What small
+transactions have just changed is in memory (`recent_changes`), and the rest is read from the
+database, where subscribers at the same cursor share one reading.
 """
 
 from __future__ import annotations
@@ -15,9 +16,12 @@ from typing import Any
 
 from taskq_kernel.errors import ServiceError
 from taskq_kernel.service.async_store import AsyncStore
+from taskq_kernel.service.recent_changes import RecentChanges
+from taskq_kernel.store import Write
 from taskq_kernel.store.database import StoreUnavailable, current_version
-from taskq_kernel.store.feed import Changes, check_database, read_changes
+from taskq_kernel.store.feed import check_database, read_changes
 from taskq_kernel.store.filters import TaskFilter
+from taskq_kernel.store.made import Changes
 
 log = logging.getLogger(__name__)
 
@@ -42,18 +46,38 @@ class Feed:
         self._telling: asyncio.TimerHandle | None = None
         self._changed = asyncio.Event()
         self._closing = False
-        self._subscribers = 0
+        #: What each subscriber asks for, and all of that together.
+        self._wanted: list[frozenset[str]] = []
+        self._wants: frozenset[str] = frozenset()
+        self._recent = RecentChanges()
         self._readings: dict[tuple[Any, ...], asyncio.Task[Changes]] = {}
 
     @property
     def subscribers(self) -> int:
         """How many follow the feed."""
-        return self._subscribers
+        return len(self._wanted)
+
+    def read_in(self, write: Write) -> None:
+        """Have a transaction that is about to be committed read what it has changed, where anybody wants to know it."""
+        wants = self._wants
+        if self._wanted:
+            changes = RecentChanges.read(write, wants)
+            write.changes = None if changes is None else (wants, changes)
+
+    def committed(self, write: Write) -> None:
+        """Take note of a transaction, in the event loop."""
+        if write.version > self._version:
+            wants, changes = write.changes or (self._wants, None)
+            self._recent.note(write.since, write.version, wants, changes)
+            self._advance(write.version, ended=write.ended)
 
     def advance(self, version: int, *, ended: bool = True) -> None:
-        """Take note of a version, in the event loop; ``ended`` is whether a task has ended since the one before."""
-        if version <= self._version:
-            return
+        """Take note of a version that another process may have made; ``ended`` is whether a task has ended since."""
+        if version > self._version:
+            self._recent.note(self._version, version, self._wants, None)
+            self._advance(version, ended=ended)
+
+    def _advance(self, version: int, *, ended: bool) -> None:
         self._version = version
         if ended:
             self._tell()
@@ -80,7 +104,7 @@ class Feed:
         """Look at the counter from time to time, as long as anybody listens."""
         while True:
             await asyncio.sleep(POLL_S)
-            if self._subscribers:
+            if self._wanted:
                 try:
                     self.advance(await self._store.read(current_version))
                 except StoreUnavailable as error:
@@ -99,7 +123,8 @@ class Feed:
             ``OTHER_DATABASE`` if ``since`` is a version of another one than ``database``,
             ``CURSOR_TOO_NEW`` if there is no such version yet.
         """
-        self._subscribers += 1
+        self._wanted.append(wants)
+        self._wants = frozenset().union(*self._wanted)
         try:
             if since is not None and database is not None:
                 await self._store.read(check_database, database)
@@ -121,7 +146,8 @@ class Feed:
                 if not changes.more:
                     await self._news(cursor, next_at)
         finally:
-            self._subscribers -= 1
+            self._wanted.remove(wants)
+            self._wants = frozenset().union(*self._wanted)
 
     async def _news(self, cursor: int, next_at: float) -> None:
         """Wait for a later version, and until the next event may be sent."""
@@ -132,7 +158,12 @@ class Feed:
             await asyncio.sleep(pause)
 
     async def _read(self, cursor: int, task_filter: TaskFilter | None, wants: frozenset[str]) -> Changes:
-        """Read changes; those who want the same at the same time share it."""
+        """Read changes, from memory where they are there; those who want the same at the same time share it."""
+        sight = None if task_filter is None else task_filter.visible_to
+        if task_filter is None or task_filter == TaskFilter(visible_to=sight):
+            recent = self._recent.after(cursor, wants, sight)
+            if recent is not None:
+                return recent
         # Written out: a filter may hold lists, and those who ask for the same mean equal ones.
         key = (cursor, wants, self._version, repr(task_filter))
         reading = self._readings.get(key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,17 +20,22 @@ from taskq_kernel.service.jobs.publisher import Publisher, PublishingBroker
 from taskq_kernel.service.jobs.reaper import Reaper
 from taskq_kernel.service.metrics import Metrics
 from taskq_kernel.service.security.auth import Tokens
+from taskq_kernel.service.security.pace import Pace
 from taskq_kernel.service.security.throttle import Throttle
 from taskq_kernel.service.statistics import CachedStatistics
 from taskq_kernel.service.waiting import Waiting
 from taskq_kernel.settings import Settings
-from taskq_kernel.store import Policy, Store, Write
+from taskq_kernel.store import Policy, Store, Write, outbox
 from taskq_kernel.store.urls import tasks_url
 
 log = logging.getLogger(__name__)
 
 #: How long a background job that failed rests before it is begun again.
 RESTART_S = 1.0
+#: Pages and downloads that may be had with one link at once, and in each minute.
+PAGES_PER_MINUTE = 300
+#: Pictures that are drawn as PNG at the same time; others wait.
+PICTURES_AT_ONCE = 2
 
 
 def blobs_folder(settings: Settings) -> Path:
@@ -51,22 +56,29 @@ class Runtime:
 
     def __init__(self, settings: Settings, broker: PublishingBroker | None) -> None:
         self.settings = settings
-        self.policy = Policy.of(settings)
         self.broker = broker
         self.store = AsyncStore(Store(tasks_url(settings), readers=READERS))
-        self.tokens = Tokens(settings.tokens_file, self.store, Throttle(settings.auth_failures))
+        self.throttle = Throttle(settings.auth_failures)
+        self.tokens = Tokens(settings.tokens_file, self.store, self.throttle)
+        self.page_pace = Pace(PAGES_PER_MINUTE)
+        self.picture_turns = asyncio.Semaphore(PICTURES_AT_ONCE)
         largest = max(settings.max_value_bytes + settings.max_array_bytes, settings.max_files_bytes)
         self.blobs = Blobs(blobs_folder(settings), largest)
         self.feed = Feed(self.store)
         self.statistics = CachedStatistics(self.store)
         self.waiting = Waiting(self.store, broker)
         self.metrics = Metrics()
-        self.reaper = Reaper(self.store, self.policy, self.blobs)
+        self.reaper = Reaper(self.store, Policy.of(settings), self.blobs)
         self.expander = Expander(self.store)
         self.pruner = Pruner(self.store, self.blobs, settings.retention, settings.retention_keep_results)
         self.publisher = Publisher(self.store, broker, Names(settings.broker_prefix)) if broker else None
         self._tasks: list[asyncio.Task[Any]] = []
         self._offers: set[asyncio.Task[None]] = set()
+
+    @property
+    def policy(self) -> Policy:
+        """The rules of the settings, at the pace of the fleet as it is now."""
+        return self.reaper.policy
 
     @property
     def broker_connected(self) -> bool:
@@ -77,6 +89,11 @@ class Runtime:
     def broker_blocked(self) -> str:
         """Why RabbitMQ takes no messages, in its own words; empty while it does."""
         return self.broker.blocked if self.broker is not None else ""
+
+    @property
+    def out_of_reach(self) -> Collection[str] | None:
+        """The workers to which no message gets now; None: none gets to anybody."""
+        return None if self.publisher is None else self.publisher.out_of_reach
 
     async def count_dead_letters(self) -> float:
         """How many messages are in the dead-letter queue; NaN while the broker does not say."""
@@ -95,6 +112,9 @@ class Runtime:
             loop.call_soon_threadsafe(self._committed, write)
 
         self.store.sync.on_commit.append(committed)
+        self.store.sync.before_commit.append(self.feed.read_in)
+        if self.publisher is not None:
+            self.store.sync.before_commit.append(outbox.make_messages)
         await self.reaper.start()
         jobs = [self.reaper.run, self.reaper.end_cells, self.reaper.sweep, self.feed.poll, self.expander.run]
         if self.settings.retention is not None:
@@ -114,11 +134,9 @@ class Runtime:
 
     def _committed(self, write: Write) -> None:
         if write.changed:
-            self.feed.advance(write.version, ended=write.ended)
-        if self.publisher is not None and write.claimed:
-            self.publisher.forget(write.claimed)
-        if self.publisher is not None and write.published:
-            self.publisher.wake()
+            self.feed.committed(write)
+        if self.publisher is not None:
+            self.publisher.committed(write)
 
     async def stop(self) -> None:
         """Stop what runs in the background, then close the database."""

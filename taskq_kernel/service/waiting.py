@@ -67,8 +67,8 @@ class Waiting:
         backlog = await self._read_backlog()
         if standing.row.queue not in backlog.slots:
             return why.unserved(standing.row.queue)
-        reason = why.too_large(standing.row, backlog) or self._broker_keeps(standing)
-        return reason or why.its_turn(standing.row, backlog)
+        reason = why.too_large(standing, backlog) or self._broker_keeps(standing)
+        return reason or why.its_turn(standing, backlog)
 
     def _broker_keeps(self, standing: Standing) -> Reason | None:
         trouble = self.broker_trouble

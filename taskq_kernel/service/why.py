@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from taskq_kernel.domain import TaskStatus, WhyKind
+from taskq_kernel.julia_manifest import version_numbers
 from taskq_kernel.store.backlog import MOST, Backlog
 from taskq_kernel.store.cells import Turn
 from taskq_kernel.store.dependencies import Unmet
-from taskq_kernel.store.offers import Offer
+from taskq_kernel.store.offers import Needs, Offer
 from taskq_kernel.store.rows import TaskRow
+from taskq_kernel.store.waiting import Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,47 +70,77 @@ def its_turn_in_session(standing: TaskRow, turn: Turn, backlog: Backlog) -> Reas
     return Reason(WhyKind.BUSY, sentence, ahead=ahead)
 
 
-def too_large(standing: TaskRow, backlog: Backlog) -> Reason | None:
-    """One that no worker of its queue can ever run, for it asks for more than any has; None where one can."""
-    needs, offers = _needs(standing), [total for total, _free in backlog.offers[standing.queue]]
-    if any(one.holds(needs.cores, needs.gpus) for one in offers):
+def too_large(standing: Standing, backlog: Backlog) -> Reason | None:
+    """One that no worker of its queue can ever run, for it asks for more than any has, or another Julia; None where one
+    can.
+    """
+    needs, queue = standing.needs, standing.row.queue
+    offers = [total for total, _free in backlog.offers[queue]]
+    if any(one.holds(needs) for one in offers):
         return None
-    has = [_count(most, what) for what, most, asked in (
-        ("core", max(one.cores for one in offers), needs.cores),
-        ("device", max(one.gpus for one in offers), needs.gpus),
-    ) if most < asked]
-    most = f"the most that one has is {' and '.join(has)}" if has else "none has both"
+    if not any(one.has_julia(needs) for one in offers):
+        return _no_julia(needs, queue, offers)
+    has = [told for told, is_less in (
+        (_count(max(one.cores for one in offers), "core"), all(one.cores < needs.cores for one in offers)),
+        (_count(max(one.gpus for one in offers), "device"), all(one.gpus < needs.gpus for one in offers)),
+        (_memory(max(one.memory or 0 for one in offers)),
+         all(one.memory is not None and one.memory < needs.memory for one in offers)),
+    ) if is_less]
+    asked = _asked(needs)
+    if not all(one.has_julia(needs) for one in offers):
+        asked.append(f"Julia {_releases(needs)}")
+    none = "none has both" if len(asked) == 2 else "none has all of it"
+    most = f"the most that one has is {_listed(has)}" if has else none
     return Reason(WhyKind.UNSERVED, (
-        f"it needs {_asked(needs)}, and no worker of the queue {standing.queue!r} has so much: {most}; ask for less, "
+        f"it needs {_listed(asked)}, and no worker of the queue {queue!r} has so much: {most}; ask for less, "
         "or start a worker that has it"
     ))
 
 
-def _needs(standing: TaskRow) -> Offer:
-    return Offer(standing.threads or 1, standing.gpus or 0)
+def _no_julia(needs: Needs, queue: str, offers: Sequence[Offer]) -> Reason:
+    there = ", ".join(sorted({julia for one in offers for julia in one.julias}, key=version_numbers))
+    return Reason(WhyKind.UNSERVED, (
+        f"its project's Manifest was made with Julia {_releases(needs)}, and no worker of the queue {queue!r} has "
+        f"that: they have {there}; start one with it (taskq worker --julia PATH), or make the Manifest anew "
+        "with one of these"
+    ))
 
 
-def _asked(needs: Offer) -> str:
-    cores = _count(needs.cores, "core")
-    return f"{_count(needs.gpus, 'device')} and {cores}" if needs.gpus else cores
+def _releases(needs: Needs) -> str:
+    return " or ".join(dict.fromkeys(".".join(one.split(".")[:2]) for one in needs.julia))
+
+
+def _asked(needs: Needs) -> list[str]:
+    parts = [_count(needs.gpus, "device")] if needs.gpus else []
+    parts += [_count(needs.cores, "core")] if needs.cores > 1 or needs.gpus or not needs.memory else []
+    parts += [_memory(needs.memory)] if needs.memory else []
+    return parts
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
+
+
+def _memory(size: int) -> str:
+    return f"{size / 2**30:.3g} GiB of memory"
 
 
 def _count(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
-def its_turn(standing: TaskRow, backlog: Backlog) -> Reason:
+def its_turn(standing: Standing, backlog: Backlog) -> Reason:
     """One that nothing but its turn keeps from starting."""
-    ahead, slots = backlog.ahead(standing), backlog.slots[standing.queue]
+    name, needs = standing.row.queue, standing.needs
+    ahead, slots = backlog.ahead(standing.row), backlog.slots[name]
     before = _before(ahead, backlog)
-    needs = _needs(standing)
-    if slots.free and not any(free.holds(needs.cores, needs.gpus) for _total, free in backlog.offers[standing.queue]):
-        sentence = f"it needs {_asked(needs)}, and no worker has so much free{before}"
+    if slots.free and not any(free.holds(needs) for _total, free in backlog.offers[name]):
+        sentence = f"it needs {_listed(_asked(needs))}, and no worker has so much free{before}"
         return Reason(WhyKind.BUSY, sentence, ahead=ahead)
     if slots.free:
         sentence = f"it is on its way to a slot: {slots.free} of {slots.total} are free{before}"
         return Reason(WhyKind.STARTING, sentence, ahead=ahead)
-    queue = f"the queue {standing.queue!r}"
+    queue = f"the queue {name!r}"
     busy = f"the one slot of {queue} is busy" if slots.total == 1 else f"all {slots.total} slots of {queue} are busy"
     sentence = f"{busy}{before or ', and it is the next'}"
     return Reason(WhyKind.BUSY, sentence, since=slots.full_since, ahead=ahead)

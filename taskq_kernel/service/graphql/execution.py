@@ -17,6 +17,7 @@ from graphql import (
     GraphQLObjectType,
     GraphQLResolveInfo,
     GraphQLSchema,
+    OperationType,
     Undefined,
     execute,
 )
@@ -24,6 +25,7 @@ from graphql.execution.subscribe import create_source_event_stream
 from graphql.pyutils import Path
 
 from taskq_kernel.service.graphql.documents import Prepared
+from taskq_kernel.service.graphql.plain_operation import PlainOperation
 from taskq_kernel.service.graphql.plain_variables import Coercer, PlainVariables
 from taskq_kernel.service.graphql.rows import RowWriters
 from taskq_kernel.service.graphql.variables import say_where
@@ -111,6 +113,9 @@ async def run(
         coercer = Coercer.of(schema, document, prepared.operation)
         plain = coercer.coerce(values)
         if plain is not None:
+            short = None if prepared.kind is OperationType.SUBSCRIPTION else PlainOperation.of(schema, prepared)
+            if short is not None:
+                return await short.run(plain, context)
             document, values = coercer.document, plain
     result = execute(
         schema, document, root_value=root, context_value=context,
@@ -140,8 +145,11 @@ async def subscribe(
     if isinstance(source, ExecutionResult):
         raise SubscriptionRefused(list(source.errors or []))
     try:
+        short = PlainOperation.of(schema, prepared)
         async for event in source:
-            yield await run(schema, prepared, variables, context, root=event)
+            yield short.answer(event) if short is not None else await run(
+                schema, prepared, variables, context, root=event
+            )
     finally:
         await source.aclose()  # type: ignore[attr-defined]  # resolvers are generators
 

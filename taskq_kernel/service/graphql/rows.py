@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from graphene.utils.str_converters import to_snake_case
-from graphql import DocumentNode, FieldNode, GraphQLObjectType
+from graphql import DocumentNode, FieldNode, GraphQLList, GraphQLNonNull, GraphQLObjectType
 
 from taskq_kernel.service.schema.fields import TABLES, Getter
 
@@ -40,6 +40,11 @@ class RowWriters:
         """The writers of a document; new ones where it keeps none."""
         return vars(document).get("row_writers") or cls()
 
+    @classmethod
+    def has_kept(cls, document: DocumentNode) -> bool:
+        """Whether all executions of a document select the same."""
+        return "row_writers" in vars(document)
+
     def of(self, kind: GraphQLObjectType, nodes: list[FieldNode], subfields: Subfields) -> Writer | None:
         """The writer of a selection on a type; None where it takes the general way."""
         if kind.name not in TABLES:
@@ -51,6 +56,8 @@ class RowWriters:
 
 
 def _make(kind: GraphQLObjectType, nodes: list[FieldNode], subfields: Subfields) -> Writer | None:
+    if kind.name not in TABLES:
+        return None
     getters: list[tuple[str, Getter]] = []
     for key, subnodes in subfields(kind, nodes).items():
         getter = _getter(kind, subnodes, subfields)
@@ -67,13 +74,21 @@ def _getter(kind: GraphQLObjectType, nodes: list[FieldNode], subfields: Subfield
     getter = TABLES[kind.name].get(to_snake_case(name))
     if getter is None or nodes[0].selection_set is None:
         return getter
-    below = kind.fields[name].type
+    below = _nullable(kind.fields[name].type)
+    several = isinstance(below, GraphQLList)
+    below = _nullable(below.of_type) if isinstance(below, GraphQLList) else below
     writer = _make(below, nodes, subfields) if isinstance(below, GraphQLObjectType) else None
     if writer is None:
         return None
+    if several:
+        return lambda row: None if (value := getter(row)) is None else [writer(one) for one in value]
 
     def nested(row: Any) -> Any:
         value = getter(row)
         return None if value is None else writer(value)
 
     return nested
+
+
+def _nullable(kind: Any) -> Any:
+    return kind.of_type if isinstance(kind, GraphQLNonNull) else kind

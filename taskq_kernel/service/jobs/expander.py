@@ -45,7 +45,9 @@ class Expander:
                 log.error("no tasks made of batches: %s", error)
                 pause = REST_S
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._submitted.wait(), pause)
+                # Not `wait_for`: Python 3.11's takes no notice of being cancelled just when what it waits for is there.
+                async with asyncio.timeout(pause):
+                    await self._submitted.wait()
 
     async def _look(self) -> bool:
         """Fill up every batch that runs low; whether there is any of which tasks are to be made."""

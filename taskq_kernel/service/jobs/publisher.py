@@ -7,20 +7,26 @@ import contextlib
 import logging
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, Protocol
 
 from taskq_kernel.broker.names import Names
 from taskq_kernel.errors import BrokerUnreachable
 from taskq_kernel.service.async_store import AsyncStore
-from taskq_kernel.store import outbox
+from taskq_kernel.service.jobs.bundles import Bundles
+from taskq_kernel.service.jobs.grants import Grants
+from taskq_kernel.store import Write, outbox
 from taskq_kernel.store.database import StoreUnavailable
+from taskq_kernel.store.made import Due
 
 log = logging.getLogger(__name__)
 
 #: How often queues are compared with the database, and how long a task must have been in
 #: the broker's hands before it counts as missing there.
 CHECK_S = 15.0
+#: How often the outbox is looked into at least: another service that shares the database may have stopped before it
+#: published what it put there, and of a commit whose answer was lost nobody was told.
+LOOK_S = 15.0
 #: How many tasks are handed over again at once.
 CHECK_LIMIT = 2000
 #: How often RabbitMQ is asked whether it takes messages: it tells only those that publish.
@@ -29,6 +35,8 @@ PROBE_S = 2.0
 #: the tasks meanwhile, that takes them out, and a transaction is saved. And how many are a few.
 LINGER_S = 0.2
 FEW = 50
+#: How many transactions' messages wait in memory to be published at most; the others are read from the outbox.
+AT_ONCE = 50
 BACKOFF_S = (0.2, 5.0)
 
 
@@ -52,6 +60,9 @@ class PublishingBroker(Protocol):
     async def publish(self, queue: str, bodies: list[bytes]) -> None:
         """Send messages and wait for their confirms."""
 
+    async def give(self, worker: str, body: bytes) -> bool:
+        """Send a message to a worker's own queue and wait for its confirm; False if there is no such queue."""
+
     async def ready_count(self, queue: str) -> int:
         """How many messages wait in a queue."""
 
@@ -66,7 +77,16 @@ class Publisher:
         self._store = store
         self._broker = broker
         self._names = names
+        self._bundles = Bundles(store)
+        #: Set whenever there is anything to do.
         self._work = asyncio.Event()
+        #: Whether the outbox is to be looked into; and what is to be published without a look, straight from the
+        #: transactions that have just put it there.
+        self._look = False
+        self._at_once: list[Due] = []
+        self._grants = Grants(store, broker)
+        #: The last row of the outbox that a look has found.
+        self._looked_up_to = 0
         self._declared: set[str] = set()
         self._fresh: set[str] = set()
         self._connections = 0
@@ -77,37 +97,59 @@ class Publisher:
         self._linger_until = math.inf
         broker.on_connect.append(self._connected)
 
+    @property
+    def out_of_reach(self) -> Collection[str] | None:
+        """The workers to which no message gets now; None: none gets to anybody."""
+        return None if self._away or self._reconnected else self._grants.out_of_reach
+
     def wake(self) -> None:
         """Look into the outbox now; called in the event loop."""
+        self._look = True
         self._work.set()
 
-    def forget(self, claimed: Iterable[int]) -> None:
-        """Take note that tasks were claimed, and with that taken out of the outbox; called in the event loop."""
-        if self._handed_over:
-            gone = frozenset(claimed)
+    def committed(self, write: Write) -> None:
+        """Take note of what a transaction has put into the outbox, taken out of it, and seen end; in the event loop."""
+        self._bundles.note(write.ran)
+        if write.claimed and self._handed_over:
+            gone = frozenset(write.claimed)
             left = {entry: number for entry, number in self._handed_over.items() if number not in gone}
             self._handed_over = left
+        if write.granted is not None:
+            self._grants.add(write.granted)
+            self._work.set()
+        if write.due is not None and not self._away and len(self._at_once) < AT_ONCE:
+            self._at_once.append(write.due)
+            self._work.set()
+        elif write.enqueued:
+            self.wake()  # it gathers in the outbox
+        if write.look:
+            self.wake()
 
     async def run(self) -> None:
         """Publish what is due, whenever something is."""
         delay, next_at = BACKOFF_S[0], 0.0
         while True:
             try:
-                if self._work.is_set() or time.monotonic() >= next_at:
-                    self._work.clear()
-                    pause = await self._publish_due()
-                    next_at = math.inf if pause is None else time.monotonic() + pause
+                self._work.clear()
+                await self._grants.publish()
+                await self._publish_at_once()
+                if self._look or time.monotonic() >= next_at:
+                    self._look = False
+                    later = await self._publish_due()  # from its end on: it may have taken long
+                    next_at = time.monotonic() + later
                     self._say_back()
                     delay = BACKOFF_S[0]
                 await self._take_out()
             except (BrokerUnreachable, StoreUnavailable) as error:
                 self._say_away(error)
+                self._at_once.clear()  # all of it is in the outbox
                 next_at = time.monotonic() + delay
                 delay = min(2 * delay, BACKOFF_S[1])
-            until = min(next_at, self._linger_until)
-            pause = None if until == math.inf else max(0.0, until - time.monotonic())
+            pause = max(0.0, min(next_at, self._linger_until) - time.monotonic())
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._work.wait(), pause)
+                # Not `wait_for`: Python 3.11's takes no notice of being cancelled just when what it waits for is there.
+                async with asyncio.timeout(pause):
+                    await self._work.wait()
 
     async def probe(self) -> None:
         """Find out whether RabbitMQ takes messages, also while none is to be sent, until cancelled."""
@@ -161,8 +203,8 @@ class Publisher:
         except (BrokerUnreachable, StoreUnavailable) as error:
             log.debug("queues not made: %s", error)
 
-    async def _publish_due(self) -> float | None:
-        """Publish until nothing is due; return the seconds until something will be."""
+    async def _publish_due(self) -> float:
+        """Publish until nothing is due; return the seconds until something may be."""
         if self._reconnected:
             self._reconnected = False
             try:
@@ -171,25 +213,44 @@ class Publisher:
                 self._reconnected = True
                 raise
         while True:
-            due = await self._store.read(outbox.read_due, time.time(), self._handed_over)
-            if due.entries and not self._handed_over:
-                self._linger_until = time.monotonic() + LINGER_S
-            # Before they are confirmed: a claim may come first. What breaks off in between is forgotten.
-            self._handed_over.update(due.entries)
-            try:
-                for (queue, priority), bodies in due.messages.items():
-                    await self.declare([queue])
-                    await self._broker.publish(self._names.tasks(queue, priority), bodies)
-            except BaseException:
-                self._handed_over.clear()  # some may not be confirmed
-                raise
-            if len(self._handed_over) > FEW:
-                self._linger_until = 0.0
-                await self._take_out()
-            if due.numbers:
-                log.info("publish %s", _described(due))
+            await self._bundles.look()
+            due = await self._store.read(outbox.read_due, time.time(), self._handed_over, self._bundles.most)
+            self._looked_up_to = max((self._looked_up_to, *due.entries))
+            await self._publish(due)
             if not due.more:
-                return None if due.next_at is None else max(0.0, due.next_at - time.time())
+                return LOOK_S if due.next_at is None else min(LOOK_S, max(0.0, due.next_at - time.time()))
+
+    async def _publish_at_once(self) -> None:
+        """Publish what needs no look into the outbox."""
+        while self._at_once and not self._reconnected:
+            due = self._at_once.pop(0)
+            # Rows are numbered in the order in which they come: a look may have been faster.
+            new = [entry > self._looked_up_to for entry in due.entries]
+            if all(new):
+                await self._publish(due)
+            elif any(new):
+                self._look = True
+        if self._at_once:  # first comes what the broker may have lost
+            self._at_once.clear()
+            self._look = True
+
+    async def _publish(self, due: Due) -> None:
+        if due.entries and not self._handed_over:
+            self._linger_until = time.monotonic() + LINGER_S
+        # Before they are confirmed: a claim may come first. What breaks off in between is forgotten.
+        self._handed_over.update(due.entries)
+        try:
+            for (queue, priority), bodies in due.messages.items():
+                await self.declare([queue])
+                await self._broker.publish(self._names.tasks(queue, priority), bodies)
+        except BaseException:
+            self._handed_over.clear()  # some may not be confirmed
+            raise
+        if len(self._handed_over) > FEW:
+            self._linger_until = 0.0
+            await self._take_out()
+        if due.numbers:
+            log.info("publish %s", _described(due))
 
     async def _take_out(self) -> None:
         """Take out of the outbox what has lingered there for long enough."""
@@ -225,5 +286,5 @@ class Publisher:
             self._away = False
 
 
-def _described(due: outbox.Due) -> str:
+def _described(due: Due) -> str:
     return f"task {due.numbers[0]}" if len(due.numbers) == 1 else f"{len(due.numbers)} tasks"

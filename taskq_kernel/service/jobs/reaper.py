@@ -10,7 +10,7 @@ from collections.abc import Callable
 from taskq_kernel.errors import listed
 from taskq_kernel.service.async_store import AsyncStore
 from taskq_kernel.service.blobs import Blobs
-from taskq_kernel.store import leases, projects, sessions, set_clock, statistics, workers
+from taskq_kernel.store import leases, manifests, projects, sessions, set_clock, statistics, workers
 from taskq_kernel.store.database import StoreUnavailable
 from taskq_kernel.store.policy import Policy
 
@@ -33,7 +33,10 @@ class Reaper:
         wall: Callable[[], float] = time.time, steady: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
+        #: The rules of the settings.
         self._policy = policy
+        #: The same at the pace of the fleet as it is now.
+        self.policy = policy
         self._blobs = blobs
         self._wall = wall
         self._steady = steady
@@ -53,7 +56,8 @@ class Reaper:
             By how much the wall clock was turned back, where that is known.
         """
         await self._store.write(set_clock.catch_up, turned_back_s)
-        await self._store.write(leases.renew_all_leases, self._policy)
+        await self._keep_pace()
+        await self._store.write(leases.renew_all_leases, self.policy)
         self._note_the_clocks()
 
     async def run(self) -> None:
@@ -78,11 +82,15 @@ class Reaper:
             log.warning("service %s for %.1f s: every lease starts afresh", what, max(late, abs(gone)))
             await self.start(max(0.0, -gone))
             return
+        await self._keep_pace()
         if not await self._store.read(leases.expired_workers, self._wall()):
             return
         names, taken = await self._store.write(leases.reap, self._policy)
         if names:
             log.warning("worker lost: %s; taken from it: %d tasks", listed(names), taken)
+
+    async def _keep_pace(self) -> None:
+        self.policy = self._policy.for_fleet(await self._store.read(workers.count_workers))
 
     async def end_cells(self) -> None:
         """Fail what waits for sessions that have ended, until cancelled."""
@@ -107,6 +115,7 @@ class Reaper:
                 await self._store.write(workers.forget_gone_workers, now - KEEP_WORKERS_S)
                 await self._store.write(statistics.forget_minutes, now - KEEP_MINUTES_S)
                 await self._store.write(projects.forget_unused_projects, now - projects.UNUSED_S)
+                await self._store.write(manifests.forget_unused_manifests, now - manifests.UNUSED_S)
                 await self._blobs.sweep(self._store)
             except (StoreUnavailable, OSError) as error:
                 log.error("sweep: %s", error)

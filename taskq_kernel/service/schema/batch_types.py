@@ -68,6 +68,7 @@ class Batch(_SharedFields, ObjectType):
     definition_name = String(required=True, description="What people call that.")
     entry = String(description="The function to call; null: the definition's own choice.")
     seed = BigInt(description="What the seeds of its points follow from; null: from what each point computes.")
+    recipe = String(description="The recipe that its points are made of.")
     total = Int(required=True, description="How many points it has.")
     created_at = DateTime(required=True, description="When it was first submitted.")
     cancelled_at = DateTime(description="When it was cancelled, with points that had no task yet.")

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from taskq_kernel.domain import Role
 from taskq_kernel.service.security.access import visible_to
-from taskq_kernel.store import records, series, task_files
+from taskq_kernel.store import manifests, records, series, task_files
 from taskq_kernel.store.bulk_actions import Actor
 from taskq_kernel.store.rows import EventRow, FileRow, LogRow
+from taskq_kernel.store.sight import Sight
 from taskq_kernel.store.tokens import Identity
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class RequestContext:
     histories: Loader[list[EventRow]] = field(init=False)
     series: Loader[str | None] = field(init=False)
     files: Loader[list[FileRow]] = field(init=False)
+    manifests: Loader[str | None] = field(init=False)
 
     def __post_init__(self) -> None:
         async def load(numbers: Sequence[int]) -> dict[int, list[EventRow]]:
@@ -48,7 +50,11 @@ class RequestContext:
         async def load_files(numbers: Sequence[int]) -> dict[int, list[FileRow]]:
             return await self.runtime.store.read(task_files.files_of, numbers)
 
+        async def load_manifests(numbers: Sequence[int]) -> dict[int, str | None]:
+            return await self.runtime.store.read(manifests.manifests_of, numbers)
+
         self.histories = Loader(load)
+        self.manifests = Loader(load_manifests)
         self.files = Loader(load_files)
         self.series = Loader(load_series)
 
@@ -59,13 +65,18 @@ class RequestContext:
         return Actor(self.identity.name, own_only=own_only, visible_to=self.visible_to)
 
     @property
-    def visible_to(self) -> str | None:
-        """The only owner whose tasks the caller may see; None where it may see all."""
+    def visible_to(self) -> Sight | None:
+        """What the caller may see; None where it may see all."""
         return visible_to(self.identity, self.runtime.settings.private_tasks)
 
-    async def logs_after(self, number: int, after: int | None) -> Sequence[LogRow]:
-        """What the latest attempt of a task printed."""
-        return await self.runtime.store.read(records.logs_after, number, after)
+    @property
+    def visible_owner(self) -> str | None:
+        """The only owner whose tasks the caller may see, for what no runner may ask; None where it may see all."""
+        return None if self.visible_to is None else self.visible_to.owner
+
+    async def logs_after(self, number: int, after: int | None, with_displays: bool) -> Sequence[LogRow]:
+        """What the latest attempt of a task printed, and displayed."""
+        return await self.runtime.store.read(records.logs_after, number, after, with_displays)
 
 
 class Loader(Generic[V]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -18,6 +19,7 @@ from taskq_kernel.store.ids import canonical_uuid
 from taskq_kernel.store.outcomes import Error, Outcome, Value
 from taskq_kernel.store.pages import Order
 from taskq_kernel.store.retention import Rule
+from taskq_kernel.store.sight import Sight
 from taskq_kernel.task_files import MAX_KEPT, KeptFile, problem_of
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -28,7 +30,7 @@ def name_of(member: Any) -> str:
     return str(getattr(member, "value", member))
 
 
-def filter_of(given: Mapping[str, Any] | None, visible_to: str | None = None) -> TaskFilter:
+def filter_of(given: Mapping[str, Any] | None, visible_to: Sight | None = None) -> TaskFilter:
     """The store's filter, of what ``visible_to`` may see."""
     values = dict(given or {})
     if values.get("status") is not None:
@@ -122,8 +124,18 @@ def _outcome(given: Mapping[str, Any]) -> Outcome:
         progress=given.get("progress"), progress_message=given.get("progress_message"),
         logs=[Log(given["id"], given["attempt"], **chunk) for chunk in given.get("logs") or ()],
         series=optional_json(given.get("series"), "series"), timing=optional_json(given.get("timing"), "timing"),
-        files=_files(given.get("files") or ()),
+        files=_files(given.get("files") or ()), **_manifest(given),
+        surroundings=optional_json(given.get("surroundings"), "surroundings"), peak_memory=given.get("peak_memory"),
     )
+
+
+def _manifest(given: Mapping[str, Any]) -> dict[str, str | None]:
+    sha256, text = given.get("manifest_sha256"), given.get("manifest")
+    if sha256 is not None and not _SHA256.fullmatch(sha256):
+        raise InvalidTask(f"is {sha256[:80]!r}, which is no SHA-256", "manifestSha256")
+    if text is not None and hashlib.sha256(text.encode()).hexdigest() != sha256:
+        raise InvalidTask("is not what its SHA-256 says", "manifest")
+    return {"manifest_sha256": sha256, "manifest": text}
 
 
 def _files(given: Sequence[Mapping[str, Any]]) -> Sequence[KeptFile]:

@@ -7,11 +7,12 @@ write whole lists at once.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 
 import msgspec
 
+from taskq_kernel.recipe_file import read_recipe
 from taskq_kernel.service.schema.scalars import iso
 from taskq_kernel.service.security.auth import FileToken
 from taskq_kernel.task_fields import ERROR_FIELDS, SHARED_FIELDS, TASK_FIELDS, TaskField
@@ -55,6 +56,12 @@ def _raw_json(stored: Getter, empty: Any) -> Getter:
     return getter
 
 
+def _of_recipe_file(name: str) -> Getter:
+    """What a recipe's file says, of a row that has its code."""
+    said = attrgetter(name)
+    return lambda row: said(read_recipe(row.code))
+
+
 TASK: Mapping[str, Getter] = {field.name: _getter(field) for field in TASK_FIELDS}
 
 TASK_ERROR: Mapping[str, Getter] = {field.name: _getter(field) for field in ERROR_FIELDS}
@@ -71,12 +78,30 @@ DEFINITION_ERROR: Mapping[str, Getter] = {
 
 BATCH: Mapping[str, Getter] = {
     **_same(
-        "id", "name", "owner", "definition", "definition_name", "entry", "total",
+        "id", "name", "owner", "definition", "definition_name", "entry", "total", "recipe",
     ),
     "seed": lambda row: None if row.seeds_by_content else row.seed,
     **{field.name: _getter(field) for field in SHARED_FIELDS},
     "created_at": lambda row: iso(row.created_at),
     "cancelled_at": lambda row: iso(row.cancelled_at),
+}
+
+#: Of a recipe's row, whose code says the rest.
+RECIPE: Mapping[str, Getter] = {
+    **_same("name", "version", "definition", "project", "owner"),
+    "created_at": lambda row: iso(row.created_at),
+    # As it was registered; `recipe_file` reads it the same way each time.
+    **{name: _of_recipe_file(name) for name in ("title", "help", "parameters", "show", "entry", "code")},
+}
+
+RECIPE_PARAMETER: Mapping[str, Getter] = {
+    **_same("name", "label", "unit", "default", "minimum", "maximum", "step", "choices", "help"),
+    "type": lambda parameter: parameter.type.upper(),
+}
+
+RECIPE_SHOW: Mapping[str, Getter] = {
+    **_same("value", "error", "x", "y", "columns", "sweep", "label", "unit", "x_label", "y_label"),
+    "kind": lambda show: show.kind.upper(),
 }
 
 GRID: Mapping[str, Getter] = {
@@ -118,11 +143,23 @@ TOKEN: Mapping[str, Getter] = {
     "revoked_at": lambda row: iso(row.revoked_at),
 }
 
+SHARE: Mapping[str, Getter] = {
+    **_same("id", "task", "batch", "name", "owner", "created_by"),
+    "created_at": lambda row: iso(row.created_at),
+    "expires_at": lambda row: iso(row.expires_at),
+    "revoked_at": lambda row: iso(row.revoked_at),
+}
+
+CLAIM: Mapping[str, Getter] = {name: itemgetter(name) for name in ("id", "attempt")}
+
+TASK_CHANGES: Mapping[str, Getter] = _same("version", "database", "tasks", "deleted")
+
 #: Getters by GraphQL type name.
 TABLES: Mapping[str, Mapping[str, Getter]] = {
     "Token": TOKEN, "Definition": DEFINITION, "DefinitionError": DEFINITION_ERROR, "Batch": BATCH, "Grid": GRID,
     "Task": TASK, "TaskError": TASK_ERROR, "TaskEvent": TASK_EVENT, "LogChunk": LOG_CHUNK, "Worker": WORKER,
-    "Why": WHY, "TaskFile": TASK_FILE,
+    "Why": WHY, "TaskFile": TASK_FILE, "Recipe": RECIPE, "RecipeParameter": RECIPE_PARAMETER, "RecipeShow": RECIPE_SHOW,
+    "Share": SHARE, "Claim": CLAIM, "TaskChanges": TASK_CHANGES,
 }
 
 

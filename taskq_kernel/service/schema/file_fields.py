@@ -36,9 +36,9 @@ class FileQuery(ObjectType):
             raise InvalidTask(f"has {len(sha256)} items: give at most {MAX_ASKED} at once", "sha256")
         context = info.context
         missing = await asyncio.to_thread(_missing, context.runtime.blobs, sha256)
-        if context.visible_to is not None:  # what others have is not told: it has to be sent once more
+        if context.visible_owner is not None:  # what others have is not told: it has to be sent once more
             there = [ref for ref in dict.fromkeys(sha256) if ref not in missing]
-            missing |= await context.runtime.store.read(not_of, context.visible_to, there)
+            missing |= await context.runtime.store.read(not_of, context.visible_owner, there)
         return [ref for ref in dict.fromkeys(sha256) if ref in missing]
 
 

@@ -12,8 +12,9 @@ from typing import Any
 import graphene
 from graphene import Boolean, Float, InputField, Int, List, NonNull, String
 
+from taskq_kernel.service.schema.enums import Comparison, Direction, TaskOrderField, TaskStatus, ValueKind
 from taskq_kernel.service.schema.scalars import JSON, BigInt, DateTime
-from taskq_kernel.service.schema.types import Comparison, Direction, TaskOrderField, TaskStatus, ValueKind, field_type
+from taskq_kernel.service.schema.types import field_type
 from taskq_kernel.task_fields import SHARED_FIELDS, TASK_FIELDS, TaskField
 
 
@@ -78,6 +79,56 @@ class BatchInput(_SharedFields, graphene.InputObjectType):
     ))
 
 
+class RecipeInput(graphene.InputObjectType):
+    """A recipe and what is set of it."""
+
+    class Meta:
+        container = dict
+
+    id = graphene.ID(description="A UUID of the client's own for the task; sending it again returns the same task.")
+    recipe = String(required=True, description="The recipe's name.")
+    arguments = JSON(description="Its parameters by name, an object; those that are not given have their defaults.")
+    name = String(description="What to call the task; by default the recipe with what was given.")
+    seed = BigInt(description="What its random numbers start from, 0 to 2^53 - 1; by default one that is drawn.")
+    cache = Boolean(default_value=False, description=(
+        "Whether the value of an equal task that has finished may stand for a run. Without a seed, it has one that "
+        "follows from what it computes."
+    ))
+
+
+class RecipeSweepInput(graphene.InputObjectType):
+    """A recipe and its points."""
+
+    class Meta:
+        container = dict
+
+    id = graphene.ID(description="A UUID of the client's own, for a batch whose name is new.")
+    recipe = String(required=True, description="The recipe's name.")
+    name = String(required=True, description="The batch's name, as in submitBatch.")
+    design = String(required=True, description=(
+        "Its points, as in submitBatch; parameters that do not stand in it have their defaults."
+    ))
+    seed = BigInt(description="What the points' seeds follow from, as in submitBatch.")
+    cache = Boolean(default_value=False, description="As in submitRecipe, for each of its points.")
+    resume = Boolean(default_value=True, description="As in submitBatch.")
+
+
+class RecipeFileInput(graphene.InputObjectType):
+    """A recipe to be registered."""
+
+    class Meta:
+        container = dict
+
+    name = String(required=True, description="Its name: a letter, then letters, digits, '_' and '-'.")
+    code = String(required=True, description="Its file: Julia code with parameters, shown, a docstring, a function.")
+    project = graphene.ID(description="The project that its tasks have at hand, as registerProject gave it.")
+    project_commit = String(description="The git commit of its project, with -dirty where files have changed.")
+    once = Boolean(default_value=False, description=(
+        "Whether nothing is done where this very code was registered under this name before: a recipe that was "
+        "removed, or replaced, stays so."
+    ))
+
+
 class ArgumentCondition(graphene.InputObjectType):
     """A condition on one argument of a task. Numbers are compared by value, texts by their characters.
 
@@ -104,6 +155,7 @@ class TaskFilter(graphene.InputObjectType):
     search = String(description="With this in the name or the code, whatever the case; or with this number.")
     batch = graphene.ID(description="Of this batch.")
     definition = graphene.ID(description="That call this definition.")
+    recipe = String(description="Made of the recipe of this name.")
     points = List(NonNull(Int), description="At one of these places among the points of its batch.")
     is_point = Boolean(description="Whether it is a point of a batch.")
     changed_after = BigInt(description="Changed after this version.")
@@ -153,7 +205,15 @@ class WorkerInput(graphene.InputObjectType):
     slots = Int(required=True, description="How many tasks it can run at once.")
     cores = Int(description="How many cores its tasks share; by default as many as it has slots.")
     gpus = Int(description="How many devices its tasks can ask for; by default none.")
+    memory = BigInt(description="How much memory its tasks share, in bytes; by default nobody counts it.")
+    julias = List(NonNull(String), description=(
+        "The versions of Julia that projects can have, such as 1.11.3; by default its own."
+    ))
     manifest = String(description="SHA-256 of the manifest of its Julia project; absent where it has none.")
+    bundles = Boolean(description="Whether it reads messages of several tasks; by default it does not.")
+    grants = Int(description=(
+        "How many of its slots can be given tasks in a queue of its own, which it has not asked for; by default none."
+    ))
 
 
 class TaskAttempt(graphene.InputObjectType):
@@ -189,7 +249,7 @@ class LogInput(graphene.InputObjectType):
     id = graphene.ID(required=True, description="The task.")
     attempt = Int(required=True, description="The attempt.")
     seq = Int(required=True, description="Its place among the chunks of its attempt.")
-    stream = String(required=True, description="stdout or stderr.")
+    stream = String(required=True, description="stdout, stderr or display.")
     text = String(required=True, description="The text.")
 
 
@@ -227,7 +287,7 @@ class ChunkInput(graphene.InputObjectType):
         container = dict
 
     seq = Int(required=True, description="Its place among the chunks of its attempt.")
-    stream = String(required=True, description="stdout or stderr.")
+    stream = String(required=True, description="stdout, stderr or display.")
     text = String(required=True, description="The text.")
 
 
@@ -264,7 +324,11 @@ class OutcomeInput(graphene.InputObjectType):
     logs = List(NonNull(ChunkInput), default_value=[], description="What it printed and did not report yet.")
     series = JSON(description="What it has reported as series of numbers.")
     timing = JSON(description="Where its time went.")
+    surroundings = JSON(description="What it ran in: an object, the same for all tasks of a process.")
+    peak_memory = BigInt(description="The most resident memory of its process so far, in bytes.")
     files = List(NonNull(FileInput), default_value=[], description="Files of its folder that are kept.")
+    manifest_sha256 = String(description="SHA-256 of the Manifest.toml that it had.")
+    manifest = String(description="What is in that, if it is not known yet.")
 
 
 def required_list(kind: Any, description: str) -> Any:

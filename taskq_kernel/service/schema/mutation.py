@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import graphene
@@ -15,12 +16,14 @@ from taskq_kernel.domain import Role
 from taskq_kernel.errors import InvalidTask
 from taskq_kernel.service.blobs import Blobs, check_files, check_given
 from taskq_kernel.service.jobs.pruner import Cursor, Pruned
-from taskq_kernel.service.schema import inputs, types
+from taskq_kernel.service.schema import enums, inputs, types, worker_types
 from taskq_kernel.service.schema.batch_fields import BatchMutation
 from taskq_kernel.service.schema.convert import claim_report_of, name_of, outcome_of, rule_of, selection_of, tasks_of
 from taskq_kernel.service.schema.inputs import required_list
 from taskq_kernel.service.schema.project_fields import ProjectMutation
+from taskq_kernel.service.schema.recipe_fields import RecipeMutation
 from taskq_kernel.service.schema.selection import wanted
+from taskq_kernel.service.schema.share_fields import ShareMutation
 from taskq_kernel.store import bulk_actions, claims, create, declined, definitions, outcomes, tokens, workers
 from taskq_kernel.store.rows import DefinitionRow, TaskRow, TokenRow, WorkerRow
 from taskq_kernel.store.submission import NewTask, check, check_all, check_definition
@@ -34,13 +37,14 @@ MAX_ITEMS = 10_000
 PRUNE_S = 5.0
 
 
-def _selected(verb: str) -> Any:
+def _selected(verb: str, **arguments: Any) -> Any:
     """A bulk action: a field that changes selected tasks."""
     return Field(
         types.BulkResult, required=True,
         description=f"{verb} Give exactly one of ids and filter; if an id is unknown, nothing is changed.",
         ids=List(NonNull(graphene.ID), description="UUIDs or numbers."),
         filter=inputs.TaskFilter(description="All tasks that match."),
+        **arguments,
     )
 
 
@@ -48,7 +52,7 @@ def _worker_argument() -> Any:
     return graphene.ID(required=True, description="The worker's id.")
 
 
-class Mutation(BatchMutation, ProjectMutation, ObjectType):
+class Mutation(BatchMutation, ProjectMutation, RecipeMutation, ShareMutation, ObjectType):
     """What can be changed."""
 
     create_task = Field(
@@ -67,7 +71,11 @@ class Mutation(BatchMutation, ProjectMutation, ObjectType):
     cancel_tasks = _selected("Cancel tasks that wait or run.")
     retry_tasks = _selected(
         "Run tasks that ended once more: what failed or was cancelled as a new attempt, what finished as a new task "
-        "that repeats it, so that no value is lost."
+        "that repeats it, so that no value is lost.",
+        elsewhere=Boolean(default_value=False, description=(
+            "Whether such a new task is kept off the worker that ran the first one: for a minute, while another one "
+            "serves its queue and has what it needs."
+        )),
     )
     delete_tasks = _selected("Delete tasks; those that wait or run are cancelled first.")
     prune_tasks = Field(
@@ -77,18 +85,18 @@ class Mutation(BatchMutation, ProjectMutation, ObjectType):
         ),
         older_than_seconds=Float(required=True, description="How long ago they ended at least."),
         keep_results=Boolean(default_value=False, description="Whether values, arguments, seeds and code stay."),
-        status=List(NonNull(types.TaskStatus), description="Only tasks that ended so; by default all that ended."),
+        status=List(NonNull(enums.TaskStatus), description="Only tasks that ended so; by default all that ended."),
         dry_run=Boolean(default_value=False, description="Only find out what would go."),
         after=String(description="The cursor of the last answer."),
     )
     drain_worker = Field(
-        types.Worker, required=True, description="Ask a worker to finish what it holds and to leave.",
+        worker_types.Worker, required=True, description="Ask a worker to finish what it holds and to leave.",
         id=_worker_argument(),
     )
     create_token = Field(
         types.NewToken, required=True, description="Make a token. The answer is the only place that has it.",
         name=String(required=True, description="Whom it stands for: the owner of what it submits."),
-        role=graphene.Argument(types.Role, required=True, description="What it may do."),
+        role=graphene.Argument(enums.Role, required=True, description="What it may do."),
         expires_in_seconds=Float(description="For how long it is good; by default until it is revoked."),
     )
     revoke_token = Field(
@@ -96,16 +104,16 @@ class Mutation(BatchMutation, ProjectMutation, ObjectType):
         id=graphene.ID(required=True, description="The token's id."),
     )
     register_worker = Field(
-        types.WorkerLease, required=True, description="Join the fleet, or come back to it.",
+        worker_types.WorkerLease, required=True, description="Join the fleet, or come back to it.",
         input=inputs.WorkerInput(required=True, description="The worker."),
     )
     claim_tasks = List(
-        NonNull(types.Claim), required=True,
+        NonNull(worker_types.Claim), required=True,
         description="Take tasks. The answer has those granted; the messages of the others can be dropped.",
         worker=_worker_argument(), ids=required_list(graphene.ID, "The tasks' UUIDs."),
     )
     heartbeat = Field(
-        types.HeartbeatReply, required=True,
+        worker_types.HeartbeatReply, required=True,
         description="Renew the lease of everything the worker holds, and report on it.",
         worker=_worker_argument(),
         held=required_list(inputs.HeldTask, "Everything that the worker holds."),
@@ -125,7 +133,7 @@ class Mutation(BatchMutation, ProjectMutation, ObjectType):
         worker=_worker_argument(),
     )
     record_outcomes = List(
-        NonNull(types.Verdict), required=True, description="Record how attempts ended; a verdict for each.",
+        NonNull(enums.Verdict), required=True, description="Record how attempts ended; a verdict for each.",
         outcomes=required_list(inputs.OutcomeInput, "The outcomes."),
     )
 
@@ -159,9 +167,11 @@ class Mutation(BatchMutation, ProjectMutation, ObjectType):
 
     @staticmethod
     async def resolve_retry_tasks(
-        _root: object, info: GraphQLResolveInfo, ids: Sequence[str] | None = None, filter: Any = None
+        _root: object, info: GraphQLResolveInfo, ids: Sequence[str] | None = None, filter: Any = None,
+        elsewhere: bool | None = False,
     ) -> bulk_actions.BulkResult:
-        done = await _bulk_action(info, bulk_actions.retry_tasks, "retry", ids, filter)
+        retry = partial(bulk_actions.retry_tasks, elsewhere=bool(elsewhere))
+        done = await _bulk_action(info, retry, "retry", ids, filter)
         info.context.runtime.metrics.submitted.inc(done.created)
         return done
 
@@ -292,7 +302,7 @@ async def _create(info: GraphQLResolveInfo, new: Sequence[NewTask]) -> list[Task
     if files:  # which may be many
         await asyncio.to_thread(_check_files, context.runtime.blobs, context.runtime.policy.max_files_bytes, files)
     created, count = await context.runtime.store.write(
-        create.create_tasks, new, context.identity.name, wanted(info), context.visible_to
+        create.create_tasks, new, context.identity.name, wanted(info), context.visible_to, context.runtime.out_of_reach
     )
     context.runtime.metrics.submitted.inc(count)
     what = f"task {created[0].number}" if len(created) == 1 else f"{count} tasks"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,16 +11,20 @@ from graphene import Boolean, Field, Int, List, NonNull, ObjectType, String
 from graphql import GraphQLResolveInfo
 
 from taskq_kernel.broker.alarms import explain_block
-from taskq_kernel.service.schema import inputs, types
+from taskq_kernel.service.schema import inputs, types, worker_types
 from taskq_kernel.service.schema.batch_fields import BatchQuery
 from taskq_kernel.service.schema.convert import filter_of, orders_of, tasks_of
 from taskq_kernel.service.schema.file_fields import FileQuery
+from taskq_kernel.service.schema.inputs import required_list
+from taskq_kernel.service.schema.recipe_fields import RecipeQuery
 from taskq_kernel.service.schema.scalars import iso
 from taskq_kernel.service.schema.selection import wanted
+from taskq_kernel.service.schema.share_fields import ShareQuery
 from taskq_kernel.service.schema.version import service_version
 from taskq_kernel.service.security.auth import FileToken
 from taskq_kernel.store.cache_explanation import Explanation, explain_cache
 from taskq_kernel.store.definitions import get_definition, source_code
+from taskq_kernel.store.grants import still_held
 from taskq_kernel.store.pages import Page, read_page
 from taskq_kernel.store.records import get_task
 from taskq_kernel.store.rows import DefinitionRow, TaskRow, TokenRow, WorkerRow
@@ -29,7 +34,7 @@ from taskq_kernel.store.window import Window
 from taskq_kernel.store.workers import list_workers
 
 
-class Query(BatchQuery, FileQuery, ObjectType):
+class Query(BatchQuery, FileQuery, RecipeQuery, ShareQuery, ObjectType):
     """What can be read."""
 
     task = Field(
@@ -57,12 +62,18 @@ class Query(BatchQuery, FileQuery, ObjectType):
         required=True, description="Code by its SHA-256, for a worker whose task's message does not have it.",
         sha256=graphene.ID(required=True, description="In lower-case hexadecimal digits."),
     )
+    held_tasks = List(
+        NonNull(worker_types.Claim), required=True,
+        description="Those of some attempts that a worker still holds, and may start: it was given them.",
+        worker=graphene.ID(required=True, description="The worker's id."),
+        tasks=required_list(inputs.TaskAttempt, "The attempts."),
+    )
     explain_cache = Field(
         types.CacheExplanation, required=True, description="Why a task with cache would run, or would not have to.",
         input=inputs.TaskInput(required=True, description="The task."),
     )
     workers = List(
-        NonNull(types.Worker), required=True, description="The fleet.",
+        NonNull(worker_types.Worker), required=True, description="The fleet.",
         all=Boolean(default_value=False, description="Also the workers that are gone."),
     )
     statistics = Field(types.Statistics, required=True, description="Where everything stands.")
@@ -103,6 +114,15 @@ class Query(BatchQuery, FileQuery, ObjectType):
         return code
 
     @staticmethod
+    async def resolve_held_tasks(
+        _root: object, info: GraphQLResolveInfo, worker: str, tasks: Sequence[dict[str, Any]]
+    ) -> list[dict[str, Any]]:
+        given = [(item["id"], item["attempt"]) for item in tasks]
+        runtime = info.context.runtime
+        held = await runtime.store.read(still_held, worker, given, time.time(), runtime.policy.lease_s)
+        return [{"id": task_id, "attempt": attempt} for task_id, attempt in held]
+
+    @staticmethod
     async def resolve_explain_cache(_root: object, info: GraphQLResolveInfo, input: dict[str, Any]) -> Explanation:
         new = check(tasks_of([{**input, "cache": True}])[0], "input")
         found: Explanation = await info.context.runtime.store.read(
@@ -118,7 +138,7 @@ class Query(BatchQuery, FileQuery, ObjectType):
     @staticmethod
     async def resolve_statistics(_root: object, info: GraphQLResolveInfo) -> dict[str, Any]:
         runtime = info.context.runtime
-        read = await runtime.statistics.get(info.context.visible_to)
+        read = await runtime.statistics.get(info.context.visible_owner)
         return {
             "counts": [{"status": status, "count": count} for status, count in read.counts.items()],
             "total": sum(read.counts.values()),
@@ -132,7 +152,7 @@ class Query(BatchQuery, FileQuery, ObjectType):
             ],
             "broker_connected": runtime.broker_connected,
             "broker_blocked": explain_block(runtime.broker_blocked) if runtime.broker_blocked else None,
-            "unserved_queues": await runtime.waiting.unserved(info.context.visible_to),
+            "unserved_queues": await runtime.waiting.unserved(info.context.visible_owner),
             "outbox_length": read.outbox_length,
             "version": read.version,
         }

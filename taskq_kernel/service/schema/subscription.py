@@ -14,7 +14,7 @@ from taskq_kernel.service.schema import inputs, types
 from taskq_kernel.service.schema.convert import filter_of
 from taskq_kernel.service.schema.scalars import BigInt
 from taskq_kernel.service.schema.selection import wanted
-from taskq_kernel.store.feed import Changes
+from taskq_kernel.store.made import Changes
 
 
 class Subscription(ObjectType):

@@ -10,97 +10,13 @@ import msgspec
 from graphene import Boolean, Field, Float, Int, List, NonNull, ObjectType, String
 from graphql import GraphQLResolveInfo
 
-from taskq_kernel import argument_conditions, domain
+from taskq_kernel.service.schema.enums import Role, TaskKind, TaskStatus, TokenOrigin, ValueKind, WhyKind
 from taskq_kernel.service.schema.fields import resolver_of
 from taskq_kernel.service.schema.scalars import JSON, BigInt, DateTime
 from taskq_kernel.service.why import Reason
-from taskq_kernel.store.pages import ORDER_COLUMNS, Page
+from taskq_kernel.store.pages import Page
 from taskq_kernel.store.rows import EventRow, FileRow, LogRow, TaskRow
 from taskq_kernel.task_fields import ERROR_FIELDS, TASK_FIELDS, TaskField
-
-
-def _enum(name: str, description: str, values: dict[str, str]) -> Any:
-    """A GraphQL enum with a description for each of its values."""
-    return graphene.Enum(
-        name, [(value, value) for value in values],
-        description=lambda value: description if value is None else values[value.name],
-    )
-
-
-TaskStatus = _enum("TaskStatus", "Where a task stands.", {
-    domain.TaskStatus.QUEUEING: "It waits for a worker.",
-    domain.TaskStatus.RUNNING: "A worker runs it.",
-    domain.TaskStatus.FINISHED: "Its code returned a value.",
-    domain.TaskStatus.FAILED: "Its code failed, or it was lost too often.",
-    domain.TaskStatus.CANCELLED: "A user cancelled it.",
-})
-TaskKind = _enum("TaskKind", "How a task's code is run.", {
-    domain.TaskKind.SCRIPT: "In a fresh module; the last expression is the value.",
-    domain.TaskKind.CALL: "Its entry function is called with the task's arguments.",
-    domain.TaskKind.SESSION: "It holds a slot for cells: tasks in the queue `session-<its id>`, which share a module.",
-})
-ValueKind = _enum("ValueKind", "What a value is made of.", {
-    domain.ValueKind.JSON: "The value itself, as JSON.",
-    domain.ValueKind.TABLE: "A table, by columns.",
-    domain.ValueKind.ARRAY: "A large array of numbers, as a file in NumPy's format.",
-    domain.ValueKind.MIME: "A MIME bundle: an image, SVG or HTML.",
-    domain.ValueKind.REPR: "Julia's repr of something that is none of these.",
-})
-TaskOrderField = _enum("TaskOrderField", "What tasks can be ordered by.", {
-    field: f"By {field.lower().replace('_', ' ')}." for field in ORDER_COLUMNS
-})
-Comparison = _enum("Comparison", "How an argument stands to a value.", {
-    argument_conditions.Comparison.EQ: "They are equal.",
-    argument_conditions.Comparison.NE: "It is there, and something else.",
-    argument_conditions.Comparison.LT: "It is below the value.",
-    argument_conditions.Comparison.LE: "It is below the value, or equal.",
-    argument_conditions.Comparison.GT: "It is above the value.",
-    argument_conditions.Comparison.GE: "It is above the value, or equal.",
-})
-Direction = _enum("Direction", "Which way to order.", {
-    "ASC": "Smallest or oldest first.", "DESC": "Largest or newest first.",
-})
-WorkerState = _enum("WorkerState", "Where a worker stands.", {
-    "ONLINE": "It takes tasks.",
-    "DRAINING": "It finishes what it holds and takes nothing more.",
-    "LOST": "It was silent for too long; its tasks went to others.",
-    "LEFT": "It left in order.",
-})
-Verdict = _enum("Verdict", "What was made of an outcome.", {
-    domain.Verdict.ACCEPTED: "It is recorded.",
-    domain.Verdict.REPEATED: "The same one is recorded already; nothing changed.",
-    domain.Verdict.REFUSED: "Its attempt no longer holds the task; the task did not change.",
-})
-
-
-WhyKind = _enum("WhyKind", "Why a task stands where it stands.", {
-    domain.WhyKind.DEPENDENCY: "A task that it needs is not finished.",
-    domain.WhyKind.RETRY: "Its last attempt failed, and the next one is not due yet.",
-    domain.WhyKind.UNSERVED: "No worker serves its queue.",
-    domain.WhyKind.BROKER: "RabbitMQ is away, or takes nothing.",
-    domain.WhyKind.BUSY: "Every slot that serves its queue has a task.",
-    domain.WhyKind.STARTING: "A slot is free, and it is on its way there.",
-    domain.WhyKind.RUNNING: "A worker runs it.",
-    domain.WhyKind.FINISHED: "It returned a value.",
-    domain.WhyKind.FAILED: "It failed.",
-    domain.WhyKind.CANCELLED: "It was cancelled.",
-})
-
-
-Role = _enum("Role", "What a token may do.", {
-    domain.Role.ADMIN: "Everything a user may, with everybody's tasks; tokens and workers.",
-    domain.Role.USER: "Submit tasks, and change its own.",
-    domain.Role.RUNNER: "Submit what an administrator has registered, and look.",
-    domain.Role.WORKER: "Claim tasks and report on them.",
-    domain.Role.SINK: "Record outcomes.",
-})
-
-
-TokenOrigin = _enum("TokenOrigin", "Where the service has a token from.", {
-    "DATABASE": "It was made with createToken; revokeToken ends it.",
-    "FILE": "It is one of the service's tokens file, and is good as long as it stands there.",
-})
-
 
 #: The types of a task's fields, by their names in `taskq_kernel.task_fields`.
 _FIELD_TYPES: dict[str, Any] = {
@@ -158,7 +74,7 @@ class LogChunk(ObjectType):
 
     seq = Int(required=True, description="Its place among the chunks of its attempt.")
     attempt = Int(required=True, description="The attempt that printed it.")
-    stream = String(required=True, description="stdout or stderr.")
+    stream = String(required=True, description="stdout or stderr; display, where that was asked for.")
     text = String(required=True, description="The text.")
 
 
@@ -205,6 +121,10 @@ class Task(_TaskFields, ObjectType):
     logs = List(
         NonNull(LogChunk), required=True, description="What its latest attempt printed.",
         after=Int(description="Only chunks with a seq above this."),
+        displays=Boolean(default_value=False, description=(
+            "Whether what a cell displays comes as a chunk of the stream display, whose text is JSON: what there is to "
+            "show, by MIME type. Else it is text among what was printed."
+        )),
     )
 
     files = List(NonNull(TaskFile), required=True, description=(
@@ -214,6 +134,14 @@ class Task(_TaskFields, ObjectType):
         "What its latest attempt has reported as series of numbers: by name, how many reports (count), and the "
         "steps and values that the curve is made of."
     ))
+
+    manifest = String(description="The text of the Manifest.toml that its last attempt had; null where it is not kept.")
+
+    @staticmethod
+    async def resolve_manifest(row: TaskRow, info: GraphQLResolveInfo) -> str | None:
+        """Load it together with those of the other tasks of this answer."""
+        text: str | None = await info.context.manifests.load(row.number)
+        return text
 
     @staticmethod
     async def resolve_files(row: TaskRow, info: GraphQLResolveInfo) -> Sequence[FileRow]:
@@ -246,8 +174,10 @@ class Task(_TaskFields, ObjectType):
         return history
 
     @staticmethod
-    async def resolve_logs(row: TaskRow, info: GraphQLResolveInfo, after: int | None = None) -> Sequence[LogRow]:
-        chunks: Sequence[LogRow] = await info.context.logs_after(row.number, after)
+    async def resolve_logs(
+        row: TaskRow, info: GraphQLResolveInfo, after: int | None = None, displays: bool = False
+    ) -> Sequence[LogRow]:
+        chunks: Sequence[LogRow] = await info.context.logs_after(row.number, after, displays)
         return chunks
 
 
@@ -373,26 +303,6 @@ class Pruned(ObjectType):
     cursor = String(description="What to ask for next; null: all is done.")
 
 
-class Worker(ObjectType):
-    """A member of the fleet."""
-
-    class Meta:
-        default_resolver = resolver_of("Worker")
-
-    id = graphene.ID(required=True, description="Its UUID.")
-    name = String(required=True, description="Its name.")
-    host = String(required=True, description="The machine it runs on.")
-    pid = Int(required=True, description="Its process there.")
-    runner = String(required=True, description="The kind of its Julia processes.")
-    julia_version = String(required=True, description="Their version of Julia.")
-    queues = List(NonNull(String), required=True, description="The queues it serves.")
-    slots = Int(required=True, description="How many tasks it can run at once.")
-    busy = Int(required=True, description="How many it holds.")
-    state = Field(WorkerState, required=True, description="Where it stands.")
-    joined_at = DateTime(required=True, description="When it first joined.")
-    last_seen_at = DateTime(required=True, description="When it last reported.")
-
-
 class Minute(ObjectType):
     """What ended in one minute."""
 
@@ -456,34 +366,3 @@ class TaskChanges(ObjectType):
     database = graphene.ID(required=True, description="The database that the version is one of.")
     tasks = List(NonNull(Task), required=True, description="Tasks that are new or changed, as they are now.")
     deleted = List(NonNull(graphene.ID), required=True, description="Tasks that are gone.")
-
-
-class WorkerLease(ObjectType):
-    """What a worker gets when it joins."""
-
-    id = graphene.ID(required=True, description="Its id.")
-    heartbeat_seconds = Float(required=True, description="How often to report.")
-    lease_seconds = Float(required=True, description="How long it may be silent.")
-    max_log_bytes = Int(required=True, description="What is kept of the output of one attempt.")
-    max_value_bytes = BigInt(required=True, description="The largest value, as JSON.")
-    max_array_bytes = BigInt(required=True, description="The largest array of numbers, as a file.")
-    max_files_bytes = BigInt(required=True, description="What is kept of one task's files, in all.")
-
-
-class Claim(ObjectType):
-    """A task that a worker now holds."""
-
-    id = graphene.ID(required=True, description="The task.")
-    attempt = Int(required=True, description="The attempt: what its outcome has to carry.")
-
-
-class HeartbeatReply(ObjectType):
-    """What a worker is to do."""
-
-    stop = List(NonNull(graphene.ID), required=True, description=(
-        "Tasks to stop: cancelled, deleted, or no longer this worker's."
-    ))
-    settled = List(NonNull(graphene.ID), required=True, description=(
-        "Tasks whose outcome has arrived, or is no longer wanted."
-    ))
-    drain = Boolean(required=True, description="Whether to finish, take nothing more, and leave.")

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
+from taskq_kernel.machine import release
 
 
-@cache
 def service_version() -> str:
     """The version of the installed distribution."""
-    try:
-        return version("taskq-kernel")
-    except PackageNotFoundError:
-        return "0+unknown"
+    return release() or "0+unknown"

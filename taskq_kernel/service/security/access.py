@@ -9,9 +9,11 @@ from graphql import GraphQLObjectType, GraphQLResolveInfo, GraphQLSchema
 
 from taskq_kernel.domain import Role
 from taskq_kernel.errors import Forbidden
+from taskq_kernel.store.sight import Sight
 from taskq_kernel.store.tokens import Identity
 
 _EVERYBODY = frozenset(Role)
+#: Those who see tasks and batches; a runner what recipes have made.
 _READERS = frozenset({Role.ADMIN, Role.USER, Role.RUNNER})
 _SUBMITTERS = frozenset({Role.ADMIN, Role.USER})
 _WORKERS = frozenset({Role.WORKER})
@@ -21,15 +23,19 @@ _ADMINS = frozenset({Role.ADMIN})
 ALLOWED: dict[str, frozenset[Role]] = {
     "Query.task": _READERS,
     "Query.tasks": _READERS,
-    "Query.definition": _READERS,
+    "Query.definition": _SUBMITTERS,
     "Query.source": _WORKERS,
+    "Query.heldTasks": _WORKERS,
     "Query.batch": _READERS,
     "Query.batches": _READERS,
     "Query.explainCache": _SUBMITTERS,
     "Query.missingFiles": _SUBMITTERS | _WORKERS,
-    "Query.workers": _READERS,
-    "Query.statistics": _READERS,
+    "Query.recipes": _READERS,
+    "Query.recipe": _READERS,
+    "Query.workers": _SUBMITTERS,
+    "Query.statistics": _SUBMITTERS,
     "Query.tokens": _ADMINS,
+    "Query.shares": _SUBMITTERS,
     "Query.me": _EVERYBODY,
     "Query.serviceVersion": _EVERYBODY,
     "Subscription.taskChanges": _READERS,
@@ -41,7 +47,11 @@ ALLOWED: dict[str, frozenset[Role]] = {
     "Mutation.resumeBatch": _SUBMITTERS,
     "Mutation.cancelBatch": _SUBMITTERS,
     "Mutation.deleteBatch": _SUBMITTERS,
-    "Mutation.makePoints": _SUBMITTERS,
+    "Mutation.makePoints": _READERS,
+    "Mutation.submitRecipe": _READERS,
+    "Mutation.submitRecipeSweep": _READERS,
+    "Mutation.addRecipe": _ADMINS,
+    "Mutation.removeRecipe": _ADMINS,
     "Mutation.cancelTasks": _SUBMITTERS,
     "Mutation.retryTasks": _SUBMITTERS,
     "Mutation.deleteTasks": _SUBMITTERS,
@@ -49,6 +59,8 @@ ALLOWED: dict[str, frozenset[Role]] = {
     "Mutation.drainWorker": _ADMINS,
     "Mutation.createToken": _ADMINS,
     "Mutation.revokeToken": _ADMINS,
+    "Mutation.createShare": _SUBMITTERS,
+    "Mutation.revokeShare": _SUBMITTERS,
     "Mutation.registerWorker": _WORKERS,
     "Mutation.claimTasks": _WORKERS,
     "Mutation.heartbeat": _WORKERS,
@@ -63,12 +75,14 @@ ALLOWED: dict[str, frozenset[Role]] = {
 PATHS: dict[str, frozenset[Role]] = {
     "GET /blobs": _READERS | _WORKERS,
     "PUT /blobs": _SUBMITTERS | _WORKERS,
-    "GET /metrics": _READERS,
+    "GET /metrics": _SUBMITTERS,
+    "GET /r": _READERS,
+    "POST /r": _SUBMITTERS,
 }
 
 _RUNNER = (
-    "the role runner may submit only what an administrator has registered, and change nothing else: "
-    "ask for a token with the role user"
+    "the role runner may submit only what an administrator has registered, recipes, and see what those made, and "
+    "nothing else: ask for a token with the role user"
 )
 
 
@@ -85,10 +99,12 @@ def check(identity: Identity, action: str, roles: frozenset[Role]) -> None:
     )
 
 
-def visible_to(identity: Identity, private_tasks: bool) -> str | None:
-    """The only owner whose tasks somebody may see; None where it may see all, as a worker does what it is to run."""
-    sees_all = identity.role in (Role.ADMIN, Role.WORKER)
-    return identity.name if private_tasks and not sees_all else None
+def visible_to(identity: Identity, private_tasks: bool) -> Sight | None:
+    """Which tasks somebody may see; None where it may see all, as a worker does what it is to run."""
+    if identity.role in (Role.ADMIN, Role.WORKER):
+        return None
+    sight = Sight(identity.name if private_tasks else None, recipes_only=identity.role is Role.RUNNER)
+    return None if sight == Sight() else sight
 
 
 def guard(schema: GraphQLSchema) -> None:
