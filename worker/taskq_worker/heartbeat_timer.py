@@ -23,6 +23,10 @@ class HeartbeatTimer:
         self._interval_s = interval_s
         self._news = asyncio.Event()
 
+    def beat_every(self, interval_s: float) -> None:
+        """Another interval, from the next heartbeat on."""
+        self._interval_s = interval_s
+
     def news(self) -> None:
         """There is something to tell, such as progress: beat as soon as may be."""
         self._news.set()

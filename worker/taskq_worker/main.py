@@ -19,8 +19,8 @@ from taskq_kernel.settings import Settings, read_broker_url, read_token, user_ho
 from taskq_kernel.signals import stop_signals
 from taskq_kernel.transport.graphql import GraphQLTransport
 from taskq_worker.claims.offer import slots_of
-from taskq_worker.julia.choice import choose_what_starts
-from taskq_worker.julia.command import RunnerCommand
+from taskq_worker.julia.choice import choose_what_starts, for_projects
+from taskq_worker.julia.command import PackageRunner, RunnerCommand, for_packages
 from taskq_worker.julia.compiled import RUNNERS
 from taskq_worker.projects.store import PROJECTS, ProjectStore
 from taskq_worker.sandbox.sandboxes import Sandboxes, make_sandboxes
@@ -51,29 +51,35 @@ def run(settings: Settings) -> int:
         signal.signal(number, lambda *_: sys.exit(0))
     sweep_folders(WORKER_FOLDERS)
     with temporary_folder(WORKER_FOLDERS) as folder:
-        runner, sandboxes, projects = _prepare(settings, folder)
+        runner, julias, sandboxes, projects = _prepare(settings, folder)
         try:
             log.log(logging.WARNING if sandboxes.reason else logging.INFO, "%s", sandboxes.note)
-            asyncio.run(_work(settings, names, transport, runner, sandboxes, folder, projects))
+            asyncio.run(_work(settings, names, transport, runner, sandboxes, folder, projects, julias))
         finally:
             sandboxes.close()
     return 0
 
 
-def _prepare(settings: Settings, folder: Path) -> tuple[RunnerCommand, Sandboxes, ProjectStore]:
-    """What the slots run, as whom, and where projects lie."""
-    plain, compiled = choose_what_starts(settings, user_home() / RUNNERS)
+def _prepare(
+    settings: Settings, folder: Path
+) -> tuple[RunnerCommand, list[PackageRunner], Sandboxes, ProjectStore]:
+    """What the slots run, and with projects; as whom, and where projects lie."""
+    cache = user_home() / RUNNERS
+    plain, compiled = choose_what_starts(settings, cache)
+    julias = for_projects(settings, compiled, cache)
+    more = [path for julia in julias[1:] for path in julia.needs()]
     kept = _projects(settings, settings.home / PROJECTS)
     # Task users may reach the package's own sources where they cannot reach a compiled copy, and this
     # worker's folder where they cannot reach the data folder; and that they are apart is worth more than
     # a quick start.
     for runner, projects in ((compiled, kept), (plain, kept), (plain, _projects(settings, folder / PROJECTS))):
         with suppress(SettingsError):
-            sandboxes = make_sandboxes(settings, runner, folder, slots_of(settings), projects.folder)
+            sandboxes = make_sandboxes(settings, runner, folder, slots_of(settings), [projects.folder, *more])
             if not sandboxes.reason:
-                return runner, sandboxes, projects
+                return runner, [for_packages(runner), *julias[1:]], sandboxes, projects
             sandboxes.close()
-    return compiled, make_sandboxes(settings, compiled, folder, slots_of(settings), kept.folder), kept
+    sandboxes = make_sandboxes(settings, compiled, folder, slots_of(settings), [kept.folder, *more])
+    return compiled, julias, sandboxes, kept
 
 
 def _projects(settings: Settings, folder: Path) -> ProjectStore:
@@ -90,12 +96,13 @@ async def _work(
     sandboxes: Sandboxes,
     folder: Path,
     projects: ProjectStore,
+    julias: list[PackageRunner],
 ) -> None:
     broker = Broker(
         read_broker_url(settings), names, settings.queue_type, f"worker {settings.worker_name}", settings.ca_file
     )
     api = ServiceApi(transport, str(uuid.uuid4()))
-    supervisor = Supervisor(settings, broker, api, runner, sandboxes, folder, projects)
+    supervisor = Supervisor(settings, broker, api, runner, sandboxes, folder, projects, julias)
     loop = asyncio.get_running_loop()
     for number in stop_signals():
         loop.add_signal_handler(number, supervisor.stop)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -19,6 +20,10 @@ log = logging.getLogger(__name__)
 LEAVE_S = 5.0
 #: Pauses between attempts to join, in seconds: the first, and the longest.
 BACKOFF_S = (0.1, 1.0)
+
+
+class Left(Exception):
+    """It has said goodbye, or is about to: it joins no more."""
 
 
 class Membership:
@@ -55,11 +60,10 @@ class Membership:
         self._said: dict[str, Any] = {}
         #: True from the goodbye on: a heartbeat that is refused after it must not join again.
         self._leaving = False
-
-    @property
-    def joined(self) -> bool:
-        """Whether the service has ever known this worker."""
-        return self._timer is not None
+        #: Held while the service is asked to let it join: the goodbye must not overtake that.
+        self._joining = asyncio.Lock()
+        #: Whether the service was ever asked, and so may know this worker.
+        self._asked = False
 
     def news(self) -> None:
         """There is something to tell: beat soon."""
@@ -73,12 +77,14 @@ class Membership:
         ------
         ServiceError
             If the service refuses.
+        Left
+            If this worker leaves meanwhile.
         """
         delay, said = BACKOFF_S[0], False
         while True:
             description = self._describe()
             try:
-                lease = await self._api.register(description)
+                lease = await self._register(description)
             except (ServiceUnreachable, ServiceError) as error:
                 if not is_away(error):
                     raise
@@ -89,17 +95,28 @@ class Membership:
                 delay = min(2 * delay, BACKOFF_S[1])
             else:
                 self._said = description
-                # The first interval stays: a timer that is waited for must not be replaced.
+                # A timer that is waited for must not be replaced; each heartbeat's answer sets its interval anew.
                 self._timer = self._timer or HeartbeatTimer(lease.heartbeat_s)
                 return lease
 
+    async def _register(self, description: dict[str, Any]) -> Lease:
+        async with self._joining:
+            if self._leaving:
+                raise Left
+            self._asked = True
+            return await self._api.register(description)
+
     async def run(self) -> None:
-        """Heartbeat for ever; `join` comes first."""
+        """Heartbeat until it leaves; `join` comes first."""
         if self._timer is None:
             raise RuntimeError("a worker joins before it sends heartbeats")
+        with contextlib.suppress(Left):
+            await self._keep(self._timer)
+
+    async def _keep(self, timer: HeartbeatTimer) -> None:
         away = False
         while True:
-            await self._timer.next()
+            await timer.next()
             if self._leaving:
                 return
             try:
@@ -120,13 +137,19 @@ class Membership:
                 if away:
                     log.info("the service is back")
                 away = False
+                timer.beat_every(reply.heartbeat_s)
                 self._on_reply(reply.drain)
 
     async def leave(self) -> None:
-        """Say goodbye, if the service can be told: what is still claimed goes back to its queue."""
+        """Say goodbye, if the service can be told: what is still claimed goes back to its queue.
+
+        A worker that the service was never asked to let join has nothing to say.
+        """
         self._leaving = True
         try:
-            await asyncio.wait_for(self._api.leave(), LEAVE_S)
+            async with asyncio.timeout(LEAVE_S), self._joining:
+                if self._asked:
+                    await self._api.leave()
         except (ServiceUnreachable, ServiceError, TimeoutError) as error:
             log.warning("could not say goodbye, the lease will run out: %s", error)
 

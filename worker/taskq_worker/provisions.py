@@ -89,9 +89,9 @@ class Provisions:
             return None
         found = next((lease for lease in self._leases if lease.project.id == asked), None)
         if found is None:
-            found = _had(
-                await self._projects.lease(asked, self._slot.sandbox, lambda text: self._say(claim, text), wanted)
-            )
+            found = _had(await self._projects.lease(
+                asked, self._slot.sandbox, lambda text: self._say(claim, text), wanted, claim.task.julia
+            ))
             self._leases.append(found)
             claim.begin_code()
         return found.project

@@ -14,7 +14,10 @@ from taskq_worker.slots.frames import MAX_ARRAY_BYTES
 #: Codes of a service that is there and cannot serve: its database is locked, or its disk full.
 _NOT_NOW = frozenset({"UNAVAILABLE", "INTERNAL"})
 
-_REGISTER = """mutation Register($input: WorkerInput!) {
+#: What a worker says of itself that a service of an earlier release does not take.
+_LATER = frozenset({"grants"})
+
+REGISTER = """mutation Register($input: WorkerInput!) {
   registerWorker(input: $input) {
     id heartbeatSeconds leaseSeconds maxLogBytes maxValueBytes maxArrayBytes maxFilesBytes
   }
@@ -22,14 +25,17 @@ _REGISTER = """mutation Register($input: WorkerInput!) {
 _CLAIM = """mutation Claim($worker: ID!, $ids: [ID!]!) {
   claimTasks(worker: $worker, ids: $ids) { id attempt }
 }"""
-_HEARTBEAT = """mutation Heartbeat($worker: ID!, $held: [HeldTask!]!, $logs: [LogInput!]!) {
-  heartbeat(worker: $worker, held: $held, logs: $logs) { stop settled drain }
+HEARTBEAT = """mutation Heartbeat($worker: ID!, $held: [HeldTask!]!, $logs: [LogInput!]!) {
+  heartbeat(worker: $worker, held: $held, logs: $logs) { stop settled drain heartbeatSeconds }
 }"""
 _RELEASE = """mutation Release($worker: ID!, $tasks: [TaskAttempt!]!) {
   releaseTasks(worker: $worker, tasks: $tasks)
 }"""
 _DECLINE = """mutation Decline($worker: ID!, $ids: [ID!]!) {
   declineTasks(worker: $worker, ids: $ids)
+}"""
+_HELD = """query Held($worker: ID!, $tasks: [TaskAttempt!]!) {
+  heldTasks(worker: $worker, tasks: $tasks) { id attempt }
 }"""
 _SOURCE = "query Source($sha256: ID!) { source(sha256: $sha256) }"
 _MISSING = "query Missing($sha256: [ID!]!) { missingFiles(sha256: $sha256) }"
@@ -50,11 +56,12 @@ class Lease:
 
 @dataclass(frozen=True)
 class HeartbeatReply:
-    """The service's answer to a heartbeat: task ids, and whether to drain."""
+    """The service's answer to a heartbeat: task ids, whether to drain, and when to report next, in seconds."""
 
     stop: list[str]
     settled: list[str]
     drain: bool
+    heartbeat_s: float
 
 
 class ServiceApi:
@@ -68,9 +75,20 @@ class ServiceApi:
         self._transport = transport
         self._worker = worker_id
 
+    @property
+    def worker(self) -> str:
+        """The worker's id."""
+        return self._worker
+
     async def register(self, description: dict[str, Any]) -> Lease:
-        """Join the fleet, or join again after a lease ran out."""
-        reply = (await self._ask(_REGISTER, {"input": {"id": self._worker, **description}}))["registerWorker"]
+        """Join the fleet, or join again after a lease ran out; with an older service as what that knows of workers."""
+        try:
+            reply = await self._register(description)
+        except ServiceError as error:
+            older = {name: value for name, value in description.items() if name not in _LATER}
+            if error.code != "BAD_INPUT" or older == description:
+                raise
+            reply = await self._register(older)
         return Lease(
             heartbeat_s=reply["heartbeatSeconds"],
             lease_s=reply["leaseSeconds"],
@@ -80,15 +98,26 @@ class ServiceApi:
             max_files_bytes=int(reply["maxFilesBytes"]),
         )
 
+    async def _register(self, description: dict[str, Any]) -> dict[str, Any]:
+        reply: dict[str, dict[str, Any]] = await self._ask(REGISTER, {"input": {"id": self._worker, **description}})
+        return reply["registerWorker"]
+
     async def claim(self, ids: Sequence[str]) -> dict[str, int]:
         """Claim tasks; the granted ones, with their attempts."""
         reply = await self._ask(_CLAIM, {"worker": self._worker, "ids": list(ids)})
         return {claim["id"]: claim["attempt"] for claim in reply["claimTasks"]}
 
+    async def still_held(self, tasks: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
+        """Those of some attempts, (id, attempt), that this worker holds as the service knows it."""
+        given = [{"id": task_id, "attempt": attempt} for task_id, attempt in tasks]
+        reply = await self._ask(_HELD, {"worker": self._worker, "tasks": given})
+        return [(one["id"], one["attempt"]) for one in reply["heldTasks"]]
+
     async def heartbeat(self, held: list[dict[str, Any]], logs: list[dict[str, Any]]) -> HeartbeatReply:
         """Renew the lease of everything held, bring progress and logs, hear what to stop."""
-        reply = await self._ask(_HEARTBEAT, {"worker": self._worker, "held": held, "logs": logs})
-        return HeartbeatReply(**reply["heartbeat"])
+        reply = await self._ask(HEARTBEAT, {"worker": self._worker, "held": held, "logs": logs})
+        said = reply["heartbeat"]
+        return HeartbeatReply(said["stop"], said["settled"], said["drain"], said["heartbeatSeconds"])
 
     async def release(self, tasks: Sequence[tuple[str, int]]) -> None:
         """Give back tasks that were claimed and never started."""

@@ -81,7 +81,8 @@ class Sessions:
         claims = self._claims.lane()
         queue = session_queue(claim.task.id)
         claimer = Claimer(
-            self._broker, self._api, claims, slots=1, queues=[queue], stop_attempt=self._stop_attempt
+            self._broker, self._api, claims, slots=1, queues=[queue], stop_attempt=self._stop_attempt,
+            one_process=True,
         )
         idle_s = self._idle_of(claim)
         task = claim.task

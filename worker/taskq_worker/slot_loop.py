@@ -11,9 +11,10 @@ import msgspec
 from taskq_kernel.domain import TaskKind
 from taskq_kernel.messages import ErrorInfo, OutcomeMessage
 from taskq_worker import task_errors
+from taskq_worker.bundle import Bundle
 from taskq_worker.claims.claim import Claim
 from taskq_worker.claims.claimer import Claimer
-from taskq_worker.claims.claims import Claims
+from taskq_worker.claims.claims import NEW_PROCESS, Claims
 from taskq_worker.claims.outcomes import Outcomes
 from taskq_worker.claims.passed import ValueMissing
 from taskq_worker.claims.patience import NotWanted
@@ -22,6 +23,7 @@ from taskq_worker.kept import Keep
 from taskq_worker.projects.errors import ProjectFailed
 from taskq_worker.provisions import Provided, Provisions
 from taskq_worker.sessions import Session, Sessions
+from taskq_worker.slots.ahead import Listeners
 from taskq_worker.slots.boundary import error_boundary
 from taskq_worker.slots.job import Job, Report, sha256_of
 from taskq_worker.slots.kept_files import LeftFolder
@@ -80,6 +82,7 @@ class SlotLoop:
         self._on_news = on_news
         self._on_end = on_end
         self._running: Claim | None = None
+        self._bundle: Bundle | None = None
         #: The session that has the slot.
         self._session: Session | None = None
         #: The devices of the last task that had some: the slot's process may still be theirs.
@@ -100,11 +103,18 @@ class SlotLoop:
             await self._attempt(await self._claims.next_ready(self._cost))
 
     async def stop_attempt(self, claim: Claim, error: ErrorInfo) -> None:
-        """End this attempt, if it is the one that runs here."""
+        """End this attempt, if it is the one that runs here, or would follow that."""
+        self.slot.look()
         if self._session is not None:
             self._session.stop(error) if self._running is claim else self._session.stop_cell(claim, error)
         elif self._running is claim:
             await self.slot.stop_task(error)
+        elif self._bundle is not None and claim in self._bundle:
+            self.take_back()  # where it has begun all the same, it is ended as soon as that is heard
+
+    def take_back(self) -> None:
+        """Have no other task follow the one that runs, but for what has begun already."""
+        self.slot.take_back()
 
     def leave_session(self) -> None:
         """End the session that has the slot, once none of its cells runs."""
@@ -129,28 +139,42 @@ class SlotLoop:
         try:
             await self._run_to_its_end(claim, self._claimer)
         finally:
-            self._running = None
+            last, self._running = self._running or claim, None
             self._provisions.give_back()
-            self._claims.leave_slot(claim)
+            self._claims.leave_slot(last)
             self._on_end()
 
     async def _run_to_its_end(self, claim: Claim, claimer: Claimer) -> None:
-        with error_boundary(self.slot.index, f"task {claim.task.id}", lambda error: self._fail(claim, error)):
+        bundle = Bundle(
+            claim, self._claims, claimer,
+            listeners_of=self._listeners, on_end=self._end_safely, on_next=self._goes_on_with,
+        )  # fmt: skip
+        with error_boundary(self.slot.index, f"task {claim.task.id}", lambda error: self._fail(bundle.running, error)):
             try:
                 with claimer.occupied_by(claim):
-                    report = await self._report(claim)
+                    report = await self._report(claim, bundle)
             except NotWanted:
                 return
-            self._note_compiled(claim)
+            finally:
+                bundle.close()
+            self._note_compiled(claim)  # what followed it is of the same definition
+            self._end(bundle.running, report)
+
+    def _end_safely(self, claim: Claim, report: Report) -> None:
+        """One of several has ended; whatever goes wrong about it is no concern of the others."""
+        with error_boundary(self.slot.index, f"task {claim.task.id}", lambda error: self._fail(claim, error)):
             self._end(claim, report)
+
+    def _goes_on_with(self, claim: Claim) -> None:
+        self._running = claim
 
     async def close(self) -> None:
         """End the slot's processes, with the task that runs."""
         await self.slot.close()
         self._provisions.give_back(all_of_them=True)
 
-    async def _report(self, claim: Claim) -> Report:
-        """Run the task, once all that it needs is here; how it ended.
+    async def _report(self, claim: Claim, bundle: Bundle) -> Report:
+        """Run the task, once all that it needs is here, and what follows it; how the last one ended.
 
         Raises
         ------
@@ -164,12 +188,12 @@ class SlotLoop:
         except ValueMissing as missing:
             return self.slot.refused_report(task_errors.value_missing(str(missing)))
         try:
-            report = await self._run(claim, given)
+            report = await self._run(claim, given, bundle)
         finally:
             await given.files.remove()
         return report if report.folder is None else await self._with_files(claim, report, report.folder)
 
-    async def _run(self, claim: Claim, given: Provided) -> Report:
+    async def _run(self, claim: Claim, given: Provided, bundle: Bundle) -> Report:
         if not self._claims.holds(claim):
             raise NotWanted  # the word to stop found nothing that ran, and does not come again
         if claim.task.kind is TaskKind.SESSION:
@@ -177,9 +201,13 @@ class SlotLoop:
         job = _job(claim, given, self._variables(claim))
         if self._session is not None:
             job = self._session.prepare(job, claim.task.name)
-        report = await self.slot.run(job, *self._listeners(claim))
-        if given.project is not None:
-            report = replace(report, manifest_sha256=given.project.manifest_sha256)
+        supply = bundle if self._session is None and bundle.can_grow else None
+        self._bundle = supply
+        try:
+            report = await self.slot.run(job, *self._listeners(claim), supply)
+        finally:
+            self._bundle = None
+        report = replace(report, project=given.project)
         # In no other process could a cell be tried again.
         return report if self._session is None else replace(report, lost=False)
 
@@ -211,10 +239,10 @@ class SlotLoop:
         task = claim.task
         at_hand = self.slot.key.project if self.slot.key is not None else None
         if task.project != (at_hand.id if at_hand is not None else None):
-            return 3
+            return NEW_PROCESS + 1
         wanted = self.slot.key_for(task.threads or 1, self._variables(claim), task.memory_limit_bytes, at_hand)
         if self.slot.key != wanted:
-            return 2
+            return NEW_PROCESS
         compiled = self._compiled if self._compiled_by == self.slot.pid else ()
         return 0 if task.kind is not TaskKind.CALL or _definition(claim) in compiled else 1
 
@@ -238,9 +266,7 @@ class SlotLoop:
         if self._claims.holds(claim):  # else the service has taken it away
             self._outcomes.add(claim, self._make_outcome(claim, report), report.file)
 
-    def _listeners(
-        self, claim: Claim
-    ) -> tuple[Callable[[float, str], None], Callable[[str, str], None], Callable[[msgspec.Raw], None]]:
+    def _listeners(self, claim: Claim) -> Listeners:
         """What takes a running task's progress, output and series, and has the service told soon."""
 
         def progress(fraction: float, message: str) -> None:
@@ -255,7 +281,7 @@ class SlotLoop:
             claim.set_series(reported)
             self._on_news()
 
-        return progress, output, series
+        return Listeners(progress, output, series)
 
 
 def _definition(claim: Claim) -> str | None:
@@ -283,5 +309,6 @@ def _job(claim: Claim, given: Provided, variables: tuple[tuple[str, str], ...]) 
         threads=task.threads or 1,
         variables=variables,
         project=given.project,
+        displays=task.displays,
     )
     return job if task.seed is None else replace(job, seed=task.seed)

@@ -4,6 +4,7 @@ One asyncio loop does it all; Julia runs in processes of its own, so nothing her
 for task code. The parts:
 
 - `Claimer` brings messages in and claims their tasks;
+- `Granted` takes those that the service gives it;
 - a `SlotLoop` for each slot takes the next claimed task and runs it;
 - `Outcomes` keeps and publishes how they ended;
 - `Membership` renews the lease, brings progress and output, and hears what to stop.
@@ -15,26 +16,29 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from taskq_kernel.broker.client import Broker
+from taskq_kernel.julia_manifest import version_numbers
 from taskq_kernel.local.julia_project import manifest_sha256
-from taskq_kernel.messages import ErrorInfo
 from taskq_kernel.settings import Settings
+from taskq_worker import task_errors
 from taskq_worker.claims.claim import Claim, ClaimState
 from taskq_worker.claims.claimer import Claimer
 from taskq_worker.claims.claims import Claims
+from taskq_worker.claims.granted import Granted
 from taskq_worker.claims.offer import capacity_of, slots_of
 from taskq_worker.claims.outcomes import Outcomes
 from taskq_worker.claims.passed import Passed
 from taskq_worker.claims.sources import Sources
-from taskq_worker.julia.command import RunnerCommand, for_packages
+from taskq_worker.julia.command import PackageRunner, RunnerCommand, for_packages
 from taskq_worker.julia.passed_on import passed_on
 from taskq_worker.julia.process_key import variables_of
 from taskq_worker.kept import Kept
+from taskq_worker.manifest_texts import ManifestTexts
 from taskq_worker.membership import Membership
 from taskq_worker.outcome import make_outcome
 from taskq_worker.projects.projects import Projects
@@ -52,8 +56,6 @@ log = logging.getLogger(__name__)
 TICK_S = 0.1
 #: How long a stopping worker waits for its published outcomes to be settled, in seconds.
 SETTLE_S = 5.0
-
-STOPPED = ErrorInfo(name="Stopped", message="the task is no longer this worker's")
 
 
 class Supervisor:
@@ -75,6 +77,8 @@ class Supervisor:
         Where the tasks' temporary folders are made.
     projects : ProjectStore, optional
         What lies on this machine of projects. Default: what is in the data folder.
+    julias : sequence of PackageRunner, optional
+        The Julias that projects can have. Default: that of the other tasks.
     """
 
     def __init__(
@@ -86,6 +90,7 @@ class Supervisor:
         sandboxes: Sandboxes,
         folder: Path,
         projects: ProjectStore | None = None,
+        julias: Sequence[PackageRunner] | None = None,
     ) -> None:
         self._settings = settings
         self._name = settings.worker_name
@@ -95,7 +100,8 @@ class Supervisor:
         self._folder = folder
         self._count = slots_of(settings)
         self._passed_on = passed_on(settings.pass_env, os.environ)
-        self._claims = Claims(capacity_of(settings))
+        julias = julias or [for_packages(runner)]
+        self._claims = Claims(capacity_of(settings, [julia.version() for julia in julias]))
         self._claimer = Claimer(
             broker, api, self._claims,
             slots=self._count, queues=settings.queues, stop_attempt=self._stop_attempt,
@@ -103,13 +109,15 @@ class Supervisor:
         self._api = api
         self._outcomes = Outcomes(broker, api, self._claims, lambda: self._claimer.work_in_hand_s)
         self._sources = Sources(api.source)
+        self._texts = ManifestTexts()
         self._passed = Passed(api.fetch, folder)
         projects = projects or ProjectStore(settings.home / PROJECTS, settings.project_cache_size)
-        self._projects = Projects(projects, for_packages(runner), api.fetch, settings.project_timeout)
+        self._projects = Projects(projects, julias, api.fetch, settings.project_timeout)
         self._membership = Membership(
             api, self._claims,
             describe=self._description, stop_attempt=self._stop_attempt, on_reply=self._on_reply,
         )  # fmt: skip
+        self._granted = Granted(broker, api, self._claims, self._claimer, self._membership.news)
         self._sessions = Sessions(
             broker, api, self._claims,
             idle_s=settings.session_idle, stop_attempt=self._stop_attempt, on_change=self._membership.news,
@@ -140,7 +148,7 @@ class Supervisor:
                 for job in done - {stopped}:
                     job.result()  # it ends by an error only: let it end the worker
                 await self._drain()
-            elif self._membership.joined:
+            else:
                 await self._membership.leave()
         finally:
             for task in (stopped, starting, *jobs):
@@ -163,7 +171,8 @@ class Supervisor:
         jobs += [asyncio.create_task(job) for job in self._jobs()]
 
     def _jobs(self) -> list[Coroutine[Any, Any, None]]:
-        return [self._claimer.run(), self._outcomes.run(), self._tick(), *(loop.run() for loop in self._loops)]
+        lasting = [self._claimer.run(), self._granted.run(), self._outcomes.run(), self._tick()]
+        return lasting + [loop.run() for loop in self._loops]
 
     @property
     def _julia_version(self) -> str:
@@ -180,8 +189,12 @@ class Supervisor:
             "queues": [*self._settings.queues, *self._sessions.queues],
             "slots": self._count,
             "cores": self._claims.capacity.total.cores,
+            "bundles": True,
+            "grants": self._claimer.slots_soon if self._granted.ready and not self._stop.is_set() else 0,
             "gpus": self._claims.capacity.total.gpus,
-            "manifest": manifest_sha256(self._settings.home),
+            "memory": self._claims.capacity.total.memory,
+            "julias": [".".join(map(str, julia)) for julia in self._claims.capacity.julias],
+            "manifest": manifest_sha256(self._settings.home, version_numbers(self._julia_version)),
         }
 
     def _slot_loop(self, index: int, lease: Lease, kept: Kept) -> SlotLoop:
@@ -198,7 +211,10 @@ class Supervisor:
         )
         news = self._membership.news
         provisions = Provisions(slot, self._claims, self._sources, self._passed, self._projects, news)
-        outcome = partial(make_outcome, worker=self._name, runner=self._runner.kind, home=self._settings.home)
+        outcome = partial(
+            make_outcome, worker=self._name, runner=self._runner.kind, home=self._settings.home,
+            texts=self._texts,
+        )
         return SlotLoop(
             slot, self._claims, self._claimer, self._outcomes, provisions, kept.keep,
             sessions=self._sessions, make_outcome=outcome, on_news=news, on_end=self._changed.set,
@@ -228,7 +244,7 @@ class Supervisor:
         self._claims.forget(claim)
         log.info("task %s attempt %d: stopped on the service's word", claim.task.id, claim.attempt)
         for loop in self._loops:
-            await loop.stop_attempt(claim, STOPPED)
+            await loop.stop_attempt(claim, task_errors.taken_away())
 
     # -- the end -------------------------------------------------------------------------
 
@@ -239,7 +255,10 @@ class Supervisor:
     async def _drain(self) -> None:
         """Finish or give back everything, then leave the fleet."""
         log.info("draining: %d running, %d waiting", self._running, self._claims.waiting)
+        self._membership.news()  # nothing more is given to it
         await self._claimer.close()
+        for loop in self._loops:
+            loop.take_back()
         await self._claimer.release_stale()
         for loop in self._loops:
             loop.leave_session()

@@ -95,6 +95,11 @@ def project_failed(reason: str) -> ErrorInfo:
     return ErrorInfo(name="ProjectFailed", message=f"{reason}\n(this is what came of preparing the task's project)")
 
 
+def taken_away() -> ErrorInfo:
+    """The service has taken the attempt away; nobody is told."""
+    return ErrorInfo(name="Stopped", message="the task is no longer this worker's")
+
+
 def timed_out(timeout_s: float) -> ErrorInfo:
     """The task took longer than it may."""
     return ErrorInfo(

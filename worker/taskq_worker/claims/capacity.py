@@ -1,59 +1,24 @@
-"""What a worker's tasks share: cores and devices. Nothing of it is taken twice, and large tasks get their turn.
+"""What a worker's tasks share: cores, devices and memory. Nothing of it is taken twice, and large tasks get their turn.
 
-A task of four threads takes four cores, one without a word one. While the task that is next does not
+A task of four threads takes four cores, one without a word one; one with a memory limit takes that much memory, one
+without nothing. While the task that is next does not
 fit, others may pass it only where they leave it what is there for it already: so what it needs gathers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 
+from taskq_kernel.julia_manifest import JuliaVersion, fits
 from taskq_kernel.messages import TaskMessage
 from taskq_worker.claims.claim import Claim
+from taskq_worker.claims.share import UNCOUNTED, Share, share_of
 
 #: What hides all devices from a process: no device has this number, for NVIDIA's and AMD's libraries alike.
 NO_DEVICE = "-1"
-#: As much as nobody has: where nothing is counted.
-_MOST = 1 << 30
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """Some of what a worker has: cores, and a number of devices."""
-
-    cores: int = 0
-    gpus: int = 0
-
-    def __add__(self, other: Share) -> Share:
-        return Share(self.cores + other.cores, self.gpus + other.gpus)
-
-    def __sub__(self, other: Share) -> Share:
-        return Share(self.cores - other.cores, self.gpus - other.gpus)
-
-    def holds(self, other: Share) -> bool:
-        """Whether there is as much as that of each."""
-        return self.cores >= other.cores and self.gpus >= other.gpus
-
-    def spares(self, other: Share, blocked: Share) -> bool:
-        """Whether that can be taken and nothing is that a blocked one waits for.
-
-        Of what there is enough of for the blocked one, enough has to be left; of what there is not,
-        nothing may be taken.
-        """
-        left = self - other
-        cores = other.cores == 0 if self.cores < blocked.cores else left.cores >= blocked.cores
-        gpus = other.gpus == 0 if self.gpus < blocked.gpus else left.gpus >= blocked.gpus
-        return self.holds(other) and cores and gpus
-
-
-def share_of(task: TaskMessage) -> Share:
-    """What a task takes while it runs."""
-    return Share(task.threads or 1, task.gpus or 0)
-
 
 class Capacity:
-    """The cores and devices of a worker, and who has them.
+    """The cores, devices and memory of a worker, who has them, and which versions of Julia it has.
 
     Parameters
     ----------
@@ -63,10 +28,18 @@ class Capacity:
         Its devices, as the vendor's variable names them.
     variable : str
         That variable.
+    memory : int, optional
+        How much its tasks share, in bytes. Default: it is not counted.
+    julias : sequence of JuliaVersion
+        The Julias that projects can have; none: nobody asks.
     """
 
-    def __init__(self, cores: int, devices: Sequence[str] = (), variable: str = "CUDA_VISIBLE_DEVICES") -> None:
-        self.total = Share(cores, len(devices))
+    def __init__(
+        self, cores: int, devices: Sequence[str] = (), variable: str = "CUDA_VISIBLE_DEVICES",
+        memory: int | None = None, julias: Sequence[JuliaVersion] = (),
+    ) -> None:
+        self.total = Share(cores, len(devices), UNCOUNTED if memory is None else memory)
+        self.julias = tuple(julias)
         #: What no task has.
         self.free = self.total
         self._devices = tuple(devices)
@@ -76,7 +49,8 @@ class Capacity:
 
     def can_ever(self, task: TaskMessage) -> bool:
         """Whether the task could run here, were nothing else running."""
-        return self.total.holds(share_of(task))
+        has_julia = not self.julias or any(fits(one, task.julia) for one in self.julias)
+        return has_julia and self.total.holds(share_of(task))
 
     def take(self, claim: Claim) -> None:
         """A slot takes the task up, which fits."""
@@ -120,8 +94,8 @@ class Unlimited(Capacity):
     """As much as is ever asked for."""
 
     def __init__(self) -> None:
-        super().__init__(_MOST)
-        self.total = self.free = Share(_MOST, _MOST)
+        super().__init__(UNCOUNTED)
+        self.total = self.free = Share(UNCOUNTED, UNCOUNTED, UNCOUNTED)
 
 
 class Fitting:
@@ -151,19 +125,30 @@ class Fitting:
         # Every task takes a core: none may pass one that waits for cores.
         return self._room <= 0 or (self.blocked is not None and self._free.cores < share_of(self.blocked).cores)
 
-    def takes(self, task: TaskMessage) -> bool:
-        """Whether the next of them is taken."""
+    def fits(self, task: TaskMessage) -> bool:
+        """Whether there is enough for this one; a task of one core may wait for it."""
+        return _waits_or_fits(share_of(task), self._free)
+
+    def takes(self, task: TaskMessage, count: int = 1) -> bool:
+        """Whether the next of them is taken; ``count`` is how many come along with it, itself included.
+
+        They are taken together, whatever room there is: they are short, and take a core each.
+        """
         share = share_of(task)
         if self.blocked is not None:
-            fits = self._free.spares(share, share_of(self.blocked))
+            taken = self._free.spares(share, share_of(self.blocked))
         else:
-            fits = share == _ONE_CORE or self._free.holds(share)
-        if fits:
-            self._free -= share
-            self._room -= share.cores
+            taken = _waits_or_fits(share, self._free)
+        if taken:
+            self._free -= share + Share(cores=count - 1)
+            self._room -= share.cores + count - 1
         elif self.blocked is None:
             self.blocked = task
-        return fits
+        return taken
 
 
 _ONE_CORE = Share(cores=1)
+
+
+def _waits_or_fits(share: Share, free: Share) -> bool:
+    return share == _ONE_CORE or free.holds(share)

@@ -11,7 +11,9 @@ from typing import Any, BinaryIO
 
 import msgspec
 
+from taskq_kernel import displays
 from taskq_kernel.messages import LogChunk, OutcomeMessage, TaskMessage
+from taskq_worker.claims.share import Share, share_of
 
 #: Longest text of one log chunk; a longer piece of output becomes several.
 CHUNK_CHARACTERS = 32 * 1024
@@ -23,6 +25,8 @@ class ClaimState(Enum):
     """Where a claimed task stands within the worker."""
 
     READY = auto()
+    #: Behind the task that a slot runs: Julia may go on with it by itself.
+    AHEAD = auto()
     RUNNING = auto()
     DONE = auto()
 
@@ -33,23 +37,27 @@ class Lane:
     def __init__(self) -> None:
         self.ready: deque[Claim] = deque()
         self.states: Counter[ClaimState] = Counter()
-        #: The cores and devices of those that wait, together.
-        self.cores = self.gpus = 0
+        #: What those that wait take, together.
+        self.share = Share()
         #: Set whenever a slot may have something to start that it had not before.
         self.startable = asyncio.Event()
 
     def add(self, claim: Claim) -> None:
         """One waits from now on."""
         self.ready.append(claim)
-        self.cores += claim.task.threads or 1
-        self.gpus += claim.task.gpus or 0
+        self.share += share_of(claim.task)
+        self.startable.set()
+
+    def put_back(self, claims: list[Claim]) -> None:
+        """These wait again, before all others."""
+        self.ready.extendleft(reversed(claims))
+        self.share = sum((share_of(claim.task) for claim in claims), self.share)
         self.startable.set()
 
     def remove(self, claim: Claim) -> None:
         """One waits no longer."""
         self.ready.remove(claim)
-        self.cores -= claim.task.threads or 1
-        self.gpus -= claim.task.gpus or 0
+        self.share -= share_of(claim.task)
 
 
 @dataclass(eq=False)
@@ -63,10 +71,16 @@ class Claim:
     outcome_bytes: int = 0
     #: Why it cannot be run, where its message could not be read.
     refused: str | None = None
+    #: Whether the service gave it to this worker, which had not asked for it.
+    given: bool = False
     state: ClaimState = ClaimState.READY
+    #: Whether the slot that took it up has to start another process for it.
+    cold: bool = False
     #: Among which tasks it waits and is counted, from when it was added to the worker's claims.
     lane: Lane | None = None
     claimed_at: float = field(default_factory=time.monotonic)
+    #: When a slot took it up, in seconds since 1970.
+    taken_at: float | None = None
     progress: tuple[float, str] | None = None
     outcome: OutcomeMessage | None = None
     #: What its value is in, until it is uploaded, where it is too large for a frame.
@@ -87,9 +101,17 @@ class Claim:
         """It waits for a slot among these."""
         self.lane = lane
 
-    def start(self) -> None:
-        """A slot takes it up."""
-        self.state = ClaimState.RUNNING
+    def start(self, *, cold: bool = False) -> None:
+        """A slot takes it up, whose process is another one if it is cold."""
+        self.state, self.cold, self.taken_at = ClaimState.RUNNING, cold, time.time()
+
+    def send_ahead(self) -> None:
+        """It follows the task that a slot runs."""
+        self.state = ClaimState.AHEAD
+
+    def wait(self) -> None:
+        """It waits for any slot again."""
+        self.state = ClaimState.READY
 
     def set_progress(self, fraction: float, message: str) -> None:
         """Keep how far the task says it is, for the next heartbeat."""
@@ -107,13 +129,16 @@ class Claim:
     def add_output(self, stream: str, text: str) -> None:
         """Keep what the task printed until the next heartbeat or its outcome takes it."""
         # A chunk that is on its way must not grow: the service knows it by its number.
-        if self.logs and self.logs[-1].seq > self._sent_seq and self.logs[-1].stream == stream:
+        grows = stream != displays.STREAM and self.logs and self.logs[-1].stream == stream
+        if grows and self.logs[-1].seq > self._sent_seq:
             last = self.logs[-1]
             if len(last.text) + len(text) <= CHUNK_CHARACTERS:
                 self.logs[-1] = msgspec.structs.replace(last, text=last.text + text)
                 return
-        for start in range(0, len(text), CHUNK_CHARACTERS):
-            piece = text[start : start + CHUNK_CHARACTERS]
+        # Half of what is displayed is nothing.
+        longest = len(text) if stream == displays.STREAM else CHUNK_CHARACTERS
+        for start in range(0, len(text), longest or 1):
+            piece = text[start : start + longest]
             self.logs.append(LogChunk(seq=self._next_seq, stream=stream, text=piece))
             self._next_seq += 1
 
@@ -157,11 +182,21 @@ class Claim:
         logs: list[dict[str, Any]] = [
             {"id": self.task.id, "attempt": self.attempt, "seq": chunk.seq, "stream": chunk.stream,
              "text": chunk.text}
-            for chunk in self.logs[:CHUNKS_PER_HEARTBEAT]
+            for chunk in self._soon()
         ]  # fmt: skip
         if logs:
             self._sent_seq = logs[-1]["seq"]
         return entry, logs
+
+    def _soon(self) -> list[LogChunk]:
+        """The output that the next heartbeat carries: the first chunks, together no longer than so many texts."""
+        room, found = CHUNKS_PER_HEARTBEAT * CHUNK_CHARACTERS, list[LogChunk]()
+        for chunk in self.logs[:CHUNKS_PER_HEARTBEAT]:
+            room -= len(chunk.text)
+            if found and room < 0:
+                break
+            found.append(chunk)
+        return found
 
     def reported(self, entry: dict[str, Any], logs: list[dict[str, Any]]) -> None:
         """The service has got this entry and this output."""
@@ -182,6 +217,7 @@ def _added_bytes(outcome: OutcomeMessage) -> int:
     if not isinstance(outcome.series, msgspec.UnsetType):
         size += len(bytes(outcome.series))
     size += sum(len(file.name) + len(file.ref) for file in outcome.files)
+    size += len(outcome.provenance.manifest or "")
     if error is not None:
         size += len(error.message) + len(error.stacktrace)
     return size

@@ -8,9 +8,12 @@ dominate, so it claims as many ahead as fit into `LOOKAHEAD_S`.
 from __future__ import annotations
 
 import time
+from collections.abc import Hashable
 
 #: What a slot may have waiting, in seconds of work.
 LOOKAHEAD_S = 0.15
+#: What may lie behind the task that a slot runs, and cannot be had by another slot meanwhile, in seconds of work.
+BUNDLE_S = 0.03
 #: What gets a slot so soon is not given back, in seconds, though the machine has become slow since it was
 #: claimed: no other worker would be sooner there. That is believed of tasks of which a slot runs so many in it.
 SOON_S, MANY_SOON = 2.0, 4
@@ -26,17 +29,34 @@ class ClaimAhead:
         self._slots = slots
         self._cores = slots if cores is None else cores
         self._estimate_s = 1.0
-        #: When each task began, and how many cores it has.
-        self._began: dict[object, tuple[float, int]] = {}
+        #: When each task began, how many cores it has, and in which process it runs, if that was warm.
+        self._began: dict[object, tuple[float, int, Hashable]] = {}
 
-    def started(self, task: object, cores: int = 1) -> None:
-        """A task occupies a slot from now on."""
-        self._began[task] = time.monotonic(), cores
+    def started(self, task: object, cores: int = 1, process: Hashable = None) -> None:
+        """A task occupies a slot from now on, in this process; None: in one that has to be started first."""
+        self._began[task] = time.monotonic(), cores, process
 
     def ended(self, task: object) -> None:
-        """It does no longer. Slow tasks count at once, fast ones by halves."""
-        seconds = time.monotonic() - self._began.pop(task)[0]
+        """It does no longer."""
+        self._note(time.monotonic() - self._began.pop(task)[0])
+
+    @property
+    def occupied(self) -> int:
+        """How many slots have a task."""
+        return len(self._began)
+
+    def went_on(self, task: object, seconds: float) -> None:
+        """A slot has gone on, after so many seconds, with a task that followed the one that it had taken up."""
+        self._began[task] = time.monotonic(), *self._began[task][1:]
+        self._note(seconds)
+
+    def _note(self, seconds: float) -> None:
+        """Slow tasks count at once, fast ones by halves."""
         self._estimate_s = max(seconds, (self._estimate_s + seconds) / 2, 1e-5)
+
+    def longer_than(self, seconds: float) -> bool:
+        """Whether a task occupies a slot for longer."""
+        return self._estimate_s > seconds
 
     @property
     def ahead(self) -> int:
@@ -45,6 +65,12 @@ class ClaimAhead:
         if each <= 1:
             return 0
         return self._flowing(LOOKAHEAD_S) * min(each, MOST_AHEAD)
+
+    @property
+    def bundle(self) -> int:
+        """How many tasks may lie behind the one that a slot runs; none where tasks are not short."""
+        each = int(BUNDLE_S / self._estimate_s)
+        return each if each > 1 else 0
 
     @property
     def soon(self) -> int:
@@ -60,8 +86,16 @@ class ClaimAhead:
     def _flowing(self, seconds: float) -> int:
         """How many slots are not held up by a task that runs for longer than this already."""
         latest = time.monotonic() - seconds
-        held = [cores for began, cores in self._began.values() if began < latest]
+        held = [cores for began, cores, _ in self._began.values() if began < latest]
         return max(0, min(self._slots - len(held), self._cores - sum(held)))
+
+    @property
+    def warm(self) -> set[Hashable]:
+        """The warm processes that are free soon; none where tasks are not so short that any is claimed ahead."""
+        if int(LOOKAHEAD_S / self._estimate_s) <= 1:
+            return set()
+        latest = time.monotonic() - LOOKAHEAD_S
+        return {process for began, _, process in self._began.values() if began >= latest and process is not None}
 
     @property
     def prefetch(self) -> int:

@@ -14,18 +14,20 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from taskq_kernel.broker.client import Broker
 from taskq_kernel.broker.consumer import SETTLE_S, SUBSCRIBE_S, Consumer
 from taskq_kernel.broker.delivery import Delivery, acknowledge
 from taskq_kernel.errors import BrokerUnreachable, MessageError, ServiceError, ServiceUnreachable
-from taskq_kernel.messages import TaskMessage, decode, named_task
-from taskq_worker.claims.capacity import Fitting, share_of
+from taskq_kernel.messages import TaskMessage, decode, named_task, unbundled
+from taskq_worker.claims.affinity import Affinity, Ready
+from taskq_worker.claims.capacity import Fitting
 from taskq_worker.claims.claim import Claim, ClaimState
 from taskq_worker.claims.claim_ahead import ClaimAhead
 from taskq_worker.claims.claims import Claims
+from taskq_worker.claims.in_hand import TasksPerMessage, Waiting, process_of
+from taskq_worker.claims.share import share_of
 from taskq_worker.service_api import ServiceApi
 
 log = logging.getLogger(__name__)
@@ -44,21 +46,14 @@ SLOWER_S = 0.5
 #: A claimed task that has waited this long for a slot is given back, in seconds: several times as long as
 #: what is claimed ahead should take, for it costs another message, and the task another attempt.
 STALE_S = 0.9
+#: What the service gave this worker waits for this long, in seconds: as long as Julia takes to start where the machine
+#: is busy. The service has counted its slots: what keeps them from starting it is a Julia that is being replaced, or
+#: a task that was taken away, and of which the next heartbeat tells. A slot that is away for longer is not counted on.
+SOON_BACK_S = 10.0
 #: Tasks claimed in one request at most.
 CLAIM_BATCH = 200
 #: Outcomes that the service has not got yet; above this nothing new is claimed.
 MOST_UNSETTLED = 5000
-
-
-@dataclass(eq=False, slots=True)
-class _Waiting:
-    """A message in hand, not yet claimed."""
-
-    delivery: Delivery
-    task: TaskMessage
-    #: Why it cannot be run, where its message could not be read: it is claimed all the same,
-    #: so that it ends.
-    refused: str | None = None
 
 
 class Claimer:
@@ -75,6 +70,8 @@ class Claimer:
     stop_attempt : callable
         Called with an attempt that is still this worker's when a later one of the same task is
         granted: it must run no longer.
+    one_process : bool
+        Whether every task runs in the process that is there, whatever it asks for.
     """
 
     def __init__(
@@ -86,6 +83,7 @@ class Claimer:
         slots: int,
         queues: list[str],
         stop_attempt: Callable[[Claim], Awaitable[None]],
+        one_process: bool = False,
     ) -> None:
         self._broker = broker
         self._api = api
@@ -95,7 +93,7 @@ class Claimer:
         self._stop_attempt = stop_attempt
         # All queues of the first priority, then all of the second, ...
         names = [name for level in zip(*map(broker.names.all_tasks, queues), strict=True) for name in level]
-        self._in_hand: dict[str, deque[_Waiting]] = {name: deque() for name in names}
+        self._in_hand: dict[str, deque[Waiting]] = {name: deque() for name in names}
         self._consumers: list[Consumer] = [
             broker.consumer(name, self._claim_ahead.prefetch, self._on_delivery) for name in names
         ]
@@ -106,14 +104,17 @@ class Claimer:
         #: How many messages are asked for, and since when fewer would do.
         self._prefetch = self._claim_ahead.prefetch
         self._slower_since: float | None = None
+        self._per_message = TasksPerMessage()
+        self._affinity = Affinity(self._claim_ahead, one_process=one_process)
+        claims.leave_to_busy_slots(lambda claim: process_of(claim.task) in self._claim_ahead.warm)
         self._background: set[asyncio.Future[None]] = set()
         #: The first message in hand whose task does not fit yet, and since when.
-        self._blocked: _Waiting | None = None
+        self._blocked: Waiting | None = None
         self._blocked_since: float | None = None
         #: True once the worker drains: nothing more is taken.
         self._draining = False
-        #: Slots whose Julia is being replaced.
-        self._slots_away = 0
+        #: Since when each slot is away whose Julia is being replaced.
+        self._away_since: list[float] = []
         #: True from a claim that failed until the service has answered again.
         self._service_away = False
         #: Set whenever a message came or room was made.
@@ -132,17 +133,19 @@ class Claimer:
     @contextmanager
     def without_slot(self) -> Iterator[None]:
         """Claim nothing for one of the slots meanwhile: its Julia is being replaced."""
-        self._slots_away += 1
+        since = time.monotonic()
+        self._away_since.append(since)
         try:
             yield
         finally:
-            self._slots_away -= 1
+            self._away_since.remove(since)
             self.look()
 
     @contextmanager
     def occupied_by(self, claim: Claim) -> Iterator[None]:
         """A slot is occupied by this task meanwhile; how long that takes decides about claiming ahead."""
-        self._claim_ahead.started(claim, share_of(claim.task).cores)
+        process = None if claim.cold else process_of(claim.task)
+        self._claim_ahead.started(claim, share_of(claim.task).cores, process)
         try:
             yield
         finally:
@@ -150,16 +153,37 @@ class Claimer:
             self._ended_at = time.monotonic()
             self.look()
 
+    def went_on(self, claim: Claim, seconds: float) -> None:
+        """The slot that this task occupied has gone on with another, after so many seconds."""
+        self._claim_ahead.went_on(claim, seconds)
+        self._ended_at = time.monotonic()
+        self._wake.set()
+
+    @property
+    def bundle(self) -> int:
+        """How many tasks may lie behind the one that a slot runs."""
+        return 0 if self._draining else self._claim_ahead.bundle
+
+    def more_behind(self, count: int) -> int:
+        """How many more may be taken ahead for a slot that has so many: no more than its share of those that wait."""
+        return max(0, min(self.bundle - count, self._claims.waiting // max(1, self._there)))
+
     @property
     def room(self) -> int:
         """How many more tasks may be claimed now."""
-        running = self._claims.count(ClaimState.RUNNING)
         if self._draining or self._service_away or self._claims.full or len(self._claims) >= MOST_UNSETTLED:
             return 0
+        return max(0, self._free + self._ahead)
+
+    @property
+    def _free(self) -> int:
+        """How many tasks may be claimed that get a slot at once; below 0 where as many as that wait for one."""
+        # A task that was taken away occupies its slot until its Julia is gone.
+        running = max(self._claims.count(ClaimState.RUNNING), self._claim_ahead.occupied)
         # A task of several threads takes the room of as many of one.
         free = self._claims.capacity.free.cores
-        waiting = free - self._claims.left.cores
-        return max(0, min(self._there - running, free) + self._ahead - waiting)
+        waiting = free - self._claims.left.cores + self._claims.count(ClaimState.AHEAD)
+        return min(self._there - running, free) - waiting
 
     @property
     def work_in_hand_s(self) -> float:
@@ -169,7 +193,18 @@ class Claimer:
     @property
     def _there(self) -> int:
         """How many slots have a Julia."""
-        return self._slots - self._slots_away
+        return self._slots - len(self._away_since)
+
+    @property
+    def slots_soon(self) -> int:
+        """How many slots have a Julia, or have one again soon."""
+        limit = time.monotonic() - SOON_BACK_S
+        return self._slots - sum(since <= limit for since in self._away_since)
+
+    @property
+    def draining(self) -> bool:
+        """Whether nothing more is taken."""
+        return self._draining
 
     @property
     def _ahead(self) -> int:
@@ -189,13 +224,15 @@ class Claimer:
     @property
     def _well_supplied(self) -> bool:
         """Whether more than half of what may wait does: the next are claimed a little later, many at once."""
-        return 2 * self._claims.waiting > self._ahead > 0
+        return 2 * (self._claims.waiting + self._claims.count(ClaimState.AHEAD)) > self._ahead > 0
 
     async def run(self) -> None:
         """Claim for ever."""
         while True:
             await self._wake.wait()
             self._wake.clear()
+            if self._claims.waiting and self._claims.slots_wait:
+                await asyncio.sleep(0)  # they take up what was claimed: then it is known which are free
             await self._adjust()
             if self._well_supplied:
                 continue  # whenever a task ends, it is looked again
@@ -217,6 +254,8 @@ class Claimer:
     async def _adjust(self) -> None:
         """Subscribe, unsubscribe, and requeue, as the room asks for."""
         now = time.monotonic()
+        if self._blocked is None and self._affinity.held_long(self._in_hand.values(), now):
+            await self._give_back()
         if self.room:
             if await self._held_up(now):
                 return
@@ -240,7 +279,8 @@ class Claimer:
 
     def _choose_prefetch(self, now: float) -> None:
         """Ask for more messages at once, and for fewer only after a while."""
-        wanted = self._claim_ahead.prefetch
+        wanted = self._per_message.messages(self._claim_ahead.prefetch, self._slots)
+        wanted = max(wanted, self._affinity.most_held)
         if wanted >= self._prefetch:
             self._prefetch, self._slower_since = wanted, None
         elif self._slower_since is None:
@@ -261,7 +301,7 @@ class Claimer:
             await self._give_back(keep=self._blocked)
         return self._blocked is not None
 
-    async def _give_back(self, keep: _Waiting | None = None) -> None:
+    async def _give_back(self, keep: Waiting | None = None) -> None:
         """Unsubscribe, and requeue what is in hand, but for one."""
         if any(consumer.active for consumer in self._consumers):
             for consumer in self._consumers:
@@ -281,8 +321,8 @@ class Claimer:
 
     async def release_stale(self) -> None:
         """Give back claimed tasks that no slot will start soon."""
-        limit = time.monotonic() - (0 if self._draining else STALE_S)
-        stale = [claim for claim in self._claims.ready[self._soon :] if claim.claimed_at <= limit]
+        now = time.monotonic()
+        stale = [claim for claim in self._claims.ready[self._soon :] if now - claim.claimed_at >= self._kept_s(claim)]
         if not stale:
             return
         for claim in stale:
@@ -293,6 +333,12 @@ class Claimer:
             # The next heartbeat does not list them, and the service puts them back.
             log.debug("could not give back %d tasks: %s", len(stale), error)
 
+    def _kept_s(self, claim: Claim) -> float:
+        """How long a claimed task that no slot will start soon is kept, in seconds."""
+        if self._draining:
+            return 0.0
+        return SOON_BACK_S if claim.given else STALE_S
+
     async def close(self) -> None:
         """Unsubscribe; every message in hand goes back to its queue."""
         self._draining = True
@@ -302,24 +348,26 @@ class Claimer:
 
     def _on_delivery(self, delivery: Delivery) -> None:
         try:
-            waiting = _Waiting(delivery, decode(TaskMessage, delivery.body))
+            waiting = Waiting(delivery, unbundled(decode(TaskMessage, delivery.body)))
         except MessageError as error:
             task = named_task(delivery.body)
             if task is None:
                 self._dead_letter(delivery, error.reason)
                 return
-            waiting = _Waiting(delivery, task, error.reason)
+            waiting = Waiting(delivery, [task], error.reason)
         if not self._claims.capacity.can_ever(waiting.task):
             self._decline(waiting)
             return
+        self._per_message.note(len(waiting.tasks))
+        self._affinity.came(waiting)
         self._in_hand[delivery.queue].append(waiting)
         self._wake.set()
 
-    def _decline(self, waiting: _Waiting) -> None:
+    def _decline(self, waiting: Waiting) -> None:
         """Tell the service that this worker can never run a task: another one gets it, or it waits for one."""
         async def tell() -> None:
             try:
-                await self._api.decline([waiting.task.id])
+                await self._api.decline([task.id for task in waiting.tasks])
             except (ServiceUnreachable, ServiceError) as error:
                 log.debug("could not decline task %s: %s", waiting.task.id, error)
                 await asyncio.sleep(FULL_S)
@@ -343,41 +391,40 @@ class Claimer:
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 
-    def _take(self, count: int) -> list[_Waiting]:
-        """The first messages in hand, by priority; those of a lost channel are forgotten.
+    def _take(self, count: int) -> list[Waiting]:
+        """The next messages in hand, by priority and affinity; those of a lost channel are forgotten.
 
         Right after it has subscribed to a queue, or taken what it had in hand of it, a
-        worker waits a moment for more before it turns to queues of a lower priority.
+        worker waits a moment for more before it turns to queues of a lower priority, or starts
+        another process. Nothing of a lower priority passes what is left in hand.
         """
-        taken: list[_Waiting] = []
+        taken: list[Waiting] = []
         fitting = Fitting(self._claims.left, count)
         self._blocked = None
+        ready = Ready(self._free, self._claims.idle, ahead=self._ahead > 0, soon=self._claim_ahead.warm)
         now = time.monotonic()
         for consumer, in_hand in zip(self._consumers, self._in_hand.values(), strict=True):
-            before = len(taken)
-            passed_over: list[_Waiting] = []
-            while in_hand and not fitting.over:
-                first = in_hand.popleft()
-                if first.delivery.channel.is_open:
-                    (taken if fitting.takes(first.task) else passed_over).append(first)
-            in_hand.extendleft(reversed(passed_over))
-            self._blocked = self._blocked or next(iter(passed_over), None)
-            if len(taken) > before:
+            settled = consumer.settled and now - self._took_at.get(consumer.queue, 0) >= SETTLE_S
+            picked = self._affinity.pick(in_hand, fitting, ready, settled=settled)
+            taken += picked.taken
+            self._blocked = self._blocked or picked.blocked
+            if picked.taken:
                 self._took_at[consumer.queue] = now
-            if not consumer.settled or now - self._took_at.get(consumer.queue, 0) < SETTLE_S:
+            if picked.taken or picked.held or not settled:
                 break
         return taken
 
-    async def _claim(self, batch: list[_Waiting]) -> None:
-        wanted = {waiting.task.id: waiting for waiting in batch}
+    async def _claim(self, batch: list[Waiting]) -> None:
+        wanted = {task.id: (waiting, task) for waiting in batch for task in waiting.tasks}
         granted = await self._api.claim(list(wanted))
         for task_id, attempt in granted.items():
             older = self._claims.get(task_id)
             if older is not None:
                 # Retried, or taken from this worker, before the next heartbeat could say so.
                 await self._stop_attempt(older)
-            message = wanted[task_id]
-            self._claims.add(Claim(message.task, attempt, len(message.delivery.body), refused=message.refused))
+            message, task = wanted[task_id]
+            length = len(message.delivery.body) // len(message.tasks)
+            self._claims.add(Claim(task, attempt, length, refused=message.refused))
         acknowledge(waiting.delivery for waiting in batch if waiting.refused is None)
         for waiting in batch:
             if waiting.refused is not None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
 from weakref import WeakSet
 
 from taskq_kernel.messages import OutcomeMessage
-from taskq_worker.claims.capacity import Capacity, Share, Unlimited, share_of
+from taskq_worker.claims.capacity import Capacity, Unlimited
 from taskq_worker.claims.claim import Claim, ClaimState, Lane
+from taskq_worker.claims.share import Share, share_of
 
 #: Above this, in bytes, nothing new is claimed; and with so much in outcomes, nothing is started.
 MOST_BYTES = 256 << 20
@@ -20,9 +22,19 @@ MOST_BYTES = 256 << 20
 PASSED_OVER_S = 0.1
 LOOKED_AT = 64
 
-#: How long a slot would have to prepare for a task, in steps: 0 where it is ready for it.
+#: How much the newest outcome counts in what the next one is expected to take.
+NEWEST_COUNTS = 0.2
+
+#: How long a slot would have to prepare for a task, in steps: 0 where it is ready for it, and at least `NEW_PROCESS`
+#: where it would have to start another process.
 Cost = Callable[[Claim], int]
+NEW_PROCESS = 2
 MOST_COST = 1 << 30
+
+#: How long an idle slot leaves a task for which it had to start a process to a busy one that is ready for it and free
+#: soon, in seconds; and how often it looks meanwhile.
+LEFT_S = 0.5
+LOOK_S = 0.05
 
 
 class _Registry:
@@ -32,6 +44,8 @@ class _Registry:
         self.claims: dict[str, Claim] = {}
         self.message_bytes = 0
         self.outcome_bytes = 0
+        #: What an outcome is expected to take, from those before; 0: none has come yet.
+        self.expected_bytes = 0.0
         self.lanes: WeakSet[Lane] = WeakSet()
 
     def add(self, claim: Claim) -> None:
@@ -45,9 +59,21 @@ class _Registry:
         self.message_bytes -= claim.message_bytes
         self.outcome_bytes -= claim.outcome_bytes
 
+    def outcome_came(self, size_bytes: int) -> None:
+        """An outcome has come."""
+        self.outcome_bytes += size_bytes
+        weight = NEWEST_COUNTS if self.expected_bytes else 1.0
+        self.expected_bytes += weight * (size_bytes - self.expected_bytes)
+
     def outcome_grew(self, by_bytes: int) -> None:
-        """An outcome has come, or has become shorter."""
+        """An outcome has become shorter, or longer."""
         self.outcome_bytes += by_bytes
+
+    def outcomes_that_fit(self, most: int) -> int:
+        """How many more outcomes there is room for, of the size that is expected; ``most`` while none has come."""
+        if not self.expected_bytes:
+            return most
+        return min(most, int((MOST_BYTES - self.outcome_bytes) / self.expected_bytes))
 
 
 class Claims:
@@ -69,6 +95,12 @@ class Claims:
         self._registry.lanes.add(self._lane)
         #: What tasks cost the slots that wait for one.
         self._idle: list[Cost] = []
+        #: Whether a slot that is busy, and free soon, is ready for a task.
+        self._soon: Callable[[Claim], bool] = lambda _: False
+
+    def leave_to_busy_slots(self, soon: Callable[[Claim], bool]) -> None:
+        """Ask this whether a slot that is busy, and free soon, is ready for a task."""
+        self._soon = soon
 
     def lane(self) -> Claims:
         """The same claimed tasks, with another queue for what is added here: it takes no more than that slot has."""
@@ -92,12 +124,22 @@ class Claims:
     @property
     def left(self) -> Share:
         """What is free beyond what those that wait for a slot take."""
-        return self.capacity.free - Share(self._lane.cores, self._lane.gpus)
+        return self.capacity.free - self._lane.share
 
     @property
     def waiting(self) -> int:
         """How many wait for a slot."""
         return len(self._lane.ready)
+
+    @property
+    def slots_wait(self) -> bool:
+        """Whether a slot waits for a task."""
+        return bool(self._idle)
+
+    @property
+    def idle(self) -> Sequence[Cost]:
+        """What a task costs each slot that waits for one."""
+        return tuple(self._idle)
 
     def __contains__(self, task_id: str) -> bool:
         return task_id in self._all
@@ -131,22 +173,63 @@ class Claims:
         cost : callable
             How long the slot would have to prepare for a task, 0 where it is ready for it: what costs
             least goes first, but none is passed over for longer than `PASSED_OVER_S`. A task that
-            costs another idle slot less is left to that.
+            costs another idle slot less is left to that; and one that needs another process here, for
+            `LEFT_S`, to a busy slot that is ready for it and free soon.
         """
         self._idle.append(cost)
+        idle_since = time.monotonic()
         try:
-            while (claim := self._choose(cost)) is None:
-                self._lane.startable.clear()
-                await self._lane.startable.wait()
+            while (claim := self._choose(cost, idle_since)) is None:
+                await self._startable_soon(leaves=time.monotonic() - idle_since < LEFT_S)
         finally:
             self._idle.remove(cost)
+        cold = cost(claim) >= NEW_PROCESS
         self._lane.remove(claim)
         self.capacity.take(claim)
         with self._changing(claim):
-            claim.start()
+            claim.start(cold=cold)
         if self._lane.ready and self._idle:
             self._lane.startable.set()  # what was left to this slot is another's now
         return claim
+
+    def take_ahead(self, follows: Callable[[Claim], bool], most: int) -> list[Claim]:
+        """The next tasks that may follow the one that a slot runs, so many at most; they may begin from then on."""
+        if self.outcomes_full or most <= 0:
+            return []
+        begun = self.count(ClaimState.RUNNING) + self.count(ClaimState.AHEAD)
+        most = min(most, self._registry.outcomes_that_fit(most + begun) - begun)
+        if most <= 0:
+            return []
+        taken: list[Claim] = []
+        late = time.monotonic() - PASSED_OVER_S
+        for claim in islice(self._lane.ready, most + LOOKED_AT):
+            if follows(claim):
+                taken.append(claim)
+                if len(taken) == most:
+                    break
+            elif claim.claimed_at < late:
+                break  # it has been passed over for long enough
+        for claim in taken:
+            self._lane.remove(claim)
+            with self._changing(claim):
+                claim.send_ahead()
+        return taken
+
+    def put_back(self, claims: Iterable[Claim]) -> None:
+        """What was taken ahead has not begun: any slot may start it, before all others."""
+        held = [claim for claim in claims if self.holds(claim)]
+        for claim in held:
+            with self._changing(claim):
+                claim.wait()
+        self._lane.put_back(held)
+
+    def follow(self, done: Claim, following: Claim) -> bool:
+        """A task that was taken ahead has begun in the slot of another, and takes what that took; whether it may."""
+        self.capacity.give_back(done)
+        self.capacity.take(following)
+        with self._changing(following):
+            following.start()
+        return self.holds(following)
 
     async def startable(self) -> None:
         """Wait until there is a task that a slot may start."""
@@ -154,14 +237,23 @@ class Claims:
             self._lane.startable.clear()
             await self._lane.startable.wait()
 
-    def _choose(self, cost: Cost) -> Claim | None:
+    async def _startable_soon(self, *, leaves: bool) -> None:
+        """Wait until a slot may have something to start that it had not before, or what it leaves to busy ones."""
+        self._lane.startable.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_S if leaves and self._lane.ready else None):
+                await self._lane.startable.wait()
+
+    def _choose(self, cost: Cost, idle_since: float) -> Claim | None:
         if not self._lane.ready or self.outcomes_full:
             return None
-        first = self._lane.ready[0]
-        if self.capacity.free.holds(share_of(first.task)):
-            late = time.monotonic() - first.claimed_at > PASSED_OVER_S
-            return self._cheapest(self._fitting(1 if late else LOOKED_AT), cost)
-        return self._cheapest(self._beside(first), cost)
+        first, now = self._lane.ready[0], time.monotonic()
+        leaves = now - idle_since < LEFT_S
+        if not self.capacity.free.holds(share_of(first.task)):
+            return self._cheapest(self._beside(first), cost, leaves)
+        late = now - first.claimed_at > PASSED_OVER_S
+        its_turn = self._cheapest(self._fitting(1), cost, leaves) if late else None
+        return its_turn or self._cheapest(self._fitting(LOOKED_AT), cost, leaves)
 
     def _fitting(self, count: int) -> Iterable[Claim]:
         free = self.capacity.free
@@ -172,19 +264,22 @@ class Claims:
         free, needs = self.capacity.free, share_of(blocked.task)
         return (claim for claim in islice(self._lane.ready, LOOKED_AT) if free.spares(share_of(claim.task), needs))
 
-    def _cheapest(self, found: Iterable[Claim], cost: Cost) -> Claim | None:
-        """What costs the slot least, the first of several; none where all of it costs another idle slot less."""
+    def _cheapest(self, found: Iterable[Claim], cost: Cost, leaves: bool) -> Claim | None:
+        """What costs the slot least, the first of several; none where all of it is left to others."""
         best: tuple[int, Claim | None] = (MOST_COST, None)
         for claim in found:
             mine = cost(claim)
-            if mine < best[0] and not (mine and self._costs_another_less(claim, mine)):
+            if mine < best[0] and not (mine and self._left_to_another(claim, mine, leaves)):
                 best = (mine, claim)
                 if mine == 0:
                     break
         return best[1]
 
-    def _costs_another_less(self, claim: Claim, mine: int) -> bool:
-        return any(cost(claim) < mine for cost in self._idle)
+    def _left_to_another(self, claim: Claim, mine: int, leaves: bool) -> bool:
+        """Whether it costs another idle slot less, or a busy one is ready for it soon where this one is not."""
+        if any(cost(claim) < mine for cost in self._idle):
+            return True
+        return leaves and mine >= NEW_PROCESS and self._soon(claim)
 
     def leave_slot(self, claim: Claim) -> None:
         """It occupies its slot no longer: what it took is there for others."""
@@ -198,7 +293,10 @@ class Claims:
         with self._changing(claim):
             claim.set_outcome(outcome)
         if self.holds(claim):
-            self._registry.outcome_grew(claim.outcome_bytes - before)
+            if before:
+                self._registry.outcome_grew(claim.outcome_bytes - before)
+            else:
+                self._registry.outcome_came(claim.outcome_bytes)
             self._wake_all()
 
     def forget(self, claim: Claim) -> None:

@@ -1,4 +1,4 @@
-"""What a worker offers its tasks: slots, cores and devices, as the settings say or the machine has them."""
+"""What a worker offers its tasks: slots, cores, devices and memory, as the settings say or the machine has them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import logging
 import os
 import re
 import subprocess
+from collections.abc import Sequence
 
+from taskq_kernel.julia_manifest import JuliaVersion
+from taskq_kernel.local.machine import memory_bytes
 from taskq_kernel.settings import Settings
 from taskq_worker.claims.capacity import Capacity
 
@@ -23,12 +26,15 @@ def slots_of(settings: Settings) -> int:
     return settings.slots or os.cpu_count() or 1
 
 
-def capacity_of(settings: Settings) -> Capacity:
-    """What a worker's tasks share: as many cores as it has slots, and the devices of its machine, unless it is set."""
+def capacity_of(settings: Settings, julias: Sequence[JuliaVersion] = ()) -> Capacity:
+    """What a worker's tasks share: as many cores as it has slots, and the devices and nine tenths of the memory of its
+    machine, unless it is set; and which Julias there are for projects.
+    """
     devices = nvidia_devices() if settings.devices is None else settings.devices
     if devices:
         log.info("tasks can ask for %d devices: %s", len(devices), ", ".join(devices))
-    return Capacity(settings.cores or slots_of(settings), devices, settings.device_variable)
+    memory = settings.memory or memory_bytes() * 9 // 10
+    return Capacity(settings.cores or slots_of(settings), devices, settings.device_variable, memory, julias)
 
 
 def nvidia_devices() -> list[str]:

@@ -3,6 +3,8 @@
 An outcome is published with confirms, and kept after that: should the broker lose its
 data, it is published again. The service's answer to a heartbeat tells which are settled.
 A repeated outcome changes nothing.
+
+Those that have come to an end together travel in one message, the first time.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from taskq_kernel.broker.client import Broker
 from taskq_kernel.domain import ValueKind
 from taskq_kernel.errors import BrokerUnreachable, ServiceError, ServiceUnreachable
 from taskq_kernel.messages import INLINE_VALUE_BYTES, OutcomeMessage, ValueInfo, encode
+from taskq_kernel.outcome_bundles import bundled
 from taskq_worker.claims.claim import Claim, ClaimState
 from taskq_worker.claims.claims import Claims
 from taskq_worker.service_api import ServiceApi, is_away
@@ -133,8 +136,11 @@ class Outcomes:
                         await asyncio.sleep(self.gather_s)
 
     async def _publish(self, batch: list[Claim]) -> None:
-        bodies = [encode(await self._with_uploaded_value(claim)) for claim in batch]
-        await self._broker.publish(self._broker.names.outcomes, bodies)
+        bodies = [(claim, encode(await self._with_uploaded_value(claim))) for claim in batch]
+        # What was sent and is not settled may have met a sink that reads single outcomes only.
+        again = [body for claim, body in bodies if claim.published]
+        messages = [*again, *bundled([body for claim, body in bodies if not claim.published])]
+        await self._broker.publish(self._broker.names.outcomes, messages)
         now = time.monotonic()
         for claim in batch:
             claim.was_published(now)

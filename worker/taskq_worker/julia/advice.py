@@ -17,14 +17,27 @@ _JULIAS_ADVICE = re.compile(
 )
 
 
-def advise(error: ErrorInfo) -> ErrorInfo:
-    """The error, with the command that mends it where there is one."""
+def advise(error: ErrorInfo, in_project: bool) -> ErrorInfo:
+    """The error, with what mends it where that is known.
+
+    Parameters
+    ----------
+    error : ErrorInfo
+        What Julia says.
+    in_project : bool
+        Whether the task has the packages of its project, and not those of `taskq julia add`.
+    """
     missing = _MISSING.search(error.message)
     if missing is None:
         return error
     said = _JULIAS_ADVICE.sub("", error.message).rstrip()
     name = missing["name"]
-    advice = f"- Run `taskq julia add {name}` where the worker runs, to put {name} into the Julia project of its tasks."
+    advice = (
+        f"- Add {name} to the packages of the task's project (its Project.toml, or the names of q.environment), and "
+        "submit again."
+        if in_project
+        else f"- Run `taskq julia add {name}` where the worker runs, to put {name} into the Julia project of its tasks."
+    )
     return ErrorInfo(
         name=error.name, message=f"{said}\n{advice}", stacktrace=error.stacktrace, line=error.line
     )

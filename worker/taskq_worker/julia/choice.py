@@ -6,12 +6,16 @@ import hashlib
 import logging
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 from taskq_kernel.errors import SetupError
+from taskq_kernel.julia_manifest import fits, version_numbers
+from taskq_kernel.local.julia import find_others
 from taskq_kernel.settings import Settings
-from taskq_worker.julia.command import JuliaCommand, choose_runner
+from taskq_worker.julia.command import JuliaCommand, PackageRunner, RunnerCommand, choose_runner, for_packages
 from taskq_worker.julia.compiled import compile_ahead
 from taskq_worker.julia.juliacall_command import JuliacallCommand
 from taskq_worker.julia.trial import try_start
@@ -51,6 +55,28 @@ def choose_what_starts(
             log.warning("tasks run in the julia executable, for juliacall does not start: %s", error)
             return choose_what_starts(replace(settings, runner="julia"), cache)
     return plain, compiled
+
+
+def for_projects(settings: Settings, runner: RunnerCommand, cache: Path) -> list[PackageRunner]:
+    """The Julias that projects can have, that of the other tasks first.
+
+    Raises
+    ------
+    SetupError
+        If one that the settings name cannot be used.
+    """
+    others = [JuliaCommand(str(found.path)) for found in find_others(settings)]
+    return [for_packages(runner), *(cast("PackageRunner", compile_ahead(one, cache)) for one in others)]
+
+
+def choose(julias: Sequence[PackageRunner], made_with: Sequence[str]) -> PackageRunner:
+    """The Julia for a project whose manifests were made with these versions: that very one, else one of its release,
+    else the first.
+    """
+    exact = [version_numbers(one) for one in made_with if one.count(".") > 1]
+    same = (julia for julia in julias if julia.version() in exact)
+    alike = (julia for julia in julias if fits(julia.version(), made_with))
+    return next(same, None) or next(alike, julias[0])
 
 
 def _try_once(command: JuliacallCommand, cache: Path) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import functools
 import logging
 import os
-import platform
 import re
 import shutil
 import subprocess
@@ -20,11 +19,14 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from taskq_kernel.errors import SetupError
+from taskq_kernel.julia_manifest import JuliaVersion, version_numbers
 from taskq_kernel.local import julia_project
-from taskq_kernel.local.julia import find_julia, thread_setting
+from taskq_kernel.local.julia import OLDEST_VERSION, find_julia, thread_setting
 from taskq_kernel.local.julia_project import project_environment
+from taskq_kernel.machine import processor
 from taskq_kernel.settings import Settings
 from taskq_worker.julia.juliacall_command import JuliacallCommand, find_juliacall, heap_size
+from taskq_worker.julia.prepared_project import JuliaProgram
 from taskq_worker.julia.process_key import DEFAULT_KEY, ProcessKey
 from taskq_worker.julia.sources import JULIA_SOURCES
 
@@ -41,8 +43,8 @@ class RunnerCommand(Protocol):
     def kind(self) -> str:
         """Its name, for people and for the provenance of results."""
 
-    def argv(self, requests_fd: int, frames_fd: int) -> list[str]:
-        """The command line. It reads requests and writes frames on these descriptors."""
+    def argv(self, requests_fd: int, frames_fd: int, ahead_fd: int) -> list[str]:
+        """The command line. It reads requests and writes frames on these descriptors, and takes more from the third."""
 
     def environment(self) -> dict[str, str]:
         """What it needs in its environment beyond what every task sees. May block."""
@@ -62,6 +64,16 @@ class RunnerCommand(Protocol):
 
 class PackageRunner(RunnerCommand, Protocol):
     """One that can have the packages of a project."""
+
+    @property
+    def program(self) -> JuliaProgram:
+        """The Julia that it is. May block the first time."""
+
+    def run_by(self, program: JuliaProgram) -> PackageRunner:
+        """The same with another Julia."""
+
+    def version(self) -> JuliaVersion:
+        """Julia's version. May block the first time."""
 
     def identity(self) -> str:
         """All that decides whether what it has compiled for a project can be used. May block."""
@@ -95,12 +107,12 @@ class JuliaCommand:
     def kind(self) -> str:
         return "julia"
 
-    def argv(self, requests_fd: int, frames_fd: int) -> list[str]:
+    def argv(self, requests_fd: int, frames_fd: int, ahead_fd: int) -> list[str]:
         options = ["--startup-file=no", "--history-file=no", "--color=no"]
         if self.key.heap_bytes is not None:
             options.append(f"--heap-size-hint={heap_size(self.key.heap_bytes)}")
         executable = shutil.which(self.executable) or self.executable
-        arguments = [str(requests_fd), str(frames_fd), str(Path(executable).absolute())]
+        arguments = [str(requests_fd), str(frames_fd), str(ahead_fd), str(Path(executable).absolute())]
         return [executable, *options, str(self.sources / "main.jl"), *arguments]
 
     def prepare_argv(self, tree: Path, packages: Sequence[str]) -> list[str]:
@@ -108,12 +120,22 @@ class JuliaCommand:
         options = ["--startup-file=no", "--history-file=no", "--color=no", f"--project={tree}"]
         return [program, *options, str(self.sources / "prepare.jl"), *packages]
 
+    @property
+    def program(self) -> JuliaProgram:
+        return JuliaProgram(self.executable, self.sources, self.takes_heap_size())
+
+    def run_by(self, program: JuliaProgram) -> JuliaCommand:
+        return replace(self, executable=program.executable, sources=program.sources)
+
+    def version(self) -> JuliaVersion:
+        return julia_version(self.executable)
+
     def identity(self) -> str:
         return julia_identity(self.executable)
 
     def environment(self) -> dict[str, str]:
         project = project_environment(self.home) if self.home else {}
-        threads = thread_setting(julia_version(self.executable), self.key.threads)
+        threads = thread_setting(self.version()[:2], self.key.threads)
         if self.key.project is not None:
             project = {**project, PROJECT_VARIABLE: str(self.key.project.tree)}
             project |= {"JULIA_PROJECT": str(self.key.project.tree)} if self.key.project.packages else {}
@@ -124,7 +146,7 @@ class JuliaCommand:
 
     def takes_heap_size(self) -> bool:
         # Its version is known already: one more process to ask would cost every start of a worker its time.
-        return julia_version(self.executable) >= (1, 9)
+        return self.version() >= (1, 9)
 
     def needs(self) -> list[Path]:
         program = Path(shutil.which(self.executable) or self.executable).absolute()
@@ -144,8 +166,9 @@ def for_packages(runner: RunnerCommand) -> PackageRunner:
 
 def for_key(runner: RunnerCommand, key: ProcessKey) -> RunnerCommand:
     """How a process with this key is started."""
-    packages = key.project is not None and key.project.packages
-    return (for_packages(runner) if packages else runner).started_with(key)
+    if key.project is None or key.project.julia is None:
+        return runner.started_with(key)
+    return for_packages(runner).run_by(key.project.julia).started_with(key)
 
 
 def choose_runner(settings: Settings) -> JuliaCommand | JuliacallCommand:
@@ -188,20 +211,12 @@ def julia_identity(executable: str) -> str:
     # Julia's program is small and may stay the same where the library beside it is new.
     files = [program, *sorted(program.parent.parent.glob("lib*/libjulia*"))]
     stamps = (f"{path}:{path.stat().st_size}:{path.stat().st_mtime_ns}" for path in files)
-    return chr(0).join([*stamps, _processor(), os.environ.get("JULIA_CPU_TARGET", "")])
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line for line in lines if line.startswith("model name")), platform.machine())
+    return chr(0).join([*stamps, processor(), os.environ.get("JULIA_CPU_TARGET", "")])
 
 
 @functools.lru_cache(maxsize=8)
-def julia_version(executable: str) -> tuple[int, int]:
-    """Major and minor version of a ``julia`` executable.
+def julia_version(executable: str) -> JuliaVersion:
+    """The version of a ``julia`` executable.
 
     Raises
     ------
@@ -215,10 +230,10 @@ def julia_version(executable: str) -> tuple[int, int]:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise SetupError(f"Julia cannot be started as {executable!r}: {error}") from error
     said = (answer.stdout + answer.stderr).strip()
-    found = re.search(r"julia version (\d+)\.(\d+)", answer.stdout)
+    found = re.search(r"julia version (\d+\.\d+\S*)", answer.stdout)
     if found is None:
         raise SetupError(f"{executable!r} is not Julia: asked for its version, it said {said[:500]!r}")
-    version = (int(found[1]), int(found[2]))
-    if version < (1, 5):
-        raise SetupError(f"{executable!r} is Julia {found[1]}.{found[2]}, and taskq needs 1.5 or newer")
+    version = version_numbers(found[1])
+    if version < OLDEST_VERSION:
+        raise SetupError(f"{executable!r} is Julia {found[1]}, and taskq needs 1.5 or newer")
     return version

@@ -76,7 +76,7 @@ def compile_ahead(command: Command, cache: Path) -> Command:
 
 def _key(command: JuliaCommand) -> str:
     """A name for all that decides whether what was compiled can be used."""
-    major, minor = julia_version(str(command.executable))
+    major, minor, _patch = julia_version(str(command.executable))
     sources = (f"{name}:{(JULIA_SOURCES / name).read_text('utf-8')}" for name in _sources())
     parts = [julia_identity(command.executable), *sources]
     return f"julia-{major}.{minor}-{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:16]}"
@@ -98,19 +98,27 @@ def _compile(command: JuliaCommand, folder: Path) -> None:
         log.info("compiling the runner for %s, once", command.executable)
         _remove_unused(folder.parent)
         shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
-        for name in _sources():
-            (folder / name).parent.mkdir(exist_ok=True)
-            shutil.copyfile(JULIA_SOURCES / name, folder / name)
-        _run(replace(command, sources=folder), [f"--trace-compile={folder / 'statements.jl'}"])
-        # From here on main.jl takes the package, which this start compiles.
-        (folder / "runner.jl").rename(folder / "TaskqRunner.jl")
-        _run(replace(command, sources=folder), [])
-        if not any((folder / "compiled").rglob("*.ji")):
-            raise SetupError(f"{command.executable} has kept nothing in {folder / 'compiled'}")
-        _let_everybody_read(folder)
+        try:
+            _compile_into(folder, command)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
         (folder / _READY).touch()
         log.info("compiled the runner in %.1f s", time.monotonic() - begun)
+
+
+def _compile_into(folder: Path, command: JuliaCommand) -> None:
+    folder.mkdir()
+    for name in _sources():
+        (folder / name).parent.mkdir(exist_ok=True)
+        shutil.copyfile(JULIA_SOURCES / name, folder / name)
+    _run(replace(command, sources=folder), [f"--trace-compile={folder / 'statements.jl'}"])
+    # From here on main.jl takes the package, which this start compiles.
+    (folder / "runner.jl").rename(folder / "TaskqRunner.jl")
+    _run(replace(command, sources=folder), [])
+    if not any((folder / "compiled").rglob("*.ji")):
+        raise SetupError(f"{command.executable} has kept nothing in {folder / 'compiled'}")
+    _let_everybody_read(folder)
 
 
 def _run(command: JuliaCommand, options: list[str]) -> None:

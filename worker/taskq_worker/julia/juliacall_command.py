@@ -46,10 +46,11 @@ class JuliacallCommand:
     def kind(self) -> str:
         return "juliacall"
 
-    def argv(self, requests_fd: int, frames_fd: int) -> list[str]:
+    def argv(self, requests_fd: int, frames_fd: int, ahead_fd: int) -> list[str]:
         # -P: the folder of the child is no place to import from. -u: what Python code in a
         # task prints comes when it is printed, as Julia's does.
-        return [sys.executable, "-P", "-u", str(CHILD), str(requests_fd), str(frames_fd), str(self.sources)]
+        descriptors = map(str, (requests_fd, frames_fd, ahead_fd))
+        return [sys.executable, "-P", "-u", str(CHILD), *descriptors, str(self.sources)]
 
     def environment(self) -> dict[str, str]:
         heap = self.key.heap_bytes

@@ -57,7 +57,7 @@ def try_start(
         Path(os.devnull).open("r+b") as nothing,
         _ended_pipe() as requests,
     ):
-        program, *arguments = command.argv(requests, nothing.fileno())
+        program, *arguments = command.argv(requests, nothing.fileno(), nothing.fileno())
         own = task_environment(Path(home), command.environment(), os.environ) | dict(environment or {})
         said: list[str] = []
         with ExitStack() as stack:

@@ -9,3 +9,7 @@ class ProjectFailed(Exception):
 
 class FilesMissing(ProjectFailed):
     """A file of it is no longer kept: it can be had as soon as the project was sent again."""
+
+
+class NoRoom(ProjectFailed):
+    """The disk does not take it: it can be had soon after there is room."""

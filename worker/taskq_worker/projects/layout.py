@@ -13,7 +13,7 @@ from taskq_kernel.errors import NotFound
 from taskq_kernel.project_manifest import MAX_MANIFEST_BYTES, ProjectFile, ProjectManifest, decode_manifest
 from taskq_worker.claims.passed import Fetch
 from taskq_worker.claims.patience import patiently
-from taskq_worker.projects.errors import FilesMissing, ProjectFailed
+from taskq_worker.projects.errors import FilesMissing, NoRoom
 from taskq_worker.projects.store import Entry
 
 #: How many files are fetched at once.
@@ -27,8 +27,10 @@ async def lay_out(project: str, entry: Entry, fetch: Fetch) -> None:
 
     Raises
     ------
-    ProjectFailed
-        If a file is no longer kept, or the disk does not take it.
+    FilesMissing
+        If a file is no longer kept.
+    NoRoom
+        If the disk does not take it.
     """
     try:
         await asyncio.to_thread(entry.clear)
@@ -48,7 +50,7 @@ async def lay_out(project: str, entry: Entry, fetch: Fetch) -> None:
         entry.part.rename(entry.folder)
     except OSError as error:
         said = error.strerror or str(error)
-        raise ProjectFailed(f"its files cannot be laid out: {said} ({error.filename or entry.folder})") from error
+        raise NoRoom(f"its files cannot be laid out: {said} ({error.filename or entry.folder})") from error
 
 
 async def _all_or_none(work: Sequence[asyncio.Future[None]]) -> None:
@@ -75,8 +77,9 @@ async def _write(file: ProjectFile, tree: Path, fetch: Fetch) -> None:
     try:
         await fetch(file.sha256, opened, file.size)
         os.fchmod(opened.fileno(), 0o755 if file.executable else 0o644)
-    finally:
         await asyncio.to_thread(opened.close)
+    finally:
+        opened.close()  # it is still open where nothing came, or nobody waited for its end
 
 
 async def _had(project: str, ask: Callable[[], Awaitable[T]]) -> T:

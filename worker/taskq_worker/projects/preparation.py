@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import re
 import subprocess
 import tempfile
-import tomllib
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
 
 from taskq_kernel.errors import SetupError
+from taskq_kernel.julia_environment import packages_in
+from taskq_kernel.julia_manifest import JuliaVersion, manifest_file, packages_of, project_file, read_toml, table_in
 from taskq_kernel.local.programs import gist
 from taskq_worker.julia.command import PackageRunner
 from taskq_worker.julia.prepared_project import PreparedProject
 from taskq_worker.julia.process_key import ProcessKey
-from taskq_worker.projects.errors import ProjectFailed
+from taskq_worker.projects.errors import NoRoom, ProjectFailed
 from taskq_worker.sandbox.sandbox import Sandbox
 from taskq_worker.slots import descendants
 from taskq_worker.slots.folder import remove_folder
@@ -28,43 +29,24 @@ _PASSED_ON = ("JULIA_PKG_SERVER", "JULIA_PKG_OFFLINE", "JULIA_PKG_USE_CLI_GIT")
 _PROXIES = ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "no_proxy", "NO_PROXY")
 #: What moves a terminal's cursor, or colours.
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+#: What every program says of a full disk.
+_FULL = os.strerror(errno.ENOSPC).lower()
 #: How many of the last lines are kept, and how long one may be, in bytes: a longer one is left out.
 _MOST_LINES, _MOST_LINE_BYTES = 400, 1 << 16
 
 
-def project_file(tree: Path) -> Path | None:
-    """The file that says which packages a folder needs; None where there is none."""
-    return next((tree / name for name in ("JuliaProject.toml", "Project.toml") if (tree / name).is_file()), None)
-
-
-def manifest_file(tree: Path) -> Path | None:
-    """The file that says exactly which packages these are; None where there is none."""
-    return next((tree / name for name in ("JuliaManifest.toml", "Manifest.toml") if (tree / name).is_file()), None)
-
-
-def packages_from_elsewhere(tree: Path) -> list[str]:
-    """The packages that a project needs and that do not lie in its folder."""
-    manifest = manifest_file(tree)
-    project = project_file(tree)
+def packages_from_elsewhere(tree: Path, julia: JuliaVersion) -> list[str]:
+    """The packages that a project needs for a Julia and that do not lie in its folder."""
+    named = packages_in(tree)
+    if named:
+        return [one.partition("@")[0] for one in named]
+    manifest = manifest_file(tree, julia)
     if manifest is not None:
-        read = _read(manifest)
-        entries = read.get("deps", {}) if "manifest_format" in read else read
-        return sorted(name for name, found in entries.items() if isinstance(found, list) and not _is_at_a_path(found))
-    if project is None:
-        return []
-    read = _read(project)
-    return sorted(set(read.get("deps", {})) - {name for name, one in read.get("sources", {}).items() if "path" in one})
-
-
-def _is_at_a_path(entries: list[Any]) -> bool:
-    return all(isinstance(one, dict) and "path" in one for one in entries)
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(file.read_text("utf-8"))
-    except (OSError, ValueError):  # Pkg says what is wrong with it
-        return {}
+        found = packages_of(read_toml(manifest))
+        return sorted(name for name, entries in found.items() if not all("path" in one for one in entries))
+    read = read_toml(project_file(tree))
+    inside = {name for name, one in table_in(read, "sources").items() if isinstance(one, dict) and "path" in one}
+    return sorted(set(table_in(read, "deps")) - inside)
 
 
 async def prepare(
@@ -92,12 +74,15 @@ async def prepare(
     ------
     ProjectFailed
         With what Pkg says first.
+    NoRoom
+        Likewise, if that is that the disk is full.
     SetupError
         If Julia cannot be started.
     """
     home = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="prepare-", dir=tree.parent))
     started = julia.started_with(ProcessKey(project=PreparedProject("", tree, packages=True)))
     own = await asyncio.to_thread(started.environment)
+    version = await asyncio.to_thread(julia.version)
     environment = sandbox.environment(home, own, os.environ) | _for_packages()
     if depots is not None:
         environment["JULIA_DEPOT_PATH"] = depots
@@ -111,14 +96,15 @@ async def prepare(
 
     try:
         sandbox.own(home)
-        status = await _run(julia.prepare_argv(tree, packages_from_elsewhere(tree)), environment, home, sandbox,
-                            timeout_s, told)  # fmt: skip
+        argv = julia.prepare_argv(tree, packages_from_elsewhere(tree, version))
+        status = await _run(argv, environment, home, sandbox, timeout_s, told)
     finally:
         await asyncio.shield(asyncio.to_thread(remove_folder, home))
     if status is None:
         raise ProjectFailed(f"its packages were not ready after {timeout_s:g} s: {gist(said)}")
     if status != 0:
-        raise ProjectFailed(gist(said).removeprefix("ERROR: ") or f"Julia ended with exit status {status}")
+        reason = gist(said).removeprefix("ERROR: ").rstrip() or f"Julia ended with exit status {status}"
+        raise NoRoom(reason) if _FULL in reason.lower() else ProjectFailed(reason)
 
 
 def _for_packages() -> dict[str, str]:

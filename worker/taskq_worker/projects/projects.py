@@ -6,17 +6,19 @@ import asyncio
 import hashlib
 import logging
 import os
-from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
+from taskq_kernel.julia_environment import packages_in
+from taskq_kernel.julia_manifest import Manifest, manifest_file, project_file
 from taskq_worker.claims.passed import Fetch
+from taskq_worker.julia.choice import choose
 from taskq_worker.julia.command import PackageRunner
 from taskq_worker.julia.prepared_project import PreparedProject
-from taskq_worker.projects.errors import FilesMissing, ProjectFailed
+from taskq_worker.projects.errors import FilesMissing, NoRoom, ProjectFailed
 from taskq_worker.projects.layout import lay_out
-from taskq_worker.projects.preparation import manifest_file, prepare, project_file
-from taskq_worker.projects.store import Entry, EntryLock, ProjectStore, give_tree, seal
+from taskq_worker.projects.preparation import prepare
+from taskq_worker.projects.store import FAILED_S, NO_ROOM_S, Entry, EntryLock, ProjectStore, give_tree, seal
 from taskq_worker.sandbox.sandbox import Sandbox
 from taskq_worker.sandbox.task_user import TaskUser
 
@@ -47,23 +49,24 @@ class Projects:
     ----------
     store : ProjectStore
         Where they lie.
-    julia : PackageRunner
-        What their tasks run in.
+    julias : sequence of PackageRunner
+        What their tasks run in: the one that goes with a project's manifest, else the first.
     fetch : callable
         Asks the service for a file.
     timeout_s : float
         How long preparing one may take.
     """
 
-    def __init__(self, store: ProjectStore, julia: PackageRunner, fetch: Fetch, timeout_s: float) -> None:
+    def __init__(self, store: ProjectStore, julias: Sequence[PackageRunner], fetch: Fetch, timeout_s: float) -> None:
         self._store = store
-        self._julia = julia
+        self._julias = julias
         self._fetch = fetch
         self._timeout_s = timeout_s
-        self._identity = ""
+        self._identities: dict[PackageRunner, str] = {}
 
     async def lease(
-        self, project: str, sandbox: Sandbox, on_message: Callable[[str], None], wanted: Callable[[], bool]
+        self, project: str, sandbox: Sandbox, on_message: Callable[[str], None], wanted: Callable[[], bool],
+        made_with: Sequence[str] = (),
     ) -> ProjectLease | None:
         """A project that is ready, once it is; None if it is no longer wanted.
 
@@ -77,21 +80,36 @@ class Projects:
             Called with what goes on.
         wanted : callable
             Whether it is waited for still.
+        made_with : sequence of str
+            The versions of Julia that its manifests were made with; none: any will do.
 
         Raises
         ------
         ProjectFailed
             If it cannot be made ready, now or a moment ago.
+        NoRoom
+            If the disk does not take it.
         """
-        entry = self._store.entry(await asyncio.to_thread(self._key, project, sandbox))
+        try:
+            return await self._lease(project, sandbox, on_message, wanted, made_with)
+        except OSError as error:
+            said = error.strerror or str(error)
+            raise NoRoom(f"it cannot be kept: {said} ({error.filename or self._store.folder})") from error
+
+    async def _lease(
+        self, project: str, sandbox: Sandbox, on_message: Callable[[str], None], wanted: Callable[[], bool],
+        made_with: Sequence[str],
+    ) -> ProjectLease | None:
+        julia = await asyncio.to_thread(choose, self._julias, made_with)
+        entry = self._store.entry(await asyncio.to_thread(self._key, project, julia, sandbox))
         while wanted():
             lock = entry.lock()
             try:
                 if lock.alone() and not entry.is_ready():
-                    await self._make(project, entry, sandbox, on_message, wanted)
+                    await self._make(project, julia, entry, sandbox, on_message, wanted)
                 if lock.among_many() and entry.is_ready():
                     entry.used()
-                    return ProjectLease(await asyncio.to_thread(_prepared, project, entry, sandbox), lock)
+                    return ProjectLease(await asyncio.to_thread(_prepared, project, julia, entry, sandbox), lock)
             except BaseException:
                 lock.close()
                 raise
@@ -100,15 +118,16 @@ class Projects:
             await asyncio.sleep(LOOK_S)
         return None
 
-    def _key(self, project: str, sandbox: Sandbox) -> str:
+    def _key(self, project: str, julia: PackageRunner, sandbox: Sandbox) -> str:
         self._store.make()
-        self._identity = self._identity or self._julia.identity()
+        if julia not in self._identities:
+            self._identities[julia] = julia.identity()
         where = sandbox.depots if sandbox.user is not None else os.environ.get("JULIA_DEPOT_PATH", "")
-        text = f"{self._identity}\0{where}\0{sandbox.user is not None}"
+        text = f"{self._identities[julia]}\0{where}\0{sandbox.user is not None}"
         return f"{project[:40]}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
     async def _make(
-        self, project: str, entry: Entry, sandbox: Sandbox, on_message: Callable[[str], None],
+        self, project: str, julia: PackageRunner, entry: Entry, sandbox: Sandbox, on_message: Callable[[str], None],
         wanted: Callable[[], bool],
     ) -> None:
         """Make an entry, whose lock is held alone; not to its end where it is no longer wanted."""
@@ -120,32 +139,29 @@ class Projects:
             on_message(f"preparing the project: {line[:_LINE_CHARACTERS]}")
 
         try:
-            await _while_wanted(self._make_whole(project, entry, sandbox, told), wanted)
+            await _while_wanted(self._make_whole(project, julia, entry, sandbox, told), wanted)
         except ProjectFailed as error:
             if not isinstance(error, FilesMissing):
-                entry.fail(str(error))
+                entry.fail(str(error), NO_ROOM_S if isinstance(error, NoRoom) else FAILED_S)
             raise
         finally:
             if not entry.is_ready():
                 await asyncio.shield(asyncio.to_thread(entry.clear))
 
     async def _make_whole(
-        self, project: str, entry: Entry, sandbox: Sandbox, told: Callable[[str], None]
+        self, project: str, julia: PackageRunner, entry: Entry, sandbox: Sandbox, told: Callable[[str], None]
     ) -> None:
         told("its files")
         await lay_out(project, entry, self._fetch)
         user = None
-        if project_file(entry.tree) is not None:
+        if project_file(entry.tree) is not None or packages_in(entry.tree):
             user = sandbox.user
             log.info("preparing project %s in %s", project[:12], entry.folder)
             told("its packages")
             await asyncio.to_thread(_hand_over, entry, sandbox)
-            await prepare(self._julia, entry.tree, sandbox, _depots(entry, sandbox), self._timeout_s, told)
-        try:
-            await asyncio.to_thread(_finish, entry, user)
-            await asyncio.to_thread(self._store.make_room)
-        except OSError as error:
-            raise ProjectFailed(f"it cannot be kept: {error.strerror} ({error.filename})") from error
+            await prepare(julia, entry.tree, sandbox, _depots(entry, sandbox), self._timeout_s, told)
+        await asyncio.to_thread(_finish, entry, user)
+        await asyncio.to_thread(self._store.make_room)
 
 
 async def _while_wanted(work: Coroutine[Any, Any, None], wanted: Callable[[], bool]) -> None:
@@ -182,12 +198,11 @@ def _finish(entry: Entry, user: TaskUser | None) -> None:
     entry.finish()
 
 
-def _prepared(project: str, entry: Entry, sandbox: Sandbox) -> PreparedProject:
-    manifest = None
-    file = manifest_file(entry.tree)
-    if file is not None:
-        with suppress(OSError):
-            manifest = hashlib.sha256(file.read_bytes()).hexdigest()
-    packages = project_file(entry.tree) is not None
-    depot = entry.depot if packages and sandbox.user is not None else None
-    return PreparedProject(project, entry.tree, packages, depot, manifest)
+
+def _prepared(project: str, julia: PackageRunner, entry: Entry, sandbox: Sandbox) -> PreparedProject:
+    """What processes are started with."""
+    if project_file(entry.tree) is None:
+        return PreparedProject(project, entry.tree)
+    depot = entry.depot if sandbox.user is not None else None
+    manifest = Manifest.of(manifest_file(entry.tree, julia.version()))
+    return PreparedProject(project, entry.tree, True, depot, manifest, julia.program)

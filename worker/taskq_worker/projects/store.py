@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 PROJECTS = "projects"
 #: How long a project that could not be prepared is not tried again, in seconds.
 FAILED_S = 60.0
+#: Likewise one for which the disk was too full: somebody may be about to make room.
+NO_ROOM_S = 3.0
 
 
 class EntryLock:
@@ -123,10 +125,12 @@ class Entry:
         for folder in (self.part, self.folder):
             remove_tree(folder)
 
-    def fail(self, message: str) -> None:
-        """Remember for a while why it cannot be prepared."""
+    def fail(self, message: str, for_s: float) -> None:
+        """Remember for so many seconds, `FAILED_S` at most, why it cannot be prepared."""
         with suppress(OSError):  # a full disk; then it is tried again sooner
             self._failed.write_text(message, "utf-8")
+            since = time.time() - FAILED_S + for_s
+            os.utime(self._failed, (since, since))
 
     def failure(self) -> str | None:
         """Why it could not be prepared a moment ago."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,8 @@ from taskq_worker.sandbox.limits import LIMITS_VARIABLE, ResourceLimits, add_sen
 from taskq_worker.sandbox.mount_namespace import MountNamespace
 from taskq_worker.sandbox.task_user import TaskUser
 
+#: What Julia says where a file in the task's folder may not be opened so: as a stream, and as libuv does.
+_READ_ONLY = re.compile(r"""(?:opening file "(?!/)[^\n]*":|open\("(?!/)[^\n]*\):) permission denied""", re.IGNORECASE)
 #: What Julia, and most programs, say when the user may not do something.
 _NOT_PERMITTED = ("Permission denied", "permission denied", "EACCES", "EPERM")
 
@@ -59,6 +62,13 @@ class Sandbox:
 
     def explain(self, error: ErrorInfo) -> ErrorInfo:
         """The error, with what this sandbox has to do with it, where it has."""
+        if _READ_ONLY.search(error.message):
+            return add_sentence(
+                error,
+                "the files of a task's project, and those that it is given, can be read and not written to, nor can "
+                'what cp makes of them: write to a name of your own, or to a copy that write("copy", read("name")) has '
+                "made",
+            )
         if self.user is not None and any(sign in error.message for sign in _NOT_PERMITTED):
             return add_sentence(
                 error,

@@ -55,7 +55,7 @@ class Sandboxes:
 
 
 def make_sandboxes(
-    settings: Settings, runner: RunnerCommand, folder: Path, slots: int, projects: Path | None = None
+    settings: Settings, runner: RunnerCommand, folder: Path, slots: int, needed: Sequence[Path] = ()
 ) -> Sandboxes:
     """Find out as whom tasks can run, and prepare that.
 
@@ -69,8 +69,8 @@ def make_sandboxes(
         Where the tasks' folders are made. The task users are let through it.
     slots : int
         How many slots there are.
-    projects : Path, optional
-        Where projects lie that tasks have at hand.
+    needed : sequence of Path
+        What tasks read besides: where projects lie that they have at hand, and the Julias of these.
 
     Raises
     ------
@@ -86,7 +86,7 @@ def make_sandboxes(
     if me != 0 or (named is not None and named.uid == me):
         return _as_worker(settings, slots)
     try:
-        return _apart(settings, runner, [folder, *([projects] if projects else [])], slots, named)
+        return _apart(settings, runner, [folder, *needed], slots, named)
     except (SetupError, OSError) as error:
         if named is not None:
             raise SettingsError(f"tasks cannot run as {settings.task_user!r}, as task_user says: {error}") from error

@@ -14,10 +14,10 @@ import msgspec
 
 from taskq_kernel.domain import ValueKind
 from taskq_kernel.exact_json import check_arguments
-from taskq_kernel.messages import ErrorInfo, Timing
+from taskq_kernel.messages import Blas, ErrorInfo, Timing
 
 #: Grows with every change that an older runner or supervisor would misread.
-PROTOCOL_VERSION = 2
+PROTOCOL_VERSION = 3
 
 MAGIC = b"TQ"
 #: Magic, type, a zero byte, length of the payload; little-endian.
@@ -30,6 +30,7 @@ EVALUATED = 0x13
 END = 0x14
 BYE = 0x15
 SERIES = 0x16
+DISPLAY = 0x17
 
 #: The largest array that is kept whole, unless the service says otherwise.
 MAX_ARRAY_BYTES = 1 << 30
@@ -48,6 +49,9 @@ class Hello(msgspec.Struct, frozen=True):
     julia: str
     pid: int
     threads: int
+    #: Its options that decide what it computes, and for which processor it compiles.
+    flags: str = ""
+    cpu: str = ""
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -63,6 +67,14 @@ class Series(msgspec.Struct, frozen=True):
 
     job: int
     series: msgspec.Raw
+
+
+class Display(msgspec.Struct, frozen=True):
+    """What the running cell displays: by MIME type, images in base64; and what of it was left out."""
+
+    job: int
+    data: dict[str, str]
+    note: str
 
 
 class Evaluated(msgspec.Struct, frozen=True):
@@ -90,14 +102,20 @@ class End(msgspec.Struct, frozen=True):
 
     job: int
     seconds: float
+    #: How long it took in all, in seconds, from when it was taken up.
+    took_s: float
     #: Whether the process has children, dead ones not yet collected included.
     children: bool
     #: What the code changed in the process for good; empty if nothing.
     tainted: str
     #: What the code left running or open; empty if nothing.
     left: str
+    #: The run that was sent ahead and that Julia goes on with at once; 0: none was there; None: it may not go on.
+    next: int | None = None
     #: Where its time went.
     timing: Timing | None = None
+    #: Its linear algebra, where that is loaded.
+    blas: Blas | None = None
     #: All its series, whole.
     series: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     retryable: bool = True
@@ -109,11 +127,12 @@ _decoders: dict[int, msgspec.json.Decoder[Any]] = {
     HELLO: msgspec.json.Decoder(Hello),
     PROGRESS: msgspec.json.Decoder(Progress),
     SERIES: msgspec.json.Decoder(Series),
+    DISPLAY: msgspec.json.Decoder(Display),
     EVALUATED: msgspec.json.Decoder(Evaluated),
     END: msgspec.json.Decoder(End),
 }
 
-Message = Hello | Progress | Series | Evaluated | End | None
+Message = Hello | Progress | Series | Display | Evaluated | End | None
 
 
 def run_frame(
@@ -128,6 +147,7 @@ def run_frame(
     max_array_bytes: int = MAX_ARRAY_BYTES,
     files: Mapping[str, str] | None = None,
     cell: str | None = None,
+    max_display_bytes: int = 0,
 ) -> bytes:
     """The frame that starts a task.
 
@@ -151,10 +171,16 @@ def run_frame(
         "entry": entry,
         "seed": seed,
         **({"cell": cell} if cell else {}),
+        **({"max_display_bytes": max_display_bytes} if max_display_bytes else {}),
         **({"files": files} if files else {}),
     }
     limits = b'"max_value_bytes":%d,"max_array_bytes":%d' % (max_value_bytes, max_array_bytes)
     payload = b'%s,"arguments":%s,%s}' % (_json(fields)[:-1], given, limits)
+    return frame_of(payload)
+
+
+def frame_of(payload: bytes) -> bytes:
+    """The frame with this request."""
     return HEADER.pack(MAGIC, RUN, 0, len(payload)) + payload
 
 

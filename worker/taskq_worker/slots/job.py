@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from taskq_kernel.domain import TaskKind, TaskStatus
-from taskq_kernel.messages import ErrorInfo, Timing, ValueInfo
+from taskq_kernel.messages import Blas, ErrorInfo, Timing, ValueInfo
 from taskq_kernel.seeds import draw_seed
 from taskq_kernel.task_files import KeptFile
 from taskq_worker import task_errors
@@ -54,6 +54,8 @@ class Job:
     #: What stack traces call it, where it is a cell of a session: it shares its process's Main with
     #: the cells before, and the process is kept whatever it leaves there.
     cell: str | None = None
+    #: Whether what it displays is wanted as more than text; of cells alone.
+    displays: bool = False
     #: The process that has the session's module: a cell runs there or nowhere.
     process: int | None = None
 
@@ -116,7 +118,13 @@ class Report:
     folder: LeftFolder | None = None
     #: Those files, once they are uploaded.
     kept: Sequence[KeptFile] = ()
-    #: Of the manifest of its project's packages; None where that names none.
-    manifest_sha256: str | None = None
+    #: The project that it had at hand.
+    project: PreparedProject | None = None
     #: The kind of process that it ran in; empty where it has not run.
     runner: str = ""
+    #: Julia's options there that decide what it computes, for which processor it compiled, and its threads.
+    julia_flags: str = ""
+    cpu_target: str = ""
+    julia_threads: int | None = None
+    #: The linear algebra that it ended with; None where none was loaded.
+    blas: Blas | None = None

@@ -63,11 +63,23 @@ class MemoryWatch:
         self._began = self._loop.time()
         self._timer = self._loop.call_later(self._interval(used_bytes), self._look)
 
+    def turn(self, took_s: float) -> int:
+        """The task is over, which took so long, and another has begun; the first one's peak."""
+        if took_s > _WORTH_A_LOOK_S:
+            self._note()
+            reset_peak(self._process.julia_pid)
+        peak, self.peak_bytes = self.peak_bytes, self._process.used_bytes
+        self._began = self._loop.time()
+        return peak
+
     def stop(self) -> None:
         """Look once more, and no longer."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self._note()
+
+    def _note(self) -> None:
         used = self._process.resident_bytes()
         if used and self._loop.time() - self._began > _WORTH_A_LOOK_S:
             used = max(used, peak_of(self._process.julia_pid))
@@ -75,6 +87,7 @@ class MemoryWatch:
 
     def _look(self) -> None:
         with self._guard():
+            self._process.take_frames()  # it may have gone on with another task
             self._process.check_frames()
             used = self._process.tree_resident_bytes()
             self.peak_bytes = max(self.peak_bytes, used)

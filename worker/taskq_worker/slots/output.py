@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import codecs
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from taskq_kernel import task_log
+from taskq_kernel import displays, task_log
 
 STREAMS = ("stdout", "stderr")
 
@@ -26,12 +26,13 @@ class TaskOutput:
     Parameters
     ----------
     limit_bytes : int
-        How much of the output is kept as UTF-8, both streams together.
+        How much of the output is kept as UTF-8, both streams together, with what is displayed.
     on_log : callable
         Takes the stream's name and some text.
     """
 
     def __init__(self, limit_bytes: int, on_log: Callable[[str, str], None]) -> None:
+        self._limit_bytes = limit_bytes
         self._room, self._tail_bytes = task_log.shares(limit_bytes)
         # What would fit without that line is held, until it is known that it is needed.
         self._most_held = limit_bytes - self._room
@@ -45,6 +46,16 @@ class TaskOutput:
     def feed(self, stream: str, data: bytes) -> None:
         """Take what the task has printed."""
         self._take(stream, self._decoders[stream].decode(data))
+
+    def display(self, bundle: Mapping[str, str], note: str = "") -> None:
+        """Take what the task displays: handed on whole, or as its text, where there is no room for more."""
+        piece = displays.piece_of(bundle, note)
+        size = len(piece.encode())
+        if size <= self._room:
+            self._room -= size
+            self._on_log(displays.STREAM, piece)
+        else:
+            self._take(STREAMS[0], displays.text_of(piece) + task_log.display_left_out(size, self._limit_bytes))
 
     def finish(self) -> None:
         """Hand on what was held back."""

@@ -7,12 +7,10 @@ and the output of a hundred slots are a few system calls each.
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import logging
 import os
 import signal
 import subprocess
-import termios
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -35,6 +33,8 @@ from taskq_worker.slots.frames import (
     ProtocolError,
     decode,
 )
+from taskq_worker.slots.packet_queue import PacketQueue
+from taskq_worker.slots.pipes import is_over, waiting_bytes
 
 log = logging.getLogger(__name__)
 
@@ -72,8 +72,12 @@ class JuliaProcess:
         The kind of its runner.
     pid, julia_pid : int
         Its process id; and Julia's own, which differs where a launcher stays between.
-    julia_version : str
-        As Julia says it.
+    julia_version, julia_flags : str
+        As Julia says them: its options are those that decide what it computes.
+    cpu_target : str
+        The processor that it compiles for.
+    threads : int
+        How many of its own it has.
     idle_bytes : int
         Resident memory when it was ready for its first task.
     used_bytes : int
@@ -88,6 +92,8 @@ class JuliaProcess:
         What it was started with, as far as tasks decide about it.
     seen : dict of int to int
         Descendants noticed while tasks ran, with their start times.
+    queue : PacketQueue
+        Where tasks wait that are sent ahead of their turn.
     """
 
     def __init__(self, folder: Path, max_value_bytes: int, sandbox: Sandbox, key: ProcessKey, kind: str) -> None:
@@ -98,18 +104,22 @@ class JuliaProcess:
         self.work = WorkFolder(folder / "work", sandbox.own, None if key.project is None else key.project.tree)
         self.pid = 0
         self.julia_pid = 0
-        self.julia_version = ""
+        self.julia_version = self.julia_flags = self.cpu_target = ""
+        self.threads = 0
         self.idle_bytes = 0
         self.used_bytes = 0
         self.tasks = 0
         self.tainted_by: str | None = None
         self.seen: dict[int, int] = {}
+        self.queue = PacketQueue()
         self._listener: Listener | None = None
         self._on_idle_death: Callable[[JuliaProcess], None] | None = None
         self._loop = asyncio.get_running_loop()
         self._frames = FrameReader(max_value_bytes + SLACK_BYTES)
         self._fds: dict[str, int] = {}
         self._unsent = bytearray()
+        #: Whether what is unsent waits for room in the pipe.
+        self._stuck = False
         self._hello: asyncio.Future[Hello] = self._loop.create_future()
         self._exited: asyncio.Future[int] = self._loop.create_future()
         self._stderr = bytearray()
@@ -165,8 +175,9 @@ class JuliaProcess:
             for fd in self._fds.values():
                 os.set_blocking(fd, False)
             self._process = self.sandbox.popen(
-                runner.argv(requests, frames), env=environment, cwd=self.work.path, stdin=subprocess.DEVNULL,
-                stdout=stdout, stderr=stderr, pass_fds=(requests, frames), start_new_session=True,
+                runner.argv(requests, frames, self.queue.child_fd), env=environment, cwd=self.work.path,
+                stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr,
+                pass_fds=(requests, frames, self.queue.child_fd), start_new_session=True,
             )  # fmt: skip
         finally:
             for fd in theirs:
@@ -201,6 +212,7 @@ class JuliaProcess:
             if hello.protocol != PROTOCOL_VERSION:
                 raise SetupError(f"the runner speaks protocol {hello.protocol}, and this worker {PROTOCOL_VERSION}")
             self.julia_version, self.julia_pid = hello.julia, hello.pid
+            self.julia_flags, self.cpu_target, self.threads = hello.flags, hello.cpu, hello.threads
             return
         said = self.stderr_text().strip() or "it said nothing"
         if self._exited in done:
@@ -254,19 +266,26 @@ class JuliaProcess:
                 sent = os.write(fd, self._unsent)
                 del self._unsent[:sent]
         except BlockingIOError:
+            self._stuck = True
             self._loop.add_writer(fd, self._write)
             return
         except OSError as error:
             self._break(f"its end of the request pipe is closed: {error.strerror}")
-        self._loop.remove_writer(fd)
+        if self._stuck:
+            self._stuck = False
+            self._loop.remove_writer(fd)
 
     def has_unread_request(self) -> bool:
         """Whether Julia has not read all that was sent: then it has not begun the task."""
         fd = self._fds.get("requests")
         if self._unsent or fd is None:
             return bool(self._unsent)
-        waiting = fcntl.ioctl(fd, termios.FIONREAD, b"\0" * 4)  # either end of a pipe can tell
-        return any(waiting)
+        return waiting_bytes(fd) > 0  # either end of a pipe can tell
+
+    def take_frames(self) -> None:
+        """Have the listener told what frames are there."""
+        if self._listener is not None:
+            self._read_frames()
 
     def _read_frames(self) -> None:
         data = self._read("frames")
@@ -310,7 +329,16 @@ class JuliaProcess:
             self._listener.on_broken(reason)
 
     def _read_output(self, stream: str) -> bool:
-        data = self._read(stream)
+        fd = self._fds.get(stream)
+        waiting = 0 if fd is None else waiting_bytes(fd)
+        if fd is None or not (waiting or is_over(fd)):
+            return False
+        if self._listener is not None and waiting:
+            # Julia goes on by itself only while nothing waits here: so whoever has printed this still runs, once
+            # the ends of those before are heard, which are in the other pipe.
+            self._read_frames()
+        # No more than was there before the frames were looked at: what comes after a display is told after it.
+        data = self._read(stream, waiting)
         if data is None:
             return False
         if not data:
@@ -335,13 +363,13 @@ class JuliaProcess:
         """The newest part of standard error."""
         return self._stderr.decode("utf-8", "replace")
 
-    def _read(self, name: str) -> bytes | None:
+    def _read(self, name: str, most: int = _READ_BYTES) -> bytes | None:
         """Bytes; none at the end of the stream; None where nothing is there now."""
         fd = self._fds.get(name)
         if fd is None:
             return None
         try:
-            return os.read(fd, _READ_BYTES)
+            return os.read(fd, min(most, _READ_BYTES) or 1)
         except BlockingIOError:
             return None
         except OSError:
@@ -361,14 +389,15 @@ class JuliaProcess:
 
     def tree_resident_bytes(self) -> int:
         """Resident memory with all descendants, which are noted in `seen`."""
-        total = descendants.resident_bytes(self.pid)
+        each = {self.pid: descendants.resident_bytes(self.pid)}
         for pid in descendants.descendants_of(self.pid):
             if pid not in self.seen:
                 started = descendants.start_time(pid)
                 if started is not None:
                     self.seen[pid] = started
-            total += descendants.resident_bytes(pid)
-        return total
+            each[pid] = descendants.resident_bytes(pid)
+        self.used_bytes = each.get(self.julia_pid, self.used_bytes)
+        return sum(each.values())
 
     def living_descendants(self) -> list[int]:
         """Its descendants that still run."""
@@ -402,6 +431,7 @@ class JuliaProcess:
             pipes = [fd for name, fd in self._fds.items() if name in ("stdout", "stderr")]
             await descendants.end_orphans(self.folder, self.seen, pipes, self.sandbox.user)
         self._listener = None
+        self.queue.close()
         if self._poll is not None:
             self._poll.cancel()
         for name in list(self._fds):

@@ -14,15 +14,15 @@ from taskq_kernel.messages import ErrorInfo, ValueInfo
 from taskq_kernel.task_files import KeptFile
 from taskq_worker import task_errors
 from taskq_worker.julia.advice import advise
-from taskq_worker.sandbox.sandbox import Sandbox
-from taskq_worker.slots.attempt import Lost
+from taskq_worker.slots.ending import Lost
 from taskq_worker.slots.frames import End, Value
 from taskq_worker.slots.job import Report
+from taskq_worker.slots.process import JuliaProcess
 
 
 def report_of(
-    ending: End | ErrorInfo | Lost, sandbox: Sandbox, started_at: float, seconds: float, peak: int, version: str,
-    file: BinaryIO | None = None,
+    ending: End | ErrorInfo | Lost, process: JuliaProcess, started_at: float, seconds: float, peak: int,
+    file: BinaryIO | None = None, finished_at: float | None = None,
 ) -> Report:
     """The report of an attempt.
 
@@ -30,16 +30,16 @@ def report_of(
     ----------
     ending : End, ErrorInfo or Lost
         Julia's last frame, or why there is none.
-    sandbox : Sandbox
-        What it was confined to, which may explain an error.
+    process : JuliaProcess
+        Where it ran; what that was confined to may explain an error.
     started_at, seconds : float
         When it began, in seconds since 1970, and how long it took by this process's clock.
     peak : int
         The most memory it used, in bytes.
-    version : str
-        Julia's.
     file : file, optional
         What the value is in, where it is too large for a frame.
+    finished_at : float, optional
+        When it ended, in seconds since 1970. Default: now.
     """
     value, error, retryable = None, None, True
     if isinstance(ending, ErrorInfo | Lost):
@@ -47,21 +47,29 @@ def report_of(
     else:
         value, error, retryable, seconds = (
             _value(ending.value),
-            advise(sandbox.explain(ending.error)) if ending.error else None,
+            _explained(ending.error, process) if ending.error else None,
             ending.retryable,
             ending.seconds,
         )
     if value is None and error is None:
         error = task_errors.broken_frames("it sent an end with neither a value nor an error")
     status = TaskStatus.FINISHED if error is None else TaskStatus.FAILED
-    series, timing = None, None
+    series, timing, blas = None, None, None
     if isinstance(ending, End):
-        timing = ending.timing
+        timing, blas = ending.timing, ending.blas
         series = None if isinstance(ending.series, msgspec.UnsetType) else ending.series
     lost = isinstance(ending, Lost)
     return Report(
-        status, value, error, retryable, started_at, time.time(), seconds, peak, version, series, timing, lost, file,
+        status, value, error, retryable, started_at, time.time() if finished_at is None else finished_at, seconds,
+        peak, process.julia_version, series, timing, lost, file, blas=blas, runner=process.kind,
+        julia_flags=process.julia_flags, cpu_target=process.cpu_target, julia_threads=process.threads,
     )
+
+
+def _explained(error: ErrorInfo, process: JuliaProcess) -> ErrorInfo:
+    """The error, with what the process was confined to, and what it had at hand, have to do with it."""
+    project = process.key.project
+    return advise(process.sandbox.explain(error), in_project=project is not None and project.packages)
 
 
 def with_files(report: Report, kept: Sequence[KeptFile], error: ErrorInfo | None) -> Report:

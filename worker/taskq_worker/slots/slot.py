@@ -8,13 +8,12 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import count
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import msgspec
 
-from taskq_kernel.domain import TaskKind, TaskStatus
+from taskq_kernel.domain import TaskStatus
 from taskq_kernel.errors import SetupError
 from taskq_kernel.messages import ErrorInfo
 from taskq_worker import task_errors
@@ -22,25 +21,26 @@ from taskq_worker.julia.command import RunnerCommand
 from taskq_worker.julia.prepared_project import PreparedProject
 from taskq_worker.julia.process_key import ProcessKey
 from taskq_worker.sandbox.sandbox import OWN_USER, Sandbox
+from taskq_worker.slots.aftermath import GROWTH_BYTES, TASKS_PER_PROCESS, Aftermath, Lifetime
+from taskq_worker.slots.ahead import Ahead, Listeners, Supply, Window
 from taskq_worker.slots.array_file import take_array
-from taskq_worker.slots.attempt import Attempt, Ending, NeverStarted
+from taskq_worker.slots.attempt import Attempt
 from taskq_worker.slots.boundary import error_boundary
-from taskq_worker.slots.folder import remove_folder
-from taskq_worker.slots.frames import MAX_ARRAY_BYTES, End, run_frame
+from taskq_worker.slots.ending import Ending, NeverStarted
+from taskq_worker.slots.frames import MAX_ARRAY_BYTES, End
 from taskq_worker.slots.job import Job, Report, check_code
 from taskq_worker.slots.kept_files import LeftFolder
-from taskq_worker.slots.output import TaskOutput
-from taskq_worker.slots.passed_files import by_name, names_of
+from taskq_worker.slots.passed_files import by_name
 from taskq_worker.slots.process import JuliaProcess
 from taskq_worker.slots.report import report_of
+from taskq_worker.slots.runs import Runs
 from taskq_worker.slots.warm_process import WarmProcess
 
 log = logging.getLogger(__name__)
 
-#: Modules of finished tasks stay in Julia's memory, a few KiB each: after so many tasks, or
-#: so much growth, a fresh process takes over.
-TASKS_PER_PROCESS = 20_000
-GROWTH_BYTES = 1 << 30
+#: A task is sent ahead only where there is at least so much memory below its limit: what those before it have left
+#: for Julia to collect must not be held against it.
+AHEAD_BYTES = 256 << 20
 
 #: The kinds of process in which an interrupt is an exception of Julia's; elsewhere it would be Python's.
 INTERRUPTIBLE = frozenset({"julia"})
@@ -103,20 +103,20 @@ class Slot:
     ) -> None:
         self.index = index
         self._folder = folder
-        self._max_log_bytes = max_log_bytes
-        self._max_value_bytes = max_value_bytes
-        self._max_array_bytes = max_array_bytes
         self._default_memory_limit_bytes = default_memory_limit_bytes
         self._show_timeout_s = show_timeout_s
-        self._tasks_per_process = tasks_per_process
-        self._growth_bytes = growth_bytes
+        self._lifetime = Lifetime(tasks_per_process, growth_bytes)
         self._sandbox = sandbox
         self._warm = WarmProcess(
             runner, index=index, folder=folder, sandbox=sandbox, variables=variables, max_value_bytes=max_value_bytes,
             default_memory_limit_bytes=default_memory_limit_bytes, start_timeout_s=start_timeout_s,
         )  # fmt: skip
-        self._numbers = count(1)
+        self._aftermath = Aftermath(self._warm, index, self._lifetime)
+        self._runs = Runs(
+            max_log_bytes=max_log_bytes, max_value_bytes=max_value_bytes, max_array_bytes=max_array_bytes
+        )
         self._attempt: Attempt | None = None
+        self._window = Window()
         self._stop: asyncio.Future[ErrorInfo] | None = None
         #: Set while no task runs.
         self._free = asyncio.Event()
@@ -172,8 +172,12 @@ class Slot:
         on_progress: Callable[[float, str], None],
         on_log: Callable[[str, str], None],
         on_series: Callable[[msgspec.Raw], None] = lambda _: None,
+        supply: Supply | None = None,
     ) -> Report:
         """Run one attempt of a task and report how it ended.
+
+        Where others may follow it, report that to where they come from, go on with them, and return the last
+        one's report.
 
         Parameters
         ----------
@@ -187,6 +191,8 @@ class Slot:
         on_series : callable
             Takes the series that the task has reported so far, as JSON; all of them are in
             the report.
+        supply : Supply, optional
+            Where tasks come from that may follow it. Default: none does.
         """
         if self._stop is not None:
             raise RuntimeError(f"slot {self.index} runs a task already")
@@ -200,7 +206,7 @@ class Slot:
 
         try:
             with error_boundary(self.index, f"running task {job.task_id}", failed):
-                reports.append(await self._run(job, self._stop, on_progress, on_log, on_series))
+                reports.append(await self._run(job, self._stop, Listeners(on_progress, on_log, on_series), supply))
         except asyncio.CancelledError:
             self._warm.give_up("its task was given up")
             raise
@@ -230,6 +236,16 @@ class Slot:
             self._stop.set_result(error)
         if self._attempt is not None:
             self._attempt.end(error)
+
+    def look(self) -> None:
+        """Hear what the process has said by now: it may have gone on with another task."""
+        if self._attempt is not None:
+            self._attempt.look()
+
+    def take_back(self) -> None:
+        """No task that was sent ahead and has not begun will begin here."""
+        if self._attempt is not None:
+            self._attempt.take_back()
 
     async def interrupt_task(self, error: ErrorInfo) -> None:
         """End the code of the running cell, and keep its process; where Julia does not obey, as `stop_task`."""
@@ -270,22 +286,14 @@ class Slot:
     # -- one task ------------------------------------------------------------------------
 
     async def _run(
-        self,
-        job: Job,
-        stop: asyncio.Future[ErrorInfo],
-        on_progress: Callable[[float, str], None],
-        on_log: Callable[[str, str], None],
-        on_series: Callable[[msgspec.Raw], None],
+        self, job: Job, stop: asyncio.Future[ErrorInfo], listeners: Listeners, supply: Supply | None
     ) -> Report:
         refused = check_code(job.code) if job.refused is None else task_errors.unreadable(job.refused)
         if refused is not None:
             return self._failed_at_once(refused, retryable=False)
-        number = next(self._numbers)
+        run = self._runs.of(job, listeners)
         try:
-            frame = run_frame(
-                number, job.kind, job.code, job.code_sha256, job.entry, job.seed, job.arguments,
-                self._max_value_bytes, self._max_array_bytes, names_of(job.passed), job.cell,
-            )
+            frame = self._runs.frame(run.number, job)
         except (TypeError, ValueError, RecursionError) as error:
             return self._failed_at_once(task_errors.invalid_arguments(error), retryable=False)
         limit = job.memory_limit_bytes or self._default_memory_limit_bytes
@@ -297,30 +305,47 @@ class Slot:
                 return self._failed_at_once(process, retryable=process.name != "MemoryLimitExceeded")
             process.work.put({**by_name(job.passed), **job.files})
             attempt = self._attempt = Attempt(
-                process,
-                number,
-                timeout_s=job.timeout_s,
-                show_timeout_s=self._show_timeout_s,
-                memory_limit_bytes=limit,
-                output=TaskOutput(self._max_log_bytes, on_log),
-                on_progress=on_progress,
-                on_series=on_series,
-            )
-            started_at, began = time.time(), time.monotonic()
+                process, run, show_timeout_s=self._show_timeout_s, memory_limit_bytes=limit,
+                run_of=self._runs.of_following,
+            )  # fmt: skip
+            ahead = None if supply is None else self._ahead(process, job, limit, supply)
             try:
-                ending = await attempt.run(frame, used)
+                report = await self._see_through(attempt, frame, used, ahead)
             finally:
-                self._attempt = None
-            seconds = time.monotonic() - began
-            ending, file = self._with_file(process, ending)
-            left = self._set_aside(process, job, number) if not isinstance(ending, NeverStarted) else None
-            await self._after(process, job, ending)
-            if not isinstance(ending, NeverStarted):
-                peak = attempt.memory.peak_bytes
-                report = report_of(ending, process.sandbox, started_at, seconds, peak, process.julia_version, file)
-                return replace(report, folder=left, runner=process.kind)
+                if ahead is not None:
+                    ahead.close()
+            if report is not None:
+                return report
+            if attempt.current is not run:  # one that followed was not taken up
+                run, job = attempt.current, attempt.current.job
+                frame = self._runs.frame(run.number, job)
         never = task_errors.cannot_start(f"{_STARTS} processes ended before they took the task up")
         return self._failed_at_once(never, retryable=True)
+
+    async def _see_through(self, attempt: Attempt, frame: bytes, used: int, ahead: Ahead | None) -> Report | None:
+        """Run a task and what follows it, and decide about the process: the last one's report; None if none began."""
+        process = attempt.process
+        try:
+            ending = await attempt.run(frame, used, ahead)
+        finally:
+            self._attempt = None
+        seconds, job = attempt.elapsed_s, attempt.current.job
+        ending, file = self._with_file(process, ending)
+        left = self._set_aside(process, job, attempt.current.number) if not isinstance(ending, NeverStarted) else None
+        await self._aftermath.of(process, job, ending)
+        if isinstance(ending, NeverStarted):
+            return None
+        report = report_of(ending, process, attempt.started_at, seconds, attempt.memory.peak_bytes, file)
+        return replace(report, folder=left)
+
+    # -- what is sent ahead --------------------------------------------------------------
+
+    def _ahead(self, process: JuliaProcess, head: Job, limit: int | None, supply: Supply) -> Ahead:
+        def may_go_on(waiting: int) -> bool:
+            room = limit is None or limit - max(process.idle_bytes, process.used_bytes) > AHEAD_BYTES
+            return room and process is self._warm.alive and not self._lifetime.is_over(process, waiting)
+
+        return Ahead(head, supply, process.queue, self._window, self._runs.packet, may_go_on)
 
     def _with_file(self, process: JuliaProcess, ending: Ending) -> tuple[Ending, BinaryIO | None]:
         """An ending with the file that its value is in, if it is in one; before the task's folder is emptied."""
@@ -379,57 +404,6 @@ class Slot:
                     return task_errors.cannot_start(str(error)), 0
                 await asyncio.wait({stop}, timeout=0.25 * 2**failures)
         return stop.result(), 0
-
-    async def _after(self, process: JuliaProcess, job: Job, ending: Ending) -> None:
-        """Decide about the process in which a task has just ended.
-
-        However the task ended is known by now, and stays so, whatever goes wrong here.
-        """
-        ended: list[asyncio.Task[None]] = []
-
-        def failed(error: Exception) -> None:
-            ended.append(self._warm.discard(process, f"it cannot be made ready for the next task: {error}", job))
-
-        with error_boundary(self.index, f"making ready after task {job.task_id}", failed):
-            await self._keep_or_discard(process, job, ending)
-        for discarded in ended:
-            await asyncio.shield(discarded)
-
-    async def _keep_or_discard(self, process: JuliaProcess, job: Job, ending: Ending) -> None:
-        process.count_task()
-        if job.cell is not None and isinstance(ending, End) and process.alive:
-            return  # it is the session's, with all that its cells have left there
-        reason = self._why_not_keep(process, job, ending)
-        if reason:
-            # Ended before the task counts as ended: nothing that it left running goes on.
-            await asyncio.shield(self._warm.discard(process, reason, job))
-            return
-        trash = await asyncio.to_thread(process.work.renew) if process.key.project else process.work.renew()
-        if trash is not None:
-            self._warm.spawn(asyncio.to_thread(remove_folder, trash))
-        if process.used_bytes - process.idle_bytes > self._growth_bytes or process.tasks >= self._tasks_per_process:
-            self._warm.start_successor()
-
-    def _why_not_keep(self, process: JuliaProcess, job: Job, ending: Ending) -> str:
-        if not isinstance(ending, End):
-            return "it took no task" if isinstance(ending, NeverStarted) else "its task was ended"
-        if not process.alive:
-            return "it died"
-        if process is not self._warm.process:
-            return "its successor is warm"
-        if ending.left:
-            return f"a task {ending.left}"
-        if ending.error is not None and process.sandbox.limits.explain(ending.error) is not ending.error:
-            # What it holds is let go when Julia collects garbage: too late for the next task.
-            return "a task ran into a limit of the operating system"
-        if ending.children and process.living_descendants():
-            return "a task left a process behind"
-        if ending.tainted and job.kind is TaskKind.SCRIPT:
-            return f"a task {ending.tainted}"
-        if ending.tainted:
-            # A sweep may go on in it: what changed the process is its own definition.
-            process.taint(job.code_sha256)
-        return ""
 
     def _failed_at_once(self, error: ErrorInfo, *, retryable: bool) -> Report:
         now = time.time()

@@ -96,7 +96,9 @@ class WarmProcess:
         limit = memory_limit_bytes or self._default_memory_limit_bytes
         if self._variables:
             variables = variables_of(dict(self._variables), dict(variables))
-        return ProcessKey(threads, variables, limit if self._takes_heap_size else None, project)
+        its_own = None if project is None else project.julia
+        tell = self._takes_heap_size if its_own is None else its_own.takes_heap_size
+        return ProcessKey(threads, variables, limit if tell else None, project)
 
     async def ask_runner(self) -> None:
         """Find out, once, what its Julia can be told."""

@@ -1,31 +1,58 @@
 # Values that show themselves as a picture or a page: a MIME bundle.
 
-const PICTURES = ("image/png", "image/svg+xml", "text/html")
+# Of LaTeX and Markdown only what has no other form: that is what it costs the least.
+const PICTURES = ("image/png", "image/svg+xml", "text/html", "text/latex")
+const LAST_RESORT = ("text/latex", "text/markdown")
 
-"A MIME bundle as JSON and a note; `nothing` where `x` shows itself as text only."
-function mime_bundle(@nospecialize(x), m::Module, limit::Int)
-    x isa Union{Function,Module,Type} && return nothing
-    io = IOBuffer()
+"""
+    mime_bundle(x, m, limit, mimes = PICTURES) -> Union{Vector{UInt8},Nothing}, String
+
+A MIME bundle of at most `limit` bytes as JSON, `nothing` where `x` shows itself as text only; and
+what was left out, in a sentence.
+"""
+function mime_bundle(@nospecialize(x), m::Module, limit::Int, mimes = PICTURES)
     note = ""
-    for mime in PICTURES
+    x isa Union{Function,Module,Type} && return nothing, note
+    io = IOBuffer()
+    for mime in mimes
+        mime in LAST_RESORT && position(io) > 0 && continue
         Base.invokelatest(showable, MIME(mime), x) === true || continue
-        picture = IOBuffer(maxsize = limit + 1)
-        Base.invokelatest(show, context(picture, m), MIME(mime), x)
-        data = take!(picture)
-        if length(data) > (mime == "image/png" ? limit ÷ 4 * 3 : limit)
-            note = string("Its form as ", mime, " is larger than ", size_text(limit), " and was left out.")
-            continue
-        end
-        write(io, position(io) == 0 ? "{" : ",", "\"", mime, "\":")
-        mime == "image/png" ? write(io, "\"", base64(data), "\"") : put_string(io, String(data))
+        data = form_of(x, mime, m, limit)
+        data === nothing && (note = too_large_form(mime, limit); continue)
+        write(io, position(io) == 0 ? "{" : ",")
+        put_form(io, mime, data)
     end
-    position(io) == 0 && return nothing
+    position(io) == 0 && return nothing, note
+    put_plain_form(io, x, m)
+    write(io, "}")
+    data = take!(io)
+    length(data) > limit && return nothing, string("Its forms are larger than ", size_text(limit), " and were left out.")
+    return data, note
+end
+
+"What `show` writes for `x` as one type; `nothing` where that is larger than `limit` bytes, as it travels."
+function form_of(@nospecialize(x), mime::String, m::Module, limit::Int)
+    io = IOBuffer(maxsize = limit + 1)
+    Base.invokelatest(show, context(io, m), MIME(mime), x)
+    data = take!(io)
+    return is_too_large(data, mime, limit) ? nothing : data
+end
+
+is_too_large(data::Vector{UInt8}, mime::String, limit::Int) = length(data) > (mime == "image/png" ? limit ÷ 4 * 3 : limit)
+
+too_large_form(mime::String, limit::Int) = string("Its form as ", mime, " is larger than ", size_text(limit), " and was left out.")
+
+function put_form(io::IOBuffer, mime::String, data::Vector{UInt8})
+    write(io, "\"", mime, "\":")
+    mime == "image/png" ? write(io, "\"", base64(data), "\"") : put_string(io, String(data))
+    return nothing
+end
+
+function put_plain_form(io::IOBuffer, @nospecialize(x), m::Module)
     plain = shown(x, m)
     write(io, ",\"text/plain\":")
     put_string(io, plain === nothing ? plain_name(x) : plain)
-    write(io, "}")
-    data = take!(io)
-    return length(data) > limit ? nothing : (data, note)
+    return nothing
 end
 
 const BASE64 = Vector{UInt8}("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")

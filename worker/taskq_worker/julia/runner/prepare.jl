@@ -1,6 +1,7 @@
 # Install and compile the packages of the project in the folder JULIA_PROJECT: `julia prepare.jl PACKAGE...`.
 #
-# The arguments are the packages that the project needs from elsewhere: those that lie in the folder aside.
+# The arguments are the packages that the project needs from elsewhere: those that lie in the folder aside. Where the
+# folder has a file `.taskq-environment`, a package a line, these are added first: the folder has nothing else.
 # Where all of them are of the standard library, no registry is asked for; a worker may have none in reach.
 
 include(joinpath(@__DIR__, "ties.jl"))
@@ -18,8 +19,23 @@ repo = "none"
 [packages]
 """
 
-has_manifest() = any(name -> isfile(joinpath(ENV["JULIA_PROJECT"], name)),
-    ("Manifest.toml", "JuliaManifest.toml", string("Manifest-v", VERSION.major, ".", VERSION.minor, ".toml")))
+"Whether the project has the file that says exactly which packages these are, by whichever of its names."
+has_manifest() = isfile(Pkg.Types.EnvCache().manifest_file)
+
+"A package of which the beginning of a version may be wanted, as `Name` or `Name@version`."
+function spec(named)
+    name, version = match(r"^([^@]+)@?(.*)$", named).captures
+    return isempty(version) ? Pkg.PackageSpec(name = String(name)) :
+           Pkg.PackageSpec(name = String(name), version = String(version))
+end
+
+"Add the packages that are given by their names; whether there are any."
+function add_named()
+    file = joinpath(ENV["JULIA_PROJECT"], ".taskq-environment")
+    isfile(file) || return false
+    Pkg.add(map(spec, readlines(file)))
+    return true
+end
 
 "Install with what this machine has; whether that could be done."
 function installs_alone(packages)
@@ -29,7 +45,7 @@ function installs_alone(packages)
     write(joinpath(depot, "registries", "None", "Registry.toml"), NO_REGISTRY)
     push!(DEPOT_PATH, depot)
     try
-        has_manifest() ? Pkg.instantiate() : Pkg.resolve()
+        add_named() || (has_manifest() ? Pkg.instantiate() : Pkg.resolve())
         return true
     catch
         return false  # some of the standard library are packages that a registry has in newer Julias
@@ -39,7 +55,7 @@ function installs_alone(packages)
 end
 
 try
-    installs_alone(ARGS) || Pkg.instantiate()
+    installs_alone(ARGS) || add_named() || Pkg.instantiate()
 catch problem
     print(stderr, "ERROR: ")
     showerror(stderr, problem)

@@ -1,18 +1,17 @@
 # The main loop: hello, then one task after another, until the supervisor is gone.
 
 """
-    main(requests_fd, frames_fd)
+    main(requests_fd, frames_fd, ahead_fd)
 
-Serve tasks that come in on one file descriptor, report on the other. Returns when the
-first one ends.
+Serve tasks that come in on one file descriptor, report on another. Returns when the
+first one ends. On the third wait those that are sent ahead.
 """
-function main(requests_fd::Integer, frames_fd::Integer)
+function main(requests_fd::Integer, frames_fd::Integer, ahead_fd::Integer)
     lacking = missing_internals()
     isempty(lacking) || give_up(lacking)
     OWN_PID[] = getpid()
-    wire = Wire(Cint(requests_fd), Cint(frames_fd))
-    close_on_exec(wire.requests)
-    close_on_exec(wire.frames)
+    wire = Wire(Cint(requests_fd), Cint(frames_fd), Cint(ahead_fd))
+    foreach(close_on_exec, (wire.requests, wire.frames, wire.ahead))
     tie_to_supervisor()
     take_limits()
     take_project()
@@ -79,7 +78,10 @@ function say_hello(wire::Wire)
     io = start_frame()
     print(io, "{\"protocol\":", PROTOCOL_VERSION, ",\"julia\":")
     put_string(io, string(VERSION))
-    print(io, ",\"pid\":", getpid(), ",\"threads\":", Threads.nthreads(), "}")
+    print(io, ",\"pid\":", getpid(), ",\"threads\":", Threads.nthreads())
+    put_field(io, "flags", julia_flags())
+    put_field(io, "cpu", Sys.CPU_NAME)
+    write(io, "}")
     send(wire, FRAME_HELLO, io)
 end
 
@@ -89,11 +91,16 @@ function say(wire::Wire, kind::UInt8)
     send(wire, kind, io)
 end
 
-"Run the task that a frame asks for; false when there will be none."
+"Run the task that a frame asks for, and those that were sent ahead behind it; false when there will be none."
 function serve_one(wire::Wire, baseline::Baseline, frame)
     (frame === nothing || frame[1] != FRAME_RUN) && return false
     request = read_json(frame[2])::Dict{String,Any}
-    haskey(request, "cell") ? run_cell(wire, baseline, request) : run_one(wire, baseline, request)
+    TAKEN_UP[] = time_ns()
+    if haskey(request, "cell")
+        run_cell(wire, baseline, request)
+    else
+        run_all(wire, baseline, request)
+    end
     return true
 end
 
@@ -105,13 +112,28 @@ struct Over
     shown::Union{Shown,Nothing}
     "whether files were open at its end that were not before the first task"
     files_open::Bool
+    "linear algebra, as the code has left it: its name, and its threads"
+    blas::Tuple{String,Int}
 end
 
-"Run one task and report its end."
+"Run a task, and those to go on with at once."
+function run_all(wire::Wire, baseline::Baseline, request::Union{Dict{String,Any},Nothing})
+    while request !== nothing
+        request = run_one(wire, baseline, request)
+    end
+    return nothing
+end
+
+"When the task was taken up that runs."
+const TAKEN_UP = Ref(UInt64(0))
+
+"Run one task and report its end. Returns the request of the one to go on with at once, or nothing."
 function run_one(wire::Wire, baseline::Baseline, request::Dict{String,Any})
     job = request["job"]::Int
     script = request["kind"] == "SCRIPT"
     enter(baseline)
+    before = state_of(baseline.folder)
+    was_old = is_old(before)
     start_running(job, wire)
     over = run_task(wire, baseline, request, script)
     report_unsent()
@@ -126,8 +148,13 @@ function run_one(wire::Wire, baseline::Baseline, request::Dict{String,Any})
     end
     over.failure !== nothing && !over.failure.process_is_sound && (left = "overflowed the stack or ran out of memory")
     Libc.flush_cstdio()
-    say_end(wire, job, over, left)
-    return nothing
+    children = has_children()
+    # What a definition has changed its own calls find at each of their tasks.
+    in_order = over.failure === nothing && isempty(left) && !children && !(script && !isempty(CHANGED[]))
+    goes_on = in_order && is_spotless(before, was_old, baseline.folder)
+    next = goes_on ? next_ahead(wire) : nothing
+    say_end(wire, job, over, left, children, next !== nothing ? next["job"]::Int : goes_on ? 0 : nothing)
+    return next
 end
 
 "What the process was changed by for good: for a definition, the same at each of its tasks."
@@ -143,12 +170,13 @@ const CHANGED = Ref("")
         shown = present_safely(done.value, done.home, request["max_value_bytes"]::Int, request["max_array_bytes"]::Int, baseline.folder)
         TIMING.encode_s = since(encoding)
     end
+    blas = blas_in_use()
     empty!(request)
     files_open = open_descriptors() != baseline.files.before
     final = script && done.home !== Main
     unwritten = files_open ? write_streams(done.home, Any[done.value, task_local_storage()], final) : nothing
     failure === nothing && unwritten !== nothing && (failure = unwritten_failure(unwritten))
-    return Over(done.home, failure, done.seconds, failure === nothing ? shown : nothing, files_open)
+    return Over(done.home, failure, done.seconds, failure === nothing ? shown : nothing, files_open, blas)
 end
 
 "Let nothing of a task stay that can go. Returns what stays in the process, in a few words."
@@ -239,12 +267,15 @@ function say_evaluated(wire::Wire, job::Int, done::Evaluated)
     send(wire, FRAME_EVALUATED, io)
 end
 
-function say_end(wire::Wire, job::Int, over::Over, left::String)
+function say_end(wire::Wire, job::Int, over::Over, left::String, children::Bool = has_children(), next::Union{Int,Nothing} = nothing)
     io = start_frame()
-    print(io, "{\"job\":", job, ",\"seconds\":", over.seconds, ",\"children\":", has_children())
+    took, TAKEN_UP[] = since(TAKEN_UP[]), time_ns()
+    print(io, "{\"job\":", job, ",\"seconds\":", over.seconds, ",\"took_s\":", took, ",\"children\":", children)
+    next === nothing || print(io, ",\"next\":", next)
     put_field(io, "tainted", CHANGED[])
     put_field(io, "left", left)
     put_timing(io, TIMING)
+    put_blas(io, over.blas)
     if !isempty(Series.REPORTS.curves)
         write(io, ",\"series\":")
         put_series(io, Series.REPORTS, Series.MOST_BUCKETS)
@@ -257,6 +288,13 @@ end
 function put_field(io::IOBuffer, name::String, text::String)
     write(io, ",\"", name, "\":")
     put_string(io, text)
+end
+
+function put_blas(io::IOBuffer, (name, threads)::Tuple{String,Int})
+    isempty(name) && return nothing
+    print(io, ",\"blas\":{\"threads\":", threads)
+    put_field(io, "name", name)
+    write(io, "}")
 end
 
 function put_failure(io::IOBuffer, failure::Failure)

@@ -72,8 +72,9 @@ function present(@nospecialize(x), m::Module, limit::Int, parts_limit::Int = 0, 
     catch problem
         note = problem isa TooLarge ? too_large(limit) : problem isa Unsupported ? problem.why : not_walked(problem)
         problem isa TooLarge || try
-            bundle = mime_bundle(x, m, limit)
-            bundle === nothing || return Shown("MIME", type, text, bundle[1], bundle[2])
+            bundle, left_out = mime_bundle(x, m, limit)
+            bundle === nothing || return Shown("MIME", type, text, bundle, left_out)
+            isempty(left_out) || (note = left_out)
         catch
         end
     end

@@ -1,7 +1,7 @@
 # Frames: how this process and its supervisor talk. docs/protocol.md describes them; a
 # test compares that page, frames.py and the constants below.
 
-const PROTOCOL_VERSION = 2
+const PROTOCOL_VERSION = 3
 const MAGIC = "TQ"
 const HEADER_BYTES = 8
 
@@ -12,17 +12,20 @@ const FRAME_EVALUATED = 0x13
 const FRAME_END = 0x14
 const FRAME_BYE = 0x15
 const FRAME_SERIES = 0x16
+const FRAME_DISPLAY = 0x17
 
-"The two file descriptors, and a lock: `progress` may be called from any thread."
+"The file descriptors, and a lock: `progress` may be called from any thread."
 struct Wire
     requests::Cint
     frames::Cint
+    "where tasks wait that are sent ahead; -1: nowhere"
+    ahead::Cint
     lock::Threads.SpinLock
 end
 
 const OWN_PID = Ref{Cint}(0)
 
-Wire(requests, frames) = Wire(requests, frames, Threads.SpinLock())
+Wire(requests, frames, ahead = Cint(-1)) = Wire(requests, frames, ahead, Threads.SpinLock())
 
 const F_SETFD = Cint(2)
 const FD_CLOEXEC = Cint(1)
