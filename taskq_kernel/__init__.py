@@ -91,12 +91,9 @@ __all__ = sorted(_HOMES)  # pyright: ignore[reportUnsupportedDunderAll]
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         # late: few ask for the version
-        from importlib.metadata import PackageNotFoundError, version
+        from taskq_kernel.machine import release
 
-        try:
-            return version("taskq-kernel")
-        except PackageNotFoundError:  # run from its sources, not installed
-            return "unknown"
+        return release() or "unknown"  # it may be run from its sources
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

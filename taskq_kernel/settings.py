@@ -84,12 +84,20 @@ class Settings:
     url: str | None = setting(None, about="the service's GraphQL URL; unset: the local stack")
     token: Secret | None = setting(None, about="bearer token for the service")
     token_file: Path | None = setting(None, about="file that holds the bearer token")
+    visitor_token_file: Path | None = setting(
+        None, about="file with a token that takes the place of one's own; the kernels of a dashboard have one"
+    )
+    start: bool = setting(True, about="let clients start the local stack where none runs")
     ca_file: Path | None = setting(
         None, about="PEM file of the authorities to trust for https and amqps; unset: the system's"
     )
 
     host: str = setting("127.0.0.1", about="address the service listens on")
     port: int = setting(0, ge=0, le=65535, about="port the service listens on; 0: a free one")
+    public_url: str | None = setting(
+        None, pattern=r"^https?://[^\s/?#]+(/[^\s?#]*)?$",
+        about="the address at which others reach the service, for links to results; unset: the one its clients use"
+    )
     tls_cert: Path | None = setting(None, about="PEM file of the service's certificate, with its chain")
     tls_key: Path | None = setting(None, about="PEM file of that certificate's private key")
     insecure: bool = setting(False, about="let the service listen beyond loopback without TLS")
@@ -120,11 +128,17 @@ class Settings:
     queue_type: Literal["quorum", "classic"] = setting("quorum", about="type of RabbitMQ's queues")
 
     julia: str | None = setting(None, about="the julia executable; unset: the one set-up found")
+    other_julias: list[str] = setting(
+        factory=list, about="more julia executables, of which a project's Manifest takes the one that it was made with"
+    )
     runner: Literal["auto", "julia", "juliacall"] = setting("auto", about="kind of Julia process")
     workers: int | None = setting(None, ge=1, about="slots of the local worker; unset: one per core")
     restart: bool = setting(True, about="start parts of the local stack again that die")
     slots: int | None = setting(None, ge=1, about="slots of this worker; unset: one per core")
     cores: int | None = setting(None, ge=1, le=1 << 16, about="cores that its tasks share; unset: one per slot")
+    memory: int | None = setting(
+        None, ge=1 << 26, about="memory that its tasks share, by their limits; unset: all but a tenth"
+    )
     devices: list[str] | None = setting(
         None, about="devices that tasks may ask for, as their variable names them; unset: what nvidia-smi lists"
     )

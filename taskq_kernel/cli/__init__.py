@@ -6,6 +6,7 @@ must not pay for what ``taskq up`` needs.
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from typing import Any
@@ -31,6 +32,7 @@ _COMMANDS = {
     "dashboard": ("dashboard", "Serve the dashboard until Ctrl-C; start the local stack if none runs."),
     "julia": ("julia", "Julia packages for tasks, and the Julia that juliacall loads."),
     "kernel": ("kernel", "The Jupyter kernel Julia (taskq): install it, or remove it."),
+    "recipe": ("recipe", "Register Julia code with parameters for those who do not code."),
     "token": ("token", "Make, list and revoke tokens."),
     "service": ("roles", "Run the GraphQL service."),
     "worker": ("roles", "Run a worker."),
@@ -43,9 +45,12 @@ _COMMANDS = {
     "files": ("files", "List the files of a task that were kept."),
     "fetch": ("files", "Save files of a task that were kept."),
     "results": ("results", "What came out, as a table or a file."),
+    "share": ("share", "Make links by which others see a result."),
     "cancel": ("bulk_actions", "Cancel tasks."),
     "retry": ("bulk_actions", "Run tasks again that are done."),
     "delete": ("bulk_actions", "Delete tasks."),
+    "reproduce": ("provenance", "Run a finished task again, and compare the two values."),
+    "export": ("provenance", "Export a result as a script, a notebook, an RO-Crate or a citation."),
     "prune": ("prune", "Remove what is done and old."),
     "completion": ("completion", "Set up the tab key of a shell."),
 }
@@ -122,6 +127,11 @@ def main(arguments: list[str] | None = None) -> int:
     except TaskqError as error:
         _tell(*map(printable, (str(error), *_notes(error))))
         return exit_code(error)
+    except OSError as error:
+        if error.filename is None:  # no file that was named, so it tells nobody anything without its traceback
+            raise
+        _tell(printable(f"{os.fsdecode(error.filename)}: {error.strerror}"), *map(printable, _notes(error)))
+        return FAILED
     return code if isinstance(code, int) else DONE
 
 

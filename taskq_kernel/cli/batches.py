@@ -9,8 +9,9 @@ from taskq_kernel.cli import output
 from taskq_kernel.cli.times import age
 from taskq_kernel.client import batch_operations
 from taskq_kernel.client.batch_display import cause_text, counts_text
-from taskq_kernel.client.display import cut, seconds_text
+from taskq_kernel.client.display import cut
 from taskq_kernel.client.progress import duration_text
+from taskq_kernel.durations import seconds_text
 from taskq_kernel.printable import one_line
 
 #: What a row needs.

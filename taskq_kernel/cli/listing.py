@@ -13,7 +13,8 @@ from typing import Any
 from taskq_kernel.argument_names import is_place
 from taskq_kernel.cli import output
 from taskq_kernel.cli.times import age
-from taskq_kernel.client.display import cut, said_by, seconds_text, status_of
+from taskq_kernel.client.display import cut, said_by, status_of
+from taskq_kernel.durations import seconds_text
 from taskq_kernel.value_text import argument_text
 
 #: The columns in their order; those of numbers stand on the right.

@@ -16,7 +16,7 @@ from taskq_kernel.cli.times import local_time, offset
 from taskq_kernel.client import batch_operations, operations
 from taskq_kernel.client.argument_order import order_of
 from taskq_kernel.client.connection import existing
-from taskq_kernel.client.display import seconds_text, size_text
+from taskq_kernel.client.display import size_text
 from taskq_kernel.client.operations import logs as read_logs
 from taskq_kernel.client.options import priority_name
 from taskq_kernel.client.series import described as series_text
@@ -25,8 +25,10 @@ from taskq_kernel.client.timing import described as timing_text
 from taskq_kernel.client.timing import timing_of
 from taskq_kernel.client.why import why_of
 from taskq_kernel.domain import FINAL
+from taskq_kernel.durations import seconds_text
 from taskq_kernel.errors import ServiceUnreachable
 from taskq_kernel.printable import one_line, printable
+from taskq_kernel.provenance import WHAT, facts_of
 from taskq_kernel.terminal.levels import NAMES, least
 from taskq_kernel.terminal.log import coloured, folded, plain
 from taskq_kernel.transport.graphql import GraphQLTransport
@@ -147,6 +149,8 @@ def show(task_id: str | None, batch: str | None, as_json: bool) -> int:
 
 def _described(task: dict[str, Any]) -> str:
     progress, timing = task["progress"], timing_of(task)
+    told = facts_of(task)
+    known = {fact.key: str(fact) for fact in told}
     facts = {
         "status": task["status"],
         "why": None if task["status"] in FINAL else str(why_of(task["why"])),
@@ -168,6 +172,8 @@ def _described(task: dict[str, Any]) -> str:
         "repeats": task["repeats"],
         "cached from": None if task["cachedFrom"] is None else f"task {task['cachedFrom']}, which computed its value",
         "environment": task["environment"],
+        "project": known.get("project"),
+        "git commit": known.get("git_commit"),
         "seed": task["seed"],
         "input files": ", ".join(task.get("inputFiles") or ()),
         "outputs": " ".join(task.get("outputs") or ()),
@@ -182,6 +188,10 @@ def _described(task: dict[str, Any]) -> str:
     if curves:
         width = max(map(len, curves))
         lines += ["", "series", *(f"  {one_line(name):<{width}}  {text}" for name, text in curves.items())]
+    made = [fact for fact in told if fact.part != WHAT]
+    if task.get("surroundings"):
+        width = max(len(fact.label) for fact in made)
+        lines += ["", "how this was made", *(f"  {fact.label:<{width}}  {one_line(str(fact))}" for fact in made)]
     zone = offset(task["createdAt"])
     lines += ["", f"history, by this machine's clock ({zone})"]
     for event in task["history"]:

@@ -22,7 +22,8 @@ from taskq_kernel.settings import Secret, declared
 
 #: Settings that are numbers of bytes.
 _SIZES = frozenset({
-    "memory_limit", "task_file_size", "max_value_bytes", "max_array_bytes", "max_files_bytes", "max_log_bytes",
+    "memory_limit", "memory", "task_file_size", "max_value_bytes", "max_array_bytes", "max_files_bytes",
+    "max_log_bytes",
 })
 #: Settings that are URLs of databases.
 _URLS = frozenset({"database", "results_database"})

@@ -16,7 +16,8 @@ import msgspec
 
 from taskq_kernel import exact_json
 from taskq_kernel.cli import PIPE_CLOSED
-from taskq_kernel.client.display import cut, said_by, seconds_text, status_of
+from taskq_kernel.client.display import cut, said_by, status_of
+from taskq_kernel.durations import seconds_text
 from taskq_kernel.printable import one_line, printable, printable_but_colours, printable_json
 
 #: rich's styles for each status.

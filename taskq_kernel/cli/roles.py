@@ -25,7 +25,7 @@ _SERVICE = ("url", "token_file", "ca_file")
 )
 @settings_options(
     "host", "port", "tls_cert", "tls_key", "insecure", "trusted_proxies", "tokens_file", "auth_failures",
-    "private_tasks", "graphiql", "introspection", "database", "blobs", *_BROKER, "ca_file",
+    "public_url", "private_tasks", "graphiql", "introspection", "database", "blobs", *_BROKER, "ca_file",
     "heartbeat", "lease", "max_lost", "max_log_bytes", "max_value_bytes", "max_array_bytes", "retention",
     "retention_keep_results", "home", "log_level",
 )  # fmt: skip
@@ -41,15 +41,23 @@ def service(**flags: Any) -> int:
     epilog=examples("taskq worker --url http://127.0.0.1:8000/graphql --token-file worker.token --slots 4"),
 )
 @settings_options(
-    *_SERVICE, *_BROKER, "slots", "cores", "devices", "device_variable", "pass_env", "queues", "worker_name",
-    "julia", "runner", "memory_limit", "task_user", "task_processes", "task_open_files", "task_file_size", "grace",
+    *_SERVICE, *_BROKER, "slots", "cores", "memory", "devices", "device_variable", "pass_env", "queues", "worker_name",
+    "runner", "memory_limit", "task_user", "task_processes", "task_open_files", "task_file_size", "grace",
     "home", "log_level",
 )  # fmt: skip
-def worker(**flags: Any) -> int:
+@click.option(
+    "--julia", "julias", multiple=True, metavar="PATH", help=(
+        "The julia executable; of more than one, tasks have the first, and a project's Manifest takes the one that it "
+        "was made with [TASKQ_JULIA, TASKQ_OTHER_JULIAS]"
+    ),
+)
+def worker(julias: tuple[str, ...], **flags: Any) -> int:
     """Run a worker until it is told to stop (SIGTERM or Ctrl-C).
 
     It finishes what it can within its grace and gives the rest back; told a second time, it gives all back at once.
     """
+    if julias:
+        flags |= {"julia": julias[0], "other_julias": list(julias[1:])}
     return _run("worker", "taskq_worker.main", "run", flags)
 
 

@@ -13,11 +13,13 @@ from taskq_kernel.client import operations
 from taskq_kernel.client.task import Task
 from taskq_kernel.client.task_list import TaskList
 from taskq_kernel.domain import TaskStatus
+from taskq_kernel.errors import InvalidTask
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from taskq_kernel.client.session import Session
+    from taskq_kernel.client.sharing import Share
     from taskq_kernel.client.task_cache import Entry
 
 
@@ -94,6 +96,10 @@ class Batch(TaskList):
         await self._client.ended(self._entries())
         return await asyncio.to_thread(self._outcomes)
 
+    def finished(self) -> list[Task]:
+        self._freshen()
+        return [task for task in self._tasks if task.entry.row["status"] == TaskStatus.FINISHED]
+
     # -- acting and looking --------------------------------------------------------------
 
     def cancel(self) -> int:
@@ -113,6 +119,23 @@ class Batch(TaskList):
 
     def _bulk_action(self, verb: str) -> int:
         return self._client.bulk_action(verb, [entry.id for entry in self._entries()])[1]
+
+    def share(self, days: float | None = 30) -> Share:
+        """Make a link by which others see these tasks, as `Task.share` does for one.
+
+        Raises
+        ------
+        InvalidTask
+            If they are not all that were submitted together: a link would show the others, too.
+        """
+        from taskq_kernel.client.sharing import create_share
+
+        whole = 0 if self.id is None else operations.counts(self._client.transport, {"batch": self.id}).total
+        if self.id is None or whole != len({entry.id for entry in self._entries()}):
+            raise InvalidTask(
+                f"the {len(self)} tasks here are not one batch: share single tasks, or all that were submitted together"
+            )
+        return create_share(self._client.transport, self.id, days)
 
     def counts(self) -> dict[TaskStatus, int]:
         """How many tasks have each status."""
@@ -154,3 +177,21 @@ class Batch(TaskList):
 
     def _repr_html_(self) -> str:
         return self._repr_mimebundle_()["text/html"]
+
+    def _ipython_display_(self) -> None:
+        from taskq_kernel.client.live import show_live
+
+        show_live(self)
+
+    @property
+    def live(self) -> tuple[Session, list[Entry]]:
+        """What shows it live, see `taskq_kernel.client.live.Shown`."""
+        return self._client, self._entries()
+
+    def live_bundle(self, left: str) -> dict[str, str]:
+        """How it looks now, from what was last heard of its tasks; see `taskq_kernel.client.live.Shown`."""
+        from taskq_kernel.client.display import batch_table
+
+        rows = [task.entry.shown for task in self._tasks]
+        said = f", {left}" if left else ""
+        return {"text/plain": f"{repr(self)[:-1]}{said}>", "text/html": batch_table(rows, left)}

@@ -12,7 +12,7 @@ from taskq_kernel.task_fields import SHARED_FIELDS, select
 from taskq_kernel.transport.graphql import GraphQLTransport
 
 #: What a batch is.
-BATCH = f"id name owner definition definitionName entry seed {select(SHARED_FIELDS)} total createdAt cancelledAt"
+BATCH = f"id name owner definition definitionName entry recipe seed {select(SHARED_FIELDS)} total createdAt cancelledAt"
 #: How far it is.
 FIGURES = "figures { counts { status count } done secondsLeft version }"
 #: Why points failed.
@@ -85,6 +85,24 @@ def page(
     with input_refused():
         found = transport.execute(query, {"first": first, "offset": offset, "name": name, "owner": owner})["batches"]
     return found["nodes"], found["totalCount"]
+
+
+def figures(transport: GraphQLTransport, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """How far each of some batches is, by their ids.
+
+    Raises
+    ------
+    NotFound
+        If one of them is not there.
+    """
+    if not ids:
+        return {}
+    given = ", ".join(f"$id{place}: ID" for place in range(len(ids)))
+    asked = " ".join(f"of{place}: batch(id: $id{place}) {{ {FIGURES} }}" for place in range(len(ids)))
+    found = transport.execute(
+        f"query Figures({given}) {{ {asked} }}", {f"id{place}": one for place, one in enumerate(ids)}
+    )
+    return {one: found[f"of{place}"]["figures"] for place, one in enumerate(ids)}
 
 
 def change(transport: GraphQLTransport, verb: str, batch_id: str) -> int:

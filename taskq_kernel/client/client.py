@@ -9,17 +9,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from taskq_kernel.client import batch_operations, operations
+from taskq_kernel.client import batch_operations, operations, recipe_operations
 from taskq_kernel.client.batch import Batch
 from taskq_kernel.client.connection import Address
 from taskq_kernel.client.creating import create
 from taskq_kernel.client.definition import Definition, define
+from taskq_kernel.client.environment import Environment
 from taskq_kernel.client.feed import Feed
 from taskq_kernel.client.fleet import Statistics, WorkerInfo, statistics_of, worker_info
 from taskq_kernel.client.input_files import send_files
 from taskq_kernel.client.options import task_input
 from taskq_kernel.client.pickling import client_of, keep_in_mind
-from taskq_kernel.client.project import Project, SentProject, open_project
+from taskq_kernel.client.project import Project, ProjectSource, SentProject, open_project
+from taskq_kernel.client.recipe import Recipe
 from taskq_kernel.client.selecting import Selecting
 from taskq_kernel.client.sweep import Sweep
 from taskq_kernel.client.task import Task, read_task
@@ -29,6 +31,7 @@ from taskq_kernel.transport.graphql import GraphQLTransport
 
 if TYPE_CHECKING:
     from taskq_kernel.client.executor import TaskExecutor
+    from taskq_kernel.client.sharing import Share
 
 
 class Client(Selecting):
@@ -91,7 +94,7 @@ class Client(Selecting):
         gpus: int | None = None,
         files: Mapping[str, Path | bytes] | None = None,
         outputs: str | Iterable[str] = (),
-        project: Project | SentProject | None = None,
+        project: ProjectSource | SentProject | None = None,
     ) -> Task:
         """Submit Julia code. Returns at once, the task is on its way then and cannot be lost.
 
@@ -144,8 +147,9 @@ class Client(Selecting):
         outputs : str or iterable of str
             Patterns of the files of that folder that are kept, whichever way it ends:
             ``["*.csv", "figures/"]``. `Task.files` has them. Default: none are kept.
-        project : Project, optional
-            The folder that it has at hand, as `project` makes it of one: its packages, modules and data.
+        project : Project or Environment, optional
+            What it has at hand: a folder with its packages, modules and data, as `project` makes it of one, or packages
+            by their names, as `environment` does.
 
         Raises
         ------
@@ -203,8 +207,8 @@ class Client(Selecting):
         common |= {"store": storing(self.transport), "transport": self.transport}
         if common.get("files"):  # sent once for all of them
             common["files"] = send_files(self.transport, common["files"])
-        send = cache(Project.send)  # a folder is one project for all of them, whatever changes in it meanwhile
-        if isinstance(common.get("project"), Project):
+        send = cache(_send)  # a folder is one project for all of them, whatever changes in it meanwhile
+        if isinstance(common.get("project"), ProjectSource):
             common["project"] = send(common["project"])
         inputs = [_task_input(common, one, index, send) | {"batch": batch_id} for index, one in enumerate(tasks)]
         return Batch(self, self.create(inputs), batch_id)
@@ -227,9 +231,28 @@ class Client(Selecting):
         """
         return open_project(self, folder)
 
+    def environment(self, packages: Iterable[str]) -> Environment:
+        """Packages that tasks have at hand: ``q.submit(code, project=q.environment(["DataFrames", "Optim@1.9"]))``.
+
+        They are installed and compiled once on each machine of a worker, for the first task that wants them. See the
+        page *Your own project*.
+
+        Parameters
+        ----------
+        packages : iterable of str
+            Names of registered packages, or of Julia's standard library, with the beginning of a version behind a
+            ``@`` where not the newest one is wanted that goes with the others.
+
+        Raises
+        ------
+        InvalidTask
+            If one is no name of a package, or is given in two versions.
+        """
+        return Environment(self, packages)
+
     def define(
         self, code: str | Path, entry: str | None = None, name: str | None = None, *,
-        project: Project | SentProject | None = None,
+        project: ProjectSource | SentProject | None = None,
     ) -> Definition:
         """Register a Julia function that tasks call: ``f = q.define("f(n) = n^2")``, then ``f(3)``.
 
@@ -244,8 +267,8 @@ class Client(Selecting):
             that it defines.
         name : str, optional
             What to call it. Default: the entry, or the last function that can be seen in the code.
-        project : Project, optional
-            The folder that its calls and sweeps have at hand, as it is now.
+        project : Project or Environment, optional
+            The folder that its calls and sweeps have at hand, as it is now, or packages by their names.
 
         Raises
         ------
@@ -258,6 +281,20 @@ class Client(Selecting):
             If the service does not answer.
         """
         return define(self, code, entry, name, project)
+
+    def recipes(self) -> list[Recipe]:
+        """The recipes that administrators have registered, by name."""
+        return [Recipe(self, row) for row in recipe_operations.recipes(self.transport)]
+
+    def recipe(self, name: str) -> Recipe:
+        """The recipe of this name: ``q.recipe("ising").submit(temperature=2.5)``.
+
+        Raises
+        ------
+        NotFound
+            If there is none.
+        """
+        return Recipe(self, recipe_operations.recipe(self.transport, name))
 
     def executor(self, definition: Definition | None = None, **options: Any) -> TaskExecutor:
         """A `concurrent.futures.Executor` whose calls are tasks, for tools that drive one.
@@ -317,6 +354,20 @@ class Client(Selecting):
         """
         return read_task(self, str(task_id))
 
+    def shares(self, of: Task | Batch | Sweep | int | str | None = None) -> list[Share]:
+        """The links by which others see your tasks and batches, the oldest first; an administrator's are all.
+
+        Parameters
+        ----------
+        of : Task, Batch, Sweep, int or str, optional
+            Only those to this one; a batch's UUID as well.
+        """
+        # late: few need it
+        from taskq_kernel.client.sharing import list_shares
+
+        target = of if isinstance(of, int | str) or of is None else of.id
+        return list_shares(self.transport, None if target is None else str(target))
+
     def workers(self, *, everyone: bool = False) -> list[WorkerInfo]:
         """The workers that are there; with ``everyone`` also those that left or were lost."""
         return [worker_info(data) for data in operations.workers(self.transport, everyone=everyone)]
@@ -331,12 +382,16 @@ def client_at(address: Address, timeout_s: float = 30.0) -> Client:
     return Client(address.url, address.token, timeout_s=timeout_s, ca_file=address.ca_file)
 
 
+def _send(project: ProjectSource) -> SentProject:
+    return project.send()
+
+
 def _task_input(
-    common: Mapping[str, Any], one: str | Mapping[str, Any], index: int, send: Callable[[Project], SentProject]
+    common: Mapping[str, Any], one: str | Mapping[str, Any], index: int, send: Callable[[ProjectSource], SentProject]
 ) -> dict[str, Any]:
     given = {**common, **({"code": one} if isinstance(one, str) else one)}
     try:
-        if isinstance(project := given.get("project"), Project):
+        if isinstance(project := given.get("project"), ProjectSource):
             given["project"] = send(project)
         return task_input(**given)
     except InvalidTask as error:

@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from taskq_kernel.client.client import Client, client_at
-from taskq_kernel.client.connection import Address, configured, given
+from taskq_kernel.client.connection import Address, configured, given, local_address
+from taskq_kernel.client.pickling import clients_in_mind
 from taskq_kernel.client.progress import Notice, in_notebook, leave_line
-from taskq_kernel.errors import TaskqError
-from taskq_kernel.paths import from_text
+from taskq_kernel.errors import ServiceUnreachable, TaskqError
 from taskq_kernel.settings import load_settings
 
 
@@ -20,8 +20,8 @@ def connect(
     """Connect to a taskq service.
 
     Without a URL: to ``TASKQ_URL`` where that is set, else to the local stack, which is
-    started if it does not run. Several programs and notebooks share one local stack. In a
-    notebook it leaves a line that says what runs and how it ends.
+    started if it does not run, unless ``TASKQ_START=false``. Several programs and notebooks
+    share one local stack. In a notebook it leaves a line that says what runs and how it ends.
 
     Parameters
     ----------
@@ -94,13 +94,22 @@ def default_client() -> Client:
         return _default
 
 
+def connected_client() -> Client | None:
+    """That client, where there is one already; else one that this process has made with `connect`, or None."""
+    others = (one for one in clients_in_mind() if isinstance(one, Client))
+    return next((one for one in (_default, *others) if one is not None and not one.closed), None)
+
+
 def _started_stack() -> Address:
     # late: a client of a service that runs needs nothing of RabbitMQ
     from taskq_kernel.local.stack import LocalStack
 
-    stack = LocalStack(load_settings())
-    info = stack.info() if stack.healthy() else None
-    if info is None:
+    settings = load_settings()
+    stack = LocalStack(settings)
+    if settings.start and not stack.healthy():
         with Notice() as notice:
-            info = stack.up(on_step=lambda step: notice(f"starting taskq: {step}"))
-    return Address(info.graphql, from_text(info.token_file).read_text("utf-8").strip())
+            stack.up(on_step=lambda step: notice(f"starting taskq: {step}"))
+    address = local_address(settings)
+    if address is None:
+        raise ServiceUnreachable("no taskq stack is running, and TASKQ_START=false: start one with `taskq up`")
+    return address

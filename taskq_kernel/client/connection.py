@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from taskq_kernel.errors import ServiceUnreachable, SettingsError, TaskqError
 from taskq_kernel.paths import from_text
+from taskq_kernel.secret_file import read_secret_file
 from taskq_kernel.settings import Settings, load_settings, read_token
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def existing() -> Address:
     settings = load_settings()
     if settings.url is not None:
         return given(settings.url, None, None, settings)
-    local = stack_address(settings.home)
+    local = local_address(settings)
     if local is None:
         raise ServiceUnreachable("no taskq stack is running; start one with `taskq up`, or set TASKQ_URL")
     return local
@@ -73,6 +74,8 @@ def connecting_code(url: str) -> str:
 
 def given(url: str, token: str | None, ca_file: Path | None, settings: Settings) -> Address:
     """An address whose token and authorities are the settings', where they are not given."""
+    if token is None:
+        token = visitors_token(settings)
     if token is None and (settings.token is not None or settings.token_file is not None):
         token = read_token(settings)
     if not token:
@@ -80,7 +83,20 @@ def given(url: str, token: str | None, ca_file: Path | None, settings: Settings)
     return Address(url, token, ca_file if ca_file is not None else settings.ca_file)
 
 
+def visitors_token(settings: Settings) -> str | None:
+    """The token of `Settings.visitor_token_file`; None where that is not set."""
+    file = settings.visitor_token_file
+    return None if file is None else read_secret_file(file, "TASKQ_VISITOR_TOKEN_FILE")
+
+
 # -- the local stack -----------------------------------------------------------------------
+
+
+def local_address(settings: Settings) -> Address | None:
+    """The address of the local stack, with the token that is to be used for it; None if it is down."""
+    address = stack_address(settings.home)
+    token = visitors_token(settings)
+    return address if address is None or token is None else replace(address, token=token)
 
 
 def stack_address(home: Path) -> Address | None:

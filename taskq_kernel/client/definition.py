@@ -23,7 +23,7 @@ from taskq_kernel.seeds import check_seed, draw_seed
 if TYPE_CHECKING:
     import pandas as pd
 
-    from taskq_kernel.client.project import Project, SentProject
+    from taskq_kernel.client.project import ProjectSource, SentProject
     from taskq_kernel.client.session import Session
     from taskq_kernel.client.task import Task
     from taskq_kernel.large_arrays import Store
@@ -259,7 +259,7 @@ class Definition:
 
 def define(
     client: Session, code: str | Path, entry: str | None, name: str | None,
-    project: Project | SentProject | None = None,
+    project: ProjectSource | SentProject | None = None,
 ) -> Definition:
     """Register a definition; see `Client.define`."""
     if isinstance(code, Path):

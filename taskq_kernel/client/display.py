@@ -7,10 +7,11 @@ can be read without seeing the colour.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
+from taskq_kernel.durations import seconds_text
 from taskq_kernel.printable import one_line
 
 #: One dot per status, of a lightness that can be seen on white and on black.
@@ -30,6 +31,7 @@ _TEXT = 160
 _FONT = "font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:13px;line-height:1.5"
 _MONO = "font-family:var(--jp-code-font-family,ui-monospace,monospace);font-size:12px"
 _FAINT = "opacity:.68"
+_ONE_LINE = "white-space:nowrap"
 _LINE = "1px solid color-mix(in srgb,currentColor 22%,transparent)"
 
 
@@ -40,20 +42,6 @@ def cut(text: str, limit: int = _TEXT) -> str:
 
 def _shortened(line: str, limit: int) -> str:
     return line if len(line) <= limit else line[: limit - 1] + "…"
-
-
-def seconds_text(seconds: float | None) -> str:
-    """A duration as people read it: ``12 ms``, ``3.4 s``, ``2 min 05 s``, ``3 h 12 min``."""
-    if seconds is None:
-        return ""
-    if seconds < 0.9995:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 59.95:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
-    return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 def size_text(size_bytes: float | None) -> str:
@@ -74,15 +62,16 @@ def status_of(data: Mapping[str, Any]) -> str:
 
 
 def said_by(data: Mapping[str, Any]) -> str:
-    """What a task has to say at its stage: its value, its error, its progress."""
+    """What a task has to say at its stage: its value, its error, its progress, and how long is ``left`` of it."""
     status, error = data["status"], data.get("error")
     if status == "FINISHED":
         return str(data.get("valueText") or "")
     if status == "FAILED" and error:
         return f"{error['name']}: {error['message']}"
     if status == "RUNNING" and data.get("progress") is not None:
-        message = data.get("progressMessage")
-        return f"{100 * data['progress']:.0f} %" + (f", {message}" if message else "")
+        return ", ".join(
+            filter(None, (f"{100 * data['progress']:.0f} %", data.get("progressMessage"), data.get("left")))
+        )
     return ""
 
 
@@ -126,33 +115,43 @@ def task_card(data: Mapping[str, Any]) -> str:
     return f'<div style="{frame}">{head}{body}</div>'
 
 
-def batch_table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Tasks as an HTML table, the first ones and the count of the others."""
+def batch_table(rows: Sequence[Mapping[str, Any]], left: str = "") -> str:
+    """Tasks as an HTML table, the first ones and the count of the others; ``left`` is how long they still take."""
     counts: dict[str, int] = {}
     for row in rows:
         counts[status_of(row)] = counts.get(status_of(row), 0) + 1
     summary = "".join(f"<span>{_dot(status, f'{count} {status}')}</span>" for status, count in counts.items())
-    cell = f"padding:3px 12px 3px 0;border:0;border-bottom:{_LINE};text-align:left;vertical-align:baseline"
-    head = "".join(
-        f'<th scope="col" style="{cell};font-weight:600">{title}</th>'
-        for title in ("number", "name", "status", "value", "seconds")
-    )
-    body = "".join(
-        f'<tr style="background:none"><td style="{cell}">{row["number"]}</td>'
-        f'<td style="{cell}">{escape(cut(row["name"], 60))}</td>'
-        f'<td style="{cell};white-space:nowrap">{_dot(status_of(row))}</td>'
-        f'<td style="{cell};{_MONO}">{escape(cut(said_by(row), 80))}</td>'
-        f'<td style="{cell};white-space:nowrap">{seconds_text(row.get("seconds"))}</td></tr>'
+    if left:
+        summary += f'<span style="{_FAINT}">{escape(left)}</span>'
+    cells = (
+        (
+            (str(row["number"]), ""), (escape(cut(row["name"], 60)), ""), (_dot(status_of(row)), _ONE_LINE),
+            (escape(cut(said_by(row), 80)), _MONO), (seconds_text(row.get("seconds")), _ONE_LINE),
+        )
         for row in rows[:_ROWS]
     )
+    table = _table(("number", "name", "status", "value", "seconds"), cells)
     more = f'<div style="{_FAINT}">and {len(rows) - _ROWS} more</div>' if len(rows) > _ROWS else ""
-    table = (
-        f'<table style="border-collapse:collapse;color:inherit;{_FONT};margin:6px 0"><thead>'
-        f'<tr style="background:none">{head}</tr></thead><tbody>{body}</tbody></table>'
-    )
     return (
         f'<div style="{_FONT}"><div style="display:flex;flex-wrap:wrap;gap:4px 16px">'
         f"<strong>{len(rows)} tasks</strong>{summary}</div>{table if rows else ''}{more}</div>"
+    )
+
+
+def plain_table(columns: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """Lines of text as an HTML table."""
+    return _table(columns, ([(escape(one), "") for one in line] for line in lines))
+
+
+def _table(columns: Sequence[str], lines: Iterable[Iterable[tuple[str, str]]]) -> str:
+    """A table of cells, each its HTML and what is particular about its style."""
+    style = f"padding:3px 12px 3px 0;border:0;border-bottom:{_LINE};text-align:left;vertical-align:baseline"
+    head = "".join(f'<th scope="col" style="{style};font-weight:600">{escape(one)}</th>' for one in columns)
+    rows = ("".join(f'<td style="{style};{own}">{content}</td>' for content, own in line) for line in lines)
+    body = "".join(f'<tr style="background:none">{row}</tr>' for row in rows)
+    return (
+        f'<table style="border-collapse:collapse;color:inherit;{_FONT};margin:6px 0"><thead>'
+        f'<tr style="background:none">{head}</tr></thead><tbody>{body}</tbody></table>'
     )
 
 

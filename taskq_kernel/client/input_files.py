@@ -72,12 +72,14 @@ def _measured(name: str, source: Any) -> GivenFile:
         return source
     if isinstance(source, _BYTES):
         return GivenFile(hashlib.sha256(source).hexdigest(), memoryview(source).nbytes)
-    path = _path(name, source)
     try:
+        path = _path(name, source)
         state = State.of(path)
         return GivenFile(_digests.of(path.absolute(), state), state.size)
-    except OSError as error:
-        raise _unreadable(name, path, error) from error
+    except InvalidTask:  # a ValueError that says it all
+        raise
+    except (OSError, ValueError) as error:  # it may be no path at all
+        raise _unreadable(name, source, error) from error
     except Changed:
         raise refused(f"has {path} as {name!r}, which changes while it is read: try it again", FIELD) from None
 
@@ -105,5 +107,6 @@ def _path(name: str, source: Any) -> Path:
     return path
 
 
-def _unreadable(name: str, path: Path, error: OSError) -> InvalidTask:
-    return refused(f"has {path} as {name!r}, which cannot be read: {error.strerror or error}", FIELD)
+def _unreadable(name: str, source: os.PathLike[str], error: OSError | ValueError) -> InvalidTask:
+    reason = getattr(error, "strerror", None) or error
+    return refused(f"has {str(source)[:200]} as {name[:200]!r}, which cannot be read: {reason}", FIELD)

@@ -28,7 +28,7 @@ PAGE = 1_000
 #: What never changes in a task's life.
 FIXED = tuple(field for field in TASK_FIELDS if field.lifetime is Lifetime.FIXED)
 #: What changes, small enough to be sent with every change.
-LIVE = tuple(field for field in TASK_FIELDS if field.lifetime is not Lifetime.FIXED)
+LIVE = tuple(field for field in TASK_FIELDS if field.lifetime is not Lifetime.FIXED and not field.apart)
 
 #: A task as a client keeps it.
 TASK = select(TASK_FIELDS)
@@ -97,8 +97,17 @@ def register_definition(transport: GraphQLTransport, given: Mapping[str, Any]) -
     return made
 
 
-def register_project(transport: GraphQLTransport, manifest: str) -> Row:
+def register_project(transport: GraphQLTransport, manifest: str, julia: Sequence[str] = ()) -> Row:
     """Make a project of a manifest and files that were uploaded.
+
+    Parameters
+    ----------
+    transport : GraphQLTransport
+        How the service is asked.
+    manifest : str
+        SHA-256 of the manifest.
+    julia : sequence of str
+        The versions of Julia of which it takes one; by default any.
 
     Raises
     ------
@@ -106,8 +115,12 @@ def register_project(transport: GraphQLTransport, manifest: str) -> Row:
         If the service finds something wrong with it.
     """
     query = "mutation Project($manifest: ID!) { registerProject(manifest: $manifest) { id files size } }"
+    if julia:  # a service of an earlier release does not know of it
+        query = query.replace("$manifest: ID!", "$manifest: ID!, $julia: [String!]")
+        query = query.replace("manifest: $manifest", "manifest: $manifest, julia: $julia")
+    given = {"manifest": manifest} | ({"julia": list(julia)} if julia else {})
     with input_refused():
-        made: Row = transport.execute(query, {"manifest": manifest}, repeatable=True)["registerProject"]
+        made: Row = transport.execute(query, given, repeatable=True)["registerProject"]
     return made
 
 
@@ -304,13 +317,35 @@ def bulk_action(
     return tasks, changed
 
 
+def run_again(transport: GraphQLTransport, ids: Sequence[str], fields: str, *, elsewhere: bool) -> list[Row]:
+    """New tasks that repeat finished ones, in their order; ``elsewhere``: kept off the workers that ran those.
+
+    What is not finished is run again, or left, as by a retry.
+    """
+    query = (
+        "mutation RunAgain($ids: [ID!], $elsewhere: Boolean) { retryTasks(ids: $ids, elsewhere: $elsewhere) "
+        f"{{ tasks {{ {fields} }} }} }}"
+    )
+    made: list[Row] = []
+    for chunk in chunks(ids, ID_CHUNK):
+        with input_refused():
+            made += transport.execute(query, {"ids": list(chunk), "elsewhere": elsewhere}, repeatable=False)[
+                "retryTasks"
+            ]["tasks"]
+    return made
+
+
 def logs(
-    transport: GraphQLTransport, task_id: str, after: int | None = None
+    transport: GraphQLTransport, task_id: str, after: int | None = None, *, displays: bool = False
 ) -> tuple[Row, list[Row]]:
-    """What the latest attempt printed after chunk ``after``, and where the task stands."""
+    """What the latest attempt printed after chunk ``after``, and where the task stands.
+
+    With ``displays``, which a service of an earlier release refuses, what it displayed is not only text.
+    """
+    asked = ", displays: true" if displays else ""
     query = (
         "query Logs($id: ID!, $after: Int) { task(id: $id) "
-        "{ id number name status attempt logs(after: $after) { seq attempt stream text } } }"
+        f"{{ id number name status attempt logs(after: $after{asked}) {{ seq attempt stream text }} }} }}"
     )
     with input_refused():
         task: Row = transport.execute(query, {"id": task_id, "after": after})["task"]

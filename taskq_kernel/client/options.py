@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from taskq_kernel.client.refusals import refused
+from taskq_kernel.declarations import with_defaults
 from taskq_kernel.errors import InvalidJSON, InvalidTask
 from taskq_kernel.file_patterns import check_patterns
 from taskq_kernel.literals import read_value
 from taskq_kernel.needs import check_env, check_gpus, check_threads
-from taskq_kernel.parameters import with_defaults
 from taskq_kernel.seeds import check_seed
 
 if TYPE_CHECKING:
@@ -244,7 +244,7 @@ def _project(project: Any) -> dict[str, Any]:
     """What names a project, which is sent first if need be."""
     send = getattr(project, "send", None)
     if send is None:
-        raise refused(f"is {project!r}: give what q.project(folder) returns", "project")
+        raise refused(f"is {project!r}: give what q.project(folder) or q.environment(packages) returns", "project")
     named: dict[str, Any] = send().as_options()
     return named
 

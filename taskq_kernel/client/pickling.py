@@ -32,6 +32,11 @@ def keep_in_mind(client: Session) -> None:
     _clients[client.url] = client
 
 
+def clients_in_mind() -> list[Session]:
+    """The clients of this process, the youngest of each address."""
+    return list(_clients.values())
+
+
 def client_of(url: str, make: Maker) -> Any:
     """The client of this address, or what stands for one that is missing."""
     return _found(url, make) or Missing(url, make)

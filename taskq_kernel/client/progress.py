@@ -13,7 +13,7 @@ from taskq_kernel.client.display import progress_html
 #: How often the bar is drawn at most, in seconds.
 _REDRAW_S = 0.1
 #: After how long there is a pace to estimate from, in seconds.
-_ESTIMATE_S = 2.0
+ESTIMATE_S = 2.0
 
 
 class _Screen(Protocol):
@@ -91,7 +91,7 @@ class _Notebook:
     """An output cell's HTML, changed in place."""
 
     def __init__(self) -> None:
-        self._output = _Output()
+        self._output = Output()
 
     def draw(self, done: int, total: int, text: str) -> None:
         self._output.show({"text/plain": text, "text/html": progress_html(done, total, text)})
@@ -128,7 +128,7 @@ def _text(done: int, failed: int, total: int, seconds: float) -> str:
 
 def _left(done: int, total: int, seconds: float) -> str:
     """The time that the rest takes at the pace so far."""
-    if not 0 < done < total or seconds < _ESTIMATE_S:
+    if not 0 < done < total or seconds < ESTIMATE_S:
         return ""
     return f", {duration_text(seconds * (total - done) / done)} left"
 
@@ -150,7 +150,7 @@ class Notice:
     """
 
     def __init__(self) -> None:
-        self._output = _Output()
+        self._output = Output()
         self._in_notebook = in_notebook()
         self._in_terminal = sys.stderr is not None and sys.stderr.isatty()
 
@@ -175,7 +175,7 @@ class Notice:
             _say("\r\x1b[2K")
 
 
-class _Output:
+class Output:
     """An output of a notebook's cell that changes in place."""
 
     def __init__(self) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +21,7 @@ from taskq_kernel.client.project_folder import FolderReader, Limits, git_commit
 from taskq_kernel.client.refusals import refused
 from taskq_kernel.client.uploads import Source, send_missing
 from taskq_kernel.errors import InvalidTask
+from taskq_kernel.julia_manifest import made_with, manifest_files, packages_of, project_file, read_toml
 from taskq_kernel.project_manifest import ProjectFile, ProjectManifest, project_id
 from taskq_kernel.settings import load_settings
 
@@ -58,7 +60,35 @@ class SentProject:
         return {"project": self.id} | ({} if self.commit is None else {"projectCommit": self.commit})
 
 
-class Project:
+class ProjectSource(ABC):
+    """What a project is made of anew with each submission that is given it."""
+
+    def __init__(self, client: Session) -> None:
+        self._client = client
+        self._sent: SentProject | None = None
+        self._sent_at = 0.0
+
+    @abstractmethod
+    def send(self) -> SentProject:
+        """Send it as it is now, if the service does not have it; a submission does it by itself."""
+
+    def _send(
+        self, manifest: ProjectManifest, sources: Mapping[str, Source], julia: Sequence[str] = (),
+        commit: str | None = None,
+    ) -> SentProject:
+        """Send what the service lacks of a project, whose files are read from ``sources``, by their SHA-256."""
+        encoded = manifest.encode()
+        name = project_id(encoded)
+        if self._sent is None or self._sent.id != name or time.monotonic() - self._sent_at > _KNOWN_S:
+            manifest_file = Source("its manifest", partial(BytesIO, encoded))
+            send_missing(self._client.transport, {**sources, name: manifest_file}, "project")
+            operations.register_project(self._client.transport, name, julia)
+            self._sent_at = time.monotonic()
+        self._sent = SentProject(name, commit)
+        return self._sent
+
+
+class Project(ProjectSource):
     """A folder that tasks have at hand; `Client.project` makes one.
 
     A task that is given it has the folder as it is when the task is submitted: uncommitted changes
@@ -72,11 +102,9 @@ class Project:
     """
 
     def __init__(self, client: Session, folder: Path) -> None:
+        super().__init__(client)
         self.folder = folder
-        self._client = client
         self._reader = FolderReader(folder)
-        self._sent: SentProject | None = None
-        self._sent_at = 0.0
 
     def files(self) -> dict[str, int]:
         """The files that it is made of, with their lengths in bytes, as the folder is now.
@@ -98,7 +126,7 @@ class Project:
         ServiceUnreachable
             If the service does not answer.
         """
-        return self._read(self._send)
+        return self._read(self._send_folder)
 
     def _read(self, take: Callable[[ProjectManifest], T]) -> T:
         """What is made of the folder as it is now; it is read again where it changes meanwhile."""
@@ -110,17 +138,9 @@ class Project:
                 return take(manifest)
         raise refused(f"is {str(self.folder)!r}, whose files change while they are sent: try it again", "project")
 
-    def _send(self, manifest: ProjectManifest) -> SentProject:
-        encoded = manifest.encode()
-        name = project_id(encoded)
-        if self._sent is None or self._sent.id != name or time.monotonic() - self._sent_at > _KNOWN_S:
-            files = {file.sha256: Source(file.path, partial(self._unchanged, file)) for file in manifest.files}
-            manifest_file = Source("its manifest", partial(BytesIO, encoded))
-            send_missing(self._client.transport, {**files, name: manifest_file}, "project")
-            operations.register_project(self._client.transport, name)
-            self._sent_at = time.monotonic()
-        self._sent = SentProject(name, git_commit(self.folder))
-        return self._sent
+    def _send_folder(self, manifest: ProjectManifest) -> SentProject:
+        files = {file.sha256: Source(file.path, partial(self._unchanged, file)) for file in manifest.files}
+        return self._send(manifest, files, made_with(self.folder), git_commit(self.folder))
 
     @contextmanager
     def _unchanged(self, file: ProjectFile) -> Iterator[BinaryIO]:
@@ -148,17 +168,22 @@ class Project:
 
 def open_project(client: Session, folder: str | os.PathLike[str]) -> Project:
     """The project in a folder; see `Client.project`."""
-    path = Path(folder).expanduser().resolve()
-    if not path.is_dir():
+    try:
+        path = Path(folder).expanduser().resolve()
+        there = path.is_dir()
+    except (OSError, ValueError, RuntimeError):  # no path, too long a one, or of a user whom nobody knows
+        there = False
+    if not there:
         raise refused(f"is {str(folder)!r}, which is no folder: give the one that holds your Project.toml", "project")
     return Project(client, path)
 
 
 def _check_dependencies(folder: Path, manifest: ProjectManifest) -> None:
     """Refuse packages that lie elsewhere: no worker would find them."""
+    files = (*filter(None, (project_file(folder),)), *manifest_files(folder))
     outside = [
-        f"{name} ({path})" for file in ("Manifest.toml", "JuliaManifest.toml", "Project.toml", "JuliaProject.toml")
-        if manifest.find(file) is not None for name, path in _paths_in(folder / file) if _leads_out(path)
+        f"{name} ({path})" for file in files if manifest.find(file.relative_to(folder).as_posix()) is not None
+        for name, path in _paths_in(read_toml(file)) if _leads_out(path)
     ]
     if outside:
         raise refused(
@@ -168,20 +193,14 @@ def _check_dependencies(folder: Path, manifest: ProjectManifest) -> None:
         )
 
 
-def _paths_in(file: Path) -> Iterator[tuple[str, str]]:
+def _paths_in(read: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """The packages that a manifest, or the ``[sources]`` of a project, has at a path."""
-    # late: few programs send a folder
-    import tomllib
-
-    try:
-        read = tomllib.loads(file.read_text("utf-8"))
-    except (OSError, ValueError):  # Pkg says what is wrong with it
-        return
-    packages = read.get("sources", {}) if file.name.endswith("Project.toml") else read.get("deps", read)
-    for name, entry in packages.items() if isinstance(packages, dict) else ():
-        for one in entry if isinstance(entry, list) else [entry]:
-            if isinstance(one, dict) and isinstance(one.get("path"), str):
-                yield name, one["path"]
+    sources = read.get("sources")
+    for name, entry in sources.items() if isinstance(sources, dict) else ():
+        if isinstance(entry, dict) and isinstance(entry.get("path"), str):
+            yield name, entry["path"]
+    for name, entries in packages_of(read).items():
+        yield from ((name, one["path"]) for one in entries if isinstance(one.get("path"), str))
 
 
 def _leads_out(path: str) -> bool:

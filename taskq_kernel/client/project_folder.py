@@ -19,15 +19,15 @@ from typing import TYPE_CHECKING
 from taskq_kernel.client.digests import Changed, Digests, State
 from taskq_kernel.client.display import size_text
 from taskq_kernel.client.refusals import refused
-from taskq_kernel.project_manifest import ProjectFile, ProjectManifest
+from taskq_kernel.julia_manifest import PROJECT_NAMES, manifest_files
+from taskq_kernel.project_manifest import DIRTY, ProjectFile, ProjectManifest
 
 if TYPE_CHECKING:
     import pathspec
 
 IGNORE = ".taskqignore"
 #: What goes along although git ignores it, from the folder itself.
-_PACKAGE_FILES = ("Project.toml", "JuliaProject.toml", "Manifest.toml", "JuliaManifest.toml", "LocalPreferences.toml")
-_PACKAGE_PATTERNS = ("Manifest-v*.toml", "JuliaManifest-v*.toml")
+_PACKAGE_FILES = (*PROJECT_NAMES, "LocalPreferences.toml", "JuliaLocalPreferences.toml")
 #: How many files an error names.
 _NAMED = 5
 
@@ -92,14 +92,18 @@ def _unreadable(path: str, error: OSError) -> Exception:
 
 
 def _check_size(sizes: dict[str, int], limits: Limits) -> None:
-    total = sum(sizes.values())
-    if total <= limits.size_bytes and len(sizes) <= limits.files:
+    total, count = sum(sizes.values()), len(sizes)
+    passed = []
+    if total > limits.size_bytes:
+        passed.append(f"{size_text(total)} where {size_text(limits.size_bytes)} are allowed")
+    if count > limits.files:
+        passed.append(f"{count:,} files where {limits.files:,} {'is' if limits.files == 1 else 'are'} allowed")
+    if not passed:
         return
     largest = sorted(sizes, key=lambda path: (-sizes[path], path))[:_NAMED]
     named = ", ".join(f"{path} ({size_text(sizes[path])})" for path in largest)
     raise refused(
-        f"has {len(sizes):,} files of {size_text(total)}, more than {limits.files:,} files of "
-        f"{size_text(limits.size_bytes)} that are allowed; the largest are {named}. Name what is not needed in a "
+        f"has {' and '.join(passed)}; the largest are {named}. Name what is not needed in a "
         f"{IGNORE}, or raise the settings project_size and project_files, here and at the service", "project",
     )
 
@@ -129,8 +133,8 @@ def _said(ignore: pathspec.GitIgnoreSpec | None, path: str) -> bool | None:
 
 
 def _package_files(folder: Path) -> list[str]:
-    by_pattern = [path.name for pattern in _PACKAGE_PATTERNS for path in folder.glob(pattern)]
-    return [name for name in (*_PACKAGE_FILES, *by_pattern) if (folder / name).is_file()]
+    found = [folder / name for name in _PACKAGE_FILES if (folder / name).is_file()]
+    return [path.relative_to(folder).as_posix() for path in (*found, *manifest_files(folder))]
 
 
 def _is_file(folder: Path, path: str) -> bool:
@@ -159,10 +163,10 @@ def _git_files(folder: Path) -> list[str]:
 
 def git(folder: Path, *arguments: str) -> bytes | None:
     """What git says about a folder; None where there is no git, or it knows no such folder."""
+    # Its index is left alone: whoever works there may want to write it at this moment.
+    command = ["git", "--no-optional-locks", "-C", str(folder), *arguments]
     try:
-        said = subprocess.run(
-            ["git", "-C", str(folder), *arguments], capture_output=True, check=False, stdin=subprocess.DEVNULL
-        )
+        said = subprocess.run(command, capture_output=True, check=False, stdin=subprocess.DEVNULL)
     except OSError:
         return None
     return said.stdout if said.returncode == 0 else None
@@ -174,7 +178,7 @@ def git_commit(folder: Path) -> str | None:
     if not commit or not commit.strip():
         return None
     dirty = git(folder, "status", "--porcelain", "--", ".")
-    return commit.decode("ascii", "replace").strip() + ("-dirty" if dirty is None or dirty.strip() else "")
+    return commit.decode("ascii", "replace").strip() + (DIRTY if dirty is None or dirty.strip() else "")
 
 
 def _walk(folder: Path, *, everything: bool = False) -> Iterator[str]:

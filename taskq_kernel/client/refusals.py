@@ -18,6 +18,9 @@ _CALLED = {"timeoutSeconds": "timeout", "expiresInSeconds": "expires", "inputFil
 #: Options of which one may be given several times, for each thing of many.
 _EACH = {"files": "file", "outputs": "output"}
 
+#: Options that are about one argument each.
+_BY_NAME = {"arguments": "--arg", "sweep": "--sweep"}
+
 
 def keyword(field: str) -> str:
     """What Python calls a field: ``memory_limit``, ``argument 'n'``."""
@@ -30,8 +33,8 @@ def keyword(field: str) -> str:
 def option(field: str) -> str:
     """What a command line calls a field: ``--memory-limit``, ``--arg n``."""
     name, _, argument = field.partition(".")
-    if name == "arguments":
-        return f"--arg {argument}".rstrip()
+    if name in _BY_NAME:
+        return f"{_BY_NAME[name]} {argument}".rstrip()
     called = keyword(name)
     return f"--{_EACH.get(called, called).replace('_', '-')}"
 

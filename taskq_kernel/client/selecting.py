@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from taskq_kernel.client import operations
 from taskq_kernel.client.argument_order import order_of
 from taskq_kernel.client.batch import Batch
+from taskq_kernel.client.moments import moment
 from taskq_kernel.client.options import ids_of
 from taskq_kernel.client.session import Session
 from taskq_kernel.client.sweep import Sweep
@@ -18,6 +19,8 @@ from taskq_kernel.errors import InvalidTask
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from taskq_kernel.client.recent import Recent
 
 #: Whose results are asked for by default.
 FINISHED = str(TaskStatus.FINISHED)
@@ -45,8 +48,8 @@ class Selecting(Session):
             100,000 tasks are sorted by an argument. ``"argument.name"`` is the argument, not the field.
         **selection
             ``status`` (one or several), ``name`` (part of it), ``search`` (part of name or
-            code), ``batch``, ``definition``, ``owner``, ``queue``, ``worker``, ``arguments``, ``created_after``,
-            ``created_before``, ``finished_after``, ``finished_before``, ``ids``. Points in
+            code), ``batch``, ``definition``, ``recipe``, ``owner``, ``queue``, ``worker``, ``arguments``,
+            ``created_after``, ``created_before``, ``finished_after``, ``finished_before``, ``ids``. Points in
             time are datetimes, dates, pandas Timestamps or ISO 8601 texts; without an offset
             they are local time. ``arguments`` are values by name, ``{"n": 200}``, or conditions as a
             text, ``"n>=100 beta=0.5"``: see the page *Finding tasks by their arguments*.
@@ -54,6 +57,34 @@ class Selecting(Session):
         with self.cache.reading():
             rows = self._select(operations.TASK, limit, _order(newest_first, order_by), selection)
             return Batch(self, [task_from(self, row) for row in rows])
+
+    def recent(self, limit: int = 20, *, since: Any = None) -> Recent:
+        """What you have submitted lately, the newest first: tasks, and batches and sweeps as one.
+
+        So it is found again after a kernel has restarted, or from another notebook: ``q.recent()[0].result()``.
+        Cells of the Jupyter kernel *Julia (taskq)* are left out.
+
+        Parameters
+        ----------
+        limit : int
+            At most so many, up to 1,000.
+        since : datetime, date, pandas.Timestamp or str, optional
+            Only what was submitted after this; without an offset it is local time.
+
+        Returns
+        -------
+        Recent
+            A list of `Task`, `Batch` and `Sweep` that shows itself as a table.
+
+        Raises
+        ------
+        InvalidTask
+            If ``limit`` or ``since`` cannot be used.
+        """
+        # late: it needs more than most selections do
+        from taskq_kernel.client.recent import read_recent
+
+        return read_recent(self, limit, None if since is None else moment(since, "since"))
 
     def frame(
         self,

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self, overload
 
-from taskq_kernel.client import batch_operations, designs, operations
+from taskq_kernel.client import batch_operations, designs, operations, recipe_operations
 from taskq_kernel.client.batch import Batch
 from taskq_kernel.client.batch_seeds import content_seeds
 from taskq_kernel.client.options import call_options
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from taskq_kernel.client.feed import Changes
     from taskq_kernel.client.session import Session
+    from taskq_kernel.client.sharing import Share
 
 #: How often what ended is asked for at least while somebody waits, in seconds; the feed says when sooner.
 POLL_S = 1.0
@@ -54,6 +55,8 @@ class Sweep(TaskList):
         Whose it is.
     definition : str
         The id of the definition that its points call.
+    recipe : str or None
+        The name of the recipe that its points are made of; None: of none.
     seed : int or None
         What the seeds of its points follow from, see `taskq_kernel.seeds.point_seed`; None where that
         of each point follows from what it computes: it was submitted with ``cache`` and without a seed.
@@ -66,6 +69,7 @@ class Sweep(TaskList):
         self.name = str(row["name"])
         self.owner = str(row["owner"])
         self.definition = str(row["definition"])
+        self.recipe: str | None = row.get("recipe")
         self.seed: int | None = None if row["seed"] is None else int(row["seed"])
 
     # -- a list --------------------------------------------------------------------------
@@ -202,6 +206,11 @@ class Sweep(TaskList):
                 return f"; {why_of(point['why'])}"
         return ""
 
+    def finished(self) -> list[Task]:
+        chosen = {"batch": self.id, "status": [TaskStatus.FINISHED], "isPoint": True}
+        rows = operations.pages(self._client.transport, chosen, batch_operations.POINT)
+        return [task_from(self._client, row) for row in sorted(rows, key=lambda row: int(row["point"]))]
+
     async def _result(self) -> list[Any]:
         import asyncio
 
@@ -264,17 +273,26 @@ class Sweep(TaskList):
         """Cancel what is not done; how many points that was. `resume` takes it up again."""
         return batch_operations.change(self._client.transport, "cancel", self.id)
 
+    def share(self, days: float | None = 30) -> Share:
+        """Make a link by which others see it, with its picture, its table and its points, as `Task.share` does."""
+        from taskq_kernel.client.sharing import create_share
+
+        return create_share(self._client.transport, self.id, days)
+
     def delete(self) -> int:
         """Delete it with its tasks and their values; how many points it had."""
         return batch_operations.change(self._client.transport, "delete", self.id)
 
     def submit(self, design: str, *, resume: bool) -> tuple[int, int]:
         """Submit more points as a design; how many are new, and how many run again."""
-        given = {
-            "name": self.name, "definition": self.definition, "design": design, "resume": resume,
-            **{field.graphql: self._row[field.graphql] for field in SHARED_FIELDS},
-        }
-        done = batch_operations.submit(self._client.transport, given)
+        given = {"name": self.name, "design": design, "resume": resume}
+        if self.recipe is not None:
+            given |= {"recipe": self.recipe, "cache": self._row["cache"]}
+            done = recipe_operations.submit_sweep(self._client.transport, given)
+        else:
+            given |= {"definition": self.definition}
+            given |= {field.graphql: self._row[field.graphql] for field in SHARED_FIELDS}
+            done = batch_operations.submit(self._client.transport, given)
         self._row = done["batch"]
         return done["added"], done["again"]
 

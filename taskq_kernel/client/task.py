@@ -14,9 +14,11 @@ from taskq_kernel.client.operations import Row
 from taskq_kernel.client.pickling import Missing
 from taskq_kernel.client.session import Session
 from taskq_kernel.client.task_cache import Entry
-from taskq_kernel.client.task_facts import TaskError, TaskFacts
+from taskq_kernel.client.task_exports import TaskExports
+from taskq_kernel.client.task_facts import TaskError
 from taskq_kernel.client.why import FIELDS as WHY
 from taskq_kernel.client.why import Why, why_of
+from taskq_kernel.comparison import RTOL
 from taskq_kernel.domain import TaskStatus
 from taskq_kernel.errors import ClientClosed, TaskCancelled, TaskDeleted, TaskFailed, TaskqError
 from taskq_kernel.task_fields import TASK_FIELDS
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
     from taskq_kernel.client.caching import CacheExplanation
     from taskq_kernel.client.log_text import LogText
+    from taskq_kernel.client.reproduction import Reproduction
     from taskq_kernel.client.task_files import TaskFiles
     from taskq_kernel.client.timing import Timing
 
@@ -50,7 +53,7 @@ class LogChunk:
     text: str
 
 
-class Task(TaskFacts, Awaited[Any]):
+class Task(TaskExports, Awaited[Any]):
     """A piece of Julia work, wherever it runs.
 
     Tasks come from `Client.submit`, `Client.task` and `Client.tasks`, one object for each
@@ -234,15 +237,18 @@ class Task(TaskFacts, Awaited[Any]):
         _task, chunks = operations.logs(self._client.transport, self.id)
         return log_text(chunks, level)
 
-    def log_chunks(self, after: int | None = None) -> list[LogChunk]:
+    def log_chunks(self, after: int | None = None, *, displays: bool = False) -> list[LogChunk]:
         """What its latest attempt printed, piece by piece.
 
         Parameters
         ----------
         after : int, optional
             Only pieces with a `LogChunk.seq` above this one.
+        displays : bool, optional
+            Whether what a cell displayed comes as pieces of the stream ``display``, whose text is JSON: what there
+            is to show, by MIME type. By default it is text among what was printed.
         """
-        _task, chunks = operations.logs(self._client.transport, self.id, after)
+        _task, chunks = operations.logs(self._client.transport, self.id, after, displays=displays)
         return [LogChunk(**chunk) for chunk in chunks]
 
     def series(self, name: str | None = None) -> pd.DataFrame | pd.Series[float]:
@@ -282,6 +288,31 @@ class Task(TaskFacts, Awaited[Any]):
 
         return timing_of(operations.get(self._client.transport, self.id, FIELDS))
 
+    def reproduce(self, *, elsewhere: bool = False, rtol: float = RTOL) -> Reproduction:
+        """Run it again with everything the same: code, arguments, seed, project, threads; and compare the values.
+
+        Parameters
+        ----------
+        elsewhere : bool
+            Whether another worker is to run it, where one serves its queue. Default: whichever is free.
+        rtol : float
+            Up to which relative difference numbers count as equal. Default: 1.5e-8.
+
+        Returns
+        -------
+        Reproduction
+            ``.wait(timeout).verdict`` says *same bits*, *equal within x* or *different: first at ...*;
+            ``.surroundings`` what differed in what the two ran in; ``.task`` is the task that runs.
+
+        Raises
+        ------
+        InvalidTask
+            If it has no value.
+        """
+        from taskq_kernel.client.reproduction import reproduce
+
+        return reproduce(self._client, [self], task_from, elsewhere=elsewhere, rtol=rtol)[0]
+
     def explain_cache(self) -> CacheExplanation:
         """Whether a task like this one, submitted now with ``cache=True``, would have its value at once; why not."""
         from taskq_kernel.client.caching import explained
@@ -312,6 +343,23 @@ class Task(TaskFacts, Awaited[Any]):
 
     def _repr_html_(self) -> str:
         return self._repr_mimebundle_()["text/html"]
+
+    def _ipython_display_(self) -> None:
+        from taskq_kernel.client.live import show_live
+
+        show_live(self)
+
+    @property
+    def live(self) -> tuple[Session, list[Entry]]:
+        """What shows it live, see `taskq_kernel.client.live.Shown`."""
+        return self._client, [self.entry]
+
+    def live_bundle(self, left: str) -> dict[str, str]:
+        """How it looks now, from what was last heard of it; see `taskq_kernel.client.live.Shown`."""
+        from taskq_kernel.client.display import task_card, task_line
+
+        data = self.entry.shown | {"left": left}
+        return {"text/plain": f"<Task {task_line(data)}>", "text/html": task_card(data)}
 
     # -- inside --------------------------------------------------------------------------
 

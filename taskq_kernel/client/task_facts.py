@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self, TypeVar
 
 from taskq_kernel.client import operations
-from taskq_kernel.client.operations import Row
 from taskq_kernel.client.session import Session
 from taskq_kernel.client.task_cache import FIXED, Entry
 from taskq_kernel.domain import FINAL, TaskKind, TaskStatus, ValueKind
@@ -167,9 +166,32 @@ class TaskFacts:
         return _optional(str, self.field("projectCommit"))
 
     @property
+    def manifest_sha256(self) -> str | None:
+        """SHA-256 of the Manifest.toml that its last attempt had, of its project or of its worker; None: none."""
+        return _optional(str, self._now("manifestSha256"))
+
+    @property
     def environment(self) -> str | None:
         """What its latest attempt ran in: Julia's version, and which packages."""
         return _optional(str, self._now("environment"))
+
+    @property
+    def surroundings(self) -> dict[str, Any]:
+        """What it ran in, as it told at its end; empty where that is not known. It is asked for each time.
+
+        `provenance` has it for people.
+        """
+        return dict(operations.get(self._client.transport, self.id, "surroundings")["surroundings"] or {})
+
+    @property
+    def peak_memory(self) -> int | None:
+        """The most resident memory of its process so far, in bytes."""
+        return _optional(int, self._now("peakMemory"))
+
+    @property
+    def avoid(self) -> str | None:
+        """The worker that does not run it while another serves its queue."""
+        return _optional(str, self.field("avoid"))
 
     @property
     def owner(self) -> str:
@@ -185,6 +207,11 @@ class TaskFacts:
     def definition(self) -> str | None:
         """The id of the definition that it calls, if it does."""
         return _optional(str, self.field("definition"))
+
+    @property
+    def recipe(self) -> str | None:
+        """The name of the recipe that it was made of, if it was."""
+        return _optional(str, self.field("recipe"))
 
     @property
     def point(self) -> int | None:
@@ -324,12 +351,13 @@ class TaskFacts:
     def _decoded(self) -> Any:
         row = self.entry.row
         if self._value_version != row["version"]:
-            self._value = _decode(self._client, row)
+            self._value = decoded(self._client, row)
             self._value_version = row["version"]
         return self._value
 
 
-def _decode(client: Session, row: Row) -> Any:
+def decoded(client: Session, row: Mapping[str, Any]) -> Any:
+    """The value of a task's row, fetched where it is kept apart."""
     from taskq_kernel.values import decode
 
     kind, julia_type = row.get("valueKind") or ValueKind.JSON, row.get("valueType") or ""

@@ -17,6 +17,7 @@ FILTERS = {
     "search": "search",
     "batch": "batch",
     "definition": "definition",
+    "recipe": "recipe",
     "is_point": "isPoint",
     "owner": "owner",
     "queue": "queue",
@@ -58,6 +59,8 @@ def task_filter(**given: Any) -> dict[str, object]:
                 continue
         elif name.endswith(("_after", "_before")):
             value = moment(value, FILTERS[name])
+        elif name == "recipe":
+            value = str(getattr(value, "name", value))
         else:
             value = str(getattr(value, "id", value))
         made[FILTERS[name]] = value

@@ -36,6 +36,9 @@ class Timing:
         The value's way into JSON.
     allocated_bytes : int
         What the code allocated in all.
+    starting_s : float
+        Between `waiting_s` and `preparing_s`: making its project ready, and starting a Julia process with what it
+        asks for, where the slot that took it up had none such.
     """
 
     waiting_s: float
@@ -45,6 +48,7 @@ class Timing:
     gc_s: float
     encoding_s: float
     allocated_bytes: int
+    starting_s: float = 0.0
 
     @property
     def total_s(self) -> float:
@@ -55,8 +59,9 @@ class Timing:
     def parts(self) -> dict[str, float]:
         """What the time was for, in order; what is not known is left out."""
         named = {
-            "waiting": self.waiting_s, "preparing": self.preparing_s, "compiling": self.compiling_s,
-            "running": self.running_s, "garbage collection": self.gc_s, "encoding the value": self.encoding_s,
+            "waiting": self.waiting_s, "starting": self.starting_s, "preparing": self.preparing_s,
+            "compiling": self.compiling_s, "running": self.running_s, "garbage collection": self.gc_s,
+            "encoding the value": self.encoding_s,
         }  # fmt: skip
         return {name: seconds for name, seconds in named.items() if seconds is not None}
 
@@ -66,9 +71,14 @@ class Timing:
         spent = self.total_s
         if spent < _WORTH_S:
             return ""
-        worked = spent - self.waiting_s
+        worked = spent - self.waiting_s - self.starting_s
         if self.waiting_s > 0.5 * spent:
             return "It waited longer than it worked: more slots (taskq up --workers N) would have started it sooner."
+        if self.starting_s > 0.5 * spent:
+            return (
+                "Most of its time went into starting Julia with what it asks for, and getting its project ready "
+                "where it has one: later tasks with the same project, threads and variables save that."
+            )
         if (self.compiling_s or 0.0) > 0.5 * worked:
             return (
                 "Most of its time went into compiling: as a definition, its code is compiled once a process for all "
@@ -104,19 +114,21 @@ def timing_of(task: Mapping[str, Any]) -> Timing | None:
     if not told or seconds is None:
         return None
     gc_s = min(told["gc_s"], seconds)
+    starting_s = told.get("ready_s", 0.0)
     compiling = None if told["compile_s"] is None else min(told["compile_s"], seconds - gc_s)
     return Timing(
-        waiting_s=_waiting_s(task),
+        waiting_s=max(0.0, _until_its_start_s(task) - starting_s),
         preparing_s=told["prepare_s"],
         compiling_s=compiling,
         running_s=max(0.0, seconds - gc_s - (compiling or 0.0)),
         gc_s=gc_s,
         encoding_s=told["encode_s"],
         allocated_bytes=told["allocated_bytes"],
+        starting_s=starting_s,
     )
 
 
-def _waiting_s(task: Mapping[str, Any]) -> float:
+def _until_its_start_s(task: Mapping[str, Any]) -> float:
     """From when it was put into its queue the last time until it started."""
     queued = [event["at"] for event in task["history"] if event["status"] == TaskStatus.QUEUEING]
     began, ready = (datetime.fromisoformat(at) for at in (task["startedAt"], (queued or [task["createdAt"]])[-1]))

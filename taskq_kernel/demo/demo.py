@@ -21,8 +21,9 @@ from taskq_kernel.cli import DONE, FAILED, INTERRUPTED, output
 from taskq_kernel.client.batch import Batch
 from taskq_kernel.client.client import Client, client_at
 from taskq_kernel.client.connection import configured
-from taskq_kernel.client.display import seconds_text, task_line
+from taskq_kernel.client.display import task_line
 from taskq_kernel.domain import FINAL
+from taskq_kernel.durations import seconds_text
 from taskq_kernel.local.stack import LocalStack
 from taskq_kernel.paths import from_text
 from taskq_kernel.settings import load_settings

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from taskq_kernel.jupyter.source import KEYWORDS, names_in, word_before
+from taskq_kernel.jupyter.source import KEYWORDS, julia_string, names_in, word_before
 
 #: How long the session may take to answer, in seconds.
 ANSWER_S = 10.0
@@ -52,6 +52,8 @@ def completions_of(text: str) -> str:
     repl = Base.PkgId(Base.UUID("3fa0cd96-eef1-5676-8a61-b3b8758bbffb"), "REPL")
     completions = Base.require(repl).REPLCompletions
     found, range, _ = Base.invokelatest(completions.completions, line, lastindex(line), Main)
+    # What a function takes is no text that could stand here.
+    found = [one for one in found if nameof(typeof(one)) !== :MethodCompletion]
     # 1.12 and later: of a symbol's LaTeX name the text alone is not told.
     text = isdefined(completions, :named_completion) ?
         (one -> Base.invokelatest(completions.named_completion, one).completion) :
@@ -64,13 +66,10 @@ end"""
 def inspection(name: str) -> str:
     """Julia code whose value is the documentation of a name as Markdown; nothing where it is not known."""
     return f"""let name = Meta.parse({julia_string(name)}; raise = false)
-    known = name isa Symbol || name isa Expr && name.head === :.
+    # From 1.11 on it is the REPL that makes text of documentation.
+    Base.require(Base.PkgId(Base.UUID("3fa0cd96-eef1-5676-8a61-b3b8758bbffb"), "REPL"))
+    known = name isa Symbol || name isa Expr && name.head in (:., :macrocall)
     ask = Expr(:macrocall, GlobalRef(Base.Docs, Symbol("@doc")), LineNumberNode(1), name)
-    known ? string(Core.eval(Main, ask)) : nothing
+    known ? string(Base.invokelatest(Core.eval, Main, ask)) : nothing
 end"""
 
-
-def julia_string(text: str) -> str:
-    """A text as a literal of Julia's."""
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$")
-    return '"' + "".join(one if one.isprintable() else f"\\U{ord(one):08x}" for one in escaped) + '"'

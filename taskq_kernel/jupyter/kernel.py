@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from ipykernel.kernelbase import Kernel
-from traitlets import List
+from traitlets import List, Unicode
 
 import taskq_kernel
+from taskq_kernel import displays
 from taskq_kernel.client.connecting import default_client
 from taskq_kernel.client.task import Task
 from taskq_kernel.domain import TaskStatus, ValueKind
 from taskq_kernel.errors import TaskqError
 from taskq_kernel.jupyter.completion import ANSWER_S, Completer, inspection
+from taskq_kernel.jupyter.options import directive_of, make_parser, read_options
 from taskq_kernel.jupyter.session import NotebookSession
-from taskq_kernel.jupyter.source import ends_with_semicolon
+from taskq_kernel.jupyter.source import ends_with_semicolon, in_mode, name_at, with_caret
+from taskq_kernel.magic.options import HelpShown
 
 Reply = dict[str, Any]
 
-#: Where documentation is asked for: the name that the cursor is in or behind.
-_NAME = re.compile(r"@?[^\W\d][\w.!]*")
 #: What notebooks say of the language of their cells.
 _LANGUAGE: dict[str, object] = {
     "name": "julia",
@@ -40,10 +40,11 @@ class TaskqKernel(Kernel):
     banner = "Julia (taskq): each cell is a task, and the tasks of a notebook share a module."
     language_info = _LANGUAGE
     help_links = List([{"text": "Julia", "url": "https://docs.julialang.org"}])
+    session_options = Unicode("", help="What its sessions are asked for, as behind %session.").tag(config=True)
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self._notebook = NotebookSession(default_client)
+        self._notebook = NotebookSession(default_client, read_options(self.session_options))
         self._completer = Completer(self._notebook.ask)
 
     def do_execute(
@@ -60,10 +61,13 @@ class TaskqKernel(Kernel):
         """Run a cell; its value is shown unless it ends with a semicolon."""
         if not code.strip():
             return self._done()
+        if (asked := directive_of(code)) is not None:
+            return self._begin(asked)
         shows = not silent and not ends_with_semicolon(code)
         name = f"In[{self.execution_count}]: {next(line for line in code.splitlines() if line.strip()).strip()[:80]}"
         try:
-            task = self._notebook.run(code if shows else f"{code}\nnothing", name, self._write)
+            julia = in_mode(code)
+            task = self._notebook.run(julia if shows else f"{julia}\nnothing", name, self._write)
             self._completer.note(code)
             return self._told(task, shows=shows)
         except KeyboardInterrupt:
@@ -80,8 +84,8 @@ class TaskqKernel(Kernel):
         self, code: str, cursor_pos: int, detail_level: int = 0, omit_sections: Any = ()
     ) -> Reply:
         """The documentation of the name at the cursor."""
-        name = next((one.group() for one in _NAME.finditer(code) if one.start() <= cursor_pos <= one.end()), None)
-        text = None if name is None else self._notebook.ask(inspection(name.rstrip(".")), ANSWER_S)
+        name = name_at(code, cursor_pos)
+        text = None if name is None else self._notebook.ask(inspection(name), ANSWER_S)
         data = {"text/plain": text, "text/markdown": text} if isinstance(text, str) else {}
         return {"status": "ok", "found": bool(data), "data": data, "metadata": {}}
 
@@ -89,6 +93,18 @@ class TaskqKernel(Kernel):
         """End the session: its slot is free, and the next cell begins with a fresh module."""
         self._notebook.close()
         return {"status": "ok", "restart": restart}
+
+    def _begin(self, asked: str) -> Reply:
+        """Have the next cell begin a session that is asked for with such options."""
+        try:
+            self._notebook.ask_for(read_options(asked))
+        except HelpShown:
+            self._write("stdout", make_parser().format_help())
+        except TaskqError as error:
+            return self._failed(type(error).__name__, str(error), "")
+        else:
+            self._write("stdout", f"The next cell begins with a fresh module{asked and f', with {asked}'}.\n")
+        return self._done()
 
     # -- what is told ----------------------------------------------------------------------
 
@@ -113,26 +129,28 @@ class TaskqKernel(Kernel):
         }  # fmt: skip
 
     def _failed(self, name: str, message: str, trace: str) -> Reply:
-        content = {"ename": name, "evalue": message, "traceback": [f"{name}: {message}", *trace.splitlines()]}
+        lines = with_caret(f"{name}: {message}") if name == "ParseError" else [f"{name}: {message}"]
+        content = {"ename": name, "evalue": message, "traceback": [*lines, *trace.splitlines()]}
         self.send_response(self.iopub_socket, "error", content)
         return {"status": "error", "execution_count": self.execution_count, **content}
 
     def _write(self, stream: str, text: str) -> None:
+        if stream == displays.STREAM:
+            content = {"data": displays.bundle_of(text), "metadata": {}, "transient": {}}
+            self.send_response(self.iopub_socket, "display_data", content)
+            return
         self.send_response(self.iopub_socket, "stream", {"name": stream, "text": text})
 
 
 def bundle_of(task: Task) -> dict[str, Any]:
-    """What a cell's value shows, by MIME type."""
+    """What a cell's value shows, by MIME type: as text what the REPL shows, and whatever else there is of it."""
     row = task.entry.row
-    text = str(row.get("valueText") or "")
     note = f"\n({row['valueNote']})" if row.get("valueNote") else ""
-    kind = row.get("valueKind")
-    if kind in (ValueKind.JSON, ValueKind.ARRAY):
-        return {"text/plain": text + note}
+    plain = {"text/plain": f"{row.get('valueText') or ''}{note}"}
+    if row.get("valueKind") in (ValueKind.JSON, ValueKind.ARRAY, ValueKind.REPR):
+        return plain
     value = task.value
-    if kind == ValueKind.REPR:
-        return {"text/plain": f"{value}{note}"}
-    if kind == ValueKind.MIME and isinstance(value, taskq_kernel.RichValue):
-        return {"text/plain": text, **value.bundle}
+    if isinstance(value, taskq_kernel.RichValue):
+        return {**value.bundle, **plain}
     html = getattr(value, "_repr_html_", lambda: None)()  # a table, as a DataFrame shows itself
-    return {"text/plain": f"{value!r}{note}", **({"text/html": html} if html else {})}
+    return {**plain, **({"text/html": html} if html else {})}

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from taskq_kernel import displays
 from taskq_kernel.broker.names import session_queue
 from taskq_kernel.client.client import Client
-from taskq_kernel.client.task import Task
+from taskq_kernel.client.task import LogChunk, Task
 from taskq_kernel.domain import TaskKind, TaskStatus, WhyKind
-from taskq_kernel.errors import InvalidTask, TaskqError
+from taskq_kernel.errors import InvalidTask, ServiceError, TaskqError
+from taskq_kernel.jupyter.options import session_input
 
 #: How often a running cell's output is asked for, in seconds: at first, and where none comes.
 SOON_S, SELDOM_S = 0.1, 0.5
@@ -27,11 +29,13 @@ CANCEL_S = 10.0
 #: Of cells that were not run: their session had gone before.
 _NOT_RUN = frozenset({"SessionOver", "SessionLost"})
 
+_STREAMS = frozenset({"stderr", displays.STREAM})
+
 _SESSION = {
     "code": "# The cells of a notebook run here.", "kind": str(TaskKind.SESSION), "name": "Julia session",
 }  # fmt: skip
 
-#: Takes a stream's name and a text.
+#: Takes a stream's name and a text; what is displayed is a piece of the stream `displays.STREAM`.
 Output = Callable[[str, str], None]
 
 
@@ -42,10 +46,13 @@ class NotebookSession:
     ----------
     connect : callable
         Makes the client; called when the first cell comes.
+    options : dict, optional
+        What its sessions are asked for; see `taskq_kernel.jupyter.options`.
     """
 
-    def __init__(self, connect: Callable[[], Client]) -> None:
+    def __init__(self, connect: Callable[[], Client], options: Mapping[str, Any] | None = None) -> None:
         self._connect = connect
+        self._options = dict(options or {})
         self._client: Client | None = None
         self._task: Task | None = None
 
@@ -97,6 +104,18 @@ class NotebookSession:
         except TaskqError:
             return None
 
+    def ask_for(self, options: Mapping[str, Any]) -> None:
+        """End the session, and have the next one be of this kind.
+
+        Raises
+        ------
+        InvalidTask
+            If that cannot be asked for; everything stays as it is then.
+        """
+        session_input(self._connected(), options)
+        self.end()
+        self._options = dict(options)
+
     def end(self) -> None:
         """End the session, where there is one: its slot is free then."""
         task, self._task = self._task, None
@@ -127,7 +146,8 @@ class NotebookSession:
         return client.submit(code, name, queue=session_queue(self._begin().id))
 
     def _begin(self) -> Task:
-        self._task = self._connected().create([_SESSION])[0]
+        client = self._connected()
+        self._task = client.create([_SESSION | session_input(client, self._options)])[0]
         return self._task
 
     def _connected(self) -> Client:
@@ -165,7 +185,7 @@ class NotebookSession:
         if self._task is not None and self._task.entry.row["status"] == TaskStatus.QUEUEING:
             with suppress(TaskqError):
                 why = self._task.why()
-                if why.kind is not WhyKind.STARTING:
+                if why.kind.is_obstacle or why.kind is WhyKind.BUSY:  # else it has one by now, or is about to
                     output("stderr", f"The session waits for a slot: {why.sentence}.\n")
                     return True
         return False
@@ -178,18 +198,29 @@ class _Log:
         self._task = task
         self._output = output
         self._seq: int | None = None
+        self._displays = True
         self.pause_s = SOON_S
 
     def read(self) -> None:
         """Hand on what has come since."""
         try:
-            chunks = self._task.log_chunks(self._seq)
+            chunks = self._chunks()
         except TaskqError:  # the service is away: later
             chunks = []
         for chunk in chunks:
-            self._output("stderr" if chunk.stream == "stderr" else "stdout", chunk.text)
+            self._output(chunk.stream if chunk.stream in _STREAMS else "stdout", chunk.text)
             self._seq = chunk.seq
         self.pause_s = SOON_S if chunks else min(1.5 * self.pause_s, SELDOM_S)
+
+    def _chunks(self) -> list[LogChunk]:
+        if self._displays:
+            try:
+                return self._task.log_chunks(self._seq, displays=True)
+            except ServiceError as error:
+                if error.code != "GRAPHQL_VALIDATION_FAILED":
+                    raise
+                self._displays = False  # a service of an earlier release: what is displayed is text
+        return self._task.log_chunks(self._seq)
 
 
 @contextmanager

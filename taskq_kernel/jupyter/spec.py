@@ -19,25 +19,41 @@ NAME = "julia-taskq"
 DISPLAY_NAME = "Julia (taskq)"
 
 
-def content(python: str = sys.executable) -> dict[str, object]:
+def content(display_name: str = DISPLAY_NAME, session: str = "", python: str = sys.executable) -> dict[str, object]:
     """What stands in its ``kernel.json``.
 
     Parameters
     ----------
+    display_name : str
+        What people call it.
+    session : str
+        What its sessions are asked for, as behind ``%session``.
     python : str
         The Python that has taskq.
     """
+    asked = [f"--TaskqKernel.session_options={session}"] if session else []
     return {
-        "argv": [python, "-m", "taskq_kernel.jupyter", "-f", "{connection_file}"],
-        "display_name": DISPLAY_NAME,
+        "argv": [python, "-m", "taskq_kernel.jupyter", "-f", "{connection_file}", *asked],
+        "display_name": display_name,
         "language": "julia",
         "interrupt_mode": "signal",
         "metadata": {"debugger": False},
     }
 
 
-def install(*, user: bool, prefix: str | None) -> Path:
+def install(
+    *, user: bool, prefix: str | None, name: str = NAME, display_name: str = DISPLAY_NAME, session: str = ""
+) -> Path:
     """Tell Jupyter of the kernel; return the folder of its entry.
+
+    Parameters
+    ----------
+    user : bool
+        Whether for this user; else below ``prefix``.
+    name, display_name : str
+        What Jupyter and people call it.
+    session : str
+        What its sessions are asked for, as behind ``%session``.
 
     Raises
     ------
@@ -46,9 +62,11 @@ def install(*, user: bool, prefix: str | None) -> Path:
     """
     manager = _manager()
     with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "kernel.json").write_text(json.dumps(content(), indent=1), encoding="utf-8")
+        Path(folder, "kernel.json").write_text(json.dumps(content(display_name, session), indent=1), "utf-8")
         try:
-            made = manager.install_kernel_spec(folder, NAME, user=user, prefix=prefix)
+            made = manager.install_kernel_spec(folder, name, user=user, prefix=prefix)
+        except ValueError as error:  # of its name
+            raise SetupError(f"the kernel cannot be installed: {error}") from error
         except OSError as error:
             raise SetupError(
                 f"the kernel cannot be installed: {error}; try --user, or --prefix with a folder of your own"
@@ -56,7 +74,7 @@ def install(*, user: bool, prefix: str | None) -> Path:
     return Path(made)
 
 
-def uninstall(*, prefix: str | None) -> Path | None:
+def uninstall(*, prefix: str | None, name: str = NAME) -> Path | None:
     """Have Jupyter forget the kernel; the folder that its entry had, or None if there was none.
 
     Raises
@@ -68,7 +86,7 @@ def uninstall(*, prefix: str | None) -> Path | None:
     if prefix is not None:
         manager.kernel_dirs = [str(Path(prefix, "share", "jupyter", "kernels"))]
     try:
-        return Path(manager.remove_kernel_spec(NAME))
+        return Path(manager.remove_kernel_spec(name))
     except KeyError:  # NoSuchKernel is one, too
         return None
     except OSError as error:

@@ -22,9 +22,9 @@ _FOR_ALL = (
 )  # fmt: skip
 #: Settings of one part alone: a database's URL may have a password in it.
 _FOR_ONE = {
-    "service": ("DATABASE", "PRIVATE_TASKS", "GRAPHIQL", "INTROSPECTION", "AUTH_FAILURES"),
+    "service": ("DATABASE", "PRIVATE_TASKS", "GRAPHIQL", "INTROSPECTION", "AUTH_FAILURES", "PUBLIC_URL"),
     "sink": ("RESULTS_DATABASE",),
-    "worker": ("CORES", "DEVICES", "DEVICE_VARIABLE", "PASS_ENV"),
+    "worker": ("CORES", "MEMORY", "DEVICES", "DEVICE_VARIABLE", "PASS_ENV", "OTHER_JULIAS"),
 }
 
 

@@ -98,6 +98,21 @@ def find_julia(settings: Settings) -> JuliaInstall:
     raise SetupError(f"no Julia 1.5 or newer was found ({'; '.join(tried)}); {_MEND}")
 
 
+def find_others(settings: Settings) -> list[JuliaInstall]:
+    """The Julias that projects can have beside that one.
+
+    Raises
+    ------
+    SetupError
+        If one is none, or cannot be run. It is named.
+    """
+    found = [(program, _try(program, "TASKQ_OTHER_JULIAS")) for program in settings.other_julias]
+    for program, julia in found:
+        if not isinstance(julia, JuliaInstall):
+            raise SetupError(f"TASKQ_OTHER_JULIAS has {program!r}: {julia}")
+    return [julia for _program, julia in found if isinstance(julia, JuliaInstall)]
+
+
 def _candidates(home: Path) -> Iterator[tuple[str, str]]:
     yield "julia", "PATH"
     environment = Path(sys.prefix)

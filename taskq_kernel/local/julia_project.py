@@ -8,18 +8,26 @@ found. A worker's start only reads that: it resolves nothing and fetches nothing
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import json
 import os
 import re
-import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from functools import lru_cache
 from pathlib import Path
 
 from taskq_kernel.errors import SetupError
+from taskq_kernel.julia_environment import PACKAGE
+from taskq_kernel.julia_manifest import (
+    JuliaVersion,
+    Manifest,
+    manifest_file,
+    manifest_files,
+    packages_of,
+    project_file,
+    read_toml,
+    table_in,
+)
 from taskq_kernel.local.julia import JuliaInstall
 from taskq_kernel.local.processes import write_private
 from taskq_kernel.local.programs import OnLine, follow
@@ -30,7 +38,6 @@ RECORD = "juliacall.json"
 #: What `install` asks of Julia; juliacall's own requirement.
 OLDEST_JULIA = "1.10.3"
 
-_PACKAGE = re.compile(r"[A-Za-z][A-Za-z0-9_]*(@\d+(\.\d+){0,2})?")
 _INSTALL = "run `taskq julia install`"
 
 # Names are arguments of the script, never part of it. An error is told without the stack
@@ -100,44 +107,39 @@ def project_environment(home: Path) -> dict[str, str]:
     return {"JULIA_PROJECT": str(folder)} if (folder / "Project.toml").is_file() else {}
 
 
-def manifest_sha256(home: Path) -> str | None:
-    """SHA-256 of the project's manifest: which packages a result was computed with."""
-    file = project_folder(home) / "Manifest.toml"
-    try:
-        status = file.stat()
-        return _sha256(file, (status.st_ino, status.st_size, status.st_mtime_ns))
-    except OSError:
+def manifest(home: Path, julia: JuliaVersion | None = None) -> Manifest | None:
+    """The project's manifest: which packages a result was computed with.
+
+    Parameters
+    ----------
+    home : Path
+        The data folder.
+    julia : JuliaVersion, optional
+        The Julia that takes it. Default: whichever does.
+    """
+    folder = project_folder(home)
+    if project_file(folder) is None:
         return None
+    return Manifest.of(next(manifest_files(folder), None) if julia is None else manifest_file(folder, julia))
 
 
-@lru_cache(maxsize=4)
-def _sha256(file: Path, _stands_for: tuple[int, int, int]) -> str:
-    """Of a file's content, read again once it is another: asked for with every task that ends."""
-    return hashlib.sha256(file.read_bytes()).hexdigest()
+def manifest_sha256(home: Path, julia: JuliaVersion | None = None) -> str | None:
+    """SHA-256 of the project's manifest; None while there is none."""
+    found = manifest(home, julia)
+    return None if found is None else found.sha256
 
 
 def packages(home: Path) -> dict[str, str]:
     """Names of the packages in the project, and the version of each as far as it is known."""
     folder = project_folder(home)
-    try:
-        wanted = tomllib.loads((folder / "Project.toml").read_text("utf-8")).get("deps", {})
-    except (OSError, tomllib.TOMLDecodeError):
-        return {}
+    wanted = table_in(read_toml(project_file(folder)), "deps")
     versions = _manifest_versions(folder)
     return {name: versions.get(name, "") for name in sorted(wanted)}
 
 
 def _manifest_versions(folder: Path) -> dict[str, str]:
-    try:
-        manifest = tomllib.loads((folder / "Manifest.toml").read_text("utf-8"))
-    except (OSError, tomllib.TOMLDecodeError):
-        return {}
-    entries = manifest.get("deps", manifest)  # before Julia 1.6.2 the packages stood at the top
-    return {
-        name: entry[0]["version"]
-        for name, entry in entries.items()
-        if isinstance(entry, list) and "version" in entry[0]
-    }
+    found = packages_of(read_toml(next(manifest_files(folder), None)))
+    return {name: entries[0]["version"] for name, entries in found.items() if entries and "version" in entries[0]}
 
 
 # -- juliacall ------------------------------------------------------------------------------
@@ -298,7 +300,7 @@ def add(home: Path, names: Sequence[str], julia: str, on_line: OnLine = lambda _
         If a name cannot be one, or Julia's package manager failed.
     """
     for name in names:
-        if not _PACKAGE.fullmatch(name):
+        if not PACKAGE.fullmatch(name):
             raise SetupError(f"{name!r} is no name of a Julia package: write Name or Name@1.2")
     folder = _make_project(home)
     follow(

@@ -25,9 +25,8 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-import psutil
-
 from taskq_kernel.errors import SetupError
+from taskq_kernel.local.machine import memory_bytes
 from taskq_kernel.local.processes import free_port, write_private
 
 #: The user that RabbitMQ makes on its first start; there is no guest.
@@ -320,11 +319,7 @@ def _configuration(facts: NodeFacts) -> str:
 
 def _memory_limit_bytes() -> int:
     """A third of the memory of this machine or container, between 256 MB and 1 GB."""
-    sizes = [int(psutil.virtual_memory().total)]
-    for file in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        with suppress(OSError, ValueError):  # "max": there is no limit
-            sizes.append(int(Path(file).read_text("utf-8")))
-    return max(256 << 20, min(1 << 30, min(sizes) // 3))
+    return max(256 << 20, min(1 << 30, memory_bytes() // 3))
 
 
 def _schedulers() -> int:

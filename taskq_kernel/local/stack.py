@@ -33,6 +33,7 @@ from taskq_kernel.local.preflight import check_first
 from taskq_kernel.local.processes import Daemon, free_port, port_is_free, write_private
 from taskq_kernel.local.python import run_module
 from taskq_kernel.local.ready import COMPILE_TIMEOUT_S, START_TIMEOUT_S, log_size, wait_until_ready
+from taskq_kernel.local.recipes import register_shipped
 from taskq_kernel.local.restarts import restarts_file
 from taskq_kernel.local.status import status
 from taskq_kernel.paths import to_text
@@ -105,6 +106,7 @@ class LocalStack:
             try:
                 self._start(info, on_step)
                 wait_until_ready(self.parts, info, log_sizes, on_step)
+                register_shipped(info.transport(timeout_s=30), on_step)
                 write_info(self.home, info)
                 self._set_keeper(anew=bool(down))
             except BaseException:
