@@ -16,7 +16,7 @@ import { build } from "esbuild";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const PACKAGE = join(HERE, "..", "taskq_widgets");
-const WIDGETS = ["detail", "editor", "form", "overview", "table"];
+const WIDGETS = ["detail", "editor", "form", "overview", "recipe", "shelf", "table"];
 const EXTENSION = join(PACKAGE, "launcher", "labextensions", "taskq-launcher", "static", "remoteEntry.js");
 const JULIA = "The table of Unicode names is that of Julia's REPL, MIT licence, https://julialang.org/license";
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from taskq_widgets.examples import Example
     from taskq_widgets.form import SubmitForm
     from taskq_widgets.overview import Overview
+    from taskq_widgets.recipes.board import RecipeBoard
+    from taskq_widgets.recipes.form import RecipeForm
     from taskq_widgets.table.query import Query
     from taskq_widgets.table.view import TableView
     from taskq_widgets.task_table import TaskTable
@@ -30,6 +32,9 @@ _HOMES = {
     "Example": "taskq_widgets.examples",
     "TaskDetail": "taskq_widgets.detail",
     "TaskTable": "taskq_widgets.task_table",
+    # for people who do not code
+    "RecipeBoard": "taskq_widgets.recipes.board",
+    "RecipeForm": "taskq_widgets.recipes.form",
     # what these are made of
     "JuliaEditor": "taskq_widgets.editor.editor",
     "TableView": "taskq_widgets.table.view",
@@ -42,6 +47,8 @@ __all__ = [
     "JuliaEditor",
     "Overview",
     "Query",
+    "RecipeBoard",
+    "RecipeForm",
     "SubmitForm",
     "TableView",
     "TaskBoard",

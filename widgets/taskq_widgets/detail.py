@@ -17,7 +17,9 @@ from taskq_widgets.panels.highlight import pieces
 from taskq_widgets.panels.kept import PanelFiles
 from taskq_widgets.panels.log_lines import PanelLog
 from taskq_widgets.panels.panel import Panel
+from taskq_widgets.panels.provenance import FORMS, file_of, made_of
 from taskq_widgets.panels.series import PanelSeries
+from taskq_widgets.panels.sharing import answer_share
 from taskq_widgets.panels.transfers import Transfers
 from taskq_widgets.panels.value import PanelValue
 
@@ -48,25 +50,28 @@ class TaskDetail(Panel):
     ----------
     state : {"empty", "loading", "ready", "gone", "error"}
         With ``message`` where that says more.
-    tab : {"result", "files", "code", "log", "error", "history"}
+    tab : {"result", "files", "code", "log", "error", "made", "history"}
         The tab that is open.
     height : str
         The height of the whole, a CSS length; empty for what the content takes.
     """
 
     _esm = bundle("detail")
-    _css = stylesheet("panel", "detail", "picture", "result", "log")
+    _css = stylesheet("panel", "detail", "made", "sharing", "picture", "result", "log")
     _handlers: ClassVar[dict[str, str]] = {
         "act": "_on_act", "tab": "_on_tab", "log": "_on_log", "whole": "_on_whole", "slice": "_on_slice",
-        "look": "_on_look", "show": "_on_show", "open": "_on_open",
+        "look": "_on_look", "show": "_on_show", "open": "_on_open", "share": "_on_share",
+        "reproduce": "_on_reproduce",
         **dict.fromkeys(("file", "file-next", "file-end"), "_on_file"),
     }  # fmt: skip
 
     state = traitlets.Enum(["empty", "loading", "ready", "gone", "error"], "empty").tag(sync=True)
     message = traitlets.Unicode().tag(sync=True)
-    tab = traitlets.Enum(["result", "files", "code", "log", "error", "history"], "result").tag(sync=True)
+    tab = traitlets.Enum(["result", "files", "code", "log", "error", "made", "history"], "result").tag(sync=True)
     height = traitlets.Unicode("").tag(sync=True)
     editable = traitlets.Bool(False).tag(sync=True)
+    #: Whether whoever looks may cancel, run again and share at all; not those whose token runs recipes alone.
+    may_change = traitlets.Bool(True).tag(sync=True)
     #: Whether a page that was reloaded comes back to the task that was open on it.
     recalls = traitlets.Bool(False).tag(sync=True)
     head = traitlets.Dict().tag(sync=True)
@@ -80,6 +85,10 @@ class TaskDetail(Panel):
     kept = traitlets.Dict().tag(sync=True)
     problem = traitlets.Dict().tag(sync=True)
     history: traitlets.List[list[Any]] = traitlets.List().tag(sync=True)
+    #: How its value was made, and what can be done with that.
+    made = traitlets.Dict().tag(sync=True)
+    #: What a repetition of it has come to, or that it runs.
+    again = traitlets.Dict().tag(sync=True)
 
     def __init__(self, client: Client | None = None, task: Any = None, **traits: Any) -> None:
         self._live = live_tasks(client)
@@ -117,7 +126,7 @@ class TaskDetail(Panel):
             self._entry, self._stale = None, True
             self._value, self._log, self._files = PanelValue(self._live), PanelLog(), PanelFiles()
         with self._together():
-            self.state, self.message, self.tab = "loading", "", tab or "result"
+            self.state, self.message, self.tab, self.again = "loading", "", tab or "result", {}
         self._tab_is_open = tab is None
         self._refresh_soon()
 
@@ -149,6 +158,31 @@ class TaskDetail(Panel):
         """Show the task that this one waits for, has its value from, or repeats."""
         self.show(str(content["id"]))
 
+    def _on_share(self, content: dict[str, Any]) -> None:
+        """Make a link to the task, or revoke one."""
+        if content.get("of") == self._data.get("id"):
+            in_background(lambda: self.send(answer_share(self._live.client, content)))
+
+    def _on_reproduce(self, _content: dict[str, Any]) -> None:
+        """Run it again with everything the same, and tell what that came to."""
+        if self._data and self.again.get("state") != "running":
+            self._say_again(self._data["id"], "running", "It is run again.")
+            in_background(self._reproduce, self._data["id"])
+
+    def _reproduce(self, task_id: str) -> None:
+        try:
+            made = self._live.client.task(task_id).reproduce(elsewhere=True)
+            self._say_again(task_id, "running", f"Task {made.task.number} runs it again with everything the same.")
+            made.wait()
+            self._say_again(task_id, "same" if made.verdict else "different", str(made))
+        except TaskqError as error:
+            self._say_again(task_id, "different", f"It could not be reproduced: {error}")
+
+    def _say_again(self, task_id: str, state: str, text: str) -> None:
+        with self._together():
+            if self._id is not None and self._data.get("id") == task_id:  # else another one is open
+                self.again = {"state": state, "text": text}
+
     def _on_tab(self, content: dict[str, Any]) -> None:
         self.tab = content["tab"]
         self._tab_is_open = False
@@ -165,6 +199,10 @@ class TaskDetail(Panel):
         if form == "kept":
             name = str(content.get("name"))
             self._transfers.answer(content, lambda: files.contents(data, name))
+            return
+        if form in FORMS:
+            client = self._live.client
+            self._transfers.answer(content, lambda: file_of(client, data, form))
             return
         self._transfers.answer(content, self._series.csv if form == "series" else lambda: value.file(data, form))
 
@@ -242,6 +280,8 @@ class TaskDetail(Panel):
             self._read_why_it_waits()
         data = self._data
         if data:
+            with suppress(TaskqError):  # asked again in a moment
+                self._live.me()
             if self._series_due_in(data) <= 0:
                 self._series.read(self._live.transport, data)
             if self.tab == "files" and self._files.due(data):
@@ -293,6 +333,7 @@ class TaskDetail(Panel):
         with self._together():
             if self._entry is None or self._entry.id != data["id"]:
                 return  # another one is shown meanwhile, or this one is gone
+            self.may_change = not self._live.runs_recipes_only
             self.head = head_of(data)
             self.facts = facts_of(data)
             self.code = pieces(data["code"])
@@ -302,6 +343,7 @@ class TaskDetail(Panel):
             self.kept = kept
             self.problem = problem_of(data)
             self.history = history_of(data)
+            self.made = made_of(data)
             if self._tab_is_open:
                 self.tab = "error" if data["status"] == "FAILED" else "result"
             self.state = "ready"

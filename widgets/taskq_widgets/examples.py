@@ -1,6 +1,6 @@
 """Examples to start from: real science in a few lines of Julia, ready to submit as they stand.
 
-Each declares its parameters (`taskq_kernel.parameters`), which the code finds as global names,
+Each declares its parameters (`taskq_kernel.declarations`), which the code finds as global names,
 so that somebody who does not write Julia can change what is computed without touching the code.
 """
 

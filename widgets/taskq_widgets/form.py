@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import traitlets
@@ -10,12 +11,14 @@ from ipywidgets import widget_serialization
 
 from taskq_kernel.arguments import encode_arguments
 from taskq_kernel.client.refusals import keyword
+from taskq_kernel.declarations import declared
 from taskq_kernel.errors import InvalidDeclaration, InvalidTask, TaskqError
-from taskq_kernel.parameters import Parameter, declared, typed_default
+from taskq_kernel.parameters import Parameter, typed_default
 from taskq_widgets.assets import bundle, stylesheet
 from taskq_widgets.editor.editor import JuliaEditor
 from taskq_widgets.examples import EXAMPLES, Example
 from taskq_widgets.live import in_background, live_tasks
+from taskq_widgets.needs import NEEDS, Needs, whole
 from taskq_widgets.panels.arguments import described, read_arguments, reading, rows_of, sentence
 from taskq_widgets.panels.panel import Panel
 
@@ -24,7 +27,9 @@ if TYPE_CHECKING:
     from taskq_kernel.client.task import Task
 
 #: The fields that a submission consists of besides the code, and what they are when left alone.
-FIELDS: dict[str, str] = {"name": "", "queue": "", "priority": "normal", "timeout": "", "memory": "", "attempts": ""}
+FIELDS: dict[str, str] = {"name": "", "queue": "", "priority": "normal", "timeout": "", "attempts": "", **NEEDS}
+#: Those that are folded away as *More options*.
+_OPTIONS = FIELDS.keys() - NEEDS.keys() - {"name"}
 
 #: What stands where, by GraphQL's name of a task's field: the form's field, and what it is called beside it.
 _PLACES = {
@@ -35,8 +40,20 @@ _PLACES = {
     "timeoutSeconds": ("timeout", "The timeout"),
     "memoryLimit": ("memory", "The memory limit"),
     "maxAttempts": ("attempts", "The number of attempts"),
+    "project": ("project", "The project"),
+    "threads": ("threads", "The number of threads"),
+    "gpus": ("gpus", "The number of devices"),
+    "env": ("env", "What is given as variables"),
+    "inputFiles": ("files", "What is given as files"),
+    "outputs": ("outputs", "What is kept of its folder"),
     "arguments": ("arguments", "What is given as arguments"),
 }
+
+#: What is said to those whose token runs recipes alone.
+RUNS_RECIPES = (
+    "Your token runs recipes, and no code of your own: they are in RecipeBoard(). "
+    "For code, ask an administrator for a token with the role user."
+)
 
 SubmitHandler = Callable[["Task"], None]
 
@@ -59,13 +76,16 @@ class SubmitForm(Panel):
     ----------
     editor : JuliaEditor
         Where the code is written.
-    name, queue, priority, timeout, memory, attempts : str
+    name, queue, priority, timeout, attempts : str
         As typed.
+    project, threads, memory, gpus, env, files, outputs : str
+        What the task needs, as typed: a folder on the kernel's machine or the id of a project that was sent, numbers,
+        ``NAME=value`` a line, a path or ``name=path`` a line, and patterns.
     arguments : list of [str, str]
         Names and values, as typed. A value that is JSON or a literal of Julia means what it says, any other
         is a string.
     parameters : list of dict
-        Those that the code declares (`taskq_kernel.parameters`), each with a field of its own.
+        Those that the code declares (`taskq_kernel.declarations`), each with a field of its own.
     folded : bool
         Whether the code is folded away; it is when an example with parameters is chosen.
     blocked : str
@@ -89,9 +109,19 @@ class SubmitForm(Panel):
     queue = traitlets.Unicode().tag(sync=True)
     priority = traitlets.Enum(["low", "normal", "high"], "normal").tag(sync=True)
     timeout = traitlets.Unicode().tag(sync=True)
-    memory = traitlets.Unicode().tag(sync=True)
     attempts = traitlets.Unicode().tag(sync=True)
+    project = traitlets.Unicode().tag(sync=True)
+    threads = traitlets.Unicode().tag(sync=True)
+    memory = traitlets.Unicode().tag(sync=True)
+    gpus = traitlets.Unicode().tag(sync=True)
+    env = traitlets.Unicode().tag(sync=True)
+    files = traitlets.Unicode().tag(sync=True)
+    outputs = traitlets.Unicode().tag(sync=True)
+    #: Whether the options, and what the task needs, are unfolded.
     more = traitlets.Bool(False).tag(sync=True)
+    needs = traitlets.Bool(False).tag(sync=True)
+    #: Folders that the field of the project offers.
+    folders = traitlets.List(traitlets.Unicode()).tag(sync=True)
     offered = traitlets.List(traitlets.Dict()).tag(sync=True)
     note = traitlets.Unicode().tag(sync=True)
     blocked = traitlets.Unicode().tag(sync=True)
@@ -114,6 +144,7 @@ class SubmitForm(Panel):
         self._live = live_tasks(client)
         self._examples = list(examples)
         self._submit_handlers: list[SubmitHandler] = []
+        self._needs = Needs()
         editor = JuliaEditor(
             value=code,
             placeholder="The last expression is the value.",
@@ -124,7 +155,8 @@ class SubmitForm(Panel):
         )
         initial = {"code": code, "name": name, "arguments": rows_of(code, {})}
         offered = [{"title": one.title, "note": one.note} for one in self._examples]
-        super().__init__(editor=editor, name=name, offered=offered, initial=initial, **traits)
+        super().__init__(editor=editor, name=name, offered=offered, initial=initial,
+                         folders=self._needs.folders, **traits)  # fmt: skip
         self._declared: tuple[Parameter, ...] = ()
         #: What the editor remarks on a declaration that cannot be read.
         self._undeclared: list[dict[str, Any]] = []
@@ -148,14 +180,13 @@ class SubmitForm(Panel):
 
     def load(self, task: Mapping[str, Any]) -> None:
         """Fill the form with a task as GraphQL gives it, to be changed and submitted again."""
-        limit = task.get("memoryLimit")
         self._fill(
             task["code"], task.get("name", ""), task.get("arguments") or {},
             queue="" if task.get("queue") in (None, "default") else str(task["queue"]),
             priority=("low", "normal", "high")[task.get("priority", 1)],
             timeout=_short(task.get("timeoutSeconds")),
-            memory="" if limit is None else (f"{limit >> 20} MiB" if limit % (1 << 20) == 0 else str(limit)),
             attempts="" if task.get("maxAttempts", 1) == 1 else str(task["maxAttempts"]),
+            **self._needs.load(task),
         )  # fmt: skip
         self.editor.focus()
 
@@ -167,7 +198,7 @@ class SubmitForm(Panel):
         self.folded = bool(self.parameters)
 
     def _on_fields(self, content: dict[str, Any]) -> None:
-        fields = {field: str(content["form"][field]) for field in FIELDS}
+        fields = {field: str(content["form"].get(field, alone)) for field, alone in FIELDS.items()}
         arguments = [[str(name), str(value)] for name, value in content["form"]["arguments"]]
         with self.hold_trait_notifications():
             for field, text in fields.items():
@@ -188,13 +219,17 @@ class SubmitForm(Panel):
             for field in FIELDS.keys() - {"name"}:
                 self.set_trait(field, fields.get(field, FIELDS[field]))
             self.folded = False
-            self.more = any(getattr(self, field) != FIELDS[field] for field in FIELDS if field != "name")
+            self.more = any(getattr(self, field) != FIELDS[field] for field in _OPTIONS)
+            self.needs = any(getattr(self, field) for field in NEEDS)
             self.note, self.said, self.problems = fields.get("note", ""), "", {}
         self.editor.diagnostics = []
         self.editor.value = code
         self._judge()
 
     def _refresh(self) -> None:
+        if self._live.state.name == "ready":
+            with suppress(TaskqError):  # it went away meanwhile: asked again
+                self._live.me()
         self._judge()
 
     def _declare(self) -> None:
@@ -235,6 +270,8 @@ class SubmitForm(Panel):
             return "The service is away. What you typed is kept.", False
         if state.name == "refused":
             return f"The service refuses: {state.reason}", False
+        if self._live.runs_recipes_only:
+            return RUNS_RECIPES, False
         if not code.strip():
             return "Write some code, or start from an example.", False
         if syntax_error:
@@ -263,7 +300,9 @@ class SubmitForm(Panel):
         finally:
             with self._together():
                 self.busy, self.problems, self.said = False, problems, said
-                self.more = self.more or bool(problems.keys() & (FIELDS.keys() - {"name"}))
+                self.more = self.more or bool(problems.keys() & _OPTIONS)
+                self.needs = self.needs or bool(problems.keys() & NEEDS.keys())
+                self.folders = self._needs.folders
         if task is not None:
             for handler in list(self._submit_handlers):
                 handler(task)
@@ -276,10 +315,9 @@ class SubmitForm(Panel):
             options["queue"] = self.queue.strip()
         if self.timeout.strip():
             options["timeout"] = self.timeout.strip()
-        if self.memory.strip():
-            options["memory_limit"] = self.memory.strip()
         if self.attempts.strip():
-            options["max_attempts"] = _whole(self.attempts, "maxAttempts")
+            options["max_attempts"] = whole(self.attempts, "maxAttempts")
+        options |= self._needs.read(self._live.client, {field: getattr(self, field) for field in NEEDS})
         if arguments := read_arguments(self.arguments, self._declared):
             options["arguments"] = arguments
         return options
@@ -298,13 +336,6 @@ def remarks_on(error: TaskqError) -> dict[str, str]:
     # An argument, and a line of the code, have a name of their own already.
     named = error if argument or error.place not in (top, keyword(top)) else error.at(called)
     return {f"{place}.{argument}" if argument else place: sentence(str(named))}
-
-
-def _whole(text: str, field: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise InvalidTask(f"is {text.strip()!r}: give a whole number", field) from None
 
 
 def _short(number: float | None) -> str:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from taskq_kernel.client import operations
+from taskq_kernel.domain import Role
 from taskq_kernel.transport.graphql import GraphQLTransport
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class LiveTasks:
         self._leave_feed: Callable[[], None] | None = None
         self._statistics: tuple[float, dict[str, Any]] | None = None
         self._asking = threading.Lock()
+        self._me: tuple[str, Role] | None = None
 
     def start(self) -> None:
         """Begin to follow the service, where that is not so already."""
@@ -120,6 +122,24 @@ class LiveTasks:
             self._started = False
             self._state = LiveState()
         leave()
+
+    @property
+    def runs_recipes_only(self) -> bool:
+        """Whether the token is known to be one that may run recipes and see what they made, and nothing else."""
+        return self._me is not None and self._me[1] is Role.RUNNER
+
+    def me(self) -> tuple[str, Role]:
+        """The name and the role that the token stands for; asked once.
+
+        Raises
+        ------
+        TaskqError
+            If the service cannot be asked.
+        """
+        if self._me is None:
+            me = self.transport.execute("query Me { me { name role } }", {})["me"]
+            self._me = str(me["name"]), Role(me["role"])
+        return self._me
 
     def statistics(self, version: int = 0) -> dict[str, Any]:
         """Where everything stands, with GraphQL's field names; shared by all who ask within a second.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import traitlets
 
+from taskq_kernel.client import operations
 from taskq_kernel.errors import TaskqError
 from taskq_widgets.assets import bundle, stylesheet
 from taskq_widgets.live import LiveState, live_tasks
@@ -25,6 +26,8 @@ ASK_S = 2.0
 COUNT_S = 0.3
 #: The time of the last answer is shown anew so often when nothing else is new.
 STAMP_S = 5.0
+#: What is said to those whose token runs recipes alone.
+SEES_RECIPES = "You see what recipes have made. Workers, slots and the pace are shown to those who may submit code."
 
 
 class Overview(Panel):
@@ -63,6 +66,8 @@ class Overview(Panel):
     filters = traitlets.Bool(False).tag(sync=True)
     state = traitlets.Enum(["loading", "ready", "away", "refused"], "loading").tag(sync=True)
     reason = traitlets.Unicode().tag(sync=True)
+    #: Why there are no figures, where the token may not see them.
+    withheld = traitlets.Unicode().tag(sync=True)
     updated = traitlets.Float(0.0).tag(sync=True)
     #: The model of the board that it is part of: what the page saves of that in the notebook's file.
     board = traitlets.Unicode().tag(sync=True)
@@ -122,13 +127,21 @@ class Overview(Panel):
         """Take counts and figures from one answer, which is one state of the database: they fit one another."""
         self._changed = False
         try:
-            statistics = self._live.statistics(self._version)
+            counts, figures = self._read()
         except TaskqError:
             return  # the live feed says that the service is away, and why
-        self._changed = self._changed or statistics["version"] < self._version
-        counts, figures = {one["status"]: one["count"] for one in statistics["counts"]}, _figures(statistics)
         if (counts, figures) != (self.counts, self.figures) or now - self.updated >= STAMP_S:
             self.counts, self.figures, self.updated = counts, figures, round(now, 1)
+
+    def _read(self) -> tuple[dict[str, int], dict[str, Any]]:
+        """Counts and figures; no figures where the token may not see those of the fleet."""
+        self._live.me()
+        if self._live.runs_recipes_only:
+            self.withheld = SEES_RECIPES
+            return operations.counts(self._live.transport, {}).counts, {}
+        statistics = self._live.statistics(self._version)
+        self._changed = self._changed or statistics["version"] < self._version
+        return {one["status"]: one["count"] for one in statistics["counts"]}, _figures(statistics)
 
 
 def _figures(statistics: dict[str, Any]) -> dict[str, Any]:

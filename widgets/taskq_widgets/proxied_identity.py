@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from jupyter_server.auth.identity import PasswordIdentityProvider
+from taskq_widgets.dashboard.identity import DashboardIdentity
 
 
-class ProxiedIdentity(PasswordIdentityProvider):  # type: ignore[misc,unused-ignore]  # untyped in some releases
+class ProxiedIdentity(DashboardIdentity):
     """Takes the token from the header that the proxy sets, and from nowhere else.
 
     A token in the address is one for the Jupyter server: hubs and Binder append it to

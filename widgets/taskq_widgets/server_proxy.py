@@ -59,10 +59,14 @@ def main(port: int, base_url: str) -> None:
         Where the browser sees the dashboard, such as ``/user/ann/taskq-dashboard/``.
     """
     from taskq_kernel.client.connecting import connect
+    from taskq_kernel.domain import Role
+    from taskq_kernel.local.visitor import act_as_visitor
+    from taskq_kernel.settings import load_settings
     from taskq_widgets.dashboard.launch import serve
 
     token = os.environ.pop(_TOKEN)  # the kernels that this process starts need not know it
     connect().close()  # finds the service, or starts the local stack
+    act_as_visitor(load_settings().home, Role.USER)  # the user's own tasks, and nothing of an administrator's
     # Its pages hold the prefix; requests come here without it, since a prefix with an escaped
     # character (a user's @) would come in another form than it is configured.
     voila = {

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from taskq_kernel.client import batch_operations, operations
 from taskq_kernel.errors import InvalidTask, ServiceUnreachable, TaskqError
 from taskq_widgets.live import LiveState, in_background, live_tasks
+from taskq_widgets.panels.sharing import answer_share
 from taskq_widgets.table.query import Query
 from taskq_widgets.table.selection import Chosen
 from taskq_widgets.table.source import ServiceTasks
@@ -62,6 +64,8 @@ class TaskTable(TableView):
         fixed = {"batch": getattr(batch, "id", batch), "owner": owner}
         self._tasks = ServiceTasks(self._live, {name: value for name, value in fixed.items() if value is not None})
         self._refused = ""
+        self._offers_mine = owner is None
+        self._knows_who = False
         super().__init__(self._tasks, Query(text=search, statuses=_statuses(status), points=points), **traits)
         self.on_action(self._act)
         self.on_batch_action(lambda action, batch: in_background(self._act_on_batch, action, batch))
@@ -79,11 +83,22 @@ class TaskTable(TableView):
                 if self.state == "error":
                     self.state = "loading"
                 self._read_again()
+                if not self._knows_who:
+                    in_background(self._ask_who)
             elif self.state != "ready" and state.name != "loading":
                 self.state = "error"
                 self.message = f"The tasks cannot be read: {state.reason}."
             elif self._banner and state.name != "loading":
                 self.away = away_text(state)
+
+    def _ask_who(self) -> None:
+        """Ask the service whose tasks are those of whoever looks, and whether they may change any."""
+        with suppress(TaskqError):  # asked again when the service is back
+            name, _ = self._live.me()
+            with self._together():
+                self._knows_who = True
+                self.may_change = not self._live.runs_recipes_only
+                self.me = name if self._offers_mine else ""
 
     def _on_refusal(self, error: TaskqError) -> None:
         refused = not isinstance(error, ServiceUnreachable)
@@ -115,6 +130,9 @@ class TaskTable(TableView):
             return
         self.say(f"{changed:,} {'task' if changed == 1 else 'tasks'} {_DONE[action]}")
 
+    def _on_share(self, content: dict[str, Any]) -> None:
+        """Make a link to a batch, or revoke one."""
+        in_background(lambda: self.send(answer_share(self._live.client, content)))
 
     def _act_on_batch(self, action: str, batch: str) -> None:
         try:

@@ -1,6 +1,7 @@
 // @ts-check
 /** One task in full, in tabs. */
 
+import { ownsAddress } from "../shared/address.js";
 import { copyText } from "../shared/clipboard.js";
 import { button, notice, progressBar, sayDone, statusChip, toast } from "../shared/controls.js";
 import { Display, displayedBy } from "../shared/display.js";
@@ -9,9 +10,12 @@ import { clockTime, duration, localTime } from "../shared/format.js";
 import { icon } from "../shared/icons.js";
 import { Keep, browserStorage } from "../shared/keep.js";
 import { roughly, secondsLeft } from "../shared/remaining.js";
+import { ShareView } from "../shared/share.js";
+import { followAddress } from "./address.js";
 import { makeDrawer } from "./drawer.js";
 import { KeptView } from "./kept.js";
 import { LogView } from "./log.js";
+import { MadeView } from "./made.js";
 import { fill, resultParts, scrolling } from "./result.js";
 import { SeriesView } from "./series.js";
 import { Taking } from "./taking.js";
@@ -24,6 +28,7 @@ const TABS = [
   ["code", "Code"],
   ["log", "Log"],
   ["error", "Error"],
+  ["made", "How this was made"],
   ["history", "History"],
 ];
 
@@ -51,25 +56,28 @@ class DetailDisplay extends Display {
     this.panel = h("div", { class: "tqp-panel", role: "tabpanel", tabindex: 0, id: `${this.view}-panel` });
     this.log = new LogView((first, attempt) => this.send({ type: "log", first, attempt }));
     this.notice = h("div", { class: "tq-notice" });
-    this.header = h("header", { class: "tqp-header tqp-task-header" }, h("div", { class: "tqp-title" }, this.title, this.status), this.actions, h("p", { class: "tqp-facts" }, this.facts, this.origin), this.progress.bar);
+    this.share = new ShareView(this.root, (content) => this.send(content), (text) => this.toast.say(text, "error"), "task");
+    this.header = h("header", { class: "tqp-header tqp-task-header" }, h("div", { class: "tqp-title" }, this.title, this.status), this.actions, h("p", { class: "tqp-facts" }, this.facts, this.origin), this.share.element, this.progress.bar);
     this.root.append(this.header, this.tablist, this.panel, this.notice);
     this.toast = toast(this.root);
     this.taking = new Taking(this.root, (content) => this.send(content), (text) => this.toast.say(text, "error"));
     this.series = new SeriesView(this.root, (content) => this.send(content), (text) => this.toast.say(text, "error"), this.taking.transfer);
+    this.made = new MadeView(this.root, (content) => this.send(content), (text) => this.toast.say(text, "error"), this.taking.transfer);
     this.kept = new KeptView((content) => this.send(content), (text) => this.toast.say(text, "error"), this.taking.transfer);
     this.ends.push(this.toast.close, () => this.taking.transfer.giveUp());
     this.tablist.addEventListener("keydown", (event) => this.onTabKey(event));
     this.onMessage((message, buffers) => this.receive(message, buffers));
     this.on(["height"], () => { this.root.style.height = model.get("height"); });
-    this.on(["head", "state", "editable"], () => this.showHead());
+    this.on(["head", "state", "editable", "may_change"], () => this.showHead());
     this.on(["tab", "state"], () => this.showTab());
     if (model.get("is_open") !== undefined) makeDrawer(this);
     if (model.get("recalls")) this.recall();
-    for (const [trait, tab] of [["result", "result"], ["code", "code"], ["facts", "code"], ["problem", "error"], ["history", "history"]]) {
+    for (const [trait, tab] of [["result", "result"], ["code", "code"], ["facts", "code"], ["may_change", "code"], ["problem", "error"], ["history", "history"]]) {
       this.on([trait], () => model.get("tab") === tab && this.showPanel());
     }
     this.on(["series", "head"], () => this.showSeries());
     this.on(["kept", "head"], () => this.showKept());
+    this.on(["made", "again", "head", "may_change"], () => this.showMade());
     const ticking = setInterval(() => this.link.lost || this.showFacts(), 1000); // what nobody hears of does not go on
     this.ends.push(() => clearInterval(ticking));
   }
@@ -78,10 +86,13 @@ class DetailDisplay extends Display {
   recall() {
     const kept = new Keep(browserStorage("sessionStorage"), "task", this.model);
     const open = kept.read();
-    if (open?.id && this.model.get("state") === "empty") this.send({ type: "show", ...open });
+    const drawer = this.model.get("is_open") !== undefined;
+    if (drawer && ownsAddress()) followAddress(this, open);
+    else if (open?.id && this.model.get("state") === "empty") this.send({ type: "show", id: open.id, tab: open.tab });
     this.on(["head", "tab", "state", "is_open"], () => {
       if (this.model.get("state") !== "ready") return;
-      kept.write(this.model.get("is_open") === false ? null : { id: this.model.get("head").id, tab: this.model.get("tab") });
+      const { id, number } = this.model.get("head");
+      kept.write(this.model.get("is_open") === false ? null : { id, number, tab: this.model.get("tab") });
     });
   }
 
@@ -100,6 +111,7 @@ class DetailDisplay extends Display {
     if (id !== this.id) {
       this.id = id;
       this.log.forget();
+      this.share.show(id);
       this.panel.scrollTop = 0;
     }
     this.title.replaceChildren(h("span", { class: "tqp-of" }, `${number}`), ` ${name}`);
@@ -109,6 +121,7 @@ class DetailDisplay extends Display {
       this.status.replaceChildren(statusChip(status));
       this.showActions(status);
     }
+    this.actions.hidden = !this.model.get("may_change");
     this.progress.bar.hidden = status !== "RUNNING";
     this.progress.show(progress);
     if (progress !== this.told.progress || id !== this.told.id) this.told = { id, progress, at: Date.now() / 1000 };
@@ -131,7 +144,7 @@ class DetailDisplay extends Display {
   showActions(status) {
     const act = (/** @type {string} */ action) => () => this.send({ type: "act", action });
     const open = status === "QUEUEING" || status === "RUNNING";
-    this.actions.replaceChildren(open ? button("cancel", "Cancel", { onclick: act("cancel") }) : button("retry", status === "FINISHED" ? "Run again" : "Retry", { onclick: act("retry") }));
+    this.actions.replaceChildren(open ? button("cancel", "Cancel", { onclick: act("cancel") }) : button("retry", status === "FINISHED" ? "Run again" : "Retry", { onclick: act("retry") }), this.share.button);
   }
 
   showFacts() {
@@ -201,10 +214,10 @@ class DetailDisplay extends Display {
   showPanel() {
     if (this.model.get("state") !== "ready") return;
     const tab = this.model.get("tab");
-    const shown = JSON.stringify([tab, this.id, tab === "result" ? this.model.get("result") : tab === "error" ? this.model.get("problem") : tab === "code" ? [this.model.get("code"), this.model.get("facts")] : tab === "history" ? this.model.get("history") : null]);
+    const shown = JSON.stringify([tab, this.id, tab === "result" ? this.model.get("result") : tab === "error" ? this.model.get("problem") : tab === "code" ? [this.model.get("code"), this.model.get("facts"), this.model.get("may_change")] : tab === "history" ? this.model.get("history") : null]);
     if (shown === this.shownPanel) return;
     this.shownPanel = shown;
-    const content = { result: () => this.result(), code: () => this.code(), files: () => [this.kept.element], log: () => [this.log.element], error: () => this.error(), history: () => this.history() };
+    const content = { result: () => this.result(), code: () => this.code(), files: () => [this.kept.element], log: () => [this.log.element], error: () => this.error(), made: () => [this.made.element], history: () => this.history() };
     fill(this.panel, content[/** @type {keyof typeof content} */ (tab)]());
   }
 
@@ -231,12 +244,21 @@ class DetailDisplay extends Display {
     this.kept.show(kept);
   }
 
+  // -- how it was made
+
+  /** In its own place: whoever reads it goes on from there. */
+  showMade() {
+    const made = { facts: [], endings: {}, reproducible: false, ...this.model.get("made") };
+    const reproducible = made.reproducible && this.model.get("may_change");
+    this.made.show({ ...made, reproducible }, this.model.get("head").number, this.model.get("again") ?? {});
+  }
+
   // -- code
 
   code() {
     const pieces = this.model.get("code");
     const facts = this.model.get("facts");
-    const edit = this.model.get("editable") ? button("edit", "Edit and resubmit", { onclick: () => this.send({ type: "act", action: "edit" }) }) : null;
+    const edit = this.model.get("editable") && this.model.get("may_change") ? button("edit", "Edit and resubmit", { onclick: () => this.send({ type: "act", action: "edit" }) }) : null;
     const copy = button("copy", "Copy", { onclick: async () => {
       await copyText(this.root, pieces.map((/** @type {string[]} */ piece) => piece[1]).join(""));
       sayDone(copy, "Copied");
@@ -278,13 +300,16 @@ class DetailDisplay extends Display {
   // -- log
 
   onLink() {
-    if (this.link.lost) this.taking.transfer.giveUp();
-    else if (this.model.get("tab") === "log") this.log.update();
+    if (this.link.lost) {
+      this.taking.transfer.giveUp();
+      this.share.busy(false); // nobody answers
+    } else if (this.model.get("tab") === "log") this.log.update();
   }
 
   /** @param {any} message @param {DataView[]} buffers */
   receive(message, buffers) {
     if (message.type === "say") this.toast.say(message.text, "error");
+    else if (message.type === "shared") this.share.receive(message);
     else if (message.type === "file") this.taking.transfer.receive(message, buffers);
     else if (message.type === "log" && this.model.get("state") === "ready") {
       const atEnd = this.panel.scrollHeight - this.panel.scrollTop - this.panel.clientHeight < 40;

@@ -16,7 +16,7 @@ import { COLOURS, between, colour, dotted, exact, heatScales, lineScales, runs }
 /** @typedef {import("./scales.js").HeatData} HeatData */
 
 /** The labels along one side. @param {string} side @param {Tick[]} marks */
-function axis(side, marks) {
+export function axis(side, marks) {
   const place = side === "x" ? "left" : "bottom";
   const longest = marks.reduce((text, mark) => (mark.text.length > text.length ? mark.text : text), "");
   return h("div", { class: `tqp-axis tqp-axis-${side}`, "aria-hidden": "true" },
@@ -25,13 +25,13 @@ function axis(side, marks) {
 }
 
 /** What a picture says, and what is under the pointer while one is there. @param {string} text */
-function caption(text) {
+export function caption(text) {
   const element = h("figcaption", {}, text);
   return { element, say: (/** @type {string} */ said) => setText(element, said || text) };
 }
 
 /** Where in an element the pointer is, from 0 to 1. @param {PointerEvent} event @param {HTMLElement} area */
-function pointed(event, area) {
+export function pointed(event, area) {
   const { left, top, width, height } = area.getBoundingClientRect();
   const inside = (/** @type {number} */ value) => Math.max(0, Math.min(1, value));
   return { x: inside((event.clientX - left) / width), y: inside((event.clientY - top) / height) };

@@ -9,10 +9,14 @@ import { amount } from "../shared/format.js";
  * @typedef {{ kind: "line", count: number, points: [number, number | null][], low: number, high: number, text: string,
  *   name?: string, steps?: [number, number], log?: boolean }} LineData
  */
-/** @typedef {{ kind: "heat", rows: number, columns: number, block: [number, number], cells: (number | null)[][], low: number, high: number, text: string }} HeatData */
+/** @typedef {{ kind: "heat", rows: number, columns: number, block: [number, number], cells: (number | null)[][], low: number, high: number, text: string,
+ *   xs?: [number, number] | null, ys?: [number, number] | null }} HeatData `xs`, `ys`: from where to where its sides go */
 
 /** Viridis (Smith and van der Walt, CC0): even to the eye, in the dark too, and to those who see few colours. */
 export const COLOURS = [[68, 1, 84], [71, 44, 122], [59, 81, 139], [44, 113, 142], [33, 144, 141], [39, 173, 129], [92, 200, 99], [170, 220, 50], [253, 231, 37]];
+
+/** Up to so many points of a line are dots as well. */
+export const DOTTED = 60;
 
 /** How a number lies between two others, from 0 to 1; their difference may be beyond what a number holds. */
 export const between = (/** @type {number} */ low, /** @type {number} */ high, /** @type {number} */ value) => (high === low ? 0.5 : (value / 2 - low / 2) / (high / 2 - low / 2));
@@ -57,9 +61,9 @@ export function indices(count, most) {
 /** A number in full. @param {number | null} value */
 export const exact = (value) => (value === null ? "no number" : String(value));
 
-/** The points between gaps. @param {[number, number | null][]} points */
+/** The points between gaps. @template {[number, number | null, ...any]} Point @param {Point[]} points */
 export function runs(points) {
-  /** @type {[number, number | null][][]} */
+  /** @type {Point[][]} */
   const found = [[]];
   for (const point of points) {
     if (point[1] === null) found.push([]);
@@ -68,9 +72,18 @@ export function runs(points) {
   return found.filter((run) => run.length > 0);
 }
 
-/** The points that are shown as dots: all where they are few, else those that have a gap on either side. @param {[number, number | null][]} points */
+/**
+ * The points that are shown as dots: all where they are few, else those that have a gap on either side.
+ * @template {[number, number | null, ...any]} Point @param {Point[]} points
+ */
 export function dotted(points) {
-  return runs(points).filter((run) => points.length <= 60 || run.length === 1).flat();
+  return runs(points).filter((run) => points.length <= DOTTED || run.length === 1).flat();
+}
+
+/** From where to where a side goes, so that no line is cut at its ends. @param {number} low @param {number} high */
+export function roomy(low, high) {
+  const edge = high === low ? Math.abs(high) / 10 || 1 : (high / 2 - low / 2) / 10;
+  return [Math.max(low - edge, -Number.MAX_VALUE), Math.min(high + edge, Number.MAX_VALUE)];
 }
 
 /** @param {number} at from 0 to 1 */
@@ -116,18 +129,24 @@ function heights({ low, high, log }) {
     const [bottom, top] = high === low ? [low / 2, high * 2] : [low / edge, high * edge];
     return { up: (/** @type {number} */ value) => between(Math.log10(bottom), Math.log10(top), Math.log10(value)), yTicks: logTicks(bottom, top, 5) };
   }
-  const edge = high === low ? Math.abs(high) / 10 || 1 : (high / 2 - low / 2) / 10; // so that the line is not cut at its ends
-  const [bottom, top] = [Math.max(low - edge, -Number.MAX_VALUE), Math.min(high + edge, Number.MAX_VALUE)];
+  const [bottom, top] = roomy(low, high);
   return { up: (/** @type {number} */ value) => between(bottom, top, value), yTicks: ticks(bottom, top, 5) };
 }
 
 /** The axes of a matrix, and those of its colours. @param {HeatData} data */
-export function heatScales({ rows, columns, low, high }) {
+export function heatScales({ rows, columns, low, high, xs, ys }) {
   const middle = (/** @type {number} */ index, /** @type {number} */ count) => (index - 0.5) / count;
   return {
-    across: indices(columns, 5).map((index) => ({ at: middle(index, columns), text: amount(index) })),
-    down: indices(rows, 5).map((index) => ({ at: 1 - middle(index, rows), text: amount(index) })),
+    across: xs ? sides(xs, columns) : indices(columns, 5).map((index) => ({ at: middle(index, columns), text: amount(index) })),
+    down: ys ? sides(ys, rows).map(({ at, text }) => ({ at: 1 - at, text })) : indices(rows, 5).map((index) => ({ at: 1 - middle(index, rows), text: amount(index) })),
     bar: high === low ? [{ at: 0.5, text: exact(low) }] : ticks(low, high, 5),
     ratio: Math.max(0.25, Math.min(4, columns / rows)),
   };
+}
+
+/** Ticks of a side whose cells stand at places from one number to another, each in the middle of its cell. @param {[number, number]} ends @param {number} count */
+function sides([first, last], count) {
+  const [low, high] = [Math.min(first, last), Math.max(first, last)];
+  const half = count > 1 ? 0.5 / count : 0.5;
+  return ticks(low, high, 5).map(({ at, text }) => ({ at: half + (1 - 2 * half) * (first <= last ? at : 1 - at), text }));
 }

@@ -30,12 +30,14 @@ class OverviewDisplay extends Display {
     this.broker = this.part("Broker");
     this.updated = h("span", { class: "tqp-updated" });
     const parts = h("div", { class: "tqp-parts" }, h("div", {}, this.service, this.broker), this.updated);
+    /** What a token that runs recipes alone does not see. */
+    this.fleet = [this.slots, this.pace, hour, this.broker];
     const figures = h("div", { class: "tqp-figures" }, this.slots, this.pace, hour, parts);
     this.banner = h("div", { class: "tq-banner", role: "status" });
     this.root.append(h("div", { class: "tqp-strip" }, this.chips, figures), this.banner);
     this.on(["counts", "chosen", "filters"], () => this.showChips());
     this.on(["figures"], () => this.showFigures());
-    this.on(["state", "reason", "figures"], () => this.showState());
+    this.on(["state", "reason", "figures", "withheld"], () => this.showState());
     this.on(["updated"], () => this.showUpdated());
     if (model.get("board")) this.ends.push(keepSnapshot(model.widget_manager?.context, model.get("board"), () => this.snapshot()));
   }
@@ -122,15 +124,17 @@ class OverviewDisplay extends Display {
       { there: "is there", unknown: this.link.lost ? "is not known" : "is being asked", away: "is away" });
     this.mark(this.broker, !there || broker === undefined ? "unknown" : broker && !blocked ? "there" : "away",
       { there: "is there", unknown: "is not known", away: blocked ? "takes nothing" : "is away" });
+    const withheld = this.model.get("withheld");
+    for (const part of this.fleet) part.hidden = withheld !== "";
     const text = state === "refused" ? `No live updates: ${this.model.get("reason")}.`
       : state === "away" ? "The service is away. What you see may be old; everything is brought up to date when it is back."
       : there && broker === false ? `The broker is away. New tasks are kept${waiting ? ` (${amount(waiting)} so far)` : ""} and start when it is back.`
       : there && blocked ? `New tasks are kept${waiting ? ` (${amount(waiting)} so far)` : ""} and do not start: ${blocked}.`
       : there && unserved?.length ? nobodyServes(unserved)
-      : "";
+      : withheld;
     if (text === this.said) return;
     this.said = text;
-    this.banner.replaceChildren(...(text ? [icon("away"), h("span", {}, text)] : []));
+    this.banner.replaceChildren(...(text ? [icon(text === withheld ? "pick" : "away"), h("span", {}, text)] : []));
   }
 
   /** @param {HTMLElement} part @param {string} state @param {Record<string, string>} words */

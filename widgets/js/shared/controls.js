@@ -34,6 +34,9 @@ export function dropDown(select, name = "") {
   return h("span", { class: `tq-select ${name}` }, select, icon("down"));
 }
 
+/** What is put on the page for an input. @param {HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement} input */
+export const inputElement = (input) => (input instanceof HTMLSelectElement ? dropDown(input) : input);
+
 /** @param {string} status */
 export function statusChip(status) {
   return h("span", { class: "tq-status", "data-status": status }, icon(status), STATUSES[status] ?? status);

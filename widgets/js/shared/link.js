@@ -7,12 +7,14 @@
  * or a message cannot even be sent, the kernel is lost: a cover says so, and nothing below it
  * looks alive or can be pressed. A later answer takes the cover away.
  *
- * A kernel that runs a cell answers when the cell is done. What it does, and whether the
- * connection stands, the front end tells; one that tells neither is covered only when sending fails.
+ * A kernel that runs a cell answers when the cell is done, or some questions meanwhile. What it does, and whether
+ * the connection stands, the front end tells; one that tells neither is covered only when sending fails. What began
+ * before anybody listened here, the first answer tells.
  */
 
 /**
- * @typedef {{ status?: string, connectionStatus?: string }} Kernel
+ * @typedef {{ connect(call: (sender: any, told: any) => void): void }} Signal
+ * @typedef {{ status?: string, connectionStatus?: string, iopubMessage?: Signal, statusChanged?: Signal }} Kernel
  * @typedef {{ get(name: string): any, send(content: object): void, on(event: string, call: Function): void,
  *   off(event: string, call: Function): void, widget_manager?: any }} Linked
  */
@@ -27,6 +29,48 @@ const TICK_MS = 1000;
 const PATIENCE_TICKS = 6;
 /** What a kernel is doing that will not answer any more. */
 const ENDED = new Set(["restarting", "autorestarting", "terminating", "dead"]);
+/** What its status is while it works. */
+const AT_WORK = new Set(["busy", "idle"]);
+/**
+ * The kernels that are listened to, each with whether it runs a cell, and whether anything has told that; scripts of
+ * several widgets share it, as one that is loaded in the middle of a cell has not heard that begin.
+ * @type {WeakMap<Kernel, { runs: boolean, told: boolean }>}
+ */
+const cells = (/** @type {any} */ (globalThis)[Symbol.for("taskq.cells")] ??= new WeakMap());
+
+/**
+ * Whether a kernel runs a cell, as its messages tell. Its status does not tell: a kernel with subshells is idle again
+ * after each question that it has answered beside the cell, and lets others wait until the cell is done.
+ * @param {Kernel | null | undefined} kernel
+ */
+function cellOf(kernel) {
+  if (!kernel?.iopubMessage) return { runs: false, told: true };
+  let cell = cells.get(kernel);
+  if (!cell) cells.set(kernel, (cell = listenTo(kernel)));
+  return cell;
+}
+
+/** Follow what a kernel does, for as long as it is there. @param {Kernel} kernel */
+function listenTo(kernel) {
+  // Until something tells: what shows the first display is a cell, as a rule, and that may go on.
+  const cell = { runs: AT_WORK.has(kernel.status ?? ""), told: false };
+  kernel.iopubMessage?.connect((_sender, { header, parent_header: parent, content }) => {
+    if (header.msg_type === "status" && parent.msg_type === "execute_request") {
+      Object.assign(cell, { runs: content.execution_state === "busy", told: true });
+    }
+  });
+  kernel.statusChanged?.connect((_sender, status) => {
+    if (!AT_WORK.has(status)) Object.assign(cell, { runs: false, told: true }); // it has ended in the middle of a cell
+  });
+  return cell;
+}
+
+/** Take the first answer's word for whether it came beside a cell. @param {Kernel | null | undefined} kernel @param {any} answer */
+function hear(kernel, answer) {
+  const cell = cellOf(kernel);
+  if (!cell.told && answer?.type === "here") Object.assign(cell, { runs: answer.in_cell === true, told: true });
+}
+
 /** The displays without a kernel below one cover; scripts of several widgets share it. */
 const LOST = Symbol.for("taskq.lost");
 
@@ -44,10 +88,14 @@ export class KernelLink {
     this.place = root;
     /** Seconds since the oldest question without an answer; -1 when there is none. */
     this.waited = -1;
-    const answered = () => this.answered();
+    const answered = (/** @type {any} */ content) => {
+      hear(this.kernel, content);
+      this.answered();
+    };
     const check = () => this.check();
     model.on("msg:custom", answered);
     model.on("comm_live_update", check);
+    cellOf(this.kernel); // listen from now on
     const timer = setInterval(() => this.tick(), TICK_MS);
     this.close = () => {
       clearInterval(timer);
@@ -88,7 +136,7 @@ export class KernelLink {
     if (this.waited < 0 || this.lost) return;
     this.check();
     const { kernel } = this;
-    const busy = kernel?.status === "busy" && kernel.connectionStatus === "connected";
+    const busy = (kernel?.status === "busy" || cellOf(kernel).runs) && kernel?.connectionStatus === "connected";
     this.waited = busy ? 0 : this.waited + 1;
     if (this.waited >= PATIENCE_TICKS && kernel !== undefined) this.lose();
   }
@@ -160,6 +208,28 @@ function keepInSight(shade) {
   move();
 }
 
+/**
+ * Load a page of a dashboard again when somebody comes back to it, as after a night in a tab in the background: it finds
+ * what was open by its address, and what was typed is kept. A server that does not answer would leave nothing to look at.
+ * @param {HTMLElement} card of the cover
+ */
+function comeBackWhenLookedAt(card) {
+  const look = async () => {
+    if (document.visibilityState !== "visible" || !card.isConnected) return;
+    try {
+      await fetch(location.pathname + location.search, { method: "HEAD", cache: "no-store" });
+      if (card.isConnected) location.reload();
+    } catch {
+      // the server is away: the button is there
+    }
+  };
+  const came = () => {
+    if (!card.isConnected) document.removeEventListener("visibilitychange", came);
+    else look();
+  };
+  document.addEventListener("visibilitychange", came);
+}
+
 /** @param {KernelLink} link */
 function coverElement(link) {
   const element = (/** @type {string} */ tag, /** @type {string} */ name, /** @type {string} */ text) =>
@@ -174,6 +244,7 @@ function coverElement(link) {
       : "It was restarted, it has ended, or the connection broke. Your tasks go on, and what you typed is kept."),
   );
   if (inDashboard) {
+    comeBackWhenLookedAt(card);
     const reload = element("button", "tq-cover-button", "Reload");
     reload.setAttribute("type", "button");
     reload.addEventListener("click", () => location.reload());

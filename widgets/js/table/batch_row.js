@@ -5,6 +5,7 @@ import { STATUSES, button, statusChip } from "../shared/controls.js";
 import { h, setAttr, setText } from "../shared/dom.js";
 import { amount, counted } from "../shared/format.js";
 import { icon } from "../shared/icons.js";
+import { ShareView } from "../shared/share.js";
 
 /**
  * @typedef {{ id: string, name: string, total: number, done: number, counts: Record<string, number>, left: string,
@@ -41,18 +42,23 @@ export class BatchRow {
     const act = (/** @type {"cancel" | "resume"} */ action) => () => this.batch && batches.act(action, this.batch);
     this.cancel = button("cancel", "Cancel", { onclick: act("cancel") });
     this.resume = button("retry", "Resume", { onclick: act("resume") });
+    const { table } = batches;
+    this.share = new ShareView(table.root, (content) => table.send(content), (text) => table.toast.say(text, "error"), "batch");
     this.causes = h("table", { class: "tq-causes" });
     this.body = h("div", { class: "tq-batch-body" },
-      h("div", { class: "tq-batch-tools" }, this.counts, this.cancel, this.resume), this.causes);
+      h("div", { class: "tq-batch-tools" }, this.counts, this.cancel, this.resume, this.share.button), this.share.element, this.causes);
     this.element = h("li", { class: "tq-batch" }, this.row, this.body);
   }
 
   /** @param {Batch} batch @param {boolean} open */
   show(batch, open) {
-    const shown = JSON.stringify([batch, open]);
+    const mayChange = this.batches.table.model.get("may_change");
+    const shown = JSON.stringify([batch, open, mayChange]);
     if (shown === this.shown) return;
+    for (const one of [this.cancel, this.resume, this.share.button]) one.hidden = !mayChange;
     this.shown = shown;
     this.batch = batch;
+    this.share.show(batch.id);
     const { name, total, done, left, failures } = batch;
     setAttr(this.row, "aria-expanded", String(open));
     setText(this.name, name);

@@ -27,7 +27,8 @@ export class Footer {
 
   /** @param {import("./tasks.js").Selection} selection */
   show([count, cancellable, , hidden, finished]) {
-    const { cancel, retry, copy } = this.buttons;
+    const { cancel, retry, delete: remove, copy } = this.buttons;
+    for (const one of [cancel, retry, remove]) one.hidden = !this.table.model.get("may_change");
     this.chosen.hidden = count === 0;
     setText(this.count, `${amount(count)} selected`);
     setText(this.hidden, hidden ? `${hidden < 0 ? "some may be" : amount(hidden)} not in this view` : "");

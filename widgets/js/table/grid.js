@@ -91,6 +91,7 @@ export class Grid {
     if (patch.rows || patch.cells || patch.ids) this.layOut();
     const head = patch.head ?? {};
     if (head.total !== undefined) this.total = head.total;
+    this.table.notice.show(); // before rows are drawn, whose room it takes: as high as they all are, all would be drawn
     this.picks.apply(head.selected, this.table.answered === this.table.selectionCount);
     if (head.query) this.header.showSort();
     setAttr(this.element, "aria-rowcount", String(this.total + 1));

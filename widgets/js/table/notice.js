@@ -18,10 +18,10 @@ export class Notice {
     const state = this.table.model.get("state");
     if (state !== "ready") return state;
     if (this.table.grid.total) return "";
-    const { text, statuses, after, before, within_s, batch } = this.table.query;
-    const filtered = text.trim() || statuses.length || [after, before, within_s].some((bound) => bound !== null);
+    const { text, statuses, after, before, within_s, batch, owner } = this.table.query;
+    const filtered = text.trim() || statuses.length || owner || [after, before, within_s].some((bound) => bound !== null);
     if (batch && !filtered) return "unmade";
-    if (!this.table.all && !this.table.batches.total) return "empty";
+    if (!owner && !this.table.all && !this.table.batches.total) return "empty";
     return filtered ? "none" : "points";
   }
 
@@ -47,8 +47,14 @@ export class Notice {
   }
 
   none() {
-    return notice("search", "No task matches", h("p", {}, `None of the ${counted(this.table.all, "task")} fits this filter.`),
+    return notice("search", "No task matches", h("p", {}, this.nothingFits),
       button("", "Clear the filter", { onclick: () => this.table.clearFilter() }));
+  }
+
+  get nothingFits() {
+    const { all, query } = this.table;
+    if (query.owner && !all) return "None of the tasks is yours.";
+    return `None of ${query.owner ? "your" : "the"} ${counted(all, "task")} fits this filter.`;
   }
 
   points() {

@@ -50,7 +50,7 @@ export class Table extends Display {
     this.waiting = [];
     this.all = 0;
     /** @type {Query} */
-    this.query = { text: "", statuses: [], after: null, before: null, within_s: null, batch: null, points: null, sort: "number", descending: true };
+    this.query = { text: "", statuses: [], after: null, before: null, within_s: null, batch: null, points: null, owner: null, sort: "number", descending: true };
     /** @type {import("./tasks.js").Selection} */
     this.selection = [0, 0, 0, 0, 0];
     this.narrow = false;
@@ -77,6 +77,11 @@ export class Table extends Display {
     this.on(["density", "columns"], () => this.onResize());
     this.on(["widths"], () => this.grid.layOut());
     this.on(["opened"], () => this.grid.draw());
+    this.on(["may_change"], () => {
+      this.footer.show(this.selection);
+      this.batches.draw();
+    });
+    this.on(["me"], () => { this.toolbar.mine.hidden = this.model.get("me") === ""; });
     const sizes = new ResizeObserver(() => this.onResize());
     sizes.observe(this.root);
     sizes.observe(this.grid.element);
@@ -142,7 +147,7 @@ export class Table extends Display {
   /** Ask for everything; of a batch that is open for all points. */
   clearFilter() {
     this.toolbar.clear();
-    this.ask({ text: "", statuses: [], after: null, before: null, within_s: null });
+    this.ask({ text: "", statuses: [], after: null, before: null, within_s: null, owner: null });
     this.toolbar.search.focus();
   }
 
@@ -200,6 +205,7 @@ export class Table extends Display {
     else if (message.type === "reopen") this.open_();
     else if (message.type === "ids") this.copy(message.ids);
     else if (message.type === "csv") this.download(buffers[0], message.count);
+    else if (message.type === "shared") this.batches.rows.get(message.of)?.share.receive(message);
     else if (message.type === "say") this.toast.say(message.text, message.kind);
   }
 
@@ -219,7 +225,6 @@ export class Table extends Display {
     if (head.selection) this.footer.show(this.selection);
     this.settle();
     this.footer.showOffer();
-    this.notice.show();
   }
 
   onAnswer() {
@@ -251,6 +256,7 @@ export class Table extends Display {
     this.banner.hidden = model.get("away") === "";
     setText(/** @type {Element} */ (this.banner.lastElementChild), model.get("away"));
     this.notice.show();
+    this.grid.draw(); // the rows have their room again, which nothing tells on a page that nobody looks at
   }
 
   onResize() {

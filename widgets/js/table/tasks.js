@@ -3,7 +3,7 @@
  * What Python sends of the tasks (see `view.py` for the messages), and the page of rows that came last.
  *
  * @typedef {{ text: string, statuses: string[], after: number | null, before: number | null,
- *   within_s: number | null, batch: string | null, points: boolean | null, sort: string, descending: boolean }} Query
+ *   within_s: number | null, batch: string | null, points: boolean | null, owner: string | null, sort: string, descending: boolean }} Query
  * `points`: whether the points of batches are rows; null for wherever a filter asks for some.
  * Of the selection: how many tasks, how many of them can be cancelled, run, are not in this view, have finished.
  * @typedef {[number, number, number, number, number]} Selection

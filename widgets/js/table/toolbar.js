@@ -2,7 +2,7 @@
 /** The bar above the rows: filter, status chips, time, order, columns and density. */
 
 import { STATUSES, button, countChip, dropDown } from "../shared/controls.js";
-import { h, setText } from "../shared/dom.js";
+import { h, setAttr, setText } from "../shared/dom.js";
 import { amount } from "../shared/format.js";
 import { icon } from "../shared/icons.js";
 import { debounce } from "../shared/timing.js";
@@ -31,6 +31,9 @@ export class Toolbar {
     this.search.addEventListener("keydown", (event) => this.onSearchKey(event));
     this.chips = h("div", { class: "tq-chips", role: "group", "aria-label": "Filter by status" },
       ...Object.keys(STATUSES).map((status) => countChip(status, () => this.toggleStatus(status))));
+    /** Those of whoever looks; shown once it is known who that is. */
+    this.mine = h("button", { type: "button", class: "tq-chip tq-mine", "aria-pressed": "false", hidden: true,
+      onclick: () => table.ask({ owner: table.query.owner ? null : table.model.get("me") }) }, "Only mine");
     /** The orders that can be chosen, as they were offered last. */
     this.offered = "";
     this.created = new CreatedFilter((span) => table.ask(span));
@@ -39,7 +42,7 @@ export class Toolbar {
     this.density = button("", "Density", { class: "tq-bare tq-density", onclick: () => table.set("density", this.otherDensity) });
     this.element = h("div", { class: "tq-toolbar" },
       h("div", { class: "tq-search" }, icon("search"), this.search), this.chips,
-      h("div", { class: "tq-tools" }, this.created.element, dropDown(this.order, "tq-sort"), this.menu.element, this.density));
+      h("div", { class: "tq-tools" }, this.mine, this.created.element, dropDown(this.order, "tq-sort"), this.menu.element, this.density));
   }
 
   /** @param {KeyboardEvent} event */
@@ -135,6 +138,7 @@ export class Toolbar {
     }
     if (!query) return;
     if (this.table.focused !== this.search && !this.typing) this.search.value = query.text;
+    setAttr(this.mine, "aria-pressed", String(Boolean(query.owner)));
     this.created.show(query);
     this.showOrder(query);
   }

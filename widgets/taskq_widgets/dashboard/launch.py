@@ -6,6 +6,7 @@ there through a file that only this user can read.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import os
@@ -21,8 +22,8 @@ from typing import Any
 from taskq_kernel.errors import SetupError
 
 HERE = Path(__file__).parent
-#: The page.
-NOTEBOOK = HERE / "dashboard.ipynb"
+#: The page with recipes, for people who do not code, and the one with the board.
+RECIPES, NOTEBOOK = HERE / "recipes.ipynb", HERE / "dashboard.ipynb"
 
 _REDIRECT = '<!doctype html><meta charset="utf-8"><meta http-equiv="refresh" content="0; url={url}">'
 
@@ -36,6 +37,7 @@ def serve(
     open_browser: bool = True,
     token: str | None = None,
     on_ready: Callable[[str], None] = lambda _: None,
+    is_there: Callable[[], bool] = lambda: True,
     **config: dict[str, Any],
 ) -> None:
     """Serve a notebook as a dashboard until interrupted.
@@ -51,9 +53,11 @@ def serve(
     open_browser
         Whether to open a browser, where there is one.
     token
-        What a request must bring along; by default a new one.
+        What a request must bring along; by default a new one. Its hash signs the cookies of those who were let in.
     on_ready
         Called with the address, its token included, once it can be opened.
+    is_there
+        Whether the stack is there; while it is not, a page says so in the notebook's place, and comes back by itself.
     **config
         More of Voilà's configuration: options by class, over those in ``voila.json``.
 
@@ -63,8 +67,10 @@ def serve(
         If Voilà is not installed, or the port is taken.
     """
     try:
+        # late: the widgets without a dashboard need no Voilà
         from traitlets.config import Config
-        from voila.app import Voila
+
+        from taskq_widgets.dashboard.server import DashboardServer
     except ImportError as error:
         raise SetupError(
             f"the dashboard needs Voilà ({error}); install it with: pip install 'taskq-kernel[lab]'"
@@ -79,7 +85,10 @@ def serve(
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # a kernel's debugger warns on frozen modules
     # Jupyter's server asks Tornado for a longer patience with silent pages than it has, which it says each time.
     logging.getLogger("tornado.general").setLevel(logging.ERROR)
+    # Nor is it news that somebody came without the token, or that a page asks whether the stack is back.
+    logging.getLogger("tornado.access").setLevel(logging.CRITICAL)
     settings = Config(json.loads((HERE / "voila.json").read_text(encoding="utf-8")))
+    settings.merge(Config(Voila={"identity_provider_class": "taskq_widgets.dashboard.identity.DashboardIdentity"}))
     settings.merge(Config(config))
     settings.merge(
         Config(
@@ -88,6 +97,8 @@ def serve(
                 "port": port,
                 "port_retries": 0,
                 "token": token,
+                # Who was let in stays so when the dashboard is started again, as long as the token is the same.
+                "cookie_secret": hashlib.sha256(f"taskq dashboard {token}".encode()).digest(),
                 "open_browser": False,
                 "log_level": "ERROR",  # it warns of a notebook that is not signed, which no installed one is
             },
@@ -97,25 +108,10 @@ def serve(
             },
         )
     )
-    app = _application(Voila, lambda: _announce(address, open_browser, on_ready))(config=settings)
+    app = DashboardServer(config=settings)
+    app.on_listening, app.is_there = lambda: _announce(address, open_browser, on_ready), is_there
     app.initialize([str(notebook)])
     app.start()
-
-
-def _application(voila: type[Any], on_listening: Callable[[], None]) -> type[Any]:
-    """Return Voilà as a class that says when it listens, and looks for no configuration of the user's."""
-
-    class Dashboard(voila):
-        def load_config_file(self, *_args: Any, **_options: Any) -> None:
-            pass
-
-        def listen(self) -> None:
-            from tornado.ioloop import IOLoop
-
-            IOLoop.current().add_callback(on_listening)
-            super().listen()
-
-    return Dashboard
 
 
 def _announce(address: str, open_browser: bool, on_ready: Callable[[str], None]) -> None:

@@ -8,9 +8,10 @@ from typing import Any
 from taskq_kernel import exact_json
 from taskq_kernel.argument_names import check_argument_names, normalized
 from taskq_kernel.arguments import encode_arguments
+from taskq_kernel.declarations import declared, with_defaults
 from taskq_kernel.errors import InvalidDeclaration, InvalidJSON, InvalidTask, TaskqError
 from taskq_kernel.literals import kind_of, read_value
-from taskq_kernel.parameters import Parameter, declared, shown, with_defaults
+from taskq_kernel.parameters import Parameter, shown
 from taskq_kernel.value_text import written
 
 

@@ -37,6 +37,7 @@ def facts_of(data: dict[str, Any]) -> list[list[Any]]:
         (field("priority").label, {0: "low", 2: "high"}.get(data["priority"])),
         (field("timeout_seconds").label, data["timeoutSeconds"] and f"{data['timeoutSeconds']:g} s"),
         (field("memory_limit").label, data["memoryLimit"] and f"{data['memoryLimit'] / 2**20:,.0f} MiB"),
+        ("Project", _project(data)),
         ("Threads", data.get("threads") and str(data["threads"])),
         ("GPUs", data.get("gpus") and str(data["gpus"])),
         *((name, value or "(empty)") for name, value in (data.get("env") or {}).items()),
@@ -44,6 +45,15 @@ def facts_of(data: dict[str, Any]) -> list[list[Any]]:
         ("Outputs", "  ".join(data.get("outputs") or ())),
     ]
     return [["argument", *pair] for pair in arguments] + [["option", *pair] for pair in options if pair[1]]
+
+
+def _project(data: dict[str, Any]) -> str | None:
+    """A project by the beginning of its id, with its commit."""
+    project, commit = data.get("project"), data.get("projectCommit")
+    if not project:
+        return None
+    known, _, dirty = (commit or "").partition("-")
+    return f"{project[:12]}" + (f" at commit {known[:12]}{dirty and f' ({dirty})'}" if known else "")
 
 
 def problem_of(data: dict[str, Any]) -> dict[str, Any]:

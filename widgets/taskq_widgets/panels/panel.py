@@ -1,9 +1,9 @@
 """What the widgets of the board have in common: messages in, changes out.
 
 A browser that displays a panel says ``alive`` every 5 s while that is so, with the ``view``
-that it displays, which is answered with ``here``, and ``close`` when a display ends. As long as one of them is fresh a
-thread of the panel calls `Panel._refresh`, which puts into traits what has changed: those
-that did not change send nothing.
+that it displays, which is answered with ``here`` (``in_cell``: a cell runs beside that), and ``close`` when a display
+ends. As long as one of them is fresh a thread of the panel calls `Panel._refresh`, which puts into traits what has
+changed: those that did not change send nothing.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ class Panel(GuardedWidget):
         if content.get("type") in self._handlers:
             getattr(self, self._handlers[content["type"]])(content)
         elif content.get("type") == "alive":
-            self.send({"type": "here", "view": view})
+            self.send({"type": "here", "view": view, "in_cell": _cells.running})
             self._on_alive(content)
         else:
             log.warning("%s: message of unknown type %r left aside", type(self).__name__, content.get("type"))

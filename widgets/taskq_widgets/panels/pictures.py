@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from statistics import median
 from typing import Any
@@ -67,13 +67,11 @@ def line(values: Sequence[float]) -> Picture | None:
     finite = [value for value in values if math.isfinite(value)]
     if len(values) < LEAST_NUMBERS or len(finite) < 2:
         return None
-    thinned = len(values) > 3 * STRETCHES
-    points = list(_thinned(values)) if thinned else [[at, _drawn(value)] for at, value in enumerate(values, 1)]
     said = [f"{len(values):,} numbers"]
-    if thinned:
+    if len(values) > 3 * STRETCHES:
         said.append(f"of every {math.ceil(len(values) / STRETCHES):,} the smallest and the largest are drawn")
     return {
-        "kind": "line", "count": len(values), "points": points, "low": min(finite), "high": max(finite),
+        "kind": "line", "count": len(values), "points": thinned(values), "low": min(finite), "high": max(finite),
         "text": "; ".join([*said, *_gaps(values)]),
     }  # fmt: skip
 
@@ -95,18 +93,22 @@ def curve(name: str, count: int, steps: Sequence[float], values: Sequence[float]
     if not finite:
         return None
     steps, values = zip(*points, strict=True)
-    places: Iterable[list[Any]] = [[at, _drawn(value)] for at, value in enumerate(values, 1)]
-    if len(values) > 3 * STRETCHES:
-        places = _thinned(values)
     said = f"{count:,} report{'' if count == 1 else 's'}"
     return {
-        "kind": "line", "count": len(values), "points": [[steps[at - 1], value] for at, value in places],
+        "kind": "line", "count": len(values), "points": [[steps[at - 1], value] for at, value in thinned(values)],
         "low": min(finite), "high": max(finite), "steps": [min(steps), max(steps)], "name": name,
         "text": "; ".join([said, *_gaps(values)]),
     }  # fmt: skip
 
 
-def _thinned(values: Sequence[float]) -> Iterator[list[Any]]:
+def thinned(values: Sequence[float]) -> list[list[Any]]:
+    """Return the place, from 1, and the number of each point that is drawn; None for the number is a gap."""
+    if len(values) <= 3 * STRETCHES:
+        return [[at, _drawn(value)] for at, value in enumerate(values, 1)]
+    return list(_ends_of_stretches(values))
+
+
+def _ends_of_stretches(values: Sequence[float]) -> Iterator[list[Any]]:
     width = math.ceil(len(values) / STRETCHES)
     for start in range(0, len(values), width):
         stretch = range(start, min(start + width, len(values)))

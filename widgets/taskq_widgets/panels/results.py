@@ -198,7 +198,7 @@ class _Presenter:
                 return {"form": "image", "source": source, "text": bundle.get("text/plain", "")[:300]}
         if "text/html" in bundle:
             return {"form": "html", "html": bundle["text/html"]}
-        return self._text(next(iter(bundle.values()), ""))
+        return self._text(bundle.get("text/plain") or next(iter(bundle.values()), ""))
 
     def cell(self, value: Any, columns: int) -> str:
         limit = self.limits.cell if columns == 1 else self.limits.cell_of_many

@@ -83,6 +83,24 @@ class PanelValue:
         self._shown = shown | taken | {"note": " ".join(filter(None, remarks)), "look": look, "files": files}
         return self._shown
 
+    def json(self, data: dict[str, Any]) -> Any:
+        """Return the JSON of a finished task's value, a large one too.
+
+        Raises
+        ------
+        ValueError
+            If it is too large to be brought to the notebook.
+        TaskqError
+            If it cannot be read.
+        """
+        ref = data.get("valueRef")
+        if not ref:
+            return data.get("value")
+        size = int(data.get("valueSize") or 0)
+        if size > MOST_BYTES:
+            raise ValueError(f"{size / 1e6:,.1f} MB are too much to show here.")
+        return self._large(ref, data["valueKind"])
+
     def file(self, data: dict[str, Any], form: str) -> bytes:
         """Return the value as the contents of a file; see `taskq_widgets.panels.files`.
 

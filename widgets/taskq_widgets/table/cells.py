@@ -6,14 +6,13 @@ that has passed since.
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from typing import Any
 
 from taskq_kernel.value_text import argument_text
 from taskq_widgets.table.columns import PLAIN
-from taskq_widgets.table.values import Row, error_text, seconds_of
+from taskq_widgets.table.values import Row, error_text, json_text, seconds_of
 
 _PLAIN = tuple(field.graphql for field in PLAIN)
 _NAME_WIDTH = 160
@@ -126,7 +125,7 @@ def cells_of(row: Row) -> list[Any]:
 
 
 def _argument(value: Any) -> str:
-    return value if isinstance(value, str) else argument_text(json.dumps(value, ensure_ascii=False))
+    return value if isinstance(value, str) else argument_text(json_text(value))
 
 
 def _rounded(number: float | None, decimals: int) -> float | None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from taskq_widgets.table.values import Row
+from taskq_widgets.table.values import Row, json_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,12 +54,12 @@ def _whole(row: Row) -> Any:
     value = row.get("value")
     if value is None:
         return row.get("valueText")  # too large to travel with its task: how it begins
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list | bool) else value
+    return json_text(value) if isinstance(value, dict | list | bool) else value
 
 
 def _harmless(value: Any) -> Any:
     if isinstance(value, dict | list):
-        value = json.dumps(value, ensure_ascii=False)
+        value = json_text(value)
     if isinstance(value, str) and value[:1] in "=+-@\t\r" and value and not _NUMBER.fullmatch(value):
         return f"'{value}"
     return value

@@ -36,6 +36,8 @@ class Query:
     points
         Whether the points of batches are among the tasks; None for wherever a filter asks for some, so that a table
         without one has a row for a batch, and not one for each of its points.
+    owner
+        Only this owner's.
     sort, descending
         The column to sort by, one of `SORTABLE` or an argument's, such as ``argument.n``. Ties go by number;
         rows without a value come last either way.
@@ -48,6 +50,7 @@ class Query:
     within_s: float | None = None
     batch: str | None = None
     points: bool | None = None
+    owner: str | None = None
     sort: str = "number"
     descending: bool = True
 
@@ -105,6 +108,7 @@ class Query:
             "status": [status for status in STATUSES if status in self.statuses],
             "createdAfter": None if after is None else _instant(after),
             "createdBefore": None if self.before is None else _instant(self.before), "batch": self.batch,
+            "owner": self.owner,
         }  # fmt: skip
         return {name: value for name, value in given.items() if value} | ({"isPoint": False} if self.folds else {})
 
@@ -139,6 +143,8 @@ class Query:
             return False
         if self.batch and row["batch"] != self.batch:
             return False
+        if self.owner and row["owner"] != self.owner:
+            return False
         if self.folds and row.get("point") is not None:
             return False
         arguments = row.get("arguments") or {}
@@ -156,14 +162,14 @@ class Query:
         points = not (self.folds or other.folds)
         both = self.statuses & other.statuses if self.statuses and other.statuses else self.statuses | other.statuses
         no_status = self.statuses and other.statuses and not both
-        if no_status or (self.batch and other.batch and self.batch != other.batch):
+        if no_status or _differ(self.batch, other.batch) or _differ(self.owner, other.owner):
             return replace(self, after=0.0, before=0.0, within_s=None)  # nothing
         afters = [bound for bound in (self.after, other.after) if bound is not None]
         befores = [bound for bound in (self.before, other.before) if bound is not None]
         return replace(
             self, text=text, statuses=both, after=max(afters, default=None),
             before=min(befores, default=None), within_s=self.within_s or other.within_s,
-            batch=self.batch or other.batch, points=points,
+            batch=self.batch or other.batch, points=points, owner=self.owner or other.owner,
         )  # fmt: skip
 
     def to_json(self) -> dict[str, Any]:
@@ -190,6 +196,10 @@ def _both(mine: str, others: str) -> str | None:
     both = f"{mine} {others}"
     # Conditions are known by their own texts, so nothing is made of both that neither of them says.
     return both if _said(_read(both)) == _said(_read(mine)) | _said(_read(others)) else None
+
+
+def _differ(mine: str | None, others: str | None) -> bool:
+    return bool(mine and others and mine != others)
 
 
 def _said(typed: Typed) -> set[str]:

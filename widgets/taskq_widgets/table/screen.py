@@ -125,8 +125,13 @@ class Screen:
         """Return when the window is to be read, seconds of a monotonic clock: the past if it is not here."""
         return max(self._wanted(), self.not_before)
 
+    @property
+    def answers_query(self) -> bool:
+        """Whether the rows that are here are those of the query."""
+        return self.loaded is not None and self.loaded.query == self.query
+
     def _wanted(self) -> float:
-        if self.loaded is None or self.loaded.query != self.query:
+        if self.loaded is None or not self.answers_query:
             return float("-inf")
         first, count = self._clamped(self.figures.total)
         if not self.loaded.covers(first, count, self.figures.total):

@@ -114,10 +114,11 @@ class ServiceTasks:
             self._any_batches = self._batches(0)[1] > 0
         return self._any_batches
 
-    def _batches(self, count: int, name: str | None = None) -> tuple[list[dict[str, Any]], int]:
-        return batch_operations.page(
-            self._live.transport, first=count, name=name, owner=self._fixed.get("owner"), fields=BATCH
-        )
+    def _batches(
+        self, count: int, name: str | None = None, owner: str | None = None
+    ) -> tuple[list[dict[str, Any]], int]:
+        owner = self._fixed.get("owner", owner)
+        return batch_operations.page(self._live.transport, first=count, name=name, owner=owner, fields=BATCH)
 
     def rows(self, query: Query, first: int, count: int, total: int | None) -> Sequence[Row]:
         """Return rows of the window, counted from the nearer end of the list."""
@@ -129,7 +130,8 @@ class ServiceTasks:
 
     def figures(self, query: Query) -> Figures:
         """Ask for all of them at once. Where points are left out for want of a filter, the statuses count them, too."""
-        found = operations.counts(self._live.transport, self.filter(query), self._fixed)
+        everything = self._fixed if query.owner is None else {"owner": query.owner} | self._fixed
+        found = operations.counts(self._live.transport, self.filter(query), everything)
         unfiltered = query.folds and query.points is None
         return Figures(found.total, sum(found.everything.values()), found.everything if unfiltered else found.counts)
 
@@ -173,8 +175,8 @@ class ServiceTasks:
             except NotFound:
                 return BatchRows()
         name = query.typed.text or None
-        rows, total = self._batches(count, name)
-        if name is None:
+        rows, total = self._batches(count, name, query.owner)
+        if name is None and query.owner is None:
             self._any_batches = total > 0
         return BatchRows(rows, total)
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
+
+from taskq_kernel import exact_json
 
 #: A task with GraphQL's field names.
 Row = Mapping[str, Any]
@@ -21,6 +24,14 @@ def seconds_of(instant: str | datetime | None) -> float:
         return float("nan")
     moment = datetime.fromisoformat(instant) if isinstance(instant, str) else instant
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def json_text(value: Any) -> str:
+    """Return JSON as a text, with every digit of its numbers."""
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except TypeError:  # a number that no float has the digits of is a decimal, of which `json` knows nothing
+        return exact_json.encode(value).decode()
 
 
 def error_text(error: Mapping[str, Any] | None) -> str:

@@ -14,11 +14,12 @@ A browser sends messages with a ``type``, and the ``view`` that it displays:
 ``action`` ``action``: ``cancel``, ``retry``, ``delete``, ``copy``, ``csv``, ``reload``
 ``batches`` ``count``: how many rows of batches it wants
 ``act_on_batch`` ``action``: ``cancel``, ``resume``; ``id`` of the batch
+``share``        ``of``: the batch that a link is made to; ``revoke``: a link to it that ends
 ========== ====================================================================================
 
 Python sends ``patch`` (see `Screen.patch`), ``here`` (the answer to ``alive``), ``reopen`` (it
-does not know that view), ``ids`` to copy, ``csv`` (the file is the message's buffer), and ``say``
-(a line for the user).
+does not know that view), ``ids`` to copy, ``csv`` (the file is the message's buffer), ``shared``
+(a link, see `taskq_widgets.panels.sharing`), and ``say`` (a line for the user).
 A patch goes to one view, says which in ``view``, and goes out at most ten times a second.
 """
 
@@ -92,10 +93,14 @@ class TableView(Panel):
         The id of the task that is open elsewhere: its row is marked.
     chips : bool
         Whether statuses and their counts are shown as chips that filter.
+    me : str
+        The owner of what whoever looks submits: a chip shows that owner's tasks alone. Empty for no such chip.
+    may_change : bool
+        Whether whoever looks may cancel, run again, delete and share; else none of that is offered.
     """
 
     _esm = bundle("table")
-    _css = stylesheet("table", "toolbar", "batches", "cards")
+    _css = stylesheet("table", "toolbar", "batches", "sharing", "cards")
 
     columns = traitlets.List(traitlets.Unicode()).tag(sync=True)
     widths = traitlets.Dict(value_trait=traitlets.Float(), key_trait=traitlets.Unicode()).tag(sync=True)
@@ -107,11 +112,13 @@ class TableView(Panel):
     label = traitlets.Unicode("Tasks").tag(sync=True)
     opened = traitlets.Unicode().tag(sync=True)
     chips = traitlets.Bool(True).tag(sync=True)
+    me = traitlets.Unicode().tag(sync=True)
+    may_change = traitlets.Bool(True).tag(sync=True)
 
     _handlers: ClassVar[dict[str, str]] = {
         "open": "_on_open", "window": "_on_window", "query": "_on_query", "select": "_on_select",
         "open_task": "_on_open_task", "action": "_on_action", "batches": "_on_batches",
-        "act_on_batch": "_on_act_on_batch",
+        "act_on_batch": "_on_act_on_batch", "share": "_on_share",
     }  # fmt: skip
 
     def __init__(self, source: Source, query: Query | None = None, **traits: Any) -> None:
@@ -268,6 +275,9 @@ class TableView(Panel):
         if content["action"] in ("cancel", "resume"):
             self._tell(self._batch_handlers, content["action"], str(content["id"]))
 
+    def _on_share(self, content: dict[str, Any]) -> None:
+        """Make a link to a batch, where there is a service."""
+
     def _on_action(self, content: dict[str, Any]) -> None:
         action, view = str(content["action"]), str(content["view"])
         if action == "reload":
@@ -359,6 +369,8 @@ class TableView(Panel):
         """Read what a screen lacks, and send it what its browser lacks."""
         read, began = False, time.monotonic()
         if screen.next_read() <= time.monotonic():
+            if screen.answers_query:
+                self._send_patch(screen)  # what the feed has told does not wait for what the service is asked for
             try:
                 for _ in screen.read(self.source):
                     self._send_patch(screen)

@@ -1,0 +1,3 @@
+"""Recipes as forms: for people who do not code."""
+
+from __future__ import annotations
