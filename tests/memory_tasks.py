@@ -22,7 +22,10 @@ class MemoryTasks:
         self.tasks: dict[str, dict[str, Any]] = {}
         self.batch_rows: list[dict[str, Any]] = []
         self._listeners: list[Callable[[Changes], None]] = []
-        self._sorted: tuple[Query, list[dict[str, Any]]] | None = None
+        #: Counts the changes: what was put in order while one was made is not all there.
+        self._changes = 0
+        #: What was put in order last: by what, after which change, and the tasks in order.
+        self._sorted: tuple[Query, int, list[dict[str, Any]]] | None = None
 
     def upsert(self, tasks: Iterable[dict[str, Any]]) -> None:
         """Add tasks, or bring them up to date where they are not older than what is here."""
@@ -45,7 +48,7 @@ class MemoryTasks:
         self._tell(tasks=tasks, deleted=gone)
 
     def _tell(self, **changes: Any) -> None:
-        self._sorted = None
+        self._changes += 1
         for listener in list(self._listeners):
             listener(Changes(version=0, **changes))
 
@@ -101,13 +104,16 @@ class MemoryTasks:
         return [task for task in list(self.tasks.values()) if query.matches(task, now)]
 
     def _in_order(self, query: Query) -> list[dict[str, Any]]:
-        if self._sorted is None or self._sorted[0] != query or query.within_s:
-            value = _value_of(query.sort)
-            found = sorted(self._matching(query), key=lambda task: task["number"], reverse=query.descending)
-            valued = [task for task in found if value(task) is not None]
-            valued.sort(key=value, reverse=query.descending)
-            self._sorted = query, valued + [task for task in found if value(task) is None]
-        return self._sorted[1]
+        changes, known = self._changes, self._sorted
+        if known is not None and known[:2] == (query, changes) and not query.within_s:
+            return known[2]
+        value = _value_of(query.sort)
+        found = sorted(self._matching(query), key=lambda task: task["number"], reverse=query.descending)
+        valued = [task for task in found if value(task) is not None]
+        valued.sort(key=value, reverse=query.descending)
+        order = valued + [task for task in found if value(task) is None]
+        self._sorted = query, changes, order
+        return order
 
 
 def _value_of(sort: str) -> Callable[[dict[str, Any]], Any]:

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 
 class PostgresMissing(Exception):
@@ -58,6 +59,19 @@ def postgres_server() -> Iterator[str]:
     finally:
         _run([*control, "-m", "immediate", "stop"], user)
         shutil.rmtree(home, ignore_errors=True)
+
+
+def new_database(url: str) -> str:
+    """Make an empty database beside another one in its server, with which it goes; its URL.
+
+    It takes a tenth of the time that another server does.
+    """
+    import psycopg
+
+    name = f"taskq_{uuid4().hex[:12]}"
+    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return url.replace("/postgres?", f"/{name}?")
 
 
 def _ordinary_user() -> str:

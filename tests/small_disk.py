@@ -21,3 +21,8 @@ def small_disk(folder: Path, options: str) -> Iterator[Path]:
         yield folder
     finally:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def more_room(folder: Path, options: str) -> None:
+    """Have such a small file system take more, as by these options."""
+    subprocess.run(["mount", "-o", f"remount,{options}", str(folder)], check=True)

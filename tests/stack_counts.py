@@ -25,7 +25,7 @@ class Counts:
     commits_sink : int
         Transactions of the sink that kept outcomes.
     claims, recordings : int
-        Transactions of the service that granted claims, and that recorded outcomes.
+        Transactions of the service that granted claims and submitted nothing, and those that recorded outcomes.
     """
 
     published: int = 0
@@ -34,6 +34,13 @@ class Counts:
     commits_sink: int = 0
     claims: int = 0
     recordings: int = 0
+
+
+#: A task that was given to a worker as it was submitted took none.
+_CLAIMS = """
+    SELECT count(DISTINCT at) FROM task_events WHERE cause = 'CLAIMED'
+    AND at NOT IN (SELECT at FROM task_events WHERE cause = 'SUBMITTED')
+"""
 
 
 @contextmanager
@@ -55,7 +62,7 @@ def read(home: Path) -> Counts:
         redelivered=broker["messages_redelivered_total"],
         # Whatever was written in one transaction has one time.
         commits_sink=_distinct(home / "results.db", "SELECT count(DISTINCT received_at) FROM results"),
-        claims=_distinct(home / "tasks.db", "SELECT count(DISTINCT at) FROM task_events WHERE cause = 'CLAIMED'"),
+        claims=_distinct(home / "tasks.db", _CLAIMS),
         recordings=_distinct(home / "tasks.db", "SELECT count(DISTINCT at) FROM task_events WHERE cause = 'OUTCOME'"),
     )
 

@@ -23,14 +23,20 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres_url() -> Iterator[str]:
-    """A PostgreSQL database with taskq's tables."""
+def postgres() -> Iterator[str]:
+    """A PostgreSQL server; `new_database` makes databases beside the one of its URL."""
     try:
         with postgres_server() as url:
-            upgrade(url)
             yield url
     except PostgresMissing as error:
         missing(str(error))
+
+
+@pytest.fixture(scope="session")
+def postgres_url(postgres: str) -> str:
+    """A PostgreSQL database with taskq's tables."""
+    upgrade(postgres)
+    return postgres
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from taskq_kernel.store.tables import counters, metadata, task_events
 
 EVERYTHING = frozenset({
     "code", "arguments", "value", "stacktrace", "repeats", "seed", "timing", "cache", "cachedFrom", "environment",
-    "project", "projectCommit", "tasks", "totalCount",
+    "manifestSha256", "project", "projectCommit", "tasks", "totalCount",
 })
 
 
@@ -100,6 +100,10 @@ class Lab:
     def task(self, task: Any) -> Any:
         """A task as it is now."""
         return self.store.read(records.get_task, task.id, EVERYTHING)
+
+    def task_by_number(self, number: int) -> Any:
+        """A task as it is now, by its number."""
+        return self.store.read(records.get_task, str(number), EVERYTHING)
 
     def history(self, task: Any) -> list[Any]:
         """A task's history."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import secrets
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -41,3 +43,26 @@ def voila_board(pages: Pages, stack: RunningStack) -> Iterator[Board]:
 def lab_board(pages: Pages, stack: RunningStack, serve: Sites) -> Board:
     """The board in JupyterLab."""
     return open_board(pages, "lab", lab_site(serve, stack))
+
+
+@pytest.fixture(params=["voila", "lab"])
+def board(request: pytest.FixtureRequest) -> Board:
+    """The shared page, with no filter set."""
+    board: Board = request.getfixturevalue(f"{request.param}_board")
+    board.page.keyboard.press("Escape")
+    board.search("")
+    board.overview.get_by_role("button", name=re.compile("^All")).click()
+    return board
+
+
+@pytest.fixture
+def name() -> str:
+    """A name that no other task has."""
+    return f"task {secrets.token_hex(4)}"
+
+
+@pytest.fixture(scope="module")
+def nothing_refused(pages: Pages) -> Iterator[None]:
+    """No page may ask for anything beyond loopback, not even for what Voilà's and JupyterLab's own may."""
+    yield
+    assert pages.refused == []

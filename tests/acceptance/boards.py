@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from getpass import getuser
 from typing import TYPE_CHECKING, Any
 
 from browser import ROOT, Pages, Sites, end, run_all_cells
@@ -145,7 +146,8 @@ class Dashboard:
 
 @contextlib.contextmanager
 def dashboard(env: dict[str, str], *options: str) -> Iterator[Dashboard]:
-    """Run ``taskq dashboard`` until the block ends."""
+    """Run ``taskq dashboard`` until the block ends: the board, for visitors who are the stack's owner, unless told."""
+    options = options or ("--board", "--as", getuser())
     command = [sys.executable, "-m", "taskq_kernel.cli", "dashboard", "--no-browser", *options]
     paths = [str(ROOT), str(ROOT / "widgets"), os.environ.get("PYTHONPATH", "")]
     process = subprocess.Popen(
@@ -161,12 +163,12 @@ def dashboard(env: dict[str, str], *options: str) -> Iterator[Dashboard]:
         process.stdout.close()
 
 
-def lab_site(serve: Sites, stack: RunningStack) -> str:
-    """Serve a notebook with the board in JupyterLab, and return its address."""
+def lab_site(serve: Sites, stack: RunningStack, show: str = "TaskBoard(q)") -> str:
+    """Serve a notebook whose last cell shows the board in JupyterLab, and return its address."""
     token_file = stack.home / "tokens" / "admin.token"
     return serve("lab", [
         "from pathlib import Path\nfrom taskq_kernel import connect\nfrom taskq_widgets import TaskBoard",
-        f"q = connect({stack.url!r}, token=Path({str(token_file)!r}).read_text())\nTaskBoard(q)",
+        f"q = connect({stack.url!r}, token=Path({str(token_file)!r}).read_text())\n{show}",
     ]).url  # fmt: skip
 
 

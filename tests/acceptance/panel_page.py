@@ -51,7 +51,8 @@ def show_detail(pages: Pages, traits: dict[str, Any], **options: Any) -> Page:
     script = json.dumps(bundle("detail")).replace("</", "<\\/")
     page.set_content(_PAGE.format(css=TaskDetail._css, ground=ground, script=script))
     usual = {
-        "theme": "auto", "state": "ready", "tab": "result", "height": "", "editable": False, "head": HEAD, "facts": [],
+        "theme": "auto", "state": "ready", "tab": "result", "height": "", "editable": False, "may_change": True,
+        "head": HEAD, "facts": [],
         "code": [], "result": {"form": "none"}, "problem": {}, "history": [], "message": "",
     }  # fmt: skip
     page.evaluate(_START, usual | traits)

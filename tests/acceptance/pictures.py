@@ -1,13 +1,14 @@
 """Make the pictures of README.md and docs/: ``python tests/acceptance/pictures.py``, with taskq set up for tests.
 
-They show the dashboard on a stack of its own, with tasks that have ended in every way, and in JupyterLab a sweep
-whose plot fills in while it runs.
+They show the dashboard on a stack of its own, with tasks that have ended in every way, its recipes, each with a
+result, and in JupyterLab a sweep whose plot fills in while it runs. ``pictures.py recipes`` makes those alone.
 """
 
 from __future__ import annotations
 
 import io
 import os
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -15,10 +16,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))  # what pytest does for tests
 
 from boards import Board, dashboard, open_board
-from browser import ROOT, Sites, launch, pages_in, run_all_cells
+from browser import ROOT, Pages, Sites, launch, pages_in, run_all_cells
 from PIL import Image
-from playwright.sync_api import Locator, expect, sync_playwright
-from stacks import local_stack
+from playwright.sync_api import Locator, Page, expect, sync_playwright
+from stacks import RunningStack, local_stack
 
 from taskq_kernel import Client, connect
 
@@ -50,23 +51,105 @@ expect.set_options(timeout=60_000)
 
 
 def main() -> None:
-    """Make all pictures."""
-    with (
-        local_stack(workers=2) as stack, sync_playwright() as playwright, pages_in(launch(playwright)) as pages,
-        connect(stack.url, token=stack.token()) as client, dashboard(stack.env) as served,
-    ):  # fmt: skip
+    """Make all pictures, or those of the parts that are named: ``boards``, ``recipes``, ``sweeps``."""
+    parts = {"boards": boards_pictures, "recipes": recipes_pictures, "sweeps": sweeps_pictures}
+    for name in sys.argv[1:] or parts:
+        with (
+            local_stack(workers=2) as stack, sync_playwright() as playwright, pages_in(launch(playwright)) as pages,
+        ):  # fmt: skip
+            parts[name](stack, pages)
+
+
+def boards_pictures(stack: RunningStack, pages: Pages) -> None:
+    """The board, and single tasks."""
+    with connect(stack.url, token=stack.token()) as client, dashboard(stack.env) as served:
         board = open_board(pages, "voila", served.url, height=1000)
         fill(board, client)
         whole(board)
         tasks(board)
-    with local_stack(workers=2) as stack, sync_playwright() as playwright, pages_in(launch(playwright)) as pages:
-        os.environ["TASKQ_HOME"] = str(stack.home)
-        sites = Sites(Path(tempfile.mkdtemp(prefix="taskq-pictures-")))
-        with sites.ends:
-            site = sites("lab", [CONNECT.format(model=str(ROOT / "notebooks" / "percolation.jl")), PLOT])
-            page = pages(site.url, width=1100, height=1200)
-            run_all_cells(page)
-            sweep(page.locator(".jp-Cell").nth(2))
+
+
+def recipes_pictures(stack: RunningStack, pages: Pages) -> None:
+    """The page of recipes."""
+    with dashboard(stack.env, "--as", "colleagues") as served:
+        recipes(pages(served.url, height=760))
+
+
+def sweeps_pictures(stack: RunningStack, pages: Pages) -> None:
+    """A sweep in JupyterLab."""
+    os.environ["TASKQ_HOME"] = str(stack.home)
+    sites = Sites(Path(tempfile.mkdtemp(prefix="taskq-pictures-")))
+    with sites.ends:
+        site = sites("lab", [CONNECT.format(model=str(ROOT / "notebooks" / "percolation.jl")), PLOT])
+        page = pages(site.url, width=1100, height=1200)
+        run_all_cells(page)
+        sweep(page.locator(".jp-Cell").nth(2))
+
+
+def recipes(page: Page) -> None:
+    """The page of recipes: each with its result, one of them in the dark, and all of them with the runs that were."""
+    page.emulate_media(reduced_motion="reduce")
+    page.locator(".tqs-card").first.wait_for(timeout=90_000)  # a kernel has to start
+    run(page, "SIR epidemic", re.compile("3 curves"))
+    picture(page, "recipe-sir")
+    run(page, "Predators and prey", re.compile("2 curves"))
+    picture(page, "recipe-lotka_volterra")
+    run(page, "Price of an option")
+    picture(page, "recipe-option_price")
+    run(page, "Heat equation", re.compile("Heat map", re.IGNORECASE))
+    picture(page, "recipe-heat_equation")
+    run_sweep(page, "Percolation threshold", "15", low="10", high="150")
+    picture(page, "recipe-percolation")
+    run_sweep(page, "Ising magnet", "19", sweeps="1000")
+    page.emulate_media(color_scheme="dark", reduced_motion="reduce")
+    expect(page.locator(".tqr-form")).to_have_attribute("data-theme", "dark")
+    picture(page, "recipe-ising")
+    page.emulate_media(color_scheme="light", reduced_motion="reduce")
+    page.get_by_role("button", name="All recipes").click()
+    page.get_by_role("button", name=re.compile("Ising magnet.*Sweep of 19 points")).wait_for()
+    picture(page, "recipes")
+
+
+def choose(page: Page, title: str) -> Locator:
+    """Choose a recipe by its card: its form."""
+    if page.locator(".tqr-form").is_visible():
+        page.get_by_role("button", name="All recipes").click()
+    page.locator(".tqs-card").filter(has_text=title).click()
+    form = page.locator(".tqr-form")
+    form.get_by_role("heading", name=title).wait_for()
+    return form
+
+
+def run(page: Page, title: str, drawn: re.Pattern[str] | None = None) -> None:
+    """Run a recipe with what stands in its fields, until its picture, or its number, is there."""
+    form = choose(page, title)
+    form.get_by_role("button", name="Run", exact=True).click()
+    (form.get_by_role("img", name=drawn) if drawn else form.locator(".tqp-value")).wait_for()
+    form.get_by_role("heading", name="Your runs").wait_for()
+
+
+def run_sweep(page: Page, title: str, points: str, *, low: str = "", high: str = "", sweeps: str = "") -> None:
+    """Sweep the first parameter of a recipe, until all points are there."""
+    form = choose(page, title)
+    if sweeps:
+        form.get_by_label("Sweeps", exact=True).fill(sweeps)
+    form.get_by_text("Sweep one of them").click()
+    for label, text in (("From", low), ("To", high), ("Points", points)):
+        if text:
+            form.get_by_label(label, exact=True).fill(text)
+    form.get_by_role("button", name="Sweep", exact=True).click()
+    form.get_by_text(f"{points} of {points} points").wait_for()
+
+
+def picture(page: Page, name: str) -> None:
+    """Keep a picture of the page from its top on, with nothing in the focus and no more colours than it needs."""
+    page.mouse.move(0, 0)
+    page.evaluate("document.activeElement.blur()")
+    # The page, or what scrolls in its stead where it is as high as the window.
+    page.evaluate("for (const one of document.querySelectorAll('*')) if (one.scrollTop) one.scrollTop = 0")
+    assert page.evaluate("document.querySelector('.tq-board').getBoundingClientRect().top") >= 0
+    shot = Image.open(io.BytesIO(page.screenshot(animations="disabled"))).convert("RGB")
+    shot.quantize(256).save(IMAGES / f"{name}.png", optimize=True)
 
 
 def sweep(cell: Locator) -> None:

@@ -136,6 +136,23 @@ def test_a_batch_is_cancelled_once_that_is_confirmed_and_resumed(folded: Table) 
     expect(batches(folded).get_by_role("button", name="Resume")).to_be_disabled()
 
 
+def test_who_may_change_nothing_is_offered_nothing_that_changes_a_task_or_a_batch(folded: Table) -> None:
+    folded.kernel("view.may_change = False")
+    row_of(folded, "ising").click()
+    folded.total(4)
+    folded.row(6).get_by_role("checkbox").click()
+    footer = folded.root.get_by_role("toolbar", name="Selected tasks").get_by_role("button")
+    expect(footer).to_have_text(["", "Copy id", "Export CSV"])
+    actions = batches(folded).get_by_role("button", name=re.compile("^(Cancel|Resume|Share)$"))
+    expect(actions).to_have_count(0)
+    # What it turns out that they may, is there at once.
+    folded.kernel("view.may_change = True")
+    expect(actions).to_have_text(["Cancel", "Resume", "Share"])
+    expect(footer).to_have_text(["", "Cancel", "Retry", "Delete", "Copy id", "Export CSV"])
+    folded.row(6).get_by_role("checkbox").click()
+    row_of(folded, "ising").press("Escape")
+
+
 def test_batches_are_live_and_nothing_is_sent_when_nothing_changed(folded: Table) -> None:
     row = row_of(folded, "ising")
     row.focus()
@@ -212,3 +229,21 @@ def test_a_sweep_is_watched_opened_and_resumed_on_the_board(voila_board: Board, 
     finally:
         sweep.delete()
     expect(board.table.get_by_role("button", name=re.compile(f"^{name} "))).to_be_hidden()
+
+
+def test_an_open_batch_is_shared_from_its_row_and_its_link_revoked(folded: Table) -> None:
+    folded.kernel("""
+    def shared(content):
+        url = "" if "revoke" in content else "http://lab.example.org/r/x?share=tqs_x"
+        view.send({"type": "shared", "of": content["of"], "id": "s1", "url": url, "expires": None, "note": ""})
+    view._on_share = shared
+    """.replace("\n    ", "\n"))
+    row_of(folded, "ising").click()
+    batches(folded).get_by_role("button", name="Share").click()
+    address = batches(folded).get_by_label("Address of the link")
+    expect(address).to_have_value("http://lab.example.org/r/x?share=tqs_x")
+    expect(batches(folded)).to_contain_text("Whoever has this address sees this batch, until it is revoked.")
+    assert violations(folded.page, ".tq-batches") == []
+    batches(folded).get_by_role("button", name="Revoke").click()
+    expect(address).to_be_hidden()
+    row_of(folded, "ising").click()

@@ -109,6 +109,8 @@ def container() -> Iterator[Container]:
         env = _outside() | {"HOME": str(user.home), "USER": "jovyan", "LOGNAME": "jovyan", "PATH": path}
         (place / "tmp").mkdir()
         env |= {"LANG": "C.UTF-8", "PIP_NO_CACHE_DIR": "1", "TMPDIR": str(place / "tmp")}
+        # What is imported here is compiled then; all that is installed takes a minute.
+        env |= {"PIP_COMPILE": "0"}
         made = Container(user, env, julia)
         _give_julia(made, place)
         for folder in ("jovyan", "env", "tmp"):
@@ -234,6 +236,14 @@ def test_the_stack_that_start_brings_up_runs_tasks_in_one_slot(served: Served) -
     assert found["slots"] == 1
     (served.container.home / "sum.jl").write_text("sum(1:10)")
     assert served.container.run("taskq", "submit", "sum.jl", "--wait") == "55\n"
+
+
+def test_the_launcher_offers_the_kernel_for_notebooks_in_julia(served: Served) -> None:
+    listed = served.container.run("jupyter", "kernelspec", "list", "--json")
+    specs = json.loads(listed)["kernelspecs"]
+    assert specs["julia-taskq"]["spec"]["display_name"] == "Julia (taskq)"
+    # Jupyter starts it with the Python that has taskq.
+    served.container.run(specs["julia-taskq"]["spec"]["argv"][0], "-c", "import taskq_kernel.jupyter.kernel")
 
 
 def test_the_dashboard_runs_an_example_and_all_of_it_fits(served: Served, open_page: Pages, record_property) -> None:  # type: ignore[no-untyped-def]  # pytest's own fixture

@@ -1,18 +1,21 @@
-"""A hundred thousand tasks on the board, and how soon a change is seen. The figures go into a report."""
+"""A hundred thousand tasks on the board, and how soon a change among a thousand a second is seen.
+
+The figures go into a report.
+"""
 
 from __future__ import annotations
 
 import json
 import secrets
-import statistics
-import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from boards import RECORD, Board, dashboard, open_board
+from boards import Board, dashboard, open_board
 from browser import ROOT, Pages
+from change_seen import LIMITED, MOST_CORES, MOST_P95_MS, parts_of, seen_after
+from change_stream import Stream, running
 from playwright.sync_api import expect
 
 from taskq_kernel import Client, connect
@@ -23,8 +26,13 @@ if TYPE_CHECKING:
 TASKS = 100_000
 #: A queue that no worker serves: its tasks wait, and change only when the test changes them.
 QUEUE = "nobody"
-CHANGES_PER_S = 200
-PROBES = 40
+CHANGES_PER_S = 1000
+PROBES = 30
+#: How soon a change is seen while nothing else changes, in the middle.
+MOST_ALONE_MS = 100
+#: `benchmarks/stream.py` holds to the limits themselves. Here a machine that does other things as well may take twice
+#: as long, take twice as much of its processors, and make half as many changes.
+SLACK = 2
 
 pytestmark = [pytest.mark.timeout(900), pytest.mark.slow]
 
@@ -58,9 +66,12 @@ def test_a_hundred_thousand_tasks_are_shown_scrolled_sorted_and_filtered_and_cha
     stack: RunningStack, client: Client, open_page: Pages, report: dict[str, Any]
 ) -> None:
     began = time.perf_counter()
+    ids: list[str] = []
     for start in range(0, TASKS, 5000):
         numbers = range(start, start + 5000)
-        client.submit_many({"code": f"gap({n % 50})", "name": f"spectral gap {n:06}", "queue": QUEUE} for n in numbers)
+        ids += [task.id for task in client.submit_many(
+            {"code": f"gap({n % 50})", "name": f"spectral gap {n:06}", "queue": QUEUE} for n in numbers
+        )]  # fmt: skip
     report["submitted_s"] = round(time.perf_counter() - began, 1)
     with dashboard(stack.env) as served:
         board = open_board(open_page, "voila", served.url)
@@ -91,53 +102,27 @@ def test_a_hundred_thousand_tasks_are_shown_scrolled_sorted_and_filtered_and_cha
         board.search("")
         board.newest_first()
         rows(TASKS)
-        report |= seen_after(board, client)
-    assert report["change_to_chip_median_ms"] < 300
-    assert report["change_to_chip_p95_ms"] < 1000
+        probe = client.submit("1", name=f"probe {secrets.token_hex(3)}", queue=QUEUE)
+        parts = parts_of(stack.home, served.process.pid)
+        report["seen"] = {"alone": {"median_ms": seen_after(board, client, probe, PROBES).median_ms}}
+        kinds = {"any of them": spread(ids), "in sight": ids[-30:], "out of sight": ids[:2000]}
+        for kind, others in kinds.items():
+            changes = Stream(others, CHANGES_PER_S)
+            with running(changes, stack.url, stack.token()) as made, parts.measured() as cores:
+                delays = seen_after(board, client, probe, PROBES)
+            report["seen"][kind] = {
+                "changes_per_s": round(made.per_second), "median_ms": delays.median_ms, "p95_ms": delays.p95_ms,
+                "cores": {part: round(share, 2) for part, share in cores.items()},
+            }  # fmt: skip
+    assert report["seen"]["alone"]["median_ms"] <= SLACK * MOST_ALONE_MS
+    for kind in kinds:
+        figures = report["seen"][kind]
+        assert figures["changes_per_s"] >= CHANGES_PER_S / SLACK, (kind, figures)
+        assert figures["p95_ms"] <= SLACK * MOST_P95_MS, (kind, figures)
+        assert [part for part in LIMITED if figures["cores"][part] >= SLACK * MOST_CORES] == [], (kind, figures)
 
 
-def seen_after(board: Board, client: Client) -> dict[str, Any]:
-    """Change a task in sight again and again, others all the while, and tell how soon it is seen."""
-    name = f"probe {secrets.token_hex(3)}"
-    probe = client.submit("1", name=name, queue=QUEUE)
-    expect(board.chip(name)).to_have_text("Queueing")
-    board.page.evaluate(RECORD)
-    others = [task.id for task in client.tasks(queue=QUEUE, limit=2000)]
-    stop, changed = threading.Event(), [0]
-    thread = threading.Thread(target=_change_others, args=(client, others, stop, changed))
-    thread.start()
-    made: list[tuple[str, float]] = []
-    began = time.time()
-    try:
-        for turn in range(PROBES):
-            made.append(("QUEUEING" if turn % 2 else "CANCELLED", time.time() * 1000))
-            client.retry(probe) if turn % 2 else client.cancel(probe)
-            board.page.wait_for_function(  # two in one patch would be seen as one
-                "([name, after, count]) => statuses[name].filter(([, at]) => at > after).length >= count",
-                arg=[name, made[0][1], len(made)],
-            )
-            board.page.wait_for_timeout(19 * (turn % 7))  # at another moment of the feed's pace each time
-    finally:
-        stop.set()
-        thread.join()
-    rate = changed[0] / (time.time() - began)
-    seen = [(status, at) for status, at in board.page.evaluate("window.statuses")[name] if at > made[0][1]]
-    assert [status for status, _ in seen] == [status for status, _ in made], "not every change was seen"
-    delays = sorted(at - asked for (_, at), (_, asked) in zip(seen, made, strict=True))
-    return {
-        "changes_per_s": round(rate),
-        "change_to_chip_median_ms": round(statistics.median(delays)),
-        "change_to_chip_p95_ms": round(delays[int(0.95 * len(delays))]),
-    }
-
-
-def _change_others(client: Client, ids: list[str], stop: threading.Event, changed: list[int]) -> None:
-    """Cancel and retry tasks, ten at a time, two hundred a second."""
-    turn, due = 0, time.monotonic()
-    while not stop.is_set():
-        part = [ids[(turn * 10 + i) % len(ids)] for i in range(10)]
-        verb = client.cancel if (turn * 10 // len(ids)) % 2 == 0 else client.retry
-        changed[0] += verb(*part)
-        turn += 1
-        due += 10 / CHANGES_PER_S
-        time.sleep(max(0.0, due - time.monotonic()))
+def spread(ids: list[str]) -> list[str]:
+    """Two thousand of all tasks, from the first to the last, one after another anywhere among them."""
+    some = ids[:: len(ids) // 2000]
+    return [one for start in range(7) for one in some[start::7]]

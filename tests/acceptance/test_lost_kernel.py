@@ -192,6 +192,21 @@ def test_a_kernel_that_is_busy_with_a_cell_is_not_lost(open_page: Pages, stack: 
     board.submit_task("3 + 3", "after a long cell")
 
 
+def test_a_kernel_that_goes_on_with_the_cell_that_shows_the_board_is_not_lost(
+    open_page: Pages, stack: RunningStack, serve: Sites
+) -> None:
+    show = "import time; display(TaskBoard(q)); time.sleep(20); print('slept well')"
+    page = open_page(lab_site(serve, stack, show))
+    page.evaluate(WATCH)
+    run_all_cells(page)
+    expect(page.locator(".tq-board .tq-table")).to_be_visible()
+    began = time.monotonic()
+    expect(page.locator(".jp-OutputArea").get_by_text("slept well")).to_be_attached(timeout=60_000)
+    assert time.monotonic() - began > NOTICED_MS / 1000
+    assert page.evaluate("window.covered") is False
+    Board(page).ready().submit_task("4 + 4", "after the cell that shows it")
+
+
 def test_an_editor_alone_says_that_its_code_reached_nobody(open_page: Pages, serve: Sites) -> None:
     page = open_page(serve("lab", ["from taskq_widgets import JuliaEditor", "JuliaEditor(value='1 + 1')"]).url)
     run_all_cells(page)

@@ -112,6 +112,18 @@ class Bench:
         """The first slot."""
         return self.slots[0]
 
+    def __enter__(self) -> Bench:
+        """Start every slot, and close them at the end."""
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
     def start(self) -> None:
         """Start every slot."""
         self.wait(*(slot.start() for slot in self.slots))
@@ -159,16 +171,23 @@ class Bench:
 
         Where it has to be, that is by another process, which is checked too.
 
+        """
+        slot = self.take_turn()
+        pid = slot.pid
+        ran = self.begin(code, slot=slot, **job).result(PATIENCE_S)
+        assert slot.pid != pid or not replaced, "its process serves on"
+        return ran
+
+    def take_turn(self) -> Slot:
+        """The next slot, whose Julia stands ready, for a job that may cost it that.
+
         The slots take turns, and each is checked before its next job, so that a slot can
         start another Julia while the others are used.
         """
         slot = next(self._turn)
         self.check(slot)
         self._to_check.add(slot)
-        pid = slot.pid
-        ran = self.begin(code, slot=slot, **job).result(PATIENCE_S)
-        assert slot.pid != pid or not replaced, "its process serves on"
-        return ran
+        return slot
 
     def check(self, *slots: Slot) -> None:
         """Check that slots work that had a misbehaving job."""
@@ -218,21 +237,13 @@ def runner(kind: str) -> RunnerCommand:
 @pytest.fixture(scope="module", params=RUNNER_KINDS)
 def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
     """One warm slot."""
-    made = Bench(runner(request.param))
-    try:
-        made.start()
+    with Bench(runner(request.param)) as made:
         yield made
-    finally:
-        made.close()
 
 
 @pytest.fixture(scope="module", params=RUNNER_KINDS)
 def slots(request: pytest.FixtureRequest) -> Iterator[Bench]:
     """Three warm slots that take turns, for jobs that ruin their process."""
-    made = Bench(runner(request.param), count=3, show_timeout_s=SHOW_PATIENCE_S)
-    try:
-        made.start()
+    with Bench(runner(request.param), count=3, show_timeout_s=SHOW_PATIENCE_S) as made:
         yield made
         made.check()
-    finally:
-        made.close()

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from stacks import RunningStack, eventually
@@ -34,6 +35,9 @@ def test_tasks_sweeps_and_the_command_line_get_the_threads_and_variables_that_th
             (threads, "coarse", 1), (threads, "coarse", 2),
         ]
         assert q.submit(SEEN).result(timeout=60) == {"threads": 1, "model": "", "stack": []}
+        timing = task.timing()
+        assert timing is not None
+        assert timing.starting_s > 0  # a process with its threads and variables: no slot had one
 
         command = [sys.executable, "-m", "taskq_kernel.cli", "submit", "-", "--wait", "--env", "MODEL=a=b"]
         ran = subprocess.run(
@@ -45,3 +49,22 @@ def test_tasks_sweeps_and_the_command_line_get_the_threads_and_variables_that_th
         assert "it needs 512 cores, and no worker of the queue 'default' has so much" in str(why)
         assert never.status == "QUEUEING"
         never.cancel()
+
+
+@pytest.mark.timeout(180)
+def test_tasks_that_alternate_share_processes_and_one_of_a_third_kind_has_its_turn_among_them(
+    stack: RunningStack, effects: Path
+) -> None:
+    with connect(stack.url, token=stack.token()) as q:
+        held = q.submit(f'while !isfile("{effects / "go"}"); sleep(0.05); end')
+        eventually(lambda: held.status == "RUNNING", "one of the two slots has a task")
+        kinds = ["a", "b"] * 45
+        kinds.insert(10, "c")
+        tasks = [q.submit("getpid()", env={"KIND": kind}) for kind in kinds]
+        processes = {task.result(timeout=120) for task in tasks}
+        (effects / "go").touch()
+        held.result(timeout=60)
+        third = tasks[10].started_at
+        later = [task for task in tasks[11:] if task.started_at > third]
+        assert len(processes) <= 15
+        assert len(later) >= 20

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import urllib3
-from stacks import RunningStack, eventually, local_stack
+from stacks import RunningStack, eventually, local_stack, until
 
 from taskq_kernel.broker import session as broker_session
 from taskq_kernel.broker.client import Broker
@@ -131,18 +131,18 @@ def test_no_channel_is_left_behind_by_what_was_asked_while_rabbitmq_read_nothing
 ) -> None:
     monkeypatch.setattr(broker_session, "ANSWER_TIMEOUT_S", 1.0)
 
+    async def only_one_channel() -> None:
+        await asyncio.to_thread(eventually, lambda: channels(own) == 1, "one channel alone is open", 10)
+
     async def scenario() -> None:
         broker = Broker(own.broker_url, Names("test-channels"), "classic", "the test of channels")
         await broker.start()
         await broker.wait_connected(10)
-        before = channels(own)
-        assert before == 1, "of what it publishes on"
+        await only_one_channel()  # of what it publishes on; that on which it looked for the queue goes
         await asyncio.to_thread(rabbitmqctl, own, *ALARMS["disk"][0])
         try:
             broker.probe()
-            async with asyncio.timeout(10):
-                while not broker.blocked:
-                    await asyncio.sleep(0.01)
+            await until(lambda: broker.blocked, "RabbitMQ says that it reads nothing", 10)
             with pytest.raises(BrokerUnreachable, match="disk_free_limit"):
                 await broker.ready_count(broker.names.dead)
             session = broker._session
@@ -153,9 +153,7 @@ def test_no_channel_is_left_behind_by_what_was_asked_while_rabbitmq_read_nothing
             assert ["gave no answer" in str(one) for one in found] == [True] * 5
         finally:
             await asyncio.to_thread(rabbitmqctl, own, *ALARMS["disk"][1])
-        async with asyncio.timeout(10):
-            while await asyncio.to_thread(channels, own) != before:
-                await asyncio.sleep(0.05)
+        await only_one_channel()
         assert await broker.ready_count(broker.names.dead) == 0
         await broker.close()
 

@@ -69,6 +69,31 @@ def test_every_message_of_a_confirmed_batch_reaches_the_consumer_in_order(
     run(scenario)
 
 
+def test_a_message_of_a_quorum_queue_tells_how_often_it_was_given_back(stack: RunningStack) -> None:
+    async def scenario() -> None:
+        async with connected(stack, "quorum") as broker:
+            queue = broker.names.tasks("default", 1)
+            await broker.publish(queue, [b"1"])
+            returned: list[int] = []
+            done = asyncio.Event()
+
+            def take(delivery: Delivery) -> None:
+                returned.append(delivery.returned)
+                if len(returned) < 3:
+                    delivery.requeue()
+                else:
+                    delivery.ack()
+                    done.set()
+
+            consumer = broker.consumer(queue, 1, take)
+            consumer.resume()
+            await asyncio.wait_for(done.wait(), 10)
+            await consumer.close()
+            assert returned == [0, 1, 2]
+
+    run(scenario)
+
+
 def test_a_paused_consumer_leaves_messages_in_the_queue_until_it_resumes(stack: RunningStack) -> None:
     async def scenario() -> None:
         async with connected(stack) as broker:

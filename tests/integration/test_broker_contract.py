@@ -16,6 +16,7 @@ from taskq_kernel.broker.delivery import Delivery, acknowledge
 from taskq_kernel.broker.double import MemoryBroker, MemoryRabbit
 from taskq_kernel.broker.names import Names
 from taskq_kernel.broker.publisher import QueueMissing
+from taskq_kernel.broker.session import Channel, ChannelRefused
 from taskq_kernel.errors import BrokerUnreachable
 
 
@@ -308,5 +309,79 @@ def test_a_client_that_is_closed_publishes_nothing_more(server: Server) -> None:
         with pytest.raises(BrokerUnreachable):
             await other.publish(queue, [b"too late"])
         assert not other.connected
+
+    play(server, scene)
+
+
+def test_a_workers_own_queue_takes_what_it_is_given_and_goes_with_its_connection(server: Server) -> None:
+    async def scene(broker: Broker, queue: str) -> None:
+        assert not await broker.give("w", b"too soon"), "there is no such queue"
+        assert broker.connected, "which is no reason to connect again"
+        worker = server.client()
+        await worker.start()
+        await worker.wait_connected(10)
+        made = 0
+
+        async def make(channel: Channel) -> None:
+            nonlocal made
+            await worker.declare_own("w", channel)
+            made += 1
+
+        got: list[Delivery] = []
+        consumer = worker.consumer(server.names.worker("w"), 50, lambda one: (got.append(one), one.ack()), make)
+        consumer.resume()
+        await until(lambda: made == 1, "its queue is there")
+        assert await broker.give("w", b"1")
+        await until(lambda: bodies(got) == [b"1"], "it has come")
+        consumer.pause()
+        await consumer.unsubscribed()
+        assert await broker.give("w", b"nobody takes it")
+        await worker._reset("the test loses the connection")
+        consumer.resume()
+        await until(lambda: made == 2, "its queue is there again")
+        assert await broker.give("w", b"2")
+        await until(lambda: bodies(got) == [b"1", b"2"], "what it had not taken is gone")
+        await consumer.close()
+        await worker.close()
+        assert not await broker.give("w", b"too late")
+        await broker.publish(queue, [b"others are there as before"])
+
+    play(server, scene)
+
+
+def test_a_workers_own_queue_is_refused_to_another_connection_for_as_long_as_that_which_has_it_lives(
+    server: Server,
+) -> None:
+    async def scene(broker: Broker, queue: str) -> None:
+        earlier, later = server.client(), server.client()
+        for one in (earlier, later):
+            await one.start()
+            await one.wait_connected(10)
+        await earlier.declare_own("w", await earlier.open_channel())
+        refused: list[int] = []
+        made = asyncio.Event()
+
+        async def make(channel: Channel) -> None:
+            try:
+                await later.declare_own("w", channel)
+            except ChannelRefused as error:
+                refused.append(error.code)
+                raise
+            made.set()
+
+        got: list[Delivery] = []
+        consumer = later.consumer(server.names.worker("w"), 50, lambda one: (got.append(one), one.ack()), make)
+        consumer.resume()
+        await until(lambda: len(refused) >= 2, "it is refused, and tried again")
+        assert {*refused} == {405}
+        assert later.connected, "all else goes on as before"
+        await later.publish(queue, [b"1"])
+        assert await broker.give("w", b"for the earlier one")
+        await earlier.close()
+        await until(made.is_set, "it is there once that connection is gone")
+        assert await broker.give("w", b"for the later one")
+        await until(lambda: bodies(got) == [b"for the later one"], "it has come, and nothing else")
+        await consumer.close()
+        await later.close()
 
     play(server, scene)

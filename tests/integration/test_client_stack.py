@@ -10,7 +10,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,8 @@ import pandas as pd
 import pytest
 from stacks import RunningStack, eventually
 
-from taskq_kernel import RichValue, TaskDeleted, TaskFailed, TaskTimeout, Unauthorized, connect
+from taskq_kernel import InvalidTask, RichValue, TaskDeleted, TaskFailed, TaskTimeout, Unauthorized, connect
+from taskq_kernel.broker.names import session_queue
 from taskq_kernel.client import connecting
 from taskq_kernel.client.client import Client
 from taskq_kernel.client.feed import Changes
@@ -319,3 +320,46 @@ def test_tasks_travel_to_other_processes_and_are_waited_for_there(at_home: Runni
 
 def _result_of(task: Any) -> Any:
     return task.result(timeout=60)
+
+
+# -- found again -----------------------------------------------------------------------------
+
+
+def test_what_was_submitted_lately_is_found_again_by_another_client_newest_first_and_batches_as_one(
+    q: Client, stack: RunningStack
+) -> None:
+    # Given: a sweep, tasks that were submitted together, a task, and what is not meant: a session with a cell.
+    start = datetime.now(UTC)
+    sweep = q.define("square(; n) = n^2").sweep(n=[1, 2, 3], name=f"squares {start.isoformat()}")
+    batch = q.submit_many(["1", "2"], name="pair")
+    alone = q.submit("6 * 7", name="<b>answer</b>")
+    [session] = q.create([{"code": "# cells", "kind": "SESSION", "name": "session"}])
+    q.submit("1", queue=session_queue(session.id), name="cell")
+    for one in (sweep, batch, alone):
+        one.wait(60)
+    session.cancel()
+    # When: a kernel that has just started asks.
+    with connect(stack.url, token=stack.token()) as fresh:
+        recent = fresh.recent(since=start)
+        again, pair, squares = recent
+        # Then: they are what they were.
+        assert (again.id, again.result()) == (alone.id, 42)
+        assert (pair.id, pair.results()) == (batch.id, [1, 2])
+        assert (squares, squares.results()) == (sweep, [1, 4, 9])
+        assert fresh.recent(1)[0] is again
+        assert [one.id for one in recent[:2]] == [alone.id, batch.id]
+        assert len(fresh.recent(since="2100-01-01")) == 0
+        assert repr(fresh.recent(since="2100-01-01")) == "<nothing was submitted lately>"
+        # And: the list is a table.
+        _head, *lines = repr(recent).splitlines()
+        assert [line.split("ago")[1].split() for line in lines] == [
+            ["task", str(alone.number), "<b>answer</b>", "FINISHED", "42"],
+            ["batch", "of", "2", "pair", "2", "FINISHED"],
+            ["sweep", "of", "3", *sweep.name.split(), "3", "FINISHED"],
+        ]
+        assert "&lt;b&gt;answer" in recent._repr_html_()
+        for limit in (0, 1001, "5", True):
+            with pytest.raises(InvalidTask, match="limit is"):
+                fresh.recent(limit)  # type: ignore[arg-type]  # on purpose
+        with pytest.raises(InvalidTask, match="since is 'yesterday'"):
+            fresh.recent(since="yesterday")

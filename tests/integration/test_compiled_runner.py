@@ -125,6 +125,7 @@ def test_where_julia_cannot_compile_it_the_sources_are_run(tmp_path: Path, caplo
         assert compile_ahead(plain, tmp_path / "runners") == plain
 
     assert "ended with exit code 3: no space" in caplog.text
+    assert [path for path in (tmp_path / "runners").iterdir() if path.is_dir()] == [], "half a runner is left"
 
 
 def test_where_the_folder_cannot_be_written_the_sources_are_run(
@@ -193,7 +194,7 @@ def processor_seconds(command: JuliaCommand, request: bytes, answers: set[int]) 
     reading, frames = os.pipe()
     os.write(ask, request)
     process = subprocess.Popen(
-        command.argv(requests, frames), env=os.environ | command.environment(), stdin=subprocess.DEVNULL,
+        command.argv(requests, frames, requests), env=os.environ | command.environment(), stdin=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL, pass_fds=(requests, frames),
     )  # fmt: skip
     os.close(requests)

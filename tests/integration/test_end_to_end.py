@@ -7,7 +7,7 @@ import json
 import math
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 from stacks import RunningStack, eventually
 
@@ -30,11 +31,17 @@ def q(stack: RunningStack) -> Iterator[Client]:
         yield client
 
 
-def busy(q: Client, seconds: float = 60) -> Task:
-    """A task that keeps a slot busy until it is cancelled."""
-    task = q.submit(f"sleep(0.6); progress(0.5); sleep({seconds})", name="busy")
-    eventually(lambda: task.refresh().progress == 0.5, "a task runs, and the worker knows that it is a slow one")
-    return task
+@pytest.fixture
+def free_slots(q: Client, effects: Path) -> Iterator[Callable[[], None]]:
+    """Both slots are busy until this is called; they keep their processes then."""
+    marker = effects / "busy"
+    marker.touch()
+    code = f'sleep(0.6); progress(0.5); while isfile("{marker}"); sleep(0.02); end'
+    for _ in range(2):
+        task = q.submit(code, name="busy", timeout=60)
+        eventually(lambda one=task: one.refresh().progress == 0.5, "it runs, and its worker knows that it is slow")
+    yield marker.unlink
+    marker.unlink(missing_ok=True)
 
 
 def test_the_last_expression_of_the_code_is_the_value(q: Client) -> None:
@@ -159,23 +166,81 @@ def test_a_running_task_that_is_cancelled_stops_within_five_seconds_and_frees_it
     assert q.submit("1 + 1").result(timeout=30) == 2
 
 
-def test_a_waiting_task_that_is_cancelled_never_starts(q: Client, effects: Path) -> None:
-    blockers = [busy(q), busy(q)]
+def test_a_waiting_task_that_is_cancelled_never_starts(
+    q: Client, effects: Path, free_slots: Callable[[], None]
+) -> None:
     marker = effects / "started"
     waiting = q.submit(f'touch("{marker}")')
     assert waiting.cancel()
-    for blocker in blockers:
-        blocker.cancel()
+    free_slots()
     assert q.submit("2").result(timeout=30) == 2
     assert not marker.exists()
     assert waiting.refresh().attempt == 0
 
 
+def test_a_task_that_is_cancelled_on_its_way_to_the_worker_that_has_it_never_starts(
+    q: Client, stack: RunningStack, effects: Path
+) -> None:
+    marker = effects / "started"
+    processes = stack.local.status()["processes"]
+    worker = psutil.Process(next(one["pid"] for one in processes if one["role"] == "worker"))
+    given: list[Task] = []
+
+    def cancelled_on_its_way() -> bool:
+        worker.suspend()  # its lease goes on meanwhile, and its message waits for it
+        try:
+            eventually(lambda: worker.status() == psutil.STATUS_STOPPED, "it stands still")
+            task = q.submit(f'touch("{marker}")')
+            if task.status == TaskStatus.RUNNING:  # else the worker was not heard of lately
+                given.append(task)
+            return task.cancel() and bool(given)
+        finally:
+            worker.resume()
+
+    eventually(cancelled_on_its_way, "it is the worker's, and cancelled")
+    assert q.submit("2").result(timeout=30) == 2
+    assert q.submit("3").result(timeout=30) == 3
+    assert not marker.exists()
+    task = given[0].refresh()
+    assert (task.status, task.attempt) == (TaskStatus.CANCELLED, 1)
+    assert [event["status"] for event in task.history()] == ["QUEUEING", "RUNNING", "CANCELLED"]
+
+
+def test_what_is_submitted_right_after_one_that_ended_its_julia_runs_at_its_first_attempt(q: Client) -> None:
+    for number in range(3):
+        crashed = [q.submit("exit(7)") for _ in range(2)]
+        for task in crashed:
+            task.wait(timeout=30)
+        following = q.submit(str(number))
+        assert following.result(timeout=30) == number
+        assert [(one.refresh().attempt, walk(one)) for one in (*crashed, following)] == [
+            (1, ["QUEUEING", "RUNNING", end]) for end in ("FAILED", "FAILED", "FINISHED")
+        ]
+
+
+def test_what_is_submitted_right_after_those_that_run_are_cancelled_runs_at_its_first_attempt(q: Client) -> None:
+    running = [q.submit("progress(0.5); sleep(60)") for _ in range(2)]
+    for one in running:
+        eventually(lambda one=one: one.refresh().progress == 0.5, "it runs")
+    for one in running:
+        assert one.cancel()
+    following = q.submit("6 * 7")
+    assert following.result(timeout=30) == 42
+    assert (following.refresh().attempt, walk(following)) == (1, ["QUEUEING", "RUNNING", "FINISHED"])
+
+
+def walk(task: Task) -> list[object]:
+    """The statuses that a task has had."""
+    return [event["status"] for event in task.history()]
+
+
 def test_high_priority_goes_first_when_all_slots_are_busy(q: Client) -> None:
-    blockers = [busy(q), busy(q)]
+    blockers = [q.submit("sleep(0.6); progress(0.5); sleep(60)", name="busy") for _ in range(2)]
+    for blocker in blockers:
+        eventually(lambda one=blocker: one.refresh().progress == 0.5, "it runs, and its worker knows that it is slow")
     low = [q.submit("1", priority=0) for _ in range(3)]
     high = [q.submit("1", priority=2) for _ in range(3)]
-    for blocker in blockers:
+    for blocker in blockers:  # each slot has another process first, and so they take up one task after another
         blocker.cancel()
     for task in low + high:
         task.wait(timeout=60)
@@ -187,13 +252,11 @@ def claimed_at(task: Task) -> str:
     return next(str(event["at"]) for event in task.history() if event["status"] == "RUNNING")
 
 
-def test_a_cancelled_task_can_be_retried(q: Client) -> None:
-    blockers = [busy(q), busy(q)]
+def test_a_cancelled_task_can_be_retried(q: Client, free_slots: Callable[[], None]) -> None:
     task = q.submit("5")
     task.cancel()
     task.retry()
-    for blocker in blockers:
-        blocker.cancel()
+    free_slots()
     assert task.result(timeout=30) == 5
 
 

@@ -9,7 +9,11 @@ from pathlib import Path
 from service_process import service_process
 from stacks import eventually
 
-POINTS = 1_500
+from taskq_kernel.store.expansion import AHEAD
+
+#: As many as are made whatever was made before: of a batch of which more wait, no others are made until
+#: workers have taken some, and here is none.
+POINTS = AHEAD // 2
 SUBMIT = "mutation Submit($input: BatchInput!) { submitBatch(input: $input) { added batch { id total } } }"
 MADE = "query Made($batch: ID!) { tasks(filter: {batch: $batch}, first: 0) { totalCount } }"
 PAGE = "query Page($batch: ID!, $after: String) { tasks(filter: {batch: $batch}, first: 1000, after: $after) " \

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
 
+import psutil
 import pytest
 from stacks import RunningStack
 
@@ -23,6 +24,7 @@ mkpath("figures/deep")
 write("a.csv", "n,m\\n1,", mesh, "\\n"); write("figures/deep/é x.png", UInt8[0x89, 0x00, 0xff]); write("not.txt", "no")
 symlink("/etc/shadow", "shadow.csv"); symlink("/etc", "figures/etc")
 open(io -> truncate(io, 10^6), "zeros.csv", "w")
+write("mine", read("data/mesh.vtk")); open(io -> write(io, "more"), "mine", "a")
 """
 
 
@@ -153,3 +155,30 @@ def test_files_go_with_their_task_and_what_leads_elsewhere_is_refused(q: Client,
         q.submit("1", files={"x": stack.home})
     with pytest.raises(InvalidTask, match=r"files has the name '\.\./x'"):
         q.submit("1", files={"../x": b""})
+
+
+def test_a_hundred_megabytes_come_back_byte_for_byte_and_neither_worker_nor_service_holds_them(
+    q: Client, stack: RunningStack, tmp_path: Path
+) -> None:
+    processes = {
+        one["role"]: psutil.Process(one["pid"]) for one in stack.local.status()["processes"]
+        if one["role"] in ("service", "worker")
+    }
+    before = {role: most_memory(process, anew=True) for role, process in processes.items()}
+    task = q.submit(
+        'using SHA\nwrite("big.bin", rand(UInt8, 10^8))\nbytes2hex(open(sha256, "big.bin"))', outputs=["*.bin"]
+    )
+    digest = task.result(120)
+    saved = task.files["big.bin"].save(tmp_path / "big.bin")
+    with saved.open("rb") as file:
+        assert file_digest(file, "sha256").hexdigest() == digest
+    grown = {role: most_memory(process) - before[role] for role, process in processes.items()}
+    assert max(grown.values()) < 50 << 20, grown
+
+
+def most_memory(process: psutil.Process, *, anew: bool = False) -> int:
+    """The most resident memory that a process has had, in bytes, since this was asked for anew."""
+    if anew:
+        Path(f"/proc/{process.pid}/clear_refs").write_text("5")
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024

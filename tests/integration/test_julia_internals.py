@@ -13,8 +13,8 @@ from taskq_worker.julia.sources import JULIA_SOURCES
 #: Names of Base and Core that Julia's manual describes, and types that values are compared with.
 PUBLIC = {
     "Base.Enums", "Base.Experimental", "Base.GMP", "Base.MPFR", "Base.Iterators", "Base.PkgId", "Base.RefValue",
-    "Base.UUID", "Base.include", "Base.invokelatest", "Base.require", "Base.show", "Core.eval",
-    "Core.CodeInfo", "Core.MethodInstance", "Core.SimpleVector", "Core.TypeName",
+    "Base.UUID", "Base.display", "Base.include", "Base.invokelatest", "Base.require", "Base.show",
+    "Base.unsafe_convert", "Core.eval", "Core.CodeInfo", "Core.MethodInstance", "Core.SimpleVector", "Core.TypeName",
 }  # fmt: skip
 
 
@@ -50,7 +50,7 @@ def test_a_process_whose_julia_lacks_something_says_so_in_one_sentence_and_ends(
     lacks = (
         'push!(TaskqRunner.INTERNALS, (Base, "gone|gone_too", "see what is left behind"), (Method, "worlds", "count"))'
     )
-    done = run_julia(f"{lacks}; TaskqRunner.main(0, 1)")
+    done = run_julia(f"{lacks}; TaskqRunner.main(0, 1, 2)")
     assert done.returncode == 1
     assert done.stdout == ""
     assert re.fullmatch(
@@ -62,7 +62,7 @@ def test_a_process_whose_julia_lacks_something_says_so_in_one_sentence_and_ends(
 
 def test_a_process_whose_julia_is_otherwise_than_known_says_so_and_ends() -> None:
     # Given: a Julia whose queue of tasks cannot be read any more.
-    done = run_julia("Core.eval(TaskqRunner, :(work_waits() = length(queues))); TaskqRunner.main(0, 1)")
+    done = run_julia("Core.eval(TaskqRunner, :(work_waits() = length(queues))); TaskqRunner.main(0, 1, 2)")
     # Then: it is not every task that fails.
     assert done.returncode == 1
     assert done.stdout == ""

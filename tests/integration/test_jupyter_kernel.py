@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import re
+import secrets
+import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
@@ -11,6 +17,7 @@ from typing import Any, ClassVar
 import jupyter_kernel_test
 import nbformat
 import pytest
+import urllib3
 from jupyter_client import AsyncKernelManager, KernelManager
 from jupyter_client.kernelspec import KernelSpecManager
 from nbclient import NotebookClient
@@ -65,11 +72,11 @@ class TestJupyterKernel(jupyter_kernel_test.KernelTests):  # type: ignore[misc]
         {"text": "x = 1\nfactor", "matches": {"factorial"}},
     ]
     code_execute_result: ClassVar = [{"code": "6 * 7", "result": "42"}]
-    code_display_data: ClassVar[list[Any]] = []
+    code_display_data: ClassVar = [{"code": 'display("image/svg+xml", "<svg/>")', "mime": "image/svg+xml"}]
     code_generate_error = "sqrt(-1.0)"
     code_inspect_sample = "factorial"
     # What this kernel has not, and what it has and is tested below.
-    test_clear_output = test_display_data = test_history = test_pager = test_is_complete = None
+    test_clear_output = test_history = test_pager = test_is_complete = None
 
     @classmethod
     def setUpClass(cls) -> None:
@@ -111,6 +118,17 @@ def shown(cell: Any) -> str:
         one.get("text", "") or "".join(one.get("traceback", [])) or one.get("data", {}).get("text/plain", "")
         for one in cell.outputs if one.get("name") != "stderr"
     )
+
+
+def in_order(cell: Any) -> list[Any]:
+    """What it displays, and what it prints in a row as one text, however many pieces that came in."""
+    found: list[Any] = []
+    for one in cell.outputs:
+        if one.output_type == "stream" and found and isinstance(found[-1], str):
+            found[-1] += one.text
+        else:
+            found.append(one.text if one.output_type == "stream" else one.data)
+    return found
 
 
 def said(cell: Any) -> str:
@@ -164,6 +182,92 @@ def test_nbclient_runs_a_notebook_whose_cells_share_a_module(client: Client) -> 
 
         [session] = [one for one in sessions(client) if one.id not in before]
     eventually(lambda: session.done, "the session ends with the kernel, and its slot is free")
+
+
+def test_what_a_cell_displays_stands_where_it_was_displayed_and_its_log_stays_text(client: Client) -> None:
+    book = cells(
+        'struct Dot end\nBase.show(io::IO, ::MIME"image/svg+xml", ::Dot) = print(io, "<svg/>")',
+        'println("before")\ndisplay(Dot())\nprintln("after")',
+        'for i in 1:2\n    display("text/html", "<b>$i</b>")\nend\nprintln("over")\n'
+        'display("text/html", "x"^2_000_000)',
+    )
+    manager = AsyncKernelManager(kernel_name=NAME, **ports())
+    runner = NotebookClient(book, km=manager, timeout=100)
+    # When: a cell prints, displays a picture, and prints.
+    with runner.setup_kernel(cleanup_kc=True):
+        for index, cell in enumerate(book.cells):
+            runner.execute_cell(cell, index)
+        logs = {one.name.split(":")[0]: one for one in client.tasks() if one.name.startswith("In[")}
+        texts = {name: str(logs[name].logs()) for name in ("In[2]", "In[3]")}
+    # Then: these are three outputs in that order, and all else that reads the log sees text.
+    picture = {"image/svg+xml": "<svg/>", "text/plain": "Dot()"}
+    assert in_order(book.cells[1]) == ["before\n", picture, "after\n"]
+    assert texts["In[2]"] == "before\nDot()\nafter\n"
+    # And: what is displayed in a loop comes each time, and of what is too large that is said.
+    first, second, over = in_order(book.cells[2])
+    assert [one["text/html"] for one in (first, second)] == ["<b>1</b>", "<b>2</b>"]
+    assert over.startswith("over\n")
+    assert "What was displayed as text/html is larger than 895 KiB and was left out" in over
+    assert texts["In[3]"].startswith("[text/html]\n[text/html]\nover\n")
+
+
+def test_a_session_has_what_its_kernel_or_a_cell_asks_for(
+    client: Client, installed: Path, tmp_path: Path
+) -> None:
+    # Given: a kernel of another name whose sessions have a project.
+    (tmp_path / "where.jl").write_text('where() = "here"')
+    asked = ["--name", "with-project", "--project", str(tmp_path), "--env", "OF=kernel"]
+    assert main(["kernel", "install", "--prefix", str(installed), *asked]) == 0
+    # When: its cells use that, ask for what is not there, and then for something else.
+    book = cells(
+        'include("where.jl"); where(), ENV["OF"]',
+        "%session --project nowhere",
+        "where()",
+        "%session --env OF=cell",
+        'isfile("where.jl"), ENV["OF"]',
+    )
+    manager = AsyncKernelManager(kernel_name="with-project", **ports())
+    runner = NotebookClient(book, km=manager, allow_errors=True, timeout=100)
+    with runner.setup_kernel(cleanup_kc=True):
+        for index, cell in enumerate(book.cells):
+            runner.execute_cell(cell, index)
+    # Then: they have what they asked for, and what cannot be had leaves the session as it is.
+    seen = [shown(cell) for cell in book.cells]
+    assert (seen[0], seen[2], seen[4]) == ('("here", "kernel")', '"here"', '(false, "cell")')
+    assert "--project is 'nowhere', which is no folder" in seen[1]
+    assert seen[3] == "The next cell begins with a fresh module, with --env OF=cell.\n"
+    assert main(["kernel", "uninstall", "--prefix", str(installed), "--name", "with-project"]) == 0
+
+
+def test_voila_renders_a_notebook_of_the_kernel_and_ends_its_session(client: Client, tmp_path: Path) -> None:
+    # Given: Voilà, which serves a notebook of this kernel.
+    before = {one.id for one in sessions(client)}
+    nbformat.write(cells('HTML("<b>$(6 * 7)</b>")'), tmp_path / "page.ipynb")
+    port, token = free_port(), secrets.token_hex(16)
+    command = [
+        sys.executable, "-m", "voila", "page.ipynb", "--no-browser", "--Voila.ip=127.0.0.1", f"--port={port}",
+        f"--token={token}", f"--Voila.connection_dir_root={tmp_path}",
+    ]  # fmt: skip
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        try:
+            eventually(lambda: listens(port), "Voilà listens", 60)
+            # When: somebody opens it.
+            page = urllib3.request("GET", f"http://127.0.0.1:{port}/?token={token}", timeout=100, retries=False)
+            # Then: the page has what the cell comes to.
+            assert page.status == 200
+            outputs = re.findall(r"(?s)voila.cell-output\+json\">(.*?)</script>", page.data.decode())
+            assert [json.loads(one)["data"]["text/html"] for one in outputs] == ["<b>42</b>"]
+            [session] = [one for one in sessions(client) if one.id not in before]
+        finally:
+            server.terminate()
+    # And when Voilà ends, so does the session.
+    eventually(lambda: session.done, "the session ends with Voilà, and its slot is free")
+
+
+def listens(port: int) -> bool:
+    """Whether a server on this machine takes connections."""
+    with socket.socket() as connection:
+        return connection.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_the_kernel_is_listed_and_removed(installed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

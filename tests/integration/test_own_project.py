@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,7 @@ from stacks import RunningStack
 from taskq_kernel import TaskFailed
 from taskq_kernel.client import connecting
 from taskq_kernel.client.client import Client
+from taskq_kernel.client.task import Task
 from taskq_kernel.magic import julia
 
 #: Each change of a project is another Julia process.
@@ -47,8 +51,21 @@ def write(folder: Path, files: dict[str, str]) -> Path:
     return folder
 
 
+def manifest_of(q: Client, task: Task) -> object:
+    """Which packages a task had, as the service tells it."""
+    return q.transport.execute("query($id: ID!) { task(id: $id) { manifest } }", {"id": task.id})["task"]["manifest"]
+
+
+def kept_of(stack: RunningStack, task: Task) -> tuple[object, ...]:
+    """What the results database knows of a task's folder and packages."""
+    query = """SELECT project, project_commit, project_dirty, manifest_sha256, text
+    FROM results JOIN result_manifests ON result_manifests.sha256 = manifest_sha256 WHERE task_id = ?"""
+    with closing(sqlite3.connect(stack.home / "results.db")) as database:
+        return tuple(database.execute(query, [task.id]).fetchone())
+
+
 def test_a_task_finds_its_project_as_at_home_and_the_next_one_finds_what_has_changed(
-    q: Client, tmp_path: Path
+    q: Client, stack: RunningStack, tmp_path: Path
 ) -> None:
     folder = write(tmp_path, {
         "Project.toml": _PROJECT, "Manifest.toml": _MANIFEST, ".gitignore": "Manifest.toml\nout/\n",
@@ -72,9 +89,13 @@ def test_a_task_finds_its_project_as_at_home_and_the_next_one_finds_what_has_cha
         "f": 106.0, "extra": 7, "data": "1,2\n", "sees": ["new.csv", "x.csv"], "out": False,
     }
     assert first.progress_message != "preparing the project: its packages"
+    packages = hashlib.sha256(_MANIFEST.encode()).hexdigest()
+    assert first.manifest_sha256 == packages
+    assert manifest_of(q, first) == _MANIFEST
 
     failed = [q.submit(code, project=p) for code in (
         "using MyModel; MyModel.fails()", 'include("scripts/extra.jl"); boom()', 'open("data/x.csv", "w")',
+        'cp("data/x.csv", "y.csv"); write("y.csv", "3")', "using Nope",
     )]
     for task in failed:
         with pytest.raises(TaskFailed):
@@ -83,6 +104,11 @@ def test_a_task_finds_its_project_as_at_home_and_the_next_one_finds_what_has_cha
     assert "  src/MyModel.jl:4  fails()" in traces[0]
     assert "  scripts/extra.jl:2  boom()" in traces[1]
     assert not any("/tree/" in trace for trace in traces)
+    messages = [task.error.message for task in failed if task.error is not None]
+    assert all('a copy that write("copy", read("name")) has made' in message for message in messages[2:4])
+    assert "- Add Nope to the packages of the task's project" in messages[4]
+    copied = 'write("y.csv", read("data/x.csv")); write("y.csv", "3"); read("y.csv", String)'
+    assert q.submit(copied, project=p).result(60) == "3"
     assert q.submit('readdir("data")', project=p).result(60) == ["x.csv"]
 
     write(folder, {"src/MyModel.jl": "module MyModel\nf(x) = -x\nend\n"})
@@ -90,6 +116,9 @@ def test_a_task_finds_its_project_as_at_home_and_the_next_one_finds_what_has_cha
     assert changed.result(120) == -1
     assert changed.project != first.project
     assert changed.project_commit == f"{first.project_commit}-dirty"
+    assert kept_of(stack, first) == (first.project, first.project_commit, False, packages, _MANIFEST)
+    assert changed.manifest_sha256 == packages
+    assert manifest_of(q, changed) == _MANIFEST
 
 
 def test_two_projects_with_one_name_for_a_module_alternate_with_right_answers(

@@ -1,4 +1,4 @@
-"""Calls of a definition: which function it is, how its arguments reach it, and what does not fit."""
+"""What Julia gets for arguments, and calls of a definition: which function it is, and what does not fit."""
 
 from __future__ import annotations
 
@@ -10,6 +10,58 @@ from julia_fixtures import Bench, bench
 from taskq_kernel.domain import TaskKind
 
 __all__ = ["bench"]
+
+ARGUMENTS: list[tuple[Any, str, str]] = [
+    (3, "Int64", "3"),
+    (2**70, "BigInt", "1180591620717411303424"),
+    (0.5, "Float64", "0.5"),
+    (True, "Bool", "true"),
+    (None, "Nothing", "nothing"),
+    ("é\"\\\n\t😀\u2028", "String", '"é\\"\\\\\\n\\t😀\\u2028"'),
+    ("\ud800", "String", '"�"'),
+    ([1, 2], "Vector{Int64}", "[1, 2]"),
+    ([1, 2.5], "Vector{Float64}", "[1.0, 2.5]"),
+    (["a"], "Vector{String}", '["a"]'),
+    ([1, "a"], "Vector{Any}", 'Any[1, "a"]'),
+    ([], "Vector{Any}", "Any[]"),
+    ({"k": [1]}, "Dict{String,Any}", 'Dict{String,Any}("k" => [1])'),
+    (float("nan"), "Float64", "NaN"),
+    (float("-inf"), "Float64", "-Inf"),
+    ({"$float": "Infinity"}, "Float64", "Inf"),
+    ({"$complex": [1, 2.5]}, "Complex{Float64}", "1.0 + 2.5im"),
+    ({"$rational": [1, 3]}, "Rational{Int64}", "1//3"),
+    ({"$dict": [[1, "a"]]}, "Dict{Any,Any}", 'Dict{Any,Any}(1 => "a")'),
+    ({"$complex": "odd"}, "Dict{String,Any}", 'Dict{String,Any}("$complex" => "odd")'),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("argument", "type_name", "text"), ARGUMENTS, ids=[ascii(item[0]) for item in ARGUMENTS])
+def test_arguments_arrive_as_julia_values(bench: Bench, argument: Any, type_name: str, text: str) -> None:
+    ran = bench.run(f"(x isa {type_name}, repr(x))", arguments={"x": argument})
+
+    assert ran.value[0] is True
+    if "Dict" not in type_name:  # newer Julias print a blank after the comma
+        assert ran.value[1].replace('\\"', '"') == text.replace('\\"', '"') or ran.value[1] == text
+
+
+def test_arguments_are_variables_of_a_script(bench: Bench) -> None:
+    ran = bench.run("n += 1; progress = 2; (n, progress, sum)", arguments={"n": 1, "sum": 5})
+
+    assert ran.value == [2, 2, 5]
+
+
+def test_what_json_cannot_hold_is_refused(bench: Bench) -> None:
+    ran = bench.run("1", arguments={"x": object()})
+
+    assert ran.error.name == "InvalidArguments"
+    assert ran.report.retryable is False
+
+
+def test_a_large_argument_and_a_large_source_arrive(bench: Bench) -> None:
+    long = "é" * 500_000
+
+    assert bench.run(f'length("{long}") + length(x)', arguments={"x": long}).value == 1_000_000
+
 
 GAP = 'f(x) = x^2\n"what it does" gap(; n, beta = 0.5) = (f(n), beta)'
 

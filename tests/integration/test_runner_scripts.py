@@ -92,11 +92,11 @@ def test_an_argument_may_be_named_as_what_a_module_has(bench: Bench) -> None:
 
 
 DISTRIBUTED = [
-    ("using Distributed; addprocs(2); pmap(x -> x^n, 1:4)", [1, 4, 9, 16]),
-    ("import Distributed: addprocs, @everywhere, @distributed, @spawnat\naddprocs(2)\n@everywhere sq(x) = x^2\n"
+    ("using SharedArrays, Distributed\naddprocs(2)\n@everywhere using SharedArrays\ns = SharedArray{Int}(4)\n"
+     "@sync @distributed for i in 1:4\n    s[i] = i\nend\n(pmap(x -> x^n, 1:4), collect(s))",
+     [[1, 4, 9, 16], [1, 2, 3, 4]]),
+    ("import Distributed: addprocs, @everywhere, @distributed, @spawnat\naddprocs(1)\n@everywhere sq(x) = x^2\n"
      "(@distributed((+), for i in 1:4; sq(i); end), fetch(@spawnat 2 sq(3)))", [30, 9]),
-    ("using Distributed, SharedArrays\naddprocs(2)\n@everywhere using SharedArrays\ns = SharedArray{Int}(4)\n"
-     "@sync @distributed for i in 1:4\n    s[i] = i\nend\ncollect(s)", [1, 2, 3, 4]),
 ]  # fmt: skip
 
 
@@ -214,3 +214,7 @@ def test_packages_can_be_precompiled(bench: Bench) -> None:
     )
 
     assert ran.value == [3, True]
+
+
+def test_a_name_with_quotes_newlines_and_emoji_does_no_harm(bench: Bench) -> None:
+    assert bench.run("1", name="\"'\n😀\0$(exit())").value == 1

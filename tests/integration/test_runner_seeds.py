@@ -26,12 +26,8 @@ DEFINITION = "const NOISE = rand(3)\ndraw(; n = 2) = (NOISE, rand(n))"
 @pytest.fixture(scope="module", params=RUNNER_KINDS)
 def pair(request: pytest.FixtureRequest) -> Iterator[Bench]:
     """Two warm slots."""
-    made = Bench(runner(request.param), count=2)
-    try:
-        made.start()
+    with Bench(runner(request.param), count=2) as made:
         yield made
-    finally:
-        made.close()
 
 
 def test_a_seed_gives_the_same_bits_in_any_slot_and_in_any_order(pair: Bench) -> None:

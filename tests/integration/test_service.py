@@ -17,7 +17,7 @@ REGISTER = "mutation($i: WorkerInput!) { registerWorker(input: $i) { id leaseSec
 CREATE = "mutation($i: [TaskInput!]!) { createTasks(inputs: $i) { id number status attempt name } }"
 CLAIM = "mutation($w: ID!, $i: [ID!]!) { claimTasks(worker: $w, ids: $i) { id attempt } }"
 BEAT = """mutation($w: ID!, $h: [HeldTask!]!, $l: [LogInput!]!) {
-    heartbeat(worker: $w, held: $h, logs: $l) { stop settled drain } }"""
+    heartbeat(worker: $w, held: $h, logs: $l) { stop settled drain heartbeatSeconds } }"""
 RECORD = "mutation($o: [OutcomeInput!]!) { recordOutcomes(outcomes: $o) }"
 EVERYTHING = """id number name kind code entry arguments queue priority timeoutSeconds memoryLimit maxAttempts
     attempt status progress progressMessage value valueKind valueType valueText valueNote valueRef valueSize
@@ -73,7 +73,7 @@ def test_a_task_goes_from_submission_to_its_value(service: ServiceProcess) -> No
     reply = service.data(BEAT, "worker", w=worker, h=[
         {"id": task["id"], "attempt": 1, "progress": 0.5, "progressMessage": "half"},
     ], l=[{"id": task["id"], "attempt": 1, "seq": 1, "stream": "stdout", "text": "hello\n"}])
-    assert reply == {"heartbeat": {"stop": [], "settled": [], "drain": False}}
+    assert reply == {"heartbeat": {"stop": [], "settled": [], "drain": False, "heartbeatSeconds": 1.0}}
     running = show(service, task)
     assert (running["status"], running["progress"], running["progressMessage"]) == ("RUNNING", 0.5, "half")
     assert service.data(RECORD, "sink", o=[outcome(task, worker)]) == {"recordOutcomes": ["ACCEPTED"]}

@@ -22,13 +22,17 @@ REQUESTS = {
     "Query.tasks": "{ tasks { totalCount } }",
     "Query.definition": f'{{ definition(id: "{"0" * 64}") {{ id }} }}',
     "Query.source": f'{{ source(sha256: "{"0" * 64}") }}',
+    "Query.heldTasks": f'{{ heldTasks(worker: "{uuid4()}", tasks: []) {{ id }} }}',
     "Query.batch": f'{{ batch(id: "{uuid4()}") {{ id }} }}',
     "Query.batches": "{ batches { totalCount } }",
     "Query.explainCache": '{ explainCache(input: {code: "1 + 1"}) { hit } }',
     "Query.missingFiles": f'{{ missingFiles(sha256: ["{"0" * 64}"]) }}',
+    "Query.recipes": "{ recipes { name } }",
+    "Query.recipe": '{ recipe(name: "none") { name } }',
     "Query.workers": "{ workers { id } }",
     "Query.statistics": "{ statistics { total } }",
     "Query.tokens": "{ tokens { id } }",
+    "Query.shares": "{ shares { id } }",
     "Query.me": "{ me { name role } }",
     "Query.serviceVersion": "{ serviceVersion }",
     "Mutation.createTask": 'mutation { createTask(input: {code: "1"}) { id } }',
@@ -41,6 +45,11 @@ REQUESTS = {
     "Mutation.cancelBatch": f'mutation {{ cancelBatch(id: "{uuid4()}") }}',
     "Mutation.deleteBatch": f'mutation {{ deleteBatch(id: "{uuid4()}") }}',
     "Mutation.makePoints": f'mutation {{ makePoints(id: "{uuid4()}", points: []) }}',
+    "Mutation.submitRecipe": 'mutation { submitRecipe(input: {recipe: "none"}) { id } }',
+    "Mutation.submitRecipeSweep": """mutation { submitRecipeSweep(input: {recipe: "none", name: "b",
+        design: "{}"}) { added } }""",
+    "Mutation.addRecipe": 'mutation { addRecipe(input: {name: "none", code: ""}) { added } }',
+    "Mutation.removeRecipe": 'mutation { removeRecipe(name: "none") { name } }',
     "Mutation.cancelTasks": "mutation { cancelTasks(ids: []) { changed } }",
     "Mutation.retryTasks": "mutation { retryTasks(ids: []) { changed } }",
     "Mutation.deleteTasks": "mutation { deleteTasks(ids: []) { changed } }",
@@ -48,6 +57,8 @@ REQUESTS = {
     "Mutation.drainWorker": f'mutation {{ drainWorker(id: "{uuid4()}") {{ id }} }}',
     "Mutation.createToken": 'mutation { createToken(name: "x", role: user) { token { id } } }',
     "Mutation.revokeToken": f'mutation {{ revokeToken(id: "{uuid4()}") {{ id }} }}',
+    "Mutation.createShare": 'mutation { createShare(id: "999999") { url } }',
+    "Mutation.revokeShare": f'mutation {{ revokeShare(id: "{uuid4()}") {{ id }} }}',
     "Mutation.registerWorker": """mutation { registerWorker(input: {name: "w", host: "h", pid: 1, runner: "julia",
         juliaVersion: "1.10", queues: ["default"], slots: 1}) { id } }""",
     "Mutation.claimTasks": f'mutation {{ claimTasks(worker: "{uuid4()}", ids: []) {{ id }} }}',
@@ -65,6 +76,8 @@ REQUESTS_BY_PATH: dict[str, tuple[str, str, bytes | None, int]] = {
     "GET /blobs": ("GET", BLOB, None, 200),
     "PUT /blobs": ("PUT", BLOB, VALUE, 204),
     "GET /metrics": ("GET", "/metrics", None, 200),
+    "GET /r": ("GET", "/r/999999", None, 404),
+    "POST /r": ("POST", "/r/999999/reproduce", b"proof=x", 404),
 }
 #: What needs no token.
 OPEN = ("/healthz", "/readyz", "/static/graphiql.js")
@@ -96,6 +109,8 @@ def test_each_role_may_do_what_the_table_says_and_nothing_else(
     elif what in REQUESTS_BY_PATH:
         method, path, body, done = REQUESTS_BY_PATH[what]
         service.request("PUT", BLOB, "worker", body=VALUE)
+        if (what, who) == ("GET /blobs", "runner"):
+            done = 404  # no recipe has made it: it is as if it were not there
         assert service.request(method, path, who, body=body).status == (done if WHO[who] in PATHS[what] else 403)
     elif WHO[who] in ALLOWED[what]:
         assert "FORBIDDEN" not in codes(service, REQUESTS[what], who)

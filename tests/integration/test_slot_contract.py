@@ -8,17 +8,14 @@ import pytest
 from julia_fixtures import Bench, Ran, runner
 from taskq_worker.slots.double import DoubleCommand
 
+from taskq_kernel.displays import STREAM
 from taskq_kernel.messages import ErrorInfo
 
 
 @pytest.fixture(scope="module", params=["double", "julia"])
 def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
-    made = Bench(DoubleCommand() if request.param == "double" else runner(request.param))
-    try:
-        made.start()
+    with Bench(DoubleCommand() if request.param == "double" else runner(request.param)) as made:
         yield made
-    finally:
-        made.close()
 
 
 @pytest.mark.parametrize(("code", "value"), [("6 * 7", 42), ("[1, 2]", [1, 2]), ('"text"', "text"), ("1.5", 1.5)])
@@ -56,3 +53,12 @@ def test_a_word_from_outside_ends_a_task(bench: Bench) -> None:
     bench.wait(bench.slot.stop_task(ErrorInfo(name="Stopped", message="enough")))
     ran: Ran = running.result(60)
     assert ran.error.name == "Stopped"
+
+
+def test_what_a_cell_displays_keeps_its_place_among_what_it_prints(bench: Bench) -> None:
+    bench.wait(bench.slot.start_pristine(bench.slot.key_for()))
+    code = '[print("a"), display("text/html", "<b>x</b>"), print("b"), 1][4 - 1]'
+    asked = {"cell": "In[1]", "process": bench.slot.pid, "displays": True}
+    chunks = [(stream, text.strip()) for stream, text in bench.run(code, **asked).chunks if text.strip()]
+    assert chunks == [("stdout", "a"), (STREAM, '{"text/html":"<b>x</b>"}'), ("stdout", "b")]
+    bench.wait(bench.slot.renew("a session has ended"))

@@ -77,6 +77,7 @@ def test_a_disk_too_full_for_a_new_process_fails_the_attempt_with_the_reason(
 
     with monkeypatch.context() as patch:
         patch.setattr(type(slot._sandbox), "make_depot", no_room)
+        patch.setattr("taskq_worker.slots.slot._STARTS", 2)  # it waits between them
         slots.begin("exit()", slot=slot).result(60)
         ran = slots.begin("1", slot=slot).result(90)
         assert ran.report.status is TaskStatus.FAILED
@@ -91,7 +92,7 @@ def test_a_mistake_of_ours_while_a_task_runs_fails_that_attempt_and_replaces_its
     slots.begin("1", slot=slot).result(60)
     pid = slot.pid
 
-    async def fails(_attempt: Attempt, _frame: bytes, _used: int) -> None:
+    async def fails(_attempt: Attempt, _frame: bytes, _used: int, _ahead: object) -> None:
         raise ZeroDivisionError("a mistake")
 
     with monkeypatch.context() as patch:

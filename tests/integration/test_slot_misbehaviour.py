@@ -90,13 +90,12 @@ def test_a_loop_without_end_is_stopped_at_the_time_limit(slots: Bench) -> None:
 
 
 def test_a_value_whose_show_never_ends_is_given_up(slots: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    slots.check()
-    for slot in slots.slots:
-        monkeypatch.setattr(slot, "_show_timeout_s", 3.0)
-    ran = slots.misbehave("struct S end\nBase.show(io::IO, ::S) = while true end\nS()")
+    slot = slots.take_turn()
+    monkeypatch.setattr(slot, "_show_timeout_s", 1.0)
+    ran = slots.begin("struct S end\nBase.show(io::IO, ::S) = while true end\nS()", slot=slot).result(PATIENCE_S)
 
     assert ran.error.name == "TimeoutExceeded"
-    assert "reading its value, a S, took longer than 3 s" in ran.error.message
+    assert "reading its value, a S, took longer than 1 s" in ran.error.message
 
 
 def test_memory_is_limited_on_what_is_resident(slots: Bench) -> None:
@@ -264,11 +263,11 @@ def test_half_a_frame_is_noticed_when_its_rest_does_not_come(slots: Bench, monke
 
 
 def test_a_task_that_was_not_taken_up_goes_to_another_process(slots: Bench) -> None:
-    slots.check()
-    pid = slots.slot.pid
+    slot = slots.take_turn()
+    pid = slot.pid
     assert pid is not None
     os.kill(pid, signal.SIGSTOP)
-    future = slots.begin("6 * 7")
+    future = slots.begin("6 * 7", slot=slot)
     time.sleep(0.2)  # it is in the pipe of a process that will never read it
 
     os.kill(pid, signal.SIGKILL)
@@ -283,14 +282,14 @@ def test_closing_the_requests_fails_no_other_task(slots: Bench) -> None:
 
 
 def test_a_process_killed_between_two_tasks_is_replaced_unnoticed(slots: Bench) -> None:
-    slots.check()
-    pid = slots.slot.pid
+    slot = slots.take_turn()
+    pid = slot.pid
     assert pid is not None
 
     os.kill(pid, 9)
-    eventually(lambda: slots.slot.pid not in (None, pid), "another Julia", timeout_s=60)
+    eventually(lambda: slot.pid not in (None, pid), "another Julia", timeout_s=60)
 
-    assert slots.run("6 * 7").value == 42
+    assert slots.begin("6 * 7", slot=slot).result(PATIENCE_S).value == 42
 
 
 # -- sources -----------------------------------------------------------------------------
@@ -324,20 +323,19 @@ def test_a_source_that_is_deeply_nested_does_no_harm(slots: Bench) -> None:
 
 
 def test_a_task_can_be_stopped_and_has_ended_when_its_run_returns(slots: Bench) -> None:
-    slots.check()
+    slot = slots.take_turn()
     ran = Ran(report=None)  # type: ignore[arg-type]  # nothing has been reported yet
-    future = slots.begin('println("up"); while true end', ran=ran, timeout_s=60.0)
+    future = slots.begin('println("up"); while true end', slot=slot, ran=ran, timeout_s=60.0)
     eventually(lambda: "up" in ran.output(), "the task's beginning", timeout_s=30)
-    pid = slots.slot.pid
+    pid = slot.pid
     began = time.monotonic()
 
-    slots.wait(slots.slot.stop_task(ErrorInfo(name="Cancelled", message="by its owner")))
+    slots.wait(slot.stop_task(ErrorInfo(name="Cancelled", message="by its owner")))
     future.result(30)
 
     assert ran.error.name == "Cancelled"
     assert time.monotonic() - began < 5
     assert not Path(f"/proc/{pid}").exists()
-    assert slots.run("6 * 7").value == 42
 
 
 def test_stopping_where_nothing_runs_does_nothing(slots: Bench) -> None:
@@ -348,11 +346,12 @@ def test_stopping_where_nothing_runs_does_nothing(slots: Bench) -> None:
 
 def test_a_definition_that_changes_julia_serves_its_own_calls_only(slots: Bench) -> None:
     definition = "Base.sin(x::String) = 1\nconst made = Ref(0)\nf() = (made[] += 1)"
+    slot = slots.take_turn()
 
-    first = [slots.run(definition, kind=TaskKind.CALL).value for _ in range(3)]
-    pid = slots.slot.pid
-    other = slots.run('try; sin("x"); catch e; string(typeof(e)); end')
+    first = [slots.begin(definition, slot=slot, kind=TaskKind.CALL).result(PATIENCE_S).value for _ in range(3)]
+    pid = slot.pid
+    other = slots.begin('try; sin("x"); catch e; string(typeof(e)); end', slot=slot).result(PATIENCE_S)
 
     assert first == [1, 2, 3]
     assert other.value == "MethodError"
-    assert slots.slot.pid != pid
+    assert slot.pid != pid

@@ -45,7 +45,7 @@ class Program:
     def __init__(self, *argv: str) -> None:
         self._argv = list(argv)
 
-    def argv(self, requests_fd: int, frames_fd: int) -> list[str]:
+    def argv(self, requests_fd: int, frames_fd: int, _ahead_fd: int) -> list[str]:
         return [item.format(requests=requests_fd, frames=frames_fd) for item in self._argv]
 
     def environment(self) -> dict[str, str]:
@@ -68,15 +68,15 @@ class Program:
         (Program("sh", "-c", "echo 'cannot open libjulia.so' >&2; exit 3"),
          r"did not start \(exit code 3\): cannot open libjulia"),
         (Program("sh", "-c", "kill -11 $$"), r"did not start \(signal 11\): it said nothing"),
-        (Program("sh", "-c", "echo hello > /proc/self/fd/{frames}; sleep 60"), "was not ready after 2 s"),
-        (Program("sleep", "60"), "was not ready after 2 s: it said nothing"),
+        (Program("sh", "-c", "echo hello > /proc/self/fd/{frames}; sleep 60"), "was not ready after 0.5 s"),
+        (Program("sleep", "60"), "was not ready after 0.5 s: it said nothing"),
         (JuliaCommand("/nonexistent/julia"), "cannot be started as '/nonexistent/julia'"),
     ],
 )  # fmt: skip
 def test_a_julia_that_does_not_start_is_a_setup_error_with_its_words(
     tmp_path: Path, command: object, reason: str
 ) -> None:
-    slot = slot_with(command, tmp_path, start_timeout_s=2.0)
+    slot = slot_with(command, tmp_path, start_timeout_s=0.5 if "0.5 s" in reason else 30.0)
 
     async def start() -> None:
         try:
@@ -107,7 +107,10 @@ def test_another_protocol_is_refused(tmp_path: Path) -> None:
         asyncio.run(start())
 
 
-def test_a_task_is_given_up_when_julia_cannot_be_started_any_more(tmp_path: Path) -> None:
+def test_a_task_is_given_up_when_julia_cannot_be_started_any_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("taskq_worker.slots.slot._STARTS", 2)  # it waits between them
     slot = slot_with(Program("false"), tmp_path)
     job = Job("id", 1, "name", TaskKind.SCRIPT, "1")
 
@@ -129,12 +132,8 @@ def test_a_task_is_given_up_when_julia_cannot_be_started_any_more(tmp_path: Path
 @pytest.fixture(params=RUNNER_KINDS)
 def short_lived(request: pytest.FixtureRequest) -> Iterator[Bench]:
     """A slot whose processes serve twenty tasks each."""
-    made = Bench(runner(request.param), tasks_per_process=20)
-    try:
-        made.start()
+    with Bench(runner(request.param), tasks_per_process=20) as made:
         yield made
-    finally:
-        made.close()
 
 
 def test_a_process_is_renewed_after_so_many_tasks_without_a_pause(short_lived: Bench) -> None:
@@ -181,8 +180,9 @@ SUPERVISOR = """
     from taskq_worker.slots.slot import Slot
 
     async def main():
-        slot = Slot(JuliaCommand(sys.argv[1]), index=0, folder=Path(sys.argv[2]), max_log_bytes=1 << 20,
-                    max_value_bytes=1 << 20, default_memory_limit_bytes=None)
+        command = JuliaCommand(sys.argv[1], sources=Path(sys.argv[3]))
+        slot = Slot(command, index=0, folder=Path(sys.argv[2]), max_log_bytes=1 << 20, max_value_bytes=1 << 20,
+                    default_memory_limit_bytes=None)
         await slot.start()
         job = Job("id", 1, "name", TaskKind.SCRIPT, "progress(0.5); while true end")
         await slot.run(job, lambda *_: print(slot.pid, flush=True), lambda *_: None)
@@ -196,7 +196,7 @@ def test_a_julia_whose_supervisor_died_while_it_started_ends(tmp_path: Path) -> 
     command = runner("julia")
     requests, frames = os.pipe(), os.pipe()
     julia = subprocess.Popen(
-        ["sh", "-c", 'setsid "$@" >/dev/null 2>&1 & echo $!', "sh", *command.argv(requests[0], frames[1])],
+        ["sh", "-c", 'setsid "$@" >/dev/null 2>&1 & echo $!', "sh", *command.argv(requests[0], frames[1], requests[0])],
         stdout=subprocess.PIPE,
         pass_fds=(requests[0], frames[1]),
         cwd=tmp_path,
@@ -212,7 +212,7 @@ def test_julia_dies_with_its_supervisor(tmp_path: Path) -> None:
     command = runner("julia")
     assert isinstance(command, JuliaCommand)
     supervisor = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(SUPERVISOR), command.executable, str(tmp_path)],
+        [sys.executable, "-c", textwrap.dedent(SUPERVISOR), command.executable, str(tmp_path), str(command.sources)],
         stdout=subprocess.PIPE,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
     )

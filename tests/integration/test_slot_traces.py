@@ -36,10 +36,10 @@ def test_a_method_for_what_is_not_the_tasks_ends_with_it(slots: Bench, code: str
 
 
 def test_a_method_that_a_call_adds_while_it_runs_is_noticed(slots: Bench) -> None:
-    slots.misbehave("f() = (@eval Base abs(x::Int) = -99; 1)", kind=TaskKind.CALL)
+    slot = slots.take_turn()
+    assert slots.begin("f() = (@eval Base abs(x::Int) = -99; 1)", slot=slot, kind=TaskKind.CALL).result(60).value == 1
 
-    assert slots.begin("abs(-1)", slot=slots.slots[0]).result(60).value == 1
-    assert [slots.begin("abs(-1)", slot=slot).result(60).value for slot in slots.slots] == [1, 1, 1]
+    assert slots.begin("abs(-1)", slot=slot).result(60).value == 1
 
 
 OWN_METHODS = [
@@ -142,7 +142,7 @@ def package_that_calls(c_call: str) -> str:
 
 
 LASTING = [
-    "ccall(:setpriority, Cint, (Cint, Cint, Cint), 0, 0, 10)",
+    "ccall(:setpriority, Cint, (Cint, Cint, Cint), 0, 0, 19)",
     "ccall(:sched_setaffinity, Cint, (Cint, Csize_t, Ptr{UInt64}), 0, 8, UInt64[1])",
     "ccall(:setrlimit, Cint, (Cint, Ptr{UInt64}), 7, fill(UInt64(100), 2))",
     "ccall(:alarm, Cuint, (Cuint,), 3600)",
@@ -151,21 +151,32 @@ LASTING = [
 ]
 
 
+PROBE = """
+    r = zeros(UInt64, 2); ccall(:getrlimit, Cint, (Cint, Ptr{UInt64}), 7, r)
+    a = zeros(UInt64, 16); ccall(:sched_getaffinity, Cint, (Cint, Csize_t, Ptr{UInt64}), 0, 128, a)
+    m = ccall(:umask, Cint, (Cint,), 0o22)
+    string((r, a, m, ccall(:getpriority, Cint, (Cint, Cint), 0, 0), ccall(:alarm, Cuint, (Cuint,), 0),
+        unsafe_string(ccall(:setlocale, Cstring, (Cint, Ptr{Cvoid}), 6, C_NULL))))
+"""
+
+
+@pytest.fixture(scope="module")
+def before(slots: Bench) -> str:
+    """What C keeps for a process in which nobody has changed it. To look costs a process."""
+    return str(slots.begin(PROBE, slot=slots.take_turn()).result(60).value)
+
+
 @pytest.mark.parametrize("c_call", LASTING)
-def test_what_c_keeps_for_the_process_is_as_before_or_the_process_is_another(slots: Bench, c_call: str) -> None:
-    probe = """
-        r = zeros(UInt64, 2); ccall(:getrlimit, Cint, (Cint, Ptr{UInt64}), 7, r)
-        a = zeros(UInt64, 16); ccall(:sched_getaffinity, Cint, (Cint, Csize_t, Ptr{UInt64}), 0, 128, a)
-        m = ccall(:umask, Cint, (Cint,), 0o22)
-        string((r, a, m, ccall(:getpriority, Cint, (Cint, Cint), 0, 0), ccall(:alarm, Cuint, (Cuint,), 0),
-            unsafe_string(ccall(:setlocale, Cstring, (Cint, Ptr{Cvoid}), 6, C_NULL))))
-    """
-    slot = slots.slots[0]
-    before = slots.begin(probe, slot=slot).result(60).value
+def test_what_c_keeps_for_the_process_is_as_before_or_the_process_is_another(
+    slots: Bench, before: str, c_call: str
+) -> None:
+    slot = slots.take_turn()
+    pid = slot.pid
+    assert pid is not None
 
     assert slots.begin(package_that_calls(c_call), slot=slot).result(60).value == 1
 
-    assert slots.begin(probe, slot=slot).result(60).value == before
+    assert slot.pid != pid or slots.begin(PROBE, slot=slot).result(60).value == before
 
 
 # -- files -------------------------------------------------------------------------------
@@ -175,8 +186,7 @@ def kept(slots: Bench, code: str, **job: object) -> tuple[Ran, str]:
     """Run code that writes to the file PATH; what came of it, and the file."""
     path = slots.folder.parent / f"{slots.folder.name}-kept.txt"
     path.unlink(missing_ok=True)
-    slot = slots.slots[0]
-    slots.check(slot)
+    slot = slots.take_turn()
     ran = slots.begin(code.replace("PATH", f'"{path}"'), slot=slot, **job).result(60)
     try:
         return ran, path.read_text()
@@ -248,12 +258,14 @@ LARGE = [
 
 @pytest.mark.parametrize("code", LARGE)
 def test_the_memory_of_a_task_is_free_for_the_next(slots: Bench, code: str) -> None:
-    slot = slots.slots[0]
+    slot = slots.take_turn()
+    before = slots.begin("1", slot=slot).result(60).report.peak_memory_bytes
     slots.begin(f"{code.replace('N', str(300 << 20))}; nothing", slot=slot).result(60)
 
     peaks = [slots.begin("1", slot=slot).result(60).report.peak_memory_bytes for _ in range(2)]
 
-    assert peaks[-1] < 400 << 20
+    # Of what Julia itself takes, newer ones and juliacall have much more.
+    assert peaks[-1] < before + (150 << 20)
 
 
 def test_memory_that_a_definition_keeps_is_its_own(bench: Bench) -> None:

@@ -21,6 +21,7 @@ from stacks import RunningStack, eventually, local_stack
 
 from taskq_kernel import connect
 from taskq_kernel.domain import TaskStatus
+from taskq_kernel.errors import StackError
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +93,22 @@ def test_two_programs_that_bring_the_stack_up_at_once_get_one(own: RunningStack)
     assert pids(own) == before
 
 
+def test_what_ran_before_a_failed_start_goes_on_and_the_rest_is_stopped(
+    own: RunningStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = pids(own)
+    own.local.parts.daemons["worker"].kill()
+    with connect(own.url, token=own.token()) as q:
+        eventually(lambda: q.workers() == [], "the service has noticed that the worker is gone")
+    monkeypatch.setenv("TASKQ_TASK_USER", "nobody-of-this-name")
+    with pytest.raises(StackError, match="nobody-of-this-name"):
+        own.local.up()
+    assert pids(own) == before | {"worker": None}
+    monkeypatch.delenv("TASKQ_TASK_USER")
+    own.local.up()
+    assert own.local.healthy()
+
+
 @pytest.mark.parametrize("role", ["service", "sink", "worker", "broker"])
 def test_a_part_that_was_killed_is_started_again_by_up_and_no_task_is_lost(
     own: RunningStack, role: str
@@ -133,14 +150,17 @@ def test_up_with_another_number_of_workers_changes_the_slots_and_keeps_the_tasks
         assert slots == [2]
 
 
-def test_parts_that_run_follow_a_broker_that_had_to_take_another_port(own: RunningStack) -> None:
+def test_parts_that_run_follow_a_broker_that_had_to_take_another_port(
+    own: RunningStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("taskq_kernel.local.rabbitmq.PORTS_S", 0.2)
     # Given: a broker that was killed, and somebody else at its port.
     port = urlsplit(own.broker_url).port
     own.local.parts.broker.kill()
     with socket.create_server(("127.0.0.1", port)), connect(own.url, token=own.token()) as q:
         waiting = q.submit("3 + 3")
         # When: the stack is brought up again.
-        assert taskq(own, "up").returncode == 0
+        own.local.up()
         # Then: the broker is elsewhere, and everybody is there.
         assert urlsplit(own.broker_url).port != port
     with connect(own.url, token=own.token()) as q:

@@ -15,13 +15,11 @@ from pathlib import Path
 import psutil
 import pytest
 from small_disk import small_disk
-from stacks import RunningStack, eventually, local_stack
 
 from taskq_kernel.errors import SetupError, StackError
 from taskq_kernel.local import preflight
 from taskq_kernel.local.stack import LocalStack
 from taskq_kernel.settings import load_settings
-from taskq_kernel.transport.graphql import GraphQLTransport
 
 
 @pytest.fixture
@@ -43,11 +41,6 @@ def processes_of(home: Path) -> list[str]:
         except psutil.Error:
             continue
     return found
-
-
-def worker_states(stack: RunningStack) -> list[str]:
-    answer = GraphQLTransport(stack.url, stack.token()).execute("{ workers { state } }")
-    return [one["state"] for one in answer["workers"]]
 
 
 def taskq(home: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -100,21 +93,6 @@ def test_a_first_up_that_fails_shows_what_was_said_in_this_run_alone_and_stops_w
     states = {one["role"]: one["state"] for one in json.loads(status.stdout)["processes"]}
     assert status.returncode == 3
     assert states == {"broker": "stopped", "service": "stopped", "sink": "stopped", "worker": "stopped"}
-
-
-def test_what_ran_before_a_failed_start_goes_on_and_the_rest_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    with local_stack(workers=1, restart=False) as own:
-        before = {one["role"]: one["pid"] for one in own.local.status()["processes"]}
-        own.local.parts.daemons["worker"].kill()
-        eventually(lambda: worker_states(own) == [], "the service has noticed that the worker is gone")
-        monkeypatch.setenv("TASKQ_TASK_USER", "nobody-of-this-name")
-        with pytest.raises(StackError, match="nobody-of-this-name"):
-            own.local.up()
-        after = {one["role"]: one["pid"] for one in own.local.status()["processes"]}
-        assert after == before | {"worker": None}
-        monkeypatch.delenv("TASKQ_TASK_USER")
-        own.local.up()
-        assert own.local.healthy()
 
 
 def test_a_dashboard_whose_port_is_taken_starts_no_stack(home: Path) -> None:

@@ -74,7 +74,7 @@ def runs_a_task(here: Surroundings) -> bool:
     return done.stdout.decode() == '"µ42"\n'
 
 
-def test_strangers_in_the_current_folder_a_strict_umask_and_a_locale_of_ascii_are_no_obstacles(
+def test_a_stack_runs_among_strangers_under_a_strict_umask_and_ascii_in_a_folder_of_any_name(
     place: Path, brought_up: Callable[..., Surroundings]
 ) -> None:
     # Given: modules that are named like those of the standard library.
@@ -84,19 +84,15 @@ def test_strangers_in_the_current_folder_a_strict_umask_and_a_locale_of_ascii_ar
         mark = place / f"{name} was imported"
         source = f"open({str(mark)!r}, 'w').close()\nraise ImportError('a stranger')\n"
         (here / f"{name}.py").write_text(source, "utf-8")
-
-    assert runs_a_task(brought_up(str(place / "Daten für mich"), cwd=here, umask=0o027, **ASCII_ALONE))
-    assert list(place.glob("* was imported")) == []
-
-
-def test_a_data_folder_may_have_any_name_and_be_given_relative_to_the_current_folder(
-    place: Path, brought_up: Callable[..., Surroundings]
-) -> None:
+    # And: a data folder, named relative to the current one.
     name = "-n {x} [y] * a%20b O'Brien \"x\" $HOME `x` a:b;c&d|e a#b?c=d größe-数\\"
-    here = brought_up(name)
 
-    for one in (here, Surroundings(str(place / name), Path("/"))):
+    relative = brought_up(name, cwd=here, umask=0o027, **ASCII_ALONE)
+    absolute = Surroundings(str(here / name), Path("/"))
+
+    for one in (relative, absolute):
         assert runs_a_task(one)
         status = json.loads(one.taskq("status", "--json").stdout)
-        assert status["home"] == str(place / name)
+        assert status["home"] == str(here / name)
         assert {part["state"] for part in status["processes"]} == {"running"}
+    assert list(place.glob("* was imported")) == []

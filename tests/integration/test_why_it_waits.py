@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from stacks import RunningStack, eventually
@@ -16,13 +17,20 @@ from taskq_kernel.errors import TaskTimeout
 pytestmark = pytest.mark.timeout(300)
 
 
-def test_a_task_says_why_it_waits_where_it_runs_and_how_it_ended(stack: RunningStack) -> None:
+def test_a_task_says_why_it_waits_where_it_runs_and_how_it_ended(stack: RunningStack, effects: Path) -> None:
     with connect(stack.url, token=stack.token()) as client:
         slots = sum(worker["slots"] for worker in workers(client.transport) if "default" in worker["queues"])
-        blockers = [client.submit("sleep(600)", name="blocker") for _ in range(slots)]
+        marker = effects / "busy"
+        marker.touch()
+        begun = [effects / f"begun-{place}" for place in range(slots)]
+        blockers = [
+            client.submit(f'touch("{mine}"); while isfile("{marker}"); sleep(0.02); end', name="blocker")
+            for mine in begun
+        ]
         try:
-            for blocker in blockers:
-                eventually(lambda one=blocker: one.why().kind == "RUNNING", "every slot has a task", 60)
+            # In their slots: one that was given to a worker runs from then on, and may be on its way there.
+            eventually(lambda: all(mine.exists() for mine in begun), "every slot has a task", 60)
+            assert {blocker.why().kind for blocker in blockers} == {"RUNNING"}
             first = client.submit("1 + 1", name="first")
             second = client.submit("2 + 2", after=[first])
             busy = eventually(lambda: next((why for why in [first.why()] if why.kind == "BUSY"), None), "it is busy")
@@ -38,7 +46,8 @@ def test_a_task_says_why_it_waits_where_it_runs_and_how_it_ended(stack: RunningS
             )  # fmt: skip
             assert "busy, and it is the next (since " in shown.stdout
         finally:
-            client.cancel(*blockers)
+            blockers[0].cancel()
+            marker.unlink()  # the others keep their processes
         assert second.result(timeout=120) == 4
         assert first.why().kind == "FINISHED"
         assert blockers[0].why().sentence.startswith("it was cancelled by ")

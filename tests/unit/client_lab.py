@@ -1,25 +1,20 @@
-"""What the client's unit tests stand on: servers that do as they are told.
+"""A service in memory, for the client's unit tests.
 
-`HttpStub` and `SocketStub` answer on real sockets what a test puts into them. `FakeService`
-keeps tasks in memory behind the client's two doors, its transport and its feed, so that a
-test decides when something happens and when the client hears of it.
+`FakeService` keeps tasks behind the client's two doors, its transport and its feed, so that a test decides when
+something happens and when the client hears of it. Servers on real sockets are in `client_stubs`.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, BinaryIO
 
+from client_stubs import TOKEN
 from graphql import GraphQLError
-from websockets.sync.server import ServerConnection, serve
-from websockets.typing import Subprotocol
 
 from taskq_kernel.client.client import Client
 from taskq_kernel.client.feed import Changes, FeedState, Listener, StateListener
@@ -28,142 +23,6 @@ from taskq_kernel.errors import InvalidTask, NotFound, ServiceError, ServiceUnre
 from taskq_kernel.service.graphql.errors import format_error
 from taskq_kernel.task_fields import TASK_FIELDS, Lifetime
 from taskq_kernel.transport.graphql import service_error
-
-TOKEN = "a-token-that-nobody-may-see"
-
-
-# -- over HTTP -------------------------------------------------------------------------------
-
-
-class HttpStub:
-    """An HTTP server on a free port. ``answers`` are taken one by one, the last one for ever.
-
-    An answer is a status and a body, or None to break the connection.
-    """
-
-    def __init__(self, *answers: tuple[int, bytes] | None) -> None:
-        self.answers = list(answers)
-        self.requests: list[tuple[str, str, dict[str, str], bytes]] = []
-        self.peers: list[tuple[str, int]] = []
-        self.delay_s = 0.0
-        #: Writes the first answer's body in its own way.
-        self.parts: Callable[[Callable[[bytes], object]], None] | None = None
-        stub = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def handle_one(self) -> None:
-                body = self.rfile.read(int(self.headers.get("content-length") or 0))
-                stub.peers.append(self.client_address)
-                stub.requests.append((self.command, self.path, dict(self.headers.items()), body))
-                time.sleep(stub.delay_s)
-                answer = stub.answers[0] if len(stub.answers) == 1 else stub.answers.pop(0)
-                if answer is None:
-                    self.close_connection = True
-                    return
-                status, data = answer
-                self.send_response(status)
-                self.send_header("content-length", str(len(data)))
-                self.end_headers()
-                parts, stub.parts = stub.parts, None
-                if parts is None:
-                    self.wfile.write(data)
-                else:
-                    parts(self.wfile.write)
-
-            do_GET = do_POST = do_PUT = handle_one  # noqa: N815
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.handle_error = lambda *_: None  # type: ignore[method-assign]  # clients that gave up
-        self.url = f"http://127.0.0.1:{self._server.server_port}/graphql"
-        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-
-
-@contextmanager
-def http_stub(*answers: tuple[int, bytes] | None) -> Iterator[HttpStub]:
-    stub = HttpStub(*answers)
-    try:
-        yield stub
-    finally:
-        stub.close()
-
-
-def data(**fields: Any) -> tuple[int, bytes]:
-    return 200, json.dumps({"data": fields}).encode()
-
-
-def errors(code: str, message: str = "no", status: int = 200, **extensions: Any) -> tuple[int, bytes]:
-    error = {"message": message, "extensions": {"code": code, **extensions}}
-    return status, json.dumps({"data": None, "errors": [error]}).encode()
-
-
-# -- over a WebSocket ------------------------------------------------------------------------
-
-
-class SocketStub:
-    """A graphql-transport-ws server on a free port.
-
-    Each connection is greeted, then handled by the next of ``scripts``, the last for ever.
-    """
-
-    def __init__(self, *scripts: Callable[[Subscriber], None]) -> None:
-        self.scripts = list(scripts)
-        self.subscriptions: list[dict[str, Any]] = []
-        self.inits: list[dict[str, Any]] = []
-        self._server = serve(self._handle, "127.0.0.1", 0, subprotocols=[Subprotocol("graphql-transport-ws")])
-        self.url = f"http://127.0.0.1:{self._server.socket.getsockname()[1]}/graphql"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def _handle(self, socket: ServerConnection) -> None:
-        self.inits.append(json.loads(socket.recv())["payload"])
-        script = self.scripts[0] if len(self.scripts) == 1 else self.scripts.pop(0)
-        script(Subscriber(self, socket))
-
-    def close(self) -> None:
-        self._server.shutdown()
-
-
-class Subscriber:
-    """One connection, as a script sees it."""
-
-    def __init__(self, stub: SocketStub, socket: ServerConnection) -> None:
-        self._stub = stub
-        self.socket = socket
-        self.id = ""
-
-    def accept(self) -> Any:
-        """Acknowledge; the cursor that the client goes on from."""
-        self.socket.send('{"type": "connection_ack"}')
-        message = json.loads(self.socket.recv())
-        assert message["type"] == "subscribe"
-        self.id = message["id"]
-        self._stub.subscriptions.append(message["payload"])
-        return message["payload"]["variables"]["since"]
-
-    def tell(
-        self, version: int, *tasks: dict[str, Any], deleted: tuple[str, ...] = (), database: str = ""
-    ) -> None:
-        changes = {"version": version, "database": database, "tasks": list(tasks), "deleted": list(deleted)}
-        self.send("next", {"data": {"taskChanges": changes}})
-
-    def send(self, kind: str, payload: Any = None) -> None:
-        self.socket.send(json.dumps({"id": self.id, "type": kind, "payload": payload}))
-
-    def stay(self) -> None:
-        """Keep the connection until the client ends it."""
-        for _ in self.socket:
-            pass
-
-
-# -- in memory -------------------------------------------------------------------------------
 
 
 class FakeService:
@@ -249,10 +108,14 @@ class FakeTransport:
     def execute(self, query: str, variables: dict[str, Any], *, repeatable: bool | None = None) -> dict[str, Any]:
         service = self._service
         name = re.match(r"\s*(?:query|mutation) (\w+)", query).group(1)  # type: ignore[union-attr]
-        service.calls.append(name)
+        if name != "Me":  # asked once, at a time of its own
+            service.calls.append(name)
         if service.down:
             raise ServiceUnreachable("no taskq service at http://127.0.0.1:1/graphql: Connection refused")
         return getattr(self, f"_{name.lower()}")(query, variables)
+
+    def _me(self, query: str, variables: dict[str, Any]) -> dict[str, Any]:
+        return {"me": {"name": "ann", "role": "user"}}
 
     def get_blob(self, ref: str) -> bytes:
         self._service.calls.append("blob")
@@ -324,6 +187,14 @@ class FakeTransport:
             changed += 1
         answer = [_cut(self._service.tasks.get(task["id"], task), query) for task in now]
         return {verb: {"tasks": answer, "changed": changed}}
+
+    def _runagain(self, query: str, variables: dict[str, Any]) -> dict[str, Any]:
+        made = []
+        for task in map(self._find, variables["ids"]):
+            alike = {name: task[name] for name in ("name", "code", "arguments", "seed", "threads")}
+            avoid = task["worker"] if variables["elsewhere"] else None
+            made.append(self._service.add(**alike, repeats=task["number"], avoid=avoid))
+        return {"retryTasks": {"tasks": [_cut(task, query) for task in made]}}
 
     def _logs(self, _query: str, variables: dict[str, Any]) -> dict[str, Any]:
         task = self._find(variables["id"])

@@ -37,12 +37,15 @@ WANTED = "- Run `taskq julia add Plots` where the worker runs, to put Plots into
 )
 def test_a_package_that_is_not_there_names_the_command_that_adds_it(message: str, said: str) -> None:
     error = ErrorInfo(name="ArgumentError", message=message, stacktrace="[1] top", line=3)
-    told = advise(error)
+    told = advise(error, in_project=False)
     assert told.message == f"{said}\n{WANTED}"
     assert (told.name, told.stacktrace, told.line) == ("ArgumentError", "[1] top", 3)
+    in_project = advise(error, in_project=True).message
+    assert in_project.startswith(f"{said}\n- Add Plots to the packages of the task's project")
+    assert "taskq julia add" not in in_project
 
 
 @pytest.mark.parametrize("message", ["file not found", "Package, not found", "", "with -1.0"])
 def test_other_errors_stay_as_they_are(message: str) -> None:
     error = ErrorInfo(name="ErrorException", message=message)
-    assert advise(error) is error
+    assert advise(error, in_project=True) is error

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from client_lab import data, http_stub
+from client_stubs import data, http_stub
 
 from taskq_kernel.argument_terms import read_typed
 from taskq_kernel.client.argument_filter import conditions_of

@@ -51,7 +51,7 @@ def test_a_bundle_is_one_module_that_loads_nothing_else(widget: str) -> None:
     assert re.search(r"^import\b", code, re.MULTILINE) is None
     assert "import(" not in code
     assert "sourceMappingURL" not in code
-    assert re.search(r"export\{\w+ as default", code) is not None
+    assert re.search(r"export\{[\w$]+ as default", code) is not None
 
 
 @pytest.mark.parametrize("widget", [TaskDetail, JuliaEditor, SubmitForm, Overview, TableView])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +12,27 @@ import msgspec
 import pytest
 from sample_messages import TASK
 from stacks import until
-from taskq_worker.claims.capacity import Capacity, Fitting, Share
+from taskq_worker.claims.capacity import Capacity, Fitting
 from taskq_worker.claims.claim import Claim
 from taskq_worker.claims.claim_ahead import ClaimAhead
 from taskq_worker.claims.claims import Claims
 from taskq_worker.claims.offer import capacity_of
+from taskq_worker.claims.share import UNCOUNTED, Share
 from taskq_worker.julia.passed_on import passed_on
 
 from taskq_kernel.errors import SettingsError
+from taskq_kernel.local.machine import memory_bytes
 from taskq_kernel.messages import TaskMessage
 from taskq_kernel.settings import load_settings
 
 
-def task(name: str = "t", threads: int | None = None, gpus: int | None = None) -> TaskMessage:
-    return msgspec.structs.replace(TASK, id=name, name=name, threads=threads, gpus=gpus)
+def task(
+    name: str = "t", threads: int | None = None, gpus: int | None = None, memory: int | None = None,
+    julia: Sequence[str] = (),
+) -> TaskMessage:
+    return msgspec.structs.replace(
+        TASK, id=name, name=name, threads=threads, gpus=gpus, memory_limit_bytes=memory, julia=list(julia)
+    )
 
 
 def claim(name: str = "t", **asked: int) -> Claim:
@@ -58,12 +66,27 @@ def test_short_tasks_of_one_core_are_taken_ahead_and_large_ones_only_where_they_
     assert taken(Share(0), 3, task("a"), task("large", threads=2), task("b")) == ["a"]
 
 
+def test_a_memory_limit_is_taken_of_what_there_is_and_what_has_none_takes_nothing() -> None:
+    waiting = (task("a", memory=6), task("large", memory=5), task("b"), task("c", memory=1))
+    assert taken(Share(4, 0, 10), 4, *waiting) == ["a", "b"]
+    assert taken(Share(4, 0, 11), 4, *waiting) == ["a", "large", "b"]
+
+
+def test_a_worker_never_runs_what_needs_more_memory_or_another_julia_than_it_has() -> None:
+    capacity = Capacity(4, memory=10, julias=[(1, 10, 4), (1, 12, 1)])
+    assert capacity.can_ever(task(memory=10, julia=["1.12.0"]))
+    assert capacity.can_ever(task(julia=["1.11", "1.10.9"]))
+    assert not capacity.can_ever(task(memory=11))
+    assert not capacity.can_ever(task(julia=["1.11.3"]))
+    assert Capacity(4).can_ever(task(memory=1 << 50))
+
+
 # -- what slots start -------------------------------------------------------------------------
 
 
 def test_slots_never_start_more_than_there_is_and_a_large_task_gets_its_turn() -> None:
     async def scene() -> None:
-        capacity = Capacity(4, ("g0", "g1"))
+        capacity = Capacity(4, ("g0", "g1"), memory=10)
         claims = Claims(capacity)
         rng = random.Random(7)
         started: list[str] = []
@@ -72,7 +95,7 @@ def test_slots_never_start_more_than_there_is_and_a_large_task_gets_its_turn() -
         async def serve() -> None:
             while True:
                 one = await claims.next_ready()
-                assert capacity.free.cores >= 0
+                assert capacity.free.holds(Share())
                 for device in capacity.grant(one):
                     assert device not in devices, f"{device} is granted twice"
                     devices[device] = one.task.id
@@ -86,7 +109,10 @@ def test_slots_never_start_more_than_there_is_and_a_large_task_gets_its_turn() -
         loops = [asyncio.ensure_future(serve()) for _ in range(6)]
         names = []
         for number in range(200):
-            asked = rng.choice(({}, {}, {}, {"threads": 4}, {"threads": 3, "gpus": 1}, {"gpus": 1}, {"gpus": 2}))
+            asked = rng.choice((
+                {}, {}, {}, {"threads": 4}, {"threads": 3, "gpus": 1}, {"gpus": 1}, {"gpus": 2}, {"memory": 7},
+                {"memory": 3, "gpus": 1},
+            ))
             names.append(f"{number}")
             claims.add(claim(names[-1], **asked))
         await until(lambda: len(started) == 200 or any(loop.done() for loop in loops), "all have started")
@@ -115,7 +141,7 @@ def test_a_large_task_keeps_cores_free_once_it_is_the_first() -> None:
         for one in running:
             claims.leave_slot(one)
         assert (await next_one).task.id == "large"
-        assert claims.capacity.free == Share(0)
+        assert claims.capacity.free == Share(0, 0, UNCOUNTED)
         claims.leave_slot(await next_one)
         assert (await claims.next_ready()).task.id == "later"
 
@@ -172,7 +198,7 @@ def test_devices_are_those_that_nvidia_smi_lists_and_instances_take_the_place_of
     (tmp_path / "list").write_text(LISTING)
     with_nvidia_smi(tmp_path, monkeypatch, f'[ "$1" = -L ] && cat {tmp_path}/list')
     capacity = capacity_of(load_settings(home=tmp_path, slots=8))
-    assert capacity.total == Share(8, 3)
+    assert capacity.total == Share(8, 3, memory_bytes() * 9 // 10)
     one = claim(gpus=3)
     assert capacity.variables_for(one)["CUDA_VISIBLE_DEVICES"].split(",") == [
         "MIG-aaaaaaaa-0000-0000-0000-000000000000", "MIG-bbbbbbbb-0000-0000-0000-000000000000",
@@ -185,15 +211,15 @@ def test_a_driver_that_does_not_work_offers_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str
 ) -> None:
     with_nvidia_smi(tmp_path, monkeypatch, script)
-    assert capacity_of(load_settings(home=tmp_path, slots=2)).total == Share(2, 0)
+    assert capacity_of(load_settings(home=tmp_path, slots=2)).total == Share(2, 0, memory_bytes() * 9 // 10)
 
 
 def test_the_settings_say_what_the_machine_does_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with_nvidia_smi(tmp_path, monkeypatch, f"cat {tmp_path}/list")
     monkeypatch.setenv("TASKQ_DEVICES", "0,1")
     monkeypatch.setenv("TASKQ_DEVICE_VARIABLE", "ROCR_VISIBLE_DEVICES")
-    capacity = capacity_of(load_settings(home=tmp_path, slots=2, cores=16))
-    assert capacity.total == Share(16, 2)
+    capacity = capacity_of(load_settings(home=tmp_path, slots=2, cores=16, memory=1 << 30))
+    assert capacity.total == Share(16, 2, 1 << 30)
     assert capacity.variables_for(claim(gpus=1)) == {"ROCR_VISIBLE_DEVICES": "0"}
     monkeypatch.setenv("TASKQ_DEVICES", "")
     assert capacity_of(load_settings(home=tmp_path)).total.gpus == 0

@@ -60,3 +60,23 @@ def test_a_slot_whose_task_turns_out_to_be_slow_is_not_claimed_for_ahead(clock: 
     claim_ahead.started("slow too")
     clock.now += 1.0
     assert claim_ahead.ahead == 0
+
+
+def test_so_many_tasks_follow_one_as_fit_into_a_moment_and_none_where_tasks_are_not_short(clock: Clock) -> None:
+    claim_ahead = ClaimAhead(slots=2)
+    assert claim_ahead.bundle == 0, "it knows nothing of them yet"
+    for _ in range(50):
+        run(claim_ahead, clock, 0.005)
+    assert claim_ahead.bundle == int(module.BUNDLE_S / 0.005)
+    run(claim_ahead, clock, 0.02)
+    assert claim_ahead.bundle == 0
+
+
+def test_a_task_that_has_followed_another_counts_with_its_own_time(clock: Clock) -> None:
+    claim_ahead = ClaimAhead(slots=1)
+    claim_ahead.started("first")
+    for _ in range(50):
+        claim_ahead.went_on("first", 0.001)
+    clock.now += 0.001
+    claim_ahead.ended("first")
+    assert claim_ahead.bundle == pytest.approx(module.BUNDLE_S / 0.001, abs=1)

@@ -8,9 +8,11 @@ import msgspec
 import pytest
 from sample_messages import OUTCOME
 from taskq_worker.claims import claims as module
+from taskq_worker.claims.capacity import Capacity
 from taskq_worker.claims.claim import CHUNK_CHARACTERS, CHUNKS_PER_HEARTBEAT, Claim, ClaimState
 from taskq_worker.claims.claims import Claims
 
+from taskq_kernel.displays import STREAM
 from taskq_kernel.domain import TaskKind
 from taskq_kernel.messages import SCHEMA, OutcomeMessage, TaskMessage
 
@@ -76,6 +78,21 @@ def test_a_heartbeat_carries_a_bounded_amount_of_output() -> None:
     assert len(task.report()[1]) == 5
 
 
+def test_what_is_displayed_is_one_chunk_however_long_and_fills_a_heartbeat_as_so_many_would() -> None:
+    task = claim()
+    task.add_output("stdout", "before")
+    whole = "d" * (CHUNKS_PER_HEARTBEAT * CHUNK_CHARACTERS - 6)
+    for _ in range(2):
+        task.add_output(STREAM, whole)
+    task.add_output("stdout", "after")
+    carried = []
+    while task.logs:
+        entry, logs = task.report()
+        carried.append([(chunk["stream"], len(chunk["text"])) for chunk in logs])
+        task.reported(entry, logs)
+    assert carried == [[("stdout", 6), (STREAM, len(whole))], [(STREAM, len(whole)), ("stdout", 5)]]
+
+
 def test_forgetting_an_older_attempt_leaves_the_newer_one_held() -> None:
     claims = Claims()
     old, new = claim(attempt=1), claim(attempt=2)
@@ -97,12 +114,12 @@ def test_the_counts_by_state_follow_every_claim() -> None:
         second = await claims.next_ready()
         claims.set_outcome(first, OUTCOME)
         claims.set_outcome(first, OUTCOME)  # it has become a shorter one
-        assert [claims.count(state) for state in ClaimState] == [2, 1, 1]
+        assert [claims.count(state) for state in ClaimState] == [2, 0, 1, 1]
         claims.forget(second)
         claims.set_outcome(second, OUTCOME)  # it was taken away, and ended all the same
         claims.forget(made[3])
         claims.forget(made[3])
-        assert [claims.count(state) for state in ClaimState] == [1, 0, 1]
+        assert [claims.count(state) for state in ClaimState] == [1, 0, 0, 1]
         assert list(claims.ready) == [made[2]]
 
     asyncio.run(scene())
@@ -173,3 +190,59 @@ def test_what_is_next_is_passed_over_for_a_moment_only() -> None:
     claims, made = held("f", "g", "g")
     made[0].claimed_at -= module.PASSED_OVER_S
     assert taken(claims, "g", 3) == ["0", "1", "2"]
+
+
+def test_what_is_taken_ahead_waits_no_longer_and_comes_back_before_all_others() -> None:
+    claims = Claims()
+    made = [claim(str(number)) for number in range(5)]
+    for one in made:
+        claims.add(one)
+    taken = claims.take_ahead(lambda one: one is not made[1], 2)
+    assert taken == [made[0], made[2]], "in their order, past what cannot follow"
+    assert list(claims.ready) == [made[1], made[3], made[4]]
+    assert claims.count(ClaimState.AHEAD) == 2
+    claims.forget(made[2])
+    claims.put_back(taken)
+    assert list(claims.ready) == [made[0], made[1], made[3], made[4]], "without the one that was taken away"
+    assert [claims.count(state) for state in ClaimState] == [4, 0, 0, 0]
+
+
+def test_nothing_that_has_been_passed_over_for_long_is_passed_over_again() -> None:
+    claims = Claims()
+    late, others = claim("late"), [claim(str(number)) for number in range(3)]
+    late.claimed_at -= 1
+    for one in (late, *others):
+        claims.add(one)
+    assert claims.take_ahead(lambda one: one is not late, 3) == []
+
+
+def test_what_follows_has_what_the_one_before_it_had() -> None:
+    async def scene() -> None:
+        claims = Claims(Capacity(1))
+        made = [claim(str(number)) for number in range(2)]
+        for one in made:
+            claims.add(one)
+        await claims.next_ready()
+        [following] = claims.take_ahead(lambda _: True, 1)
+        assert claims.follow(made[0], following)
+        assert (claims.capacity.free.cores, claims.count(ClaimState.AHEAD)) == (0, 0)
+        claims.leave_slot(following)
+        assert claims.capacity.free.cores == 1
+
+    asyncio.run(scene())
+
+
+def test_what_was_taken_away_while_it_waited_ahead_may_not_go_on() -> None:
+    async def scene() -> None:
+        claims = Claims(Capacity(1))
+        made = [claim(str(number)) for number in range(2)]
+        for one in made:
+            claims.add(one)
+        await claims.next_ready()
+        [following] = claims.take_ahead(lambda _: True, 1)
+        claims.forget(following)
+        assert not claims.follow(made[0], following)
+        claims.leave_slot(following)
+        assert claims.capacity.free.cores == 1
+
+    asyncio.run(scene())

@@ -13,16 +13,13 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import click
 import pytest
 from click.testing import CliRunner
-from client_lab import TOKEN, HttpStub, data, errors, http_stub
+from client_stubs import TOKEN, HttpStub, data, errors, http_stub
 from test_printable import obeyed
 
 from taskq_kernel import errors as taskq_errors
 from taskq_kernel.cli import _COMMANDS, cli, exit_code, main, output
-from taskq_kernel.cli.options import settings_options
-from taskq_kernel.settings import declared
 
 Done = tuple[int, str, str]
 
@@ -268,6 +265,16 @@ def test_logs_are_written_line_by_line_and_piece_by_piece(taskq: Any) -> None:
     assert [json.loads(line) for line in out.splitlines()] == chunks
 
 
+def test_a_place_that_cannot_be_written_to_is_said_in_words(taskq: Any, tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("mine")
+    left = {"name": "a.csv", "size": 1, "sha256": "0" * 64, "type": "text/csv", "attempt": 1}
+    with http_stub(data(task={"files": [left]})) as service:
+        for place, reason in (("taken", "File exists"), ("taken/below", "Not a directory")):
+            code, out, said = taskq("fetch", "1", "--to", place, url=service.url)
+            assert (code, out, said) == (1, "", f"taskq: {place}: {reason}\n")
+    assert (tmp_path / "taken").read_text() == "mine"
+
+
 EVIL = "evil\x1b]0;title\x07\x1b[2J\x9b31m\u202e"
 HOSTILE = TASK | {
     "name": f"{EVIL}\nstatus        FINISHED", "worker": EVIL, "owner": EVIL, "queue": EVIL, "batch": EVIL,
@@ -376,49 +383,3 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
     done = subprocess.run(["bash", "-c", pipe, sys.executable, code], capture_output=True, text=True)
     assert done.stdout.splitlines() == ["x" * 80, "141"]
     assert done.stderr == ""
-
-
-# -- options that are settings ---------------------------------------------------------------
-
-
-def test_a_flag_is_declared_by_its_setting() -> None:
-    seen: dict[str, Any] = {}
-
-    @click.command()
-    @settings_options("port", "queue_type", "queues", "memory_limit", "home")
-    def command(**flags: Any) -> None:
-        seen.update(flags)
-
-    text = CliRunner().invoke(command, ["--help"]).output
-    assert "--queue-type [quorum|classic]" in text
-    assert "TASKQ_PORT" in text
-    assert str(declared()["queue_type"].default) in text
-    CliRunner().invoke(command, ["--queues", "a, b", "--memory-limit", "1 GiB"])
-    assert seen == {"port": None, "queue_type": None, "queues": ["a", "b"], "memory_limit": 1 << 30, "home": None}
-
-
-def test_a_setting_that_is_true_or_false_has_a_flag_for_each() -> None:
-    seen: list[Any] = []
-
-    @click.command()
-    @settings_options("graphiql")
-    def command(graphiql: bool | None) -> None:
-        seen.append(graphiql)
-
-    for given in ([], ["--graphiql"], ["--no-graphiql"]):
-        assert CliRunner().invoke(command, given).exit_code == 0
-    assert seen == [None, True, False]
-
-
-@pytest.mark.parametrize("url", ["postgresql://ann:word@db/q", "postgresql+psycopg:///q?host=db&password=word"])
-def test_a_url_with_a_password_is_no_flag_and_is_not_repeated(url: str) -> None:
-    result = CliRunner().invoke(cli, ["service", "--database", url])
-    assert result.exit_code == 2
-    assert "set TASKQ_DATABASE" in result.output
-    assert "word@" not in result.output
-    assert "=word" not in result.output
-
-
-def test_a_secret_is_no_flag() -> None:
-    with pytest.raises(ValueError, match="broker is a secret, and no flag: use broker_file"):
-        settings_options("broker")(lambda: None)

@@ -47,8 +47,7 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 bounded = settings(
     max_examples=scaled(250), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-#: A service that does not answer is asked again, after pauses.
-slower = settings(bounded, max_examples=scaled(40))
+few = settings(bounded, max_examples=scaled(40))
 
 
 def run(arguments: list[str]) -> tuple[int, str]:
@@ -85,7 +84,7 @@ def test_an_option_that_does_not_exist_is_wrong_usage(command: str) -> None:
     assert "--no-such-option" in said
 
 
-@slower
+@few
 @given(st.sampled_from(["TASKQ_URL", "TASKQ_TOKEN"]), WORDS | st.sampled_from([
     "http://", "http://[::1", "http://127.0.0.1:99999/", "ftp://x/", "http://127.0.0.1:1/\n", "http://é/", "é\n",
     "://", "http://127.0.0.1:1/gräphql", "http://user:pass@127.0.0.1:1/",
@@ -95,6 +94,7 @@ def test_no_address_and_no_token_brings_a_traceback(name: str, value: str) -> No
         patch.setenv("TASKQ_URL", "http://127.0.0.1:1/graphql")
         patch.setenv("TASKQ_TOKEN", "t")
         patch.setenv(name, value)
+        patch.setattr("taskq_kernel.transport.graphql.RETRY_PAUSES_S", (0.0, 0.0))
         code, said = run(["ls"])
     assert code in (2, 3), said
     assert said.strip()

@@ -22,27 +22,24 @@ def program(tmp_path: Path) -> dict[str, str]:
     return os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}", "TASKQ_HOME": str(tmp_path)}
 
 
-def in_bash(script: str, env: dict[str, str]) -> list[str]:
+def completed(env: dict[str, str], *lines: str) -> list[list[str]]:
+    """What bash would offer at the end of each of these lines."""
+    script = 'eval "$(taskq completion bash)"\n'
+    for line in lines:
+        words = line.split(" ")
+        script += (
+            f'COMP_WORDS=({line.strip()} {"" if words[-1] else chr(39) * 2})\n'
+            f"COMP_CWORD={len(words) - 1}; COMPREPLY=()\n"
+            f'_taskq_completion taskq "{words[-1]}" ""; printf "%s " "${{COMPREPLY[@]}}"; echo\n'
+        )
     done = subprocess.run(["bash", "-c", script], env=env, capture_output=True, text=True, timeout=60, check=True)
-    return done.stdout.split()
-
-
-def completed(line: str, env: dict[str, str]) -> list[str]:
-    """What bash would offer at the end of this line."""
-    words = line.split(" ")
-    return in_bash(
-        f'eval "$(taskq completion bash)"; COMP_WORDS=({line.strip()} {"" if words[-1] else chr(39) * 2}); '
-        f'COMP_CWORD={len(words) - 1}; COMPREPLY=(); _taskq_completion taskq "{words[-1]}" ""; '
-        'printf "%s\\n" "${COMPREPLY[@]}"',
-        env,
-    )
+    return [line.split() for line in done.stdout.splitlines()]
 
 
 def test_bash_completes_commands_and_options(program: dict[str, str]) -> None:
-    assert completed("taskq ", program) == list(_COMMANDS)
-    assert completed("taskq su", program) == ["submit"]
-    assert completed("taskq submit --time", program) == ["--timeout"]
-    assert completed("taskq julia ", program) == ["add", "install", "status"]
+    assert completed(program, "taskq ", "taskq su", "taskq submit --time", "taskq julia ") == [
+        list(_COMMANDS), ["submit"], ["--timeout"], ["add", "install", "status"],
+    ]
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

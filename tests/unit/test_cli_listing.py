@@ -9,14 +9,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from client_lab import TOKEN, data, http_stub
+from client_stubs import TOKEN, data, http_stub
 from rich.console import Console
 
 from taskq_kernel import cli
 from taskq_kernel.cli import listing, output
 from taskq_kernel.cli.times import age, local_time
-from taskq_kernel.client.display import seconds_text, size_text
+from taskq_kernel.client.display import size_text
 from taskq_kernel.client.options import priority_name
+from taskq_kernel.durations import seconds_text
 
 NOW = datetime.now(UTC)
 
@@ -123,6 +124,7 @@ def test_show_tells_words_local_times_and_sizes(
         timeoutSeconds=90.0, memoryLimit=2 << 30, seconds=125.25, valueKind=None, createdAt=at,
         history=[{"at": at, "status": "QUEUEING", "reason": "submitted by ann"}],
         repeats=None, cachedFrom=3, environment="Julia 1.10.4", waitsFor=None, timing=None, series=None,
+        project="a1" * 32, projectCommit="1234abc-dirty",
         why={"kind": "RETRY", "sentence": "the next attempt is due", "since": None, "until": at, "ahead": None,
              "needs": None},
     )  # fmt: skip
@@ -135,6 +137,8 @@ def test_show_tells_words_local_times_and_sizes(
     assert facts == {"priority": "normal", "seconds": "2 min 05 s"}
     assert "time limit    1 min 30 s" in text
     assert "memory limit  2 GiB" in text
+    assert "project       a1a1a1a1a1a1a1a1\n" in text
+    assert "git commit    1234abc, with changes that were not committed\n" in text
     assert "why           the next attempt is due (at 2024-05-17 09:30:15)" in text
     assert "  2024-05-17 09:30:15  QUEUEING   submitted by ann" in text
     assert "(UTC+05:45)" in text

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from client_lab import TOKEN, data, http_stub
+from client_stubs import TOKEN, data, http_stub
 from sample_messages import OUTCOME
 from taskq_sink.database import ResultsDatabase
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from client_fixtures import q, service
-from client_lab import FakeService, SocketStub, Subscriber, soon
+from client_lab import FakeService, soon
+from client_stubs import SocketStub, Subscriber
 
 from taskq_kernel.client.client import Client
 from taskq_kernel.errors import ClientClosed

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from client_lab import TOKEN, data, errors, http_stub
+from client_stubs import TOKEN, data, errors, http_stub
 
 import taskq_kernel
 from taskq_kernel.client import connecting
@@ -190,6 +190,7 @@ HEAVY = ("pandas", "numpy", "pydantic", "sqlalchemy", "graphene", "uvicorn", "ur
         ("from taskq_kernel.transport.graphql import GraphQLTransport", ("urllib3",)),
         ("from taskq_kernel import connect, Client, Task, Batch, TaskFailed", ("urllib3",)),
         ("import taskq_kernel.cli.submit, taskq_kernel.cli.look, taskq_kernel.cli.bulk_actions", ("urllib3",)),
+        ("import taskq_kernel.service.main", tuple(sorted({*HEAVY} - {"pandas", "numpy"}))),
     ],
 )
 def test_nothing_heavy_is_imported_before_it_is_needed(statement: str, allowed: tuple[str, ...]) -> None:

@@ -7,7 +7,8 @@ import threading
 from collections.abc import Callable, Iterator
 
 import pytest
-from client_lab import TOKEN, SocketStub, Subscriber, soon
+from client_lab import soon
+from client_stubs import TOKEN, SocketStub, Subscriber
 
 from taskq_kernel.client.feed import Changes, Feed, FeedState
 

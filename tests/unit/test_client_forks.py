@@ -10,7 +10,8 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from client_lab import FakeService, SocketStub, Subscriber, data, http_stub, soon
+from client_lab import FakeService, soon
+from client_stubs import SocketStub, Subscriber, data, http_stub
 
 from taskq_kernel.client.feed import Changes, Feed
 from taskq_kernel.transport.graphql import GraphQLTransport

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from client_lab import TOKEN, data, http_stub
+from client_stubs import TOKEN, data, http_stub
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -15,7 +15,7 @@ from taskq_kernel.client.client import Client
 from taskq_kernel.client.options import call_options, parse_arguments, parse_priority, parse_size, task_input
 from taskq_kernel.client.refusals import keyword
 from taskq_kernel.errors import InvalidTask
-from taskq_kernel.magic import _parser
+from taskq_kernel.magic.options import make_parser
 from taskq_kernel.task_fields import SHARED_FIELDS
 
 __all__ = ["q", "service"]
@@ -82,7 +82,7 @@ def test_whoever_submits_takes_the_same_options() -> None:
     # Tasks that have to be finished first are named in Python alone.
     by_text = OPTIONS - {"after"} | {"name", "arguments", "wait"}
     assert {one.name for one in submit.params} == by_text | {"file", "as_json"}
-    assert set(vars(_parser().parse_args([]))) == by_text
+    assert set(vars(make_parser().parse_args([]))) == by_text | {"sweep"}
     of_a_batch = {keyword(field.graphql) for field in SHARED_FIELDS} - {"project_commit"}  # which the project says
     assert of_a_batch == OPTIONS - {"after", "seed"}
 

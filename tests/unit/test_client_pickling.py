@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 from client_fixtures import q, service
-from client_lab import TOKEN, FakeService
+from client_lab import FakeService
+from client_stubs import TOKEN
 
 import taskq_kernel
 from taskq_kernel import errors

@@ -59,6 +59,9 @@ def test_a_timing_adds_up_and_waiting_is_that_of_the_latest_attempt(service: Fak
     assert timing == Timing(2, 0.25, 1, 2.5, 0.5, 0.25, 1 << 20)
     assert timing.total_s == 6.5
     assert timing.advice == ""
+    started = timed(service, task, waited_s=2, seconds=4, compile_s=1, ready_s=1.5)
+    assert (started.waiting_s, started.starting_s, started.total_s) == (0.5, 1.5, 6)
+    assert str(started).startswith("waiting 500 ms, starting 1.5 s, compiling 1 s")
     old = timed(service, task, waited_s=2, seconds=4, compile_s=None)
     assert (old.compiling_s, old.running_s, "compiling" in old.parts) == (None, 4, False)
 
@@ -75,6 +78,8 @@ def test_a_timing_is_printed_as_people_read_it(service: FakeService, q: Client) 
     ("spent", "said"),
     [
         ({"waited_s": 9, "seconds": 1}, "It waited longer"),
+        ({"waited_s": 9, "seconds": 1, "ready_s": 8.5}, "later tasks with the same project"),
+        ({"waited_s": 2, "seconds": 2, "ready_s": 2, "compile_s": 1.5}, "compiling: as a definition"),
         ({"waited_s": 0, "seconds": 2, "compile_s": 1.5}, "compiling: as a definition"),
         ({"waited_s": 0, "seconds": 1, "prepare_s": 2}, "evaluating its definition"),
         ({"waited_s": 0, "seconds": 1, "encode_s": 1}, "return a summary"),

@@ -274,6 +274,24 @@ def test_the_cache_is_asked_about_all_that_a_task_was_given(service: FakeService
     assert not {"code", "entry"} & asked[1].keys()
 
 
+@pytest.mark.parametrize("limit", [0, 1_001, True, "x"])
+def test_how_many_recent_submissions_are_wanted_is_a_number(q: Client, limit: Any) -> None:
+    with pytest.raises(InvalidTask, match=f"^limit is {limit!r}: give a whole number from 1 to 1,000$"):
+        q.recent(limit)
+
+
+def test_what_is_given_for_a_file_and_is_none_is_told_in_one_sentence(q: Client, tmp_path: Path) -> None:
+    given: list[tuple[Any, str]] = [
+        (tmp_path, f"the folder {tmp_path} as 'x': give its files one by one"),
+        ("text", "str as 'x': give a Path, or bytes for what is in it"),
+        (tmp_path / "none", f"{tmp_path / 'none'} as 'x', which cannot be read: No such file or directory"),
+    ]
+    for source, says in given:
+        with pytest.raises(InvalidTask) as refused:
+            q.submit("1", files={"x": source})
+        assert str(refused.value) == f"files has {says}"
+
+
 def test_a_file_that_goes_with_task_after_task_is_read_once(
     service: FakeService, q: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from client_lab import TOKEN, data, errors, http_stub
+from client_stubs import TOKEN, data, errors, http_stub
 
 from taskq_kernel.errors import (
     Forbidden,

@@ -14,7 +14,7 @@ from taskq_kernel.client import designs
 from taskq_kernel.client.samples import METHODS, sampled
 from taskq_kernel.client.sweep_frame import failures_frame, parameters
 from taskq_kernel.errors import InvalidTask
-from taskq_kernel.grid import Grid, new_places, part_of, read_design
+from taskq_kernel.grid import Grid, names_of, new_places, part_of, read_design
 from taskq_kernel.seeds import MAX_SEED, point_seed
 
 
@@ -57,6 +57,7 @@ def test_any_point_is_found_by_its_place_and_any_column_as_a_whole() -> None:
         designs.product({"a": [1, 2, 3], "b": ["x", "y"], "c": [True, None]}, lambda p: p.a != 2),
     ):
         grid = Grid(design)
+        assert names_of(design) == grid.names
         assert [grid[place] for place in range(len(grid))] == list(grid) == grid[:]
         for index, name in enumerate(grid.names):
             assert grid.column(name) == [grid.cells(place)[index] for place in range(len(grid))]

@@ -36,3 +36,11 @@ def test_every_setting_that_the_security_page_names_is_one() -> None:
     assert named - set(declared()) == set()
     about = {"ca_file", "trusted_proxies", "auth_failures", "private_tasks", "graphiql", "introspection"}
     assert about <= named
+
+
+def test_the_page_of_recipes_shows_a_small_picture_of_each_that_is_shipped() -> None:
+    page = (ROOT / "docs" / "recipes.md").read_text()
+    shown = set(re.findall(r"!\[[^\]]+\]\(images/recipe-(\w+)\.png\)", page))
+    assert shown == {file.stem for file in (ROOT / "taskq_kernel" / "recipes").glob("*.jl")}
+    sizes = {name: (ROOT / "docs" / "images" / f"recipe-{name}.png").stat().st_size for name in shown}
+    assert {name: size for name, size in sizes.items() if size > 80_000} == {}

@@ -18,7 +18,7 @@ from taskq_worker.slots.frames import HEADER, MAGIC, FrameReader, ProtocolError,
 
 PAGE = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text()
 WIRE = (JULIA_SOURCES / "wire.jl").read_text()
-TYPES = ("RUN", "HELLO", "PROGRESS", "EVALUATED", "END", "BYE", "SERIES")
+TYPES = ("RUN", "HELLO", "PROGRESS", "EVALUATED", "END", "BYE", "SERIES", "DISPLAY")
 
 
 def frame(kind: int, payload: bytes) -> bytes:
@@ -51,7 +51,7 @@ def test_the_page_python_and_julia_have_one_version_and_one_header() -> None:
     assert int(re.findall(r"^const HEADER_BYTES = (\d+)", WIRE, re.MULTILINE)[0]) == HEADER.size == 8
 
 
-@pytest.mark.parametrize("name", ["HELLO", "PROGRESS", "SERIES", "EVALUATED", "END"])
+@pytest.mark.parametrize("name", ["HELLO", "PROGRESS", "SERIES", "DISPLAY", "EVALUATED", "END"])
 def test_the_page_lists_the_fields_that_python_reads(name: str) -> None:
     struct = getattr(frames, name.capitalize())
 
@@ -60,15 +60,16 @@ def test_the_page_lists_the_fields_that_python_reads(name: str) -> None:
 
 def test_the_page_lists_the_fields_that_python_writes() -> None:
     sent = run_frame(
-        1, "CALL", "f(; n) = n", "abc", "f", 7, {"n": 1}, 100, files={"abc": ".taskq-given-0"}, cell="In[1]"
+        1, "CALL", "f(; n) = n", "abc", "f", 7, {"n": 1}, 100, files={"abc": ".taskq-given-0"}, cell="In[1]",
+        max_display_bytes=9,
     )
 
     assert fields_on_page("RUN") == list(json.loads(sent[HEADER.size :]))
 
 
-@pytest.mark.parametrize("name", ["HELLO", "PROGRESS", "SERIES", "EVALUATED", "END"])
+@pytest.mark.parametrize("name", ["HELLO", "PROGRESS", "SERIES", "DISPLAY", "EVALUATED", "END"])
 def test_julia_writes_the_fields_on_the_page(name: str) -> None:
-    files = ("serve.jl", "prelude.jl", "series.jl", "timing.jl")
+    files = ("serve.jl", "prelude.jl", "series.jl", "timing.jl", "displays.jl")
     source = "".join((JULIA_SOURCES / file).read_text() for file in files)
     written = set(re.findall(r'\\"(\w+)\\":', source)) | set(re.findall(r'put_field\(io, "(\w+)"', source))
 
@@ -193,7 +194,7 @@ def test_an_oversized_frame_is_refused_before_it_is_here_and_what_came_before_co
 # -- reading and writing -----------------------------------------------------------------
 
 
-@given(st.sampled_from([0x11, 0x12, 0x13, 0x14]), st.recursive(
+@given(st.sampled_from([0x11, 0x12, 0x13, 0x14, 0x17]), st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.sampled_from(["job", "value", "error"]), inner),
     max_leaves=10,
@@ -206,7 +207,7 @@ def test_json_of_the_wrong_shape_is_a_protocol_error_at_most(kind: int, value: o
 def test_an_end_keeps_the_values_json_as_julia_wrote_it() -> None:
     end = decode(
         frames.END,
-        b'{"job":7,"seconds":0.5,"children":false,"tainted":"","left":"","value":{"kind":"JSON","type":"BigInt",'
+        b'{"job":7,"seconds":0.5,"took_s":0.6,"children":false,"tainted":"","left":"","value":{"kind":"JSON","type":"BigInt",'
         b'"text":"1","note":"","data":123456789012345678901234567890}}',
     )
 

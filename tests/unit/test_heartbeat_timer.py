@@ -41,3 +41,14 @@ def test_news_is_told_once() -> None:
 
     [both] = asyncio.run(beats())
     assert both >= 0.99 * (SOONEST + 1) * INTERVAL_S / 4
+
+
+def test_an_interval_that_is_set_anew_holds_from_the_next_heartbeat_on() -> None:
+    async def beats() -> float:
+        timer = HeartbeatTimer(10 * INTERVAL_S)
+        timer.beat_every(INTERVAL_S / 4)
+        began = time.monotonic()
+        await timer.next()
+        return time.monotonic() - began
+
+    assert asyncio.run(beats()) < INTERVAL_S

@@ -151,7 +151,7 @@ def start_child(ready: Path, report: Path, **environment: str) -> tuple[subproce
     their_requests, our_requests = os.pipe()
     our_frames, their_frames = os.pipe()
     command = find_juliacall(ready)
-    argv = command.argv(their_requests, their_frames)
+    argv = command.argv(their_requests, their_frames, their_requests)
     paths = {"PYTHONPATH": str(STAND_IN), "STAND_IN_REPORT": str(report), "PATH": os.environ["PATH"]}
     process = subprocess.Popen(
         argv, env=command.environment() | paths | environment, pass_fds=(their_requests, their_frames)
@@ -173,14 +173,15 @@ def test_the_child_makes_few_calls_and_in_this_order(ready: Path, tmp_path: Path
     assert seen["environment"]["PYTHON_JULIACALL_HANDLE_SIGNALS"] == "yes"
     assert {"PYTHON_JULIACALL_EXE", "PYTHON_JULIACALL_PROJECT"} <= seen["environment"].keys()
     assert [Path(path).name for path in seen["included"]] == ["load.jl", "python.jl"]
-    assert len(seen["main"]) == 2
+    assert len(seen["main"]) == 3
     assert seen["utf8"] == 1
 
 
 def test_signals_are_handled_even_if_nobody_asked_for_it(tmp_path: Path) -> None:
     report = tmp_path / "report.json"
     env = {"PYTHONPATH": str(STAND_IN), "STAND_IN_REPORT": str(report), "PYTHON_JULIACALL_HANDLE_SIGNALS": "no"}
-    subprocess.run([sys.executable, "-P", str(CHILD), "3", "4", str(JULIA_SOURCES)], env=env, check=True, timeout=30)
+    command = [sys.executable, "-P", str(CHILD), "3", "4", "5", str(JULIA_SOURCES)]
+    subprocess.run(command, env=env, check=True, timeout=30)
     assert json.loads(report.read_text())["environment"]["PYTHON_JULIACALL_HANDLE_SIGNALS"] == "yes"
 
 

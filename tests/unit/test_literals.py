@@ -46,6 +46,7 @@ LITERALS: list[tuple[str, Any, str]] = [
     ("[1, 2]", [1, 2], "list"),
     ('[.5, 1//3, "a", :b, [nothing]]', [0.5, {"$rational": [1, 3]}, "a", {"$symbol": "b"}, [None]], "list"),
     ('"text"', "text", "text"),
+    (r'"\$5 \\\$"', "$5 \\$", "text"),
     (":sym", {"$symbol": "sym"}, "symbol"),
     ('{"a": 1}', {"a": 1}, "object"),
     ('{"$float": "0.1"}', {"$float": "0.1"}, "number"),

@@ -14,6 +14,7 @@ from taskq_kernel.client.options import call_options, parse_env
 from taskq_kernel.errors import InvalidTask
 from taskq_kernel.messages import TaskMessage, decode
 from taskq_kernel.needs import MAX_ENV_BYTES, check_env, check_gpus, check_threads, told_apart_by
+from taskq_kernel.seeds import check_seed
 from taskq_kernel.store.submission import check
 from taskq_kernel.work import Work
 
@@ -27,6 +28,13 @@ def test_threads_are_whole_numbers(threads: Any) -> None:
 def test_threads_that_are_anything_else_are_refused(threads: Any) -> None:
     with pytest.raises(InvalidTask, match=r"^threads is .*: give a whole number from 1 to 1024"):
         check_threads(threads)
+
+
+def test_a_text_in_the_place_of_a_number_is_told_as_a_text() -> None:
+    for whole, name in ((check_threads, "threads"), (check_gpus, "gpus"), (check_seed, "seed")):
+        given: Any = "4"
+        with pytest.raises(InvalidTask, match=rf"^{name} is '4': give a whole number"):
+            whole(given)
 
 
 @pytest.mark.parametrize("gpus", [-1, 65, 2.0, "2", True])
@@ -46,7 +54,7 @@ def test_variables_are_texts_and_whole_numbers_become_one() -> None:
 @pytest.mark.parametrize(("env", "problem"), [
     ({"": "1"}, "the name ''"), ({"1A": "1"}, "the name '1A'"), ({"A B": "1"}, "the name 'A B'"),
     ({"A=B": "1"}, "the name 'A=B'"), ({"\u00c4": "1"}, "letters, digits"), ({3: "1"}, "the name '3'"),
-    ({"A": 1.5}, "A = '1.5': give a text"), ({"A": None}, "give a text"), ({"A": True}, "give a text"),
+    ({"A": 1.5}, "A = 1.5: give a text"), ({"A": None}, "give a text"), ({"A": True}, "give a text"),
     ({"A": "\0"}, "NUL character in A"), ({"A": "\ud800"}, "surrogate pair in A"),
     ({"A" * 201: ""}, "201 characters"), ({f"A{one}": "" for one in range(101)}, "101 variables"),
     ({"A": "x" * MAX_ENV_BYTES}, "bytes, more than the 32768"),

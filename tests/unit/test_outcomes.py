@@ -17,6 +17,7 @@ from taskq_worker.claims import outcomes as module
 from taskq_worker.claims.claim import Claim
 from taskq_worker.claims.claims import Claims
 from taskq_worker.claims.outcomes import REPUBLISH_MOST_S, REPUBLISH_S, Outcomes
+from taskq_worker.manifest_texts import ManifestTexts
 from taskq_worker.outcome import make_outcome
 from taskq_worker.slots.job import Report
 
@@ -24,16 +25,35 @@ from taskq_kernel.broker.client import Broker
 from taskq_kernel.broker.double import MemoryBroker, MemoryRabbit
 from taskq_kernel.broker.names import Names
 from taskq_kernel.domain import TaskStatus
+from taskq_kernel.messages import OutcomeMessage, Timing, decode
+from taskq_kernel.outcome_bundles import outcomes_in
 
 
 def test_an_outcome_tells_the_kind_of_process_in_which_the_task_ran(tmp_path: Path) -> None:
     ran = Report(TaskStatus.FINISHED, None, None, True, 0.0, 1.0, 1.0, 0, "1.12.1", runner="julia")
     refused = Report(TaskStatus.FAILED, None, None, False, 0.0, 0.0, 0.0, 0, "1.12.1")
     told = [
-        make_outcome(Claim(TASK, 1), report, worker="w", runner="juliacall", home=tmp_path)
+        make_outcome(Claim(TASK, 1), report, worker="w", runner="juliacall", home=tmp_path, texts=ManifestTexts())
         for report in (ran, refused)
     ]
     assert [one.provenance.runner for one in told] == ["julia", "juliacall"]
+
+
+def test_an_outcome_tells_how_long_its_slot_took_to_be_ready_where_that_is_worth_a_word(tmp_path: Path) -> None:
+    julias = Timing(prepare_s=0.0, compile_s=None, gc_s=0.0, allocated_bytes=1, encode_s=0.0)
+
+    def told(after_s: float) -> Timing | None:
+        claim = Claim(TASK, 1)
+        claim.start(cold=True)
+        assert claim.taken_at is not None
+        began = claim.taken_at + after_s
+        report = Report(TaskStatus.FINISHED, None, None, True, began, began, 0.0, 0, "1.12.1", timing=julias)
+        return make_outcome(claim, report, worker="w", runner="julia", home=tmp_path, texts=ManifestTexts()).timing
+
+    started = told(8.0)
+    assert started is not None
+    assert started.ready_s == pytest.approx(8.0)
+    assert (told(0.001), told(-0.5)) == (julias, julias)  # another's successor may have begun before it was heard of
 
 
 class CountingBroker(MemoryBroker):
@@ -137,7 +157,31 @@ def test_outcomes_are_published_in_batches_of_a_bounded_size(
     monkeypatch.setattr(module, "PUBLISH_BYTES", 1000)
     lab = lab_of(7, message_bytes=400)
     lab.publish()
-    assert [len(batch) for batch in lab.broker.batches] == [2, 2, 2, 1]
+    assert [outcomes for batch in lab.broker.batches for outcomes in together(batch)] == [2, 2, 2, 1]
+
+
+def together(batch: Sequence[bytes]) -> list[int]:
+    """How many outcomes each message of a batch has."""
+    return [len(outcomes_in(body)) for body in batch]
+
+
+def test_outcomes_that_end_together_are_one_message_and_what_is_sent_again_goes_alone(lab_of: MakeLab) -> None:
+    lab = lab_of(5)
+    lab.publish()
+    assert [together(batch) for batch in lab.broker.batches] == [[5]]
+    sent = [decode(OutcomeMessage, body).id for body in outcomes_in(lab.broker.batches[0][0])]
+    assert sent == [claim.task.id for claim in lab.claims], "each as it would travel alone"
+    lab.now = REPUBLISH_S + 1
+    lab.outcomes.repeat()
+    lab.publish()
+    assert [together(batch) for batch in lab.broker.batches[1:]] == [[1] * 5], "for a sink that reads no other form"
+
+
+def test_a_lone_outcome_travels_in_the_form_that_every_release_reads(lab_of: MakeLab) -> None:
+    lab = lab_of(1)
+    lab.publish()
+    [[body]] = lab.broker.batches
+    assert decode(OutcomeMessage, body).attempt == 1
 
 
 def test_an_outcome_larger_than_a_batch_is_published_alone(

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from taskq_kernel.client.options import task_input
+from taskq_kernel.declarations import declared
 from taskq_kernel.errors import InvalidDeclaration, InvalidParameter
-from taskq_kernel.parameters import Parameter, declared
+from taskq_kernel.parameters import Parameter
 
 CODE = """\
 # Something to compute
@@ -36,6 +37,12 @@ def test_what_code_declares_is_read_without_julia() -> None:
     )
 
 
+def test_comments_of_both_kinds_and_a_dollar_sign_may_stand_within() -> None:
+    block = 'parameters = [ #= in dollars\n of today =# (#= its =# name = :price, default = 1.0, # a line = #\n'
+    code = block + r'unit = "\\\$"), #==#]'
+    assert declared(code) == (Parameter("price", 1.0, unit="\\$"),)
+
+
 @pytest.mark.parametrize(
     "code",
     [
@@ -45,6 +52,13 @@ def test_what_code_declares_is_read_without_julia() -> None:
 )  # fmt: skip
 def test_code_that_declares_none_has_none(code: str) -> None:
     assert declared(code) == ()
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("rule", ["#" * 80, "# " * 40, "#- " * 30])
+def test_a_line_drawn_with_number_signs_is_a_comment_that_is_read_once(rule: str) -> None:
+    for block, found in (("1.0, 2.0", ()), ("(name = :a, default = 1)", (Parameter("a", 1),))):
+        assert declared(f"parameters = [\n    {rule}\n    {block}\n    {rule}\n]\n") == found
 
 
 @pytest.mark.parametrize(
@@ -62,6 +76,12 @@ def test_code_that_declares_none_has_none(code: str) -> None:
         ("parameters = [(name = :a, default = \"x\", minimum = 2)]", 1, "is a number"),
         ("parameters = [(name = :a, default = 1, choices = [\"x\"])]", 1, "values like its default"),
         ("parameters = [(name = :a, default = 1, label = 3)]", 1, "label of a is text"),
+        ("parameters = [(name = :a, default = 2, minimum = 3, maximum = 1)]", 1, "minimum of a is more than its max"),
+        ("parameters = [(name = :a, default = NaN)]", 1, "the default of a is nan: give a number, such as default = 1"),
+        ("parameters = [(name = :a, default = \"$b\")]", 1, "a string without $, or with \\$,"),
+        (f"parameters = [(name = :a, default = 1{'0' * 5000})]", 1, "a number of a is more than a float holds"),
+        (f"parameters = [(name = :a, default = 1, minimum = 1{'0' * 5000})]", 1, "a number of a is more than a float"),
+        (f"parameters = [(name = :a, default = 1, choices = [-1{'0' * 400}])]", 1, "a number of a is more"),
     ],
 )  # fmt: skip
 def test_a_declaration_that_cannot_be_read_is_told_with_its_line(block: str, line: int, said: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 import msgspec
 import pytest
-from client_lab import http_stub
+from client_stubs import http_stub
 from taskq_worker.claims.claim import Claim
 from taskq_worker.claims.passed import Passed, ValueMissing
 from taskq_worker.slots.folder import WorkFolder

@@ -105,7 +105,7 @@ def test_a_stack_is_waited_for_while_its_julia_compiles_and_it_is_said(
 ) -> None:
     eventually(lambda: spent_s(busy) > 0, "it is at work", 60)
     began = time.monotonic()
-    said = waiting(tmp_path, busy, iter(lambda: time.monotonic() > began + 4.5, None), monkeypatch)
+    said = waiting(tmp_path, busy, iter(lambda: time.monotonic() > began + 2.5, None), monkeypatch)
     assert said
     assert all(re.fullmatch(r"Julia compiles what tasks need at the first start \(\d+ s so far\)", one) for one in said)
 

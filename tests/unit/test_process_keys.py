@@ -12,10 +12,12 @@ import msgspec
 import pytest
 from sample_messages import TASK
 from stacks import until
+from taskq_worker.claims import claims as claims_module
 from taskq_worker.claims.claim import Claim
 from taskq_worker.claims.claims import Claims
-from taskq_worker.julia.command import JuliaCommand
+from taskq_worker.julia.command import JuliaCommand, for_key
 from taskq_worker.julia.juliacall_command import JuliacallCommand
+from taskq_worker.julia.prepared_project import PreparedProject
 from taskq_worker.julia.process_key import ProcessKey, variables_of
 from taskq_worker.slots import slot as slot_module
 from taskq_worker.slots.double import DoubleCommand
@@ -147,16 +149,42 @@ def test_a_slot_takes_what_it_is_not_ready_for_where_no_other_is_idle() -> None:
     asyncio.run(scene())
 
 
+def test_an_idle_slot_leaves_a_task_for_a_while_to_a_busy_one_that_has_its_process_and_is_free_soon(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(claims_module, "PASSED_OVER_S", -1.0)  # the first is late at once
+
+    async def scene() -> None:
+        claims = Claims()
+        soon = True
+        claims.leave_to_busy_slots(lambda claim: soon and claim.task.threads == 4)
+
+        def next_one() -> asyncio.Future[Claim]:
+            return asyncio.ensure_future(claims.next_ready(lambda claim: 2 * (claim.task.threads != 1)))
+
+        for number, threads in enumerate((4, 1, 4)):
+            claims.add(claimed(id=str(number), name=f"{number}", threads=threads))
+        first = await next_one()
+        assert (first.task.name, first.cold) == ("1", False), "what it is ready for, though another is late"
+        waiting = next_one()
+        await asyncio.sleep(0)
+        assert not waiting.done(), "the others are left"
+        soon = False
+        second = await waiting
+        assert (second.task.name, second.cold) == ("0", True), "the busy one is not free soon any more"
+        soon = True
+        assert (await next_one()).task.name == "2", "it was idle for long enough"
+
+    asyncio.run(asyncio.wait_for(scene(), 30))
+
+
 @pytest.mark.parametrize(("version", "hint"), [
     ("1.5.3", []), ("1.8.5", []), ("1.9.0", ["--heap-size-hint=512M"]), ("1.12.1", ["--heap-size-hint=512M"]),
 ])
 def test_julia_is_told_of_its_memory_from_the_release_on_that_knows_the_option(
     tmp_path: Path, version: str, hint: list[str]
 ) -> None:
-    path = tmp_path / "julia"
-    path.write_text(f"#!/bin/sh\necho 'julia version {version}'\n")
-    path.chmod(0o755)
-    command = JuliaCommand(str(path))
+    command = _julia(tmp_path / "julia", version)
     assert command.takes_heap_size() is bool(hint)
 
     slot = Slot(
@@ -165,10 +193,32 @@ def test_julia_is_told_of_its_memory_from_the_release_on_that_knows_the_option(
     asyncio.run(slot._warm.ask_runner())
     key = slot.key_for(2, variables_of({"B": "2", "A": "1"}, {"A": "3"}))
     started = command.started_with(key)
-    assert [one for one in started.argv(3, 4) if one.startswith("--heap")] == hint
+    assert [one for one in started.argv(3, 4, 5) if one.startswith("--heap")] == hint
     environment = started.environment()
     assert environment.pop("JULIA_NUM_THREADS") in ("2", "2,0")
     assert environment == {"A": "3", "B": "2"}
+
+
+@pytest.mark.parametrize(("workers", "projects", "hint"), [
+    ("1.5.3", "1.12.1", ["--heap-size-hint=512M"]), ("1.12.1", "1.8.5", []),
+])
+def test_a_project_with_another_julia_than_the_workers_is_told_of_its_memory_where_that_one_knows_the_option(
+    tmp_path: Path, workers: str, projects: str, hint: list[str]
+) -> None:
+    own, other = (_julia(tmp_path / version, version) for version in (workers, projects))
+    slot = Slot(
+        own, index=0, folder=tmp_path, max_log_bytes=1, max_value_bytes=1, default_memory_limit_bytes=512 << 20,
+    )  # fmt: skip
+    asyncio.run(slot._warm.ask_runner())
+    key = slot.key_for(project=PreparedProject("a" * 64, tmp_path, True, julia=other.program))
+    assert [one for one in for_key(own, key).argv(3, 4, 5) if one.startswith("--heap")] == hint
+    assert (slot.key_for().heap_bytes is None) == bool(hint), "what has no project has the worker's own"
+
+
+def _julia(path: Path, version: str) -> JuliaCommand:
+    path.write_text(f"#!/bin/sh\necho 'julia version {version}'\n")
+    path.chmod(0o755)
+    return JuliaCommand(str(path))
 
 
 @pytest.mark.parametrize(("package", "knows"), [("0.9.24", False), ("0.9.25", True), ("0.10.0", True)])

@@ -49,6 +49,14 @@ def test_what_git_ignores_stays_out_but_the_files_that_say_which_packages_there_
     ]
 
 
+def test_a_manifest_goes_along_by_whichever_name_julia_finds_it(tmp_path: Path) -> None:
+    names = ["JuliaManifest-v1.11.toml", "Manifest-v1.12.toml", "Manifest.toml", "locked/here.toml"]
+    write(tmp_path, *names)
+    (tmp_path / "Project.toml").write_text('manifest = "locked/here.toml"\n')
+    (tmp_path / ".gitignore").write_text("*Manifest*.toml\nlocked/\n")
+    assert wanted_files(tmp_path) == [".gitignore", *names[:3], "Project.toml", names[3]]
+
+
 def test_a_taskqignore_has_the_last_word_either_way(tmp_path: Path) -> None:
     write(tmp_path, "a.jl", "b.csv", "data/big.bin", "data/other.bin", "Manifest.toml")
     (tmp_path / ".gitignore").write_text("data/\n")
@@ -87,9 +95,10 @@ def test_a_link_to_a_file_is_sent_as_that_file_and_one_to_a_folder_is_refused(tm
 def test_a_folder_that_is_too_large_is_refused_with_its_largest_files(tmp_path: Path) -> None:
     write(tmp_path, "small.jl")
     (tmp_path / "big.bin").write_bytes(bytes(3000))
-    with pytest.raises(InvalidTask, match=r"2 files of 2.945 KiB.*largest are big.bin \(2.93 KiB\), small.jl"):
+    too_large = r"has 2.945 KiB where 1000 bytes are allowed; the largest are big.bin \(2.93 KiB\), small.jl"
+    with pytest.raises(InvalidTask, match=too_large):
         FolderReader(tmp_path).read(Limits(1000, 100))
-    with pytest.raises(InvalidTask, match=r"more than 1 files"):
+    with pytest.raises(InvalidTask, match=r"has 2 files where 1 is allowed; the largest"):
         FolderReader(tmp_path).read(Limits(1 << 20, 1))
 
 
@@ -214,6 +223,7 @@ def test_what_is_in_a_file_is_read_again_only_when_the_file_has_changed(
 @pytest.mark.parametrize(("name", "text"), [
     ("Manifest.toml", '[[Dep]]\npath = "../Dep"\nuuid = "x"\n'),
     ("Manifest.toml", 'manifest_format = "2.0"\n[[deps.Dep]]\npath = "/home/me/Dep"\nuuid = "x"\n'),
+    ("Manifest-v1.11.toml", 'manifest_format = "2.0"\n[[deps.Dep]]\npath = "../Dep"\nuuid = "x"\n'),
     ("Project.toml", '[sources]\nDep = {path = "../Dep"}\n'),
 ])
 def test_packages_that_lie_outside_of_the_folder_are_named(
@@ -242,3 +252,13 @@ def test_a_commit_says_whether_files_have_changed(tmp_path: Path) -> None:
     assert len(clean) == 40
     write(tmp_path, "b.jl")
     assert git_commit(tmp_path) == f"{clean}-dirty"
+
+
+def test_a_repository_is_only_read_so_that_its_owner_can_commit_at_the_same_moment(tmp_path: Path) -> None:
+    git(write(tmp_path, "a.jl"), "init", "-q")
+    git(tmp_path, "add", "-A")
+    git(tmp_path, "commit", "-qm", "first")
+    os.utime(tmp_path / "a.jl", (1, 1))  # git would note that it looked there
+    before = (tmp_path / ".git/index").read_bytes()
+    assert not str(git_commit(tmp_path)).endswith("-dirty")
+    assert (tmp_path / ".git/index").read_bytes() == before

@@ -8,16 +8,18 @@ import functools
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import pytest
+from small_disk import more_room, small_disk
 from stacks import until
+from taskq_worker.projects import projects as projects_module
 from taskq_worker.projects import store as store_module
 from taskq_worker.projects.errors import ProjectFailed
 from taskq_worker.projects.projects import ProjectLease, Projects
-from taskq_worker.projects.store import ProjectStore, remove_tree, seal
+from taskq_worker.projects.store import NO_ROOM_S, ProjectStore, remove_tree, seal
 from taskq_worker.sandbox.sandbox import OWN_USER
 from taskq_worker.slots.double import DoubleCommand
 from taskq_worker.slots.folder import WorkFolder, remove_folder
@@ -38,14 +40,17 @@ def in_a_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., N
 class Shelf:
     """A worker's machine, and a service that has some projects."""
 
-    def __init__(self, folder: Path, limit_bytes: int = 1 << 30, timeout_s: float = 60.0) -> None:
+    def __init__(
+        self, folder: Path, limit_bytes: int = 1 << 30, timeout_s: float = 60.0,
+        julias: Sequence[DoubleCommand] = (DoubleCommand(),),
+    ) -> None:
         self.folder = folder
         self.runs = folder / "runs"
         self.kept: dict[str, bytes] = {}
         self.fetched: list[str] = []
         self.full = False
         self.store = ProjectStore(folder / "projects", limit_bytes)
-        self.projects = Projects(self.store, DoubleCommand(), self.fetch, timeout_s)
+        self.projects = Projects(self.store, julias, self.fetch, timeout_s)
         self.said: list[str] = []
 
     def add(self, script: str | None = None, **files: str) -> str:
@@ -104,10 +109,47 @@ async def test_a_project_is_prepared_once_however_many_want_it_at_once(shelf: Sh
     assert len(set(shelf.fetched)) == len(shelf.fetched) == 4
     [made] = {lease.project for lease in leases}
     assert (made.tree / "src/a.jl").read_text() == "a"
-    assert made.manifest_sha256 == hashlib.sha256(b"made").hexdigest()
+    assert made.manifest is not None
+    assert made.manifest.sha256 == hashlib.sha256(b"made").hexdigest()
+    assert made.manifest.text() == "made"
     again = Shelf(shelf.folder)  # another worker of this machine, or this one started anew
     assert (await again.leased(project)).project == made
     assert shelf.times_prepared == 1
+
+
+@in_a_loop
+async def test_the_manifest_of_one_release_of_julia_is_the_projects(shelf: Shelf) -> None:
+    made = (await shelf.leased(shelf.add("pass", **{"Manifest-v1.11.toml": "of 1.11"}))).project
+    assert made.manifest is not None
+    assert made.manifest.text() == "of 1.11"
+
+
+@in_a_loop
+async def test_a_manifest_takes_the_julia_that_it_was_made_with(tmp_path: Path) -> None:
+    julias = [DoubleCommand(julia=version) for version in ((1, 10, 4), (1, 11, 3), (1, 11, 5), (1, 12, 1))]
+    shelf = Shelf(tmp_path, julias=julias)
+    project = shelf.add("pass", **{"Manifest.toml": "all", "Manifest-v1.11.toml": "of 1.11"})
+
+    async def lease(*made_with: str) -> tuple[object, ...]:
+        lease = await shelf.projects.lease(project, OWN_USER, shelf.said.append, lambda: True, made_with)
+        assert lease is not None
+        made = lease.project
+        assert made.julia is not None
+        assert made.manifest is not None
+        return DoubleCommand().run_by(made.julia).version(), made.manifest.text()
+
+    assert await lease() == ((1, 10, 4), "all")
+    assert await lease("1.11.5") == ((1, 11, 5), "of 1.11")
+    assert await lease("1.11.9") == ((1, 11, 3), "of 1.11")
+    assert await lease("1.13", "1.12.0") == ((1, 12, 1), "all")
+    remove_tree(tmp_path / "projects")
+
+
+@in_a_loop
+async def test_a_folder_that_names_no_packages_has_no_manifest_of_its_own(shelf: Shelf) -> None:
+    made = (await shelf.leased(shelf.add(**{"Manifest.toml": "of nobody"}))).project
+    assert not made.packages
+    assert made.manifest is None
 
 
 @in_a_loop
@@ -135,6 +177,40 @@ async def test_a_full_disk_is_a_clear_error_and_nothing_half_made_is_left(shelf:
     with pytest.raises(ProjectFailed, match=r"cannot be laid out: No space left on device"):
         await shelf.lease(project)
     assert shelf.left() == []
+
+
+@in_a_loop
+async def test_a_project_that_the_disk_was_too_full_for_is_not_tried_for_each_task_and_can_be_had_soon(
+    shelf: Shelf,
+) -> None:
+    project = shelf.add("pass")
+    shelf.full = True
+    for _ in range(3):
+        with pytest.raises(ProjectFailed, match="No space left"):
+            await shelf.lease(project)
+    assert shelf.fetched.count(project) == 1
+    shelf.full = False
+    [note] = (shelf.folder / "projects/by-hash").glob("*.failed")
+    at = note.stat().st_mtime - NO_ROOM_S  # as if so long ago
+    os.utime(note, (at, at))
+    assert ((await shelf.leased(project)).project.tree / "src/a.jl").read_text() == "a"
+
+
+@pytest.mark.parametrize("inodes", range(2, 11))
+@in_a_loop
+async def test_a_disk_that_takes_no_more_files_is_a_clear_error_wherever_that_is_noticed(
+    shelf: Shelf, inodes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(projects_module, "NO_ROOM_S", 0.0)
+    project = shelf.add("open('../tree/Manifest.toml', 'w').write('made')")
+    shelf.store.folder.mkdir()
+    with small_disk(shelf.store.folder, f"nr_inodes={inodes}"):
+        with pytest.raises(ProjectFailed, match=r"No space left on device"):
+            await shelf.lease(project)
+        more_room(shelf.store.folder, "nr_inodes=100")
+        lease = await shelf.leased(project)
+        assert (lease.project.tree / "src/a.jl").read_text() == "a"
+        lease.close()
 
 
 @in_a_loop

@@ -8,11 +8,12 @@ import msgspec
 import pytest
 import sqlalchemy as sa
 from sample_messages import OUTCOME, changed
-from taskq_sink.database import UNREADABLE, ResultsDatabase, metadata, results
+from taskq_sink.database import UNREADABLE, ResultsDatabase, manifests, metadata, results
 
 from taskq_kernel import messages
 from taskq_kernel.domain import Verdict
 from taskq_kernel.messages import OutcomeMessage, encode
+from taskq_kernel.store.tables import metadata as task_metadata
 
 pytest_plugins = ["store_fixtures"]
 
@@ -124,3 +125,34 @@ def test_a_commit_says_whether_all_were_new_and_marks_what_was_told(database: Re
     assert not database.commit([outcome(2), outcome(3)], [told])
     assert database.unreported(9, 1 << 20) == ([outcome(2), outcome(3)], False)
     assert database.unreported(1, 1 << 20) == ([outcome(2)], True)
+
+
+def told(attempt: int, sha256: str, text: str | None, **given: str) -> OutcomeMessage:
+    origin = msgspec.structs.replace(OUTCOME.provenance, manifest_sha256=sha256, manifest=text, **given)
+    return msgspec.structs.replace(OUTCOME, attempt=attempt, provenance=origin)
+
+
+def test_the_text_of_a_manifest_is_kept_once_for_all_results_that_name_it(database: ResultsDatabase) -> None:
+    database.commit([told(1, "a" * 64, "one"), told(2, "a" * 64, None), told(3, "b" * 64, "two")])
+    with database._engine.begin() as connection:
+        connection.execute(sa.update(manifests).values(seen_at=1.0))
+    database.commit([told(4, "a" * 64, "one")])
+    with database._engine.connect() as connection:
+        kept = connection.execute(sa.select(manifests).order_by(manifests.c.sha256)).all()
+    assert [(row.sha256, row.text, row.seen_at > 1) for row in kept] == [
+        ("a" * 64, "one", True), ("b" * 64, "two", False),
+    ]
+
+
+def test_a_result_says_of_which_folder_and_commit_it_is_and_whether_that_was_clean(database: ResultsDatabase) -> None:
+    commits = ["c" * 40, "c" * 40 + "-dirty"]
+    named = [told(at, "a" * 64, None, project="d" * 64, project_commit=one) for at, one in enumerate(commits, 2)]
+    database.commit([outcome(1), *named])
+    columns = (results.c.project, results.c.project_commit, results.c.project_dirty)
+    with database._engine.connect() as connection:
+        kept = connection.execute(sa.select(*columns).order_by(results.c.attempt)).all()
+    assert kept == [(None, None, None), ("d" * 64, "c" * 40, False), ("d" * 64, "c" * 40, True)]
+
+
+def test_no_table_is_called_as_one_of_the_task_database_which_may_be_the_same() -> None:
+    assert not set(metadata.tables) & set(task_metadata.tables)

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sample_messages import OUTCOME, changed
 from stacks import until
 from taskq_sink import retention
-from taskq_sink.database import ResultsDatabase, metadata, results
+from taskq_sink.database import ResultsDatabase, manifests, metadata, results
 from taskq_sink.retention import Pruned, keep_pruned, prune_results
 
 from taskq_kernel.domain import TaskStatus, Verdict
@@ -127,3 +127,21 @@ def test_the_sink_prunes_by_itself_as_it_is_set(database: ResultsDatabase, monke
     asyncio.run(scene(retention=DAY, retention_keep_results=True))
     assert attempts(database) == [1]
     asyncio.run(scene(retention=DAY))
+
+
+def test_the_text_of_a_manifest_goes_with_the_last_result_that_names_it(database: ResultsDatabase) -> None:
+    for attempt, sha256 in enumerate(("a" * 64, "b" * 64), 1):
+        origin = msgspec.structs.replace(OUTCOME.provenance, manifest_sha256=sha256, manifest="packages")
+        one = msgspec.structs.replace(outcome(attempt, attempt * DAY), provenance=origin)
+        database.commit([one], [((one.id, 1), Verdict.ACCEPTED)])
+
+    def kept() -> list[str]:
+        with database._engine.connect() as conn:
+            return list(conn.execute(sa.select(manifests.c.sha256)).scalars())
+
+    prune(database, 1.5 * DAY)
+    assert len(kept()) == 2  # a worker has told both a moment ago, and does not tell them again so soon
+    with database._engine.begin() as conn:
+        conn.execute(sa.update(manifests).values(seen_at=DAY))
+    prune(database, 1.5 * DAY)
+    assert kept() == ["b" * 64]

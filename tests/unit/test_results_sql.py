@@ -108,7 +108,7 @@ def test_the_page_names_every_table_and_column_that_there_is() -> None:
         part = PAGE.partition(f"### `{table.name}`")[2].partition("### ")[0]
         named = re.findall(r"^\| `(\w+)` \|", part, re.MULTILINE)
         assert named == list(table.columns.keys()), table.name
-    assert re.findall(r"^### `(\w+)`", PAGE, re.MULTILINE) == [results.name, "unreadable", "probes"]
+    assert re.findall(r"^### `(\w+)`", PAGE, re.MULTILINE) == [results.name, "result_manifests", "unreadable", "probes"]
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)

@@ -40,4 +40,4 @@ def test_what_such_a_process_starts_in_turn_is_as_safe() -> None:
 
 def test_the_slots_own_program_takes_no_module_from_its_folder() -> None:
     command = JuliacallCommand(Juliacall("", "", "", "", ""), Path())
-    assert "-P" in command.argv(3, 4)
+    assert "-P" in command.argv(3, 4, 5)

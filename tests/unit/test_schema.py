@@ -95,6 +95,7 @@ def test_each_table_of_fields_covers_its_type(name: str) -> None:
     kind = taskq_schema().type_map[name]
     assert isinstance(kind, GraphQLObjectType)
     elsewhere = {
-        "Task": {"files", "history", "logs", "series", "waits_for", "why"}, "Batch": {"grids", "figures", "failures"},
+        "Task": {"files", "history", "logs", "manifest", "series", "waits_for", "why"},
+        "Batch": {"grids", "figures", "failures"},
     }
     assert {to_snake_case(field) for field in kind.fields} == set(TABLES[name]) | elsewhere.get(name, set())

@@ -12,8 +12,9 @@ import pytest
 from taskq_kernel.service import feed as feed_module
 from taskq_kernel.service.feed import SPACING_S, Feed
 from taskq_kernel.store.database import current_version
-from taskq_kernel.store.feed import Changes
 from taskq_kernel.store.filters import TaskFilter
+from taskq_kernel.store.made import Changes
+from taskq_kernel.store.sight import Sight
 
 WANTS = frozenset({"id"})
 
@@ -34,7 +35,7 @@ class CountedStore:
     async def read(self, operation: Any, since: int = 0, chosen: TaskFilter | None = None, _wants: Any = None) -> Any:
         if operation is current_version:
             return self.version
-        owner = chosen.visible_to if chosen else None
+        owner = chosen.visible_to.owner if chosen and chosen.visible_to else None
         self.reads[owner] += 1
         await asyncio.sleep(0.001)
         mine = [at for at, who in self.changes if at > since and owner in (None, who)]
@@ -42,7 +43,7 @@ class CountedStore:
 
 
 async def _collect(feed: Feed, owner: str | None, got: list[Changes]) -> None:
-    chosen = None if owner is None else TaskFilter(visible_to=owner, status=[])
+    chosen = None if owner is None else TaskFilter(visible_to=Sight(owner), status=[])
     async for event in feed.follow(None, chosen, WANTS):
         got.append(event)  # noqa: PERF401  (each as it comes)
 

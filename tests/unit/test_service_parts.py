@@ -283,16 +283,16 @@ def test_what_is_not_asked_for_is_not_read(lab: Lab, monkeypatch: pytest.MonkeyP
     seen: list[frozenset[str]] = []
     known = create.create_tasks
 
-    def spy(write: Any, new: Any, owner: str, wants: frozenset[str], visible_to: str | None) -> Any:
+    def spy(write: Any, new: Any, owner: str, wants: frozenset[str], *others: Any) -> Any:
         seen.append(wants)
-        return known(write, new, owner, wants, visible_to)
+        return known(write, new, owner, wants, *others)
 
     monkeypatch.setattr(create, "create_tasks", spy)
 
     async def submit() -> None:
         runtime: Any = SimpleNamespace(
             store=AsyncStore(lab.store), metrics=SimpleNamespace(submitted=SimpleNamespace(inc=lambda _n: None)),
-            settings=SimpleNamespace(private_tasks=False), blobs=None,
+            settings=SimpleNamespace(private_tasks=False), blobs=None, out_of_reach=None,
         )
         context = RequestContext(Identity("ann", Role.USER), runtime)
         for selection in ("id", "id ...f"):

@@ -3,85 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from store_lab import Clock, Lab
+from publisher_lab import Rabbit, play, present, submit, until
+from store_lab import Lab
 
-from taskq_kernel.broker.double import MemoryBroker, MemoryRabbit
+from taskq_kernel.broker.double import MemoryBroker
 from taskq_kernel.broker.names import Names
-from taskq_kernel.messages import TaskMessage, decode
+from taskq_kernel.messages import TaskMessage, decode, unbundled
 from taskq_kernel.service.async_store import AsyncStore
 from taskq_kernel.service.jobs import publisher as publisher_module
 from taskq_kernel.service.jobs.publisher import Publisher
-from taskq_kernel.store import Write, outbox
 
+__all__ = ["present"]
 pytest_plugins = ["store_fixtures"]
 pytestmark = pytest.mark.parametrize("lab", ["sqlite"], indirect=True)
-
-
-class Rabbit(MemoryRabbit):
-    """RabbitMQ's double, and the numbers of the tasks in it."""
-
-    def numbers(self, queue: str) -> list[int]:
-        return [decode(TaskMessage, body).number for body in self.bodies(queue)]
-
-    def count(self) -> int:
-        return sum(len(self.bodies(queue)) for queue in self.queues)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.sleep(0.005)
-
-
-def play(lab: Lab, scene: Callable[[Rabbit, Publisher], Awaitable[None]]) -> None:
-    """Run a scene with a publisher at work."""
-    async def act() -> None:
-        rabbit, names = Rabbit(), Names("q")
-        broker = MemoryBroker(rabbit, names)
-        publisher = Publisher(AsyncStore(lab.store), broker, names)
-        loop = asyncio.get_running_loop()
-        lab.store.on_commit.append(
-            lambda write: loop.call_soon_threadsafe(publisher.wake) if write.published else None
-        )
-        lab.store.on_commit.append(lambda write: loop.call_soon_threadsafe(publisher.forget, write.claimed))
-        await broker.start()
-        job = asyncio.create_task(publisher.run())
-        try:
-            await scene(rabbit, publisher)
-        finally:
-            job.cancel()
-            await asyncio.gather(job, return_exceptions=True)
-            await broker.close()
-
-    asyncio.run(act())
-
-
-class RealClock(Clock):
-    """The time that it is."""
-
-    @property
-    def now(self) -> float:  # type: ignore[override]  # read only
-        return time.time()
-
-    @now.setter
-    def now(self, value: float) -> None:
-        pass
-
-
-@pytest.fixture(autouse=True)
-def present(lab: Lab) -> None:
-    """The publisher lives in real time."""
-    lab.clock = RealClock()
-    lab.store.clock = lab.clock
-
-
-def submit(lab: Lab, count: int = 1, **options: Any) -> Awaitable[Any]:
-    return asyncio.to_thread(lambda: lab.submit(*["1"] * count, **options))
 
 
 def test_what_is_submitted_is_published_at_once_to_its_queue(lab: Lab) -> None:
@@ -149,60 +86,33 @@ def test_a_reconnection_without_a_wipe_publishes_nothing_twice(lab: Lab) -> None
     play(lab, scene)
 
 
-@pytest.fixture
-def marked(monkeypatch: pytest.MonkeyPatch) -> list[int | None]:
-    """The tasks that the publisher has taken out of the outbox, in transactions of its own."""
-    found: list[int | None] = []
-    mark = outbox.mark_published
-
-    def noted(write: Write, entries: dict[int, int | None]) -> None:
-        mark(write, entries)
-        found.extend(entries.values())
-
-    monkeypatch.setattr(outbox, "mark_published", noted)
-    return found
-
-
-def test_a_task_that_is_claimed_at_once_costs_the_publisher_no_transaction(
-    lab: Lab, marked: list[int | None]
-) -> None:
+def test_many_short_tasks_travel_in_few_messages_once_it_is_known_that_they_are_short(lab: Lab) -> None:
     async def scene(rabbit: Rabbit, _publisher: Publisher) -> None:
-        [claimed] = await submit(lab)
-        await until(lambda: rabbit.numbers("q.tasks.default") == [1])
-        await asyncio.to_thread(lambda: lab.claim(lab.join(), claimed))
-        assert lab.waiting() == []
-        await submit(lab)
-        await until(lambda: marked == [2])
-
-    play(lab, scene)
-
-
-def test_what_lingers_in_the_outbox_is_published_once_and_again_after_a_reconnection(
-    lab: Lab, monkeypatch: pytest.MonkeyPatch, marked: list[int | None]
-) -> None:
-    monkeypatch.setattr(publisher_module, "LINGER_S", 3600.0)
-
-    async def scene(rabbit: Rabbit, _publisher: Publisher) -> None:
-        await submit(lab)
-        await until(lambda: rabbit.numbers("q.tasks.default") == [1])
-        await submit(lab)
-        await until(lambda: rabbit.numbers("q.tasks.default") == [1, 2])
-        assert lab.waiting() == [1, 2]
-        rabbit.go_away()
-        rabbit.wipe()
-        rabbit.come_back()
-        await until(lambda: sorted(rabbit.numbers("q.tasks.default")) == [1, 2])
-        assert marked == []
-
-    play(lab, scene)
-
-
-def test_many_do_not_linger(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(publisher_module, "LINGER_S", 3600.0)
-
-    async def scene(_rabbit: Rabbit, _publisher: Publisher) -> None:
-        await submit(lab, publisher_module.FEW + 1)
+        worker = await asyncio.to_thread(lab.join, slots=2, bundles=True)
+        [first] = await submit(lab)
+        await asyncio.to_thread(lambda: lab.claim(worker, first))
+        outcome = lab.outcome(first, worker, seconds=0.0)
+        await asyncio.to_thread(lab.record, outcome)
+        await submit(lab, 400)
         await until(lambda: lab.waiting() == [])
+        messages = [unbundled(decode(TaskMessage, body)) for body in rabbit.bodies("q.tasks.default")]
+        bundles = [tasks for tasks in messages if tasks[0].number != first.number]
+        assert sorted(task.number for one in bundles for task in one) == list(range(2, 402))
+        assert len(bundles) == 8
+        assert {task.code for one in bundles for task in one} == {"1"}
+
+    play(lab, scene)
+
+
+def test_what_was_cancelled_within_its_transaction_is_not_published(lab: Lab) -> None:
+    async def scene(rabbit: Rabbit, _publisher: Publisher) -> None:
+        [first] = await submit(lab)
+        await until(lambda: rabbit.numbers("q.tasks.default") == [1])
+        await asyncio.to_thread(lab.bulk_action, "cancel", first)
+        [needs] = await asyncio.to_thread(lambda: lab.submit(after=[first.id]))
+        assert lab.task(needs).status == "FAILED"
+        await submit(lab)
+        await until(lambda: rabbit.numbers("q.tasks.default") == [1, 3])
 
     play(lab, scene)
 

@@ -22,8 +22,9 @@ from taskq_sink.sink import Sink, gather_s
 
 from taskq_kernel.broker.double import MemoryBroker, MemoryRabbit
 from taskq_kernel.broker.names import Names
-from taskq_kernel.errors import ServiceUnreachable
+from taskq_kernel.errors import BrokerUnreachable, ServiceUnreachable
 from taskq_kernel.messages import OutcomeMessage, encode
+from taskq_kernel.outcome_bundles import bundled
 
 NAMES = Names("q")
 
@@ -234,6 +235,54 @@ def test_what_cannot_be_read_is_a_dead_letter_with_the_reason_and_its_task_fails
     play(scene)
 
 
+def test_outcomes_that_came_in_one_message_are_kept_and_told_each_by_itself(play: Play) -> None:
+    async def scene(lab: Lab) -> None:
+        [together] = bundled([outcome(1), changed(OUTCOME, attempt=2, status="PERHAPS"), outcome(3)])
+        await lab.publish(together, outcome(4))
+        await until(lambda: sorted(lab.service.recorded) == [1, 2, 3, 4], "all end, the second as a failure")
+        await lab.until_acknowledged()
+        [letter] = lab.rabbit.messages(NAMES.dead)
+        assert letter.body == changed(OUTCOME, attempt=2, status="PERHAPS"), "it alone is a dead letter"
+
+    play(scene)
+
+
+def test_a_message_of_which_something_cannot_be_a_dead_letter_comes_again(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[bytes] = []
+    put = MemoryBroker.dead_letter_body
+
+    async def put_later(broker: MemoryBroker, body: bytes, queue: str, reason: str) -> None:
+        tries.append(body)
+        if len(tries) == 1:
+            raise BrokerUnreachable("away")
+        await put(broker, body, queue, reason)
+
+    async def scene(lab: Lab) -> None:
+        monkeypatch.setattr(MemoryBroker, "dead_letter_body", put_later)
+        await lab.publish(*bundled([outcome(1), b'"no outcome"', outcome(3)]))
+        await until(lambda: len(lab.rabbit.messages(NAMES.dead)) == 1, "it is a dead letter in the end")
+        await lab.until_acknowledged()
+        assert sorted(lab.service.recorded) == [1, 3], "the others are told once"
+
+    play(scene)
+
+
+def test_more_outcomes_than_are_kept_at_once_are_kept_one_message_after_another(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "KEEP_BATCH", 3)
+
+    async def scene(lab: Lab) -> None:
+        bundles = [body for first in (1, 11, 21) for body in bundled([outcome(first + n) for n in range(10)])]
+        await lab.publish(*bundles)
+        await until(lambda: sorted(lab.service.recorded) == list(range(1, 31)), "all are told, each once")
+        await lab.until_acknowledged()
+
+    play(scene)
+
+
 def test_one_that_the_database_cannot_hold_holds_up_no_other(play: Play, monkeypatch: pytest.MonkeyPatch) -> None:
     commit = ResultsDatabase.commit
 
@@ -246,8 +295,9 @@ def test_one_that_the_database_cannot_hold_holds_up_no_other(play: Play, monkeyp
 
     async def scene(lab: Lab) -> None:
         monkeypatch.setattr(ResultsDatabase, "commit", commit_most)
-        await lab.publish(*map(outcome, (1, 2, 3)))
+        await lab.publish(*bundled([outcome(attempt) for attempt in (1, 2, 3)]))
         await until(lambda: sorted(lab.service.recorded) == [1, 2, 3], "all end, the second as a failure")
+        await lab.until_acknowledged()
         [letter] = lab.rabbit.messages(NAMES.dead)
         assert "cannot hold it" in letter.headers["x-taskq-reason"]
 

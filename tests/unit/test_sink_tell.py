@@ -11,6 +11,7 @@ import msgspec
 import pytest
 import sqlalchemy as sa
 from sample_messages import OUTCOME
+from stacks import until
 from taskq_sink import tell
 from taskq_sink.database import ResultsDatabase, results
 from taskq_sink.tell import Teller
@@ -50,14 +51,15 @@ def database(tmp_path: Path) -> Iterator[ResultsDatabase]:
 
 
 def told_by(
-    service: Service, database: ResultsDatabase, until: Callable[[], bool]
+    service: Service, database: ResultsDatabase, done: Callable[[], bool]
 ) -> list[tuple[int, str | None]]:
     """Tell three outcomes, of which the second is the poison, until that holds; the verdicts in the database."""
+    def ended() -> bool:
+        return done() and not (POISON in service.recorded and None in dict(verdicts(database)).values())
+
     async def scenario() -> None:
         teller = asyncio.create_task(Teller(database, service, asyncio.Lock()).run())  # type: ignore[arg-type]
-        async with asyncio.timeout(20):
-            while not until() or (POISON in service.recorded and None in dict(verdicts(database)).values()):
-                await asyncio.sleep(0.005)
+        await until(ended, "all are told")
         teller.cancel()
         await asyncio.gather(teller, return_exceptions=True)
 
@@ -96,16 +98,22 @@ def test_an_outcome_that_the_service_cannot_read_at_all_fails_its_task(database:
     assert service.recorded[POISON]["retryable"] is False
 
 
+#: What a service of an earlier release refuses.
+UNKNOWN = {"progress", "lost", "series", "timing", "manifestSha256"}
+
+
 def test_what_a_service_of_an_earlier_release_does_not_know_is_left_out_for_it(tmp_path: Path) -> None:
     database = ResultsDatabase(f"sqlite:///{tmp_path / 'results.db'}")
     told = {"lost": True, "status": TaskStatus.FAILED, "value": None, "error": ErrorInfo(name="E", message="m"),
-            "progress": 0.5, "progress_message": "half", "series": msgspec.Raw(b"{}")}  # fmt: skip
+            "progress": 0.5, "progress_message": "half", "series": msgspec.Raw(b"{}"),
+            "provenance": msgspec.structs.replace(OUTCOME.provenance, manifest_sha256="a" * 64)}  # fmt: skip
     database.commit([msgspec.structs.replace(OUTCOME, attempt=attempt, **told) for attempt in (1, POISON, 3)])
-    old = Service("BAD_INPUT", lambda item: not {"progress", "lost", "series", "timing"}.isdisjoint(item))
+    old = Service("BAD_INPUT", lambda item: not UNKNOWN.isdisjoint(item))
     assert told_by(old, database, lambda: len(old.recorded) == 3) == ALL
     assert {item["error"]["name"] for item in old.recorded.values()} == {"E"}
     assert (old.recorded[1]["lost"], old.recorded[1]["progressMessage"]) == (True, "half")
-    assert "progress" not in old.recorded[POISON]
+    assert old.recorded[1]["manifestSha256"] == "a" * 64
+    assert UNKNOWN.isdisjoint(old.recorded[POISON])
     database.close()
 
 
@@ -142,3 +150,22 @@ def test_a_service_that_is_away_or_refuses_the_token_changes_no_outcome(
     service.away = 2
     assert told_by(service, database, lambda: len(service.recorded) == 3) == ALL
     assert service.recorded[POISON]["status"] == "FINISHED"
+
+
+@pytest.mark.parametrize("steps", [0, 1, 2])
+def test_telling_ends_when_it_is_cancelled_just_as_something_was_committed(
+    database: ResultsDatabase, steps: int
+) -> None:
+    async def scenario() -> None:
+        service = Service("", lambda _: False)
+        teller = Teller(database, service, asyncio.Lock())  # type: ignore[arg-type]
+        running = asyncio.create_task(teller.run())
+        await until(lambda: len(service.recorded) == 3 and teller._wake._waiters, "all are told, and it waits")
+        teller.kept([])
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        running.cancel()
+        done, _ = await asyncio.wait([running], timeout=2)
+        assert done, "it was cancelled, and goes on"
+
+    asyncio.run(scenario())

@@ -96,7 +96,7 @@ def test_one_process_runs_one_task_after_another(play: Play) -> None:
 
 def test_the_process_of_a_session_is_none_whose_successor_is_on_its_way(play: Play) -> None:
     async def scene(bench: Bench) -> None:
-        bench.slot._tasks_per_process = 1
+        bench.slot._lifetime.tasks = 1
         await bench.check()
         await bench.slot.start_pristine(bench.slot.key_for())
         pid = bench.slot.pid
@@ -168,6 +168,19 @@ def test_a_process_that_is_killed_from_outside_is_lost_and_one_that_taskq_ends_h
             assert not told.lost
             error_of(told)
         await bench.check()
+
+    play(scene)
+
+
+def test_how_much_memory_a_process_has_is_known_while_tasks_run_in_it(play: Play) -> None:
+    async def scene(bench: Bench) -> None:
+        process = bench.slot._warm.alive
+        assert process is not None
+        before = process.used_bytes
+        running = asyncio.create_task(bench.run('[b"x" * (64 << 20), sleep(60)]'))
+        await until(lambda: process.used_bytes > before + (60 << 20), "what the task has is seen")
+        await bench.slot.stop_task(ErrorInfo(name="Stopped", message="enough"))
+        assert error_of(await running).name == "Stopped"
 
     play(scene)
 

@@ -62,7 +62,7 @@ def test_every_limit_that_a_user_sets_reaches_the_service_and_the_worker(
 
 def test_what_a_user_says_of_the_machine_reaches_the_worker(stack: LocalStack, monkeypatch: pytest.MonkeyPatch) -> None:
     said = {"TASKQ_CORES": "3", "TASKQ_DEVICES": "0,1", "TASKQ_DEVICE_VARIABLE": "ROCR_VISIBLE_DEVICES",
-            "TASKQ_PASS_ENV": "SLURM_JOB_ID"}  # fmt: skip
+            "TASKQ_PASS_ENV": "SLURM_JOB_ID", "TASKQ_MEMORY": "4294967296", "TASKQ_OTHER_JULIAS": "/j"}  # fmt: skip
     for name, value in (said | {"SLURM_JOB_ID": "17"}).items():
         monkeypatch.setenv(name, value)
     assert said.items() <= part_environment(stack.home, "worker", INFO).items()

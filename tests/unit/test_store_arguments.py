@@ -21,6 +21,7 @@ from taskq_kernel.store.argument_order import ArgumentOrder
 from taskq_kernel.store.feed import read_changes
 from taskq_kernel.store.filters import TaskFilter
 from taskq_kernel.store.pages import Order, Page, read_page
+from taskq_kernel.store.sight import Sight
 from taskq_kernel.store.window import Window
 
 pytest_plugins = ["store_fixtures"]
@@ -153,7 +154,7 @@ def test_several_conditions_have_to_hold_and_other_conditions_beside_them(lab: L
     submit_as_bob = lab.submit(arguments={"n": 200, "beta": 0.5}, owner="bob")[0]
     assert found(lab, condition("n", "EQ", 200.0), condition("beta", "LE", 0.5)) == [3, 5]
     assert found(lab, condition("n", "EQ", 200), condition("beta", "LE", 0.5), owner="bob") == [submit_as_bob.number]
-    assert found(lab, condition("n", "EQ", 200), visible_to="bob") == [submit_as_bob.number]
+    assert found(lab, condition("n", "EQ", 200), visible_to=Sight("bob")) == [submit_as_bob.number]
     assert found(lab, condition("n", "EQ", 200), search="1 + 1", name="1") == [3, 4, 5]
     assert found(lab) == [1, 2, 3, 4, 5]
 

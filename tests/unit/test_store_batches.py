@@ -20,6 +20,7 @@ from taskq_kernel.store import batch_figures, batches, bulk_actions, definitions
 from taskq_kernel.store.bulk_actions import Actor
 from taskq_kernel.store.filters import TaskFilter
 from taskq_kernel.store.pages import Window, read_page
+from taskq_kernel.store.sight import Sight
 from taskq_kernel.store.submission import check_batch, check_definition
 from taskq_kernel.store.tables import tasks
 
@@ -268,7 +269,7 @@ def test_batches_are_found_by_name_and_listed_newest_first(lab: Lab) -> None:
     assert lab.store.read(batches.list_batches, 10, 0, None, "ann").total == 3
     assert lab.store.read(batches.find_batch, "theirs", "ann").id == theirs.id
     with pytest.raises(NotFound):
-        lab.store.read(batches.find_batch, "theirs", "ann", "ann")
+        lab.store.read(batches.find_batch, "theirs", "ann", Sight("ann"))
     with pytest.raises(NotFound, match="no batch is named 'nothing'"):
         lab.store.read(batches.find_batch, "nothing", "ann")
 

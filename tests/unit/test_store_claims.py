@@ -12,6 +12,7 @@ from store_lab import Lab
 from taskq_worker.claims.claim import Claim as WorkersClaim
 from taskq_worker.slots.output import TaskOutput
 
+from taskq_kernel import displays
 from taskq_kernel.errors import ServiceError
 from taskq_kernel.store.claims import ClaimReport, Log, claim_tasks
 from taskq_kernel.store.policy import Policy
@@ -222,6 +223,38 @@ def test_of_output_beyond_the_limit_the_beginning_and_the_end_are_kept_and_what_
     assert whole.startswith(head)
     assert whole.endswith(tail)
     assert int(missing.replace(",", "")) == len(whole.encode()) - len(head.encode()) - len(tail.encode())
+
+
+PICTURE = displays.piece_of({"image/svg+xml": "<svg/>", "text/plain": "Dot(1)"})
+
+
+def test_what_is_displayed_is_text_in_a_log_unless_all_of_it_is_asked_for(lab: Lab) -> None:
+    [task] = lab.submit()
+    worker = lab.join()
+    lab.claim(worker, task)
+    shown = Log(task.id, 1, 2, displays.STREAM, PICTURE)
+    lab.beat(worker, held(task), logs=[log(task, 1, "before\n"), shown, log(task, 3, "after\n")])
+
+    text = lab.store.read(logs_after, task.number, None)
+    assert [(one.seq, one.stream, one.text) for one in text][1] == (2, "stdout", "Dot(1)\n")
+    whole = lab.store.read(logs_after, task.number, 1, True)
+    assert [(one.seq, one.stream) for one in whole] == [(2, displays.STREAM), (3, "stdout")]
+    assert displays.bundle_of(whole[0].text) == {"image/svg+xml": "<svg/>", "text/plain": "Dot(1)"}
+
+
+def test_where_a_log_is_too_long_what_is_displayed_is_never_cut_but_text(lab: Lab) -> None:
+    lab.policy = Policy(max_log_bytes=1024)
+    [task] = lab.submit()
+    worker = lab.join()
+    lab.claim(worker, task)
+    long = displays.piece_of({"image/svg+xml": "<svg/>" * 200, "text/plain": "Dot(1)"})
+    lab.beat(worker, held(task), logs=[log(task, 1, "before\n"), Log(task.id, 1, 2, displays.STREAM, long)])
+    kept = "".join(one.text for one in lab.store.read(logs_after, task.number, None, True))
+    assert kept.startswith("before\nDot(1)\n[taskq: a display of 1,2")
+    lab.beat(worker, held(task), logs=[log(task, 3, "x" * 2000)])
+    kept = "".join(one.text for one in lab.store.read(logs_after, task.number, None, True))
+    assert len(kept) <= 1024
+    assert "<svg" not in kept
 
 
 def test_output_that_just_fits_is_kept_whole(lab: Lab) -> None:

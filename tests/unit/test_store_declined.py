@@ -13,10 +13,14 @@ from test_why import Rabbit
 
 from taskq_kernel.domain import WhyKind
 from taskq_kernel.errors import InvalidTask, ServiceError
+from taskq_kernel.messages import TaskMessage, decode
+from taskq_kernel.project_manifest import ProjectFile, ProjectManifest
 from taskq_kernel.service.async_store import AsyncStore
 from taskq_kernel.service.waiting import Waiting
 from taskq_kernel.service.why import Reason
 from taskq_kernel.store.declined import LATER_S, SOON_S, decline_tasks
+from taskq_kernel.store.outbox import read_due
+from taskq_kernel.store.projects import register_project
 from taskq_kernel.store.tables import workers
 
 pytest_plugins = ["store_fixtures"]
@@ -93,6 +97,59 @@ def test_only_a_worker_that_holds_a_lease_may_decline(lab: Lab) -> None:
     [task] = lab.submit(threads=8)
     with pytest.raises(ServiceError, match="no worker has the id"):
         decline(lab, "5c8bd1a2-7f0e-4a54-9a3c-3a8c1f1f2a11", task)
+
+
+def test_a_worker_with_the_memory_or_the_julia_is_waited_for_and_what_is_lacking_is_said(lab: Lab) -> None:
+    small = lab.join("small", slots=2, memory=8 << 30, julias=["1.12.1", "1.10.4"])
+    manifest = ProjectManifest([ProjectFile("a.jl", "a" * 64, 1)])
+    lab.store.write(register_project, "b" * 64, manifest, "ann", ["1.11.3"])
+    [large] = lab.submit(memory_limit=9 << 30)
+    [fits], [other] = lab.submit(memory_limit=8 << 30), lab.submit(project="b" * 64)
+    lab.publish()
+    assert why(lab, fits).kind is WhyKind.STARTING
+    assert why(lab, large) == Reason(WhyKind.UNSERVED, (
+        "it needs 9 GiB of memory, and no worker of the queue 'default' has so much: the most that one has is 8 GiB of "
+        "memory; ask for less, or start a worker that has it"
+    ))
+    assert why(lab, other).sentence == (
+        "its project's Manifest was made with Julia 1.11, and no worker of the queue 'default' has that: they have "
+        "1.10.4, 1.12.1; start one with it (taskq worker --julia PATH), or make the Manifest anew with one of these"
+    )
+    assert decline(lab, small, large, other) == 2
+    lab.clock.advance(LATER_S / 2)
+    assert lab.waiting() == []
+    lab.join("large", slots=2, memory=16 << 30, julias=["1.11.5"])
+    assert sorted(lab.waiting()) == [large.number, other.number]
+    assert why(lab, other).kind is WhyKind.STARTING
+
+
+def test_what_each_worker_has_a_part_of_is_said_to_be_with_none(lab: Lab) -> None:
+    lab.join("one", slots=2, cores=8, memory=1 << 30, julias=["1.12.1"])
+    lab.join("two", slots=2, cores=1, memory=9 << 30, julias=["1.11.3"])
+    manifest = ProjectManifest([ProjectFile("a.jl", "a" * 64, 1)])
+    lab.store.write(register_project, "b" * 64, manifest, "ann", ["1.12"])
+    [task] = lab.submit(threads=4, memory_limit=4 << 30, project="b" * 64)
+    assert "it needs 4 cores, 4 GiB of memory and Julia 1.12, and" in why(lab, task).sentence
+    assert ": none has all of it;" in why(lab, task).sentence
+
+
+def test_memory_that_running_tasks_have_is_not_free(lab: Lab) -> None:
+    worker = lab.join(slots=4, memory=8 << 30)
+    [first], [second] = lab.submit(memory_limit=6 << 30), lab.submit(memory_limit=6 << 30)
+    lab.publish()
+    lab.claim(worker, first)
+    assert why(lab, second).sentence.startswith("it needs 6 GiB of memory, and no worker has so much free")
+
+
+def test_a_project_brings_the_julias_that_it_takes_to_the_worker(lab: Lab) -> None:
+    manifest = ProjectManifest([ProjectFile("a.jl", "a" * 64, 1)])
+    for julia in ((), ["1.11.3"], ()):  # the last one is a client of an earlier release
+        lab.store.write(register_project, "b" * 64, manifest, "ann", julia)
+    lab.submit(project="b" * 64)
+    [[body]] = lab.store.read(read_due, lab.clock()).messages.values()
+    assert decode(TaskMessage, body).julia == ["1.11.3"]
+    with pytest.raises(InvalidTask, match=r"julia has 'x'"):
+        lab.store.write(register_project, "b" * 64, manifest, "ann", ["x"])
 
 
 def test_a_demand_that_no_worker_can_ever_meet_is_said_at_once(lab: Lab) -> None:

@@ -16,6 +16,7 @@ from taskq_kernel.passed_values import PassedValue, passed_values
 from taskq_kernel.store import dependencies, outcomes, retention
 from taskq_kernel.store.blob_refs import referenced
 from taskq_kernel.store.create import create_tasks
+from taskq_kernel.store.sight import Sight
 from taskq_kernel.store.submission import check_all
 
 pytest_plugins = ["store_fixtures"]
@@ -218,7 +219,7 @@ def test_a_task_that_is_not_there_or_somebody_elses_secret_cannot_be_needed(lab:
     assert needing(lab, theirs).number
     new = check_all([{"code": "1", "after": [theirs.id]}])
     with pytest.raises(NotFound):
-        lab.store.write(create_tasks, new, "ann", frozenset(), "ann")
+        lab.store.write(create_tasks, new, "ann", frozenset(), Sight("ann"))
 
 
 def test_what_a_task_is_given_is_kept_as_long_as_the_task_and_not_only_as_long_as_its_source(lab: Lab) -> None:

@@ -15,8 +15,9 @@ from taskq_kernel.errors import ServiceError
 from taskq_kernel.store import Store, upgrade
 from taskq_kernel.store.create import create_tasks
 from taskq_kernel.store.database import current_version, database_id
-from taskq_kernel.store.feed import MAX_CHANGES, Changes, check_database, read_changes
+from taskq_kernel.store.feed import MAX_CHANGES, check_database, read_changes
 from taskq_kernel.store.filters import TaskFilter
+from taskq_kernel.store.made import Changes
 from taskq_kernel.store.submission import check_all
 
 pytest_plugins = ["store_fixtures"]

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from postgres_fixture import PostgresMissing, postgres_server
-from stacks import missing
+from postgres_fixture import new_database
 from store_plans import executed, plan
 from store_seed import START, seed
 
@@ -23,6 +22,8 @@ from taskq_kernel.store.pages import ORDER_COLUMNS, Order, Page, read_page
 from taskq_kernel.store.statistics import read_statistics
 from taskq_kernel.store.tables import tasks
 from taskq_kernel.store.window import Window
+
+pytest_plugins = ["store_fixtures"]
 
 #: So many that most of them are more than can be sorted for one page.
 COUNT = 30_000
@@ -57,11 +58,7 @@ def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         yield from seeded(f"sqlite:///{folder}/tasks.db")
         shutil.rmtree(folder)
         return
-    try:
-        with postgres_server() as url:
-            yield from seeded(url)
-    except PostgresMissing as error:
-        missing(str(error))
+    yield from seeded(new_database(request.getfixturevalue("postgres")))
 
 
 def seeded(url: str) -> Iterator[Store]:

@@ -32,6 +32,7 @@ from taskq_kernel.domain import LEGAL_TRANSITIONS, TaskStatus
 from taskq_kernel.errors import Forbidden, InvalidTask, NotFound, ServiceError
 from taskq_kernel.store import bulk_actions, claims, create, feed, leases, outbox, workers
 from taskq_kernel.store.counts import read_counts
+from taskq_kernel.store.made import Due
 from taskq_kernel.store.outcomes import Outcome
 from taskq_kernel.store.submission import check_all
 from taskq_kernel.store.tables import Cause, refused_outcomes, task_events, tasks
@@ -58,7 +59,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.lab = Lab(lab.store, self.clock)
         self.model = Model(self.lab.policy, self.clock.now)
         #: What the publisher has read and the broker has, and the outbox does not know of yet.
-        self.due: outbox.Due | None = None
+        self.due: Due | None = None
         self.version = 0
         self.rows: dict[int, Any] = {}
         #: The table as a client knows it that follows the feed.

@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from alembic import command
-from postgres_fixture import PostgresMissing, postgres_server
+from postgres_fixture import new_database
 from sqlalchemy.engine import Connection
-from stacks import missing
 from store_lab import Clock, Lab
 from store_seed import seed
 
@@ -24,6 +23,8 @@ from taskq_kernel.store.statistics import read_statistics
 from taskq_kernel.store.tables import metadata, tasks
 from taskq_kernel.task_files import KeptFile
 
+pytest_plugins = ["store_fixtures"]
+
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
@@ -31,11 +32,7 @@ def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path_factory.mktemp('old')}/tasks.db"
         return
-    try:
-        with postgres_server() as address:
-            yield address
-    except PostgresMissing as error:
-        missing(str(error))
+    yield new_database(request.getfixturevalue("postgres"))
 
 
 def at_revision(store: Store, revision: str) -> None:

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from store_lab import Lab
 
+from taskq_kernel.broker.names import session_queue
 from taskq_kernel.messages import TaskMessage, decode
 from taskq_kernel.store import outbox
 from taskq_kernel.store.bulk_actions import Actor, Selection, cancel_tasks
@@ -31,6 +32,17 @@ def test_a_message_has_all_that_is_needed_to_run_the_task(lab: Lab) -> None:
         arguments=msgspec.Raw('{"x":[1,2.5,null,"é"]}'.encode()), timeout_s=3.5, memory_limit_bytes=1 << 30,
         seed=2**53 - 1, threads=4, env={"A": "x=1", "B": "2"}, gpus=1,
     )]}
+
+
+def test_the_message_of_a_cell_says_that_what_it_displays_is_kept(lab: Lab) -> None:
+    worker = lab.join()
+    [session] = lab.submit("# cells", kind="SESSION")
+    lab.claim(worker, session)
+    lab.publish()
+    lab.submit("1")
+    lab.submit("2", queue=session_queue(session.id))
+    sent = {message.code: message.displays for these in messages(lab).values() for message in these}
+    assert sent == {"1": False, "2": True}
 
 
 def test_every_attempt_of_a_task_has_its_seed(lab: Lab) -> None:
@@ -146,7 +158,7 @@ def test_a_batch_has_at_most_500_tasks_and_says_that_there_is_more(lab: Lab) -> 
 
 
 def test_a_batch_ends_early_when_its_messages_are_large(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outbox, "BATCH_BYTES", 1000)
+    monkeypatch.setattr(outbox, "BATCH_BYTES", 1500)
     lab.submit(*[f"# {index} " + "x" * 600 for index in range(4)])
     due = lab.store.read(outbox.read_due, lab.clock.now)
     assert (len(due.numbers), len(due.entries), due.more) == (2, 2, True)

@@ -16,6 +16,7 @@ from taskq_kernel.store.filters import TaskFilter
 from taskq_kernel.store.outcomes import Value
 from taskq_kernel.store.pages import read_page
 from taskq_kernel.store.records import get_task
+from taskq_kernel.store.sight import Sight
 from taskq_kernel.store.statistics import read_statistics
 from taskq_kernel.store.window import Window
 
@@ -23,6 +24,11 @@ pytest_plugins = ["store_fixtures"]
 
 EVERYTHING = frozenset({"totalCount", "tasks"})
 REF = "a" * 64
+
+
+def seen_by(owner: str | None) -> Sight | None:
+    """What an owner sees where tasks are private; None: everything."""
+    return None if owner is None else Sight(owner)
 
 
 @pytest.fixture
@@ -40,15 +46,15 @@ def scene(lab: Lab) -> dict[str, Any]:
 
 def test_tasks_of_others_are_not_listed_found_or_told_of(lab: Lab, scene: dict[str, Any]) -> None:
     def listed(owner: str | None) -> int | None:
-        return lab.store.read(read_page, TaskFilter(visible_to=owner), [], Window(), EVERYTHING).total
+        return lab.store.read(read_page, TaskFilter(visible_to=seen_by(owner)), [], Window(), EVERYTHING).total
 
     assert (listed("ann"), listed("bob"), listed("eve"), listed(None)) == (4, 1, 0, 5)
-    assert lab.store.read(get_task, scene["done"].id, EVERYTHING, "ann").number == scene["done"].number
+    assert lab.store.read(get_task, scene["done"].id, EVERYTHING, Sight("ann")).number == scene["done"].number
     for name in (scene["done"].id, str(scene["done"].number)):
         with pytest.raises(NotFound, match=f"no task has the id {name}"):
-            lab.store.read(get_task, name, EVERYTHING, "bob")
+            lab.store.read(get_task, name, EVERYTHING, Sight("bob"))
     told = {
-        owner: lab.store.read(read_changes, 0, TaskFilter(visible_to=owner), EVERYTHING)
+        owner: lab.store.read(read_changes, 0, TaskFilter(visible_to=seen_by(owner)), EVERYTHING)
         for owner in ("ann", "bob", None)
     }
     assert {owner: (len(one.tasks), one.deleted) for owner, one in told.items()} == {
@@ -61,7 +67,7 @@ def test_changing_the_task_of_another_is_as_changing_none(lab: Lab, scene: dict[
     operation = getattr(bulk_actions, f"{verb}_tasks")
     selection = bulk_actions.Selection(ids=[scene["other"].id, scene["waits"].id])
     with pytest.raises(NotFound, match=f"no task has the id {scene['other'].id}: there never"):
-        lab.store.write(operation, selection, bulk_actions.Actor("ann", visible_to="ann"), EVERYTHING)
+        lab.store.write(operation, selection, bulk_actions.Actor("ann", visible_to=Sight("ann")), EVERYTHING)
     assert lab.task(scene["waits"]).status == TaskStatus.QUEUEING
 
 
@@ -78,9 +84,9 @@ def test_statistics_of_one_owner_count_own_tasks_and_the_whole_fleet(lab: Lab, s
 
 
 def test_a_value_is_of_those_who_have_a_task_with_it(lab: Lab, scene: dict[str, Any]) -> None:
-    assert [lab.store.read(has_value, owner, REF) for owner in ("ann", "bob")] == [True, False]
+    assert [lab.store.read(has_value, Sight(owner), REF) for owner in ("ann", "bob")] == [True, False]
     lab.bulk_action("delete", scene["done"])
-    assert not lab.store.read(has_value, "ann", REF)
+    assert not lab.store.read(has_value, Sight("ann"), REF)
 
 
 def test_a_token_is_issued_for_a_time_and_revoked_once(lab: Lab) -> None:

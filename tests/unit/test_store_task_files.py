@@ -12,6 +12,7 @@ from taskq_kernel.grid import write_design
 from taskq_kernel.store import batches, blob_refs, definitions, expansion, outbox, retention, task_files
 from taskq_kernel.store.bulk_actions import Actor
 from taskq_kernel.store.retention import Rule
+from taskq_kernel.store.sight import Sight
 from taskq_kernel.store.submission import check_batch, check_definition
 from taskq_kernel.task_files import KeptFile
 
@@ -140,8 +141,8 @@ def test_whose_a_file_is_is_known_for_those_who_may_see_their_own_tasks_alone(la
     [task] = lab.submit(**given("a"), **OUTPUTS)
     lab.claim(worker, task)
     lab.record(lab.outcome(task, worker, files=[file("x.csv", "b")]))
-    assert lab.store.read(blob_refs.has_value, "ann", REF["b"])
-    assert not lab.store.read(blob_refs.has_value, "bob", REF["b"])
+    assert lab.store.read(blob_refs.has_value, Sight("ann"), REF["b"])
+    assert not lab.store.read(blob_refs.has_value, Sight("bob"), REF["b"])
     refs = [REF["a"], REF["b"], REF["c"]]
     assert lab.store.read(blob_refs.not_of, "ann", refs) == {REF["c"]}
     assert lab.store.read(blob_refs.not_of, "bob", refs) == set(refs)

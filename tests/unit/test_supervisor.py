@@ -3,180 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, cast
 
-import msgspec
 import pytest
-from sample_messages import TASK
 from stacks import until
+from supervisor_lab import QUEUE, Lab, Play, outcomes, play, task_id, until_there
 from taskq_worker import membership
 from taskq_worker import slot_loop as loop_module
-from taskq_worker.sandbox.sandbox import OWN_USER
-from taskq_worker.sandbox.sandboxes import Sandboxes
-from taskq_worker.service_api import HeartbeatReply, Lease
-from taskq_worker.slots.double import DoubleCommand
+from taskq_worker.claims.claim import Claim, ClaimState
+from taskq_worker.claims.claim_ahead import ClaimAhead
+from taskq_worker.claims.claims import Claims
+from taskq_worker.slots import ahead
+from taskq_worker.slots.job import Report
 from taskq_worker.slots.slot import Slot
-from taskq_worker.supervisor import Supervisor
 
-from taskq_kernel.broker.double import MemoryBroker, MemoryRabbit
-from taskq_kernel.broker.names import Names
 from taskq_kernel.domain import TaskStatus
-from taskq_kernel.errors import ServiceError, ServiceUnreachable
-from taskq_kernel.messages import OutcomeMessage, decode, encode
-from taskq_kernel.settings import load_settings
 
-NAMES = Names("q")
-QUEUE = NAMES.tasks("default", 1)
-
-
-class Service:
-    """Stands for the service: grants every claim, and settles an outcome once it is in its queue."""
-
-    def __init__(self, rabbit: MemoryRabbit) -> None:
-        self._rabbit = rabbit
-        self.away = False
-        self.asked_in_vain = 0
-        self.unknown = False
-        self.joined: list[dict[str, Any]] = []
-        self.left = False
-        self.cancelled: set[str] = set()
-        self.drain = False
-        self.beats = 0
-        self.held: list[str] = []
-        self.progress: dict[str, float] = {}
-        self.released: list[tuple[str, int]] = []
-        self.declined: list[str] = []
-        self.files: dict[str, bytes] = {}
-        self.code = "6 * 7"
-        self.asked_for_code = 0
-        self.sends_code = asyncio.Event()
-        self.sends_code.set()
-
-    @property
-    def takes_tasks(self) -> bool:
-        """Whether its Julia has been told, by whichever of its heartbeat and its start came first."""
-        return bool(self.joined and self.joined[-1]["juliaVersion"])
-
-    def _answer(self) -> None:
-        if self.away:
-            self.asked_in_vain += 1
-            raise ServiceUnreachable("away")
-
-    async def source(self, sha256: str) -> str:
-        self._answer()
-        self.asked_for_code += 1
-        await self.sends_code.wait()
-        return self.code
-
-    async def fetch(self, ref: str, file: BinaryIO, limit_bytes: int) -> int:
-        return file.write(self.files[ref])
-
-    async def register(self, description: dict[str, Any]) -> Lease:
-        self._answer()
-        self.unknown = False
-        self.joined.append(description)
-        return Lease(heartbeat_s=0.05, lease_s=5.0, max_log_bytes=1 << 16, max_value_bytes=1 << 16)
-
-    async def claim(self, ids: Sequence[str]) -> dict[str, int]:
-        self._answer()
-        return dict.fromkeys(ids, 1)
-
-    async def heartbeat(self, held: list[dict[str, Any]], _logs: list[dict[str, Any]]) -> HeartbeatReply:
-        self._answer()
-        if self.unknown:
-            raise ServiceError("there is no such worker", "UNKNOWN_WORKER")
-        self.beats += 1
-        self.held = [entry["id"] for entry in held]
-        self.progress |= {entry["id"]: entry["progress"] for entry in held if "progress" in entry}
-        arrived = {one.id for one in outcomes(self._rabbit)}
-        settled = [entry["id"] for entry in held if "done" in entry and entry["id"] in arrived]
-        stop = [one for one in self.held if one in self.cancelled and one not in settled]
-        return HeartbeatReply(stop=stop, settled=settled, drain=self.drain)
-
-    async def release(self, tasks: Sequence[tuple[str, int]]) -> None:
-        self.released += tasks
-
-    async def decline(self, ids: Sequence[str]) -> None:
-        self._answer()
-        self.declined += ids
-
-    async def leave(self) -> None:
-        self.left = True
-
-
-class Lab:
-    """A worker at work."""
-
-    def __init__(self, folder: Path, **settings: Any) -> None:
-        self.rabbit = MemoryRabbit()
-        self.service = Service(self.rabbit)
-        self.broker = MemoryBroker(self.rabbit, NAMES)
-        self.client = MemoryBroker(self.rabbit, NAMES)
-        chosen = load_settings(home=folder, worker_name="w", queues=["default"], **({"slots": 2} | settings))
-        work = folder / "work"
-        work.mkdir()
-        self.supervisor = Supervisor(
-            chosen, self.broker, cast("Any", self.service), DoubleCommand(), Sandboxes([OWN_USER] * 4, ""), work
-        )
-
-    async def submit(self, *tasks: tuple[int, str], **asked: Any) -> None:
-        made = [msgspec.structs.replace(TASK, id=task_id(n), code=code, timeout_s=None, **asked) for n, code in tasks]
-        await self.client.publish(QUEUE, [encode(task) for task in made])
-
-    def outcomes(self) -> dict[str, OutcomeMessage]:
-        return {one.id: one for one in outcomes(self.rabbit)}
-
-
-def outcomes(rabbit: MemoryRabbit) -> list[OutcomeMessage]:
-    return [decode(OutcomeMessage, body) for body in rabbit.bodies(NAMES.outcomes)]
-
-
-def task_id(number: int) -> str:
-    return f"{number:08x}-0000-0000-0000-000000000000"
-
-
-def until_there(path: Path) -> str:
-    """The code of a task that ends once a file is there."""
-    return f"any(__import__('os').path.exists({str(path)!r}) or sleep(0.01) for _ in iter(int, 1))"
-
-
-async def some_heartbeats(lab: Lab) -> None:
-    """Let a worker go on for so long that it would have done what it may do."""
-    before = lab.service.beats
-    await until(lambda: lab.service.beats > before + 4, "some heartbeats")
-
-
-Play = Callable[..., Lab]
-
-
-@pytest.fixture
-def play(tmp_path: Path) -> Play:
-    """Run a scene with a worker, which drains after it."""
-
-    def run(scene: Callable[[Lab], Awaitable[None]], **settings: Any) -> Lab:
-        async def act() -> Lab:
-            lab = Lab(tmp_path, **settings)
-            await lab.client.start()
-            await lab.client.wait_connected(10)
-            await lab.client.ensure_tasks_queue("default")
-            await lab.client.declare(NAMES.outcomes)
-            working = asyncio.create_task(lab.supervisor.run())
-            try:
-                await scene(lab)
-            finally:
-                lab.supervisor.stop()
-                await working
-                await lab.client.close()
-            return lab
-
-        lab = asyncio.run(asyncio.wait_for(act(), 100))
-        assert lab.service.left, "it has said goodbye"
-        assert list((tmp_path / "work").iterdir()) == []
-        return lab
-
-    return run
+__all__ = ["play"]
 
 
 def test_tasks_run_and_their_outcomes_are_published_and_settled(play: Play) -> None:
@@ -187,6 +30,84 @@ def test_tasks_run_and_their_outcomes_are_published_and_settled(play: Play) -> N
         statuses = [lab.outcomes()[task_id(n)].status for n in range(21)]
         assert statuses == [TaskStatus.FINISHED] * 20 + [TaskStatus.FAILED]
         assert lab.service.joined[-1]["juliaVersion"] == "0.0.0"
+
+    play(scene)
+
+
+@pytest.fixture
+def followed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The tasks that have followed another in its slot, by the ids; they are short however slow the machine is."""
+    monkeypatch.setattr(ahead, "BEHIND_S", 60.0)
+    monkeypatch.setattr(ClaimAhead, "_note", lambda claim_ahead, _seconds: setattr(claim_ahead, "_estimate_s", 0.001))
+    follow, found = Claims.follow, []
+
+    def noted(claims: Claims, done: Claim, following: Claim) -> bool:
+        found.append(following.task.id)
+        return follow(claims, done, following)
+
+    monkeypatch.setattr(Claims, "follow", noted)
+    return found
+
+
+async def run_short_tasks(lab: Lab, count: int = 60) -> None:
+    """Have the worker learn that tasks are short."""
+    await lab.submit(*((n, f"{n} * 2") for n in range(count)))
+    await until(lambda: len(lab.outcomes()) == count, "all have ended")
+
+
+def test_short_tasks_follow_one_another_and_each_has_its_own_outcome_once(play: Play, followed: list[str]) -> None:
+    async def scene(lab: Lab) -> None:
+        await run_short_tasks(lab)
+        await lab.submit(*((n, f'[print("<{n}>"), {n}][1]' if n % 50 == 0 else f"{n}") for n in range(100, 300)))
+        await until(lambda: len(lab.outcomes()) == 260, "all have ended")
+        await until(lambda: lab.service.held == [], "all are settled")
+        assert len(outcomes(lab.rabbit)) == 260, "each once"
+        for n in range(100, 300):
+            one = lab.outcomes()[task_id(n)]
+            assert one.value is not None
+            assert (one.value.text, lab.printed(n)) == (str(n), f"<{n}>\n" if n % 50 == 0 else "")
+        assert followed
+
+    play(scene)
+
+
+def test_a_task_that_is_taken_away_while_it_waits_behind_another_never_starts(
+    play: Play, followed: list[str], tmp_path: Path
+) -> None:
+    gate, made = tmp_path / "gate", tmp_path / "made"
+
+    async def scene(lab: Lab) -> None:
+        await run_short_tasks(lab)
+        claims = lab.supervisor._claims
+        await lab.submit((100, until_there(gate)), (101, f"open({str(made)!r}, 'w').close()"), (102, "6 * 7"))
+        await until(lambda: claims.count(ClaimState.AHEAD) > 0, "they wait behind the first")
+        await until(lambda: task_id(101) in lab.service.held, "the service knows that the worker holds it")
+        lab.service.cancelled.add(task_id(101))
+        await until(lambda: task_id(101) not in lab.service.held, "the worker holds it no longer")
+        assert claims.count(ClaimState.AHEAD) == 0, "what waited behind it waits for any slot"
+        gate.touch()
+        await until(lambda: {task_id(100), task_id(102)} <= lab.outcomes().keys(), "the others have ended")
+        assert not made.exists()
+        assert task_id(101) not in [*lab.outcomes(), *followed]
+
+    play(scene, slots=1)
+
+
+def test_what_waits_behind_a_long_task_is_run_by_another_slot(
+    play: Play, followed: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+
+    async def scene(lab: Lab) -> None:
+        await run_short_tasks(lab)
+        monkeypatch.setattr(ahead, "BEHIND_S", 0.05)
+        await lab.submit((100, until_there(gate)), *((n, f"{n}") for n in range(101, 141)))
+        others = {task_id(n) for n in range(101, 141)}
+        await until(lambda: others <= lab.outcomes().keys(), "all others have ended")
+        assert task_id(100) not in lab.outcomes()
+        gate.touch()
+        await until(lambda: task_id(100) in lab.outcomes(), "it ends")
+        assert len(outcomes(lab.rabbit)) == 101, "each once"
 
     play(scene)
 
@@ -222,7 +143,7 @@ def test_a_file_whose_name_is_no_text_is_no_harm_to_the_worker(play: Play) -> No
     async def scene(lab: Lab) -> None:
         await lab.submit((1, 'open(b"\\xff.csv", "w").write("1")'), outputs=["*.csv"])
         await until(lambda: task_id(1) in lab.outcomes(), "it ends")
-        assert "".join(chunk.text for chunk in lab.outcomes()[task_id(1)].logs).endswith("it is not UTF-8\n")
+        assert lab.printed(1).endswith("it is not UTF-8\n")
         await lab.submit((2, "1"))
         await until(lambda: task_id(2) in lab.outcomes(), "the next one runs")
 
@@ -247,6 +168,18 @@ def test_a_worker_that_the_service_does_not_know_joins_again(play: Play) -> None
         await until(lambda: lab.service.takes_tasks, "it has joined, and told its Julia")
         lab.service.unknown = True
         await until(lambda: not lab.service.unknown, "it joins again")
+
+    play(scene)
+
+
+def test_a_worker_reports_as_often_as_its_last_heartbeat_was_told(play: Play) -> None:
+    async def scene(lab: Lab) -> None:
+        await until(lambda: lab.service.beats > 2, "it reports")
+        lab.service.heartbeat_s = 60.0
+        slower_from = lab.service.beats + 1
+        await until(lambda: lab.service.beats >= slower_from, "it is told")
+        await asyncio.sleep(0.5)  # as long as ten of the earlier pauses
+        assert lab.service.beats <= slower_from + 1
 
     play(scene)
 
@@ -332,9 +265,44 @@ def test_an_outcome_that_cannot_be_made_is_left_to_the_service_and_does_not_end_
     play(scene)
 
 
+def test_an_outcome_that_cannot_be_made_is_no_harm_to_the_tasks_that_follow(
+    play: Play, followed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end = loop_module.SlotLoop._end
+    unlucky = {task_id(n) for n in range(110, 120)}
+
+    def end_most(loop: loop_module.SlotLoop, claim: Claim, report: Report) -> None:
+        if claim.task.id in unlucky:
+            raise ZeroDivisionError("a mistake")
+        end(loop, claim, report)
+
+    async def scene(lab: Lab) -> None:
+        await run_short_tasks(lab)
+        monkeypatch.setattr(loop_module.SlotLoop, "_end", end_most)
+        await lab.submit(*((n, f"{n}") for n in range(100, 160)))
+        await until(lambda: len(lab.outcomes()) == 60 + 60 - len(unlucky), "all others have ended")
+        await until(lambda: lab.service.held == [], "and those are given up")
+        assert unlucky & set(followed)
+        assert not unlucky & set(lab.outcomes())
+
+    play(scene)
+
+
 async def fails(*_: object, **__: object) -> None:
     raise ZeroDivisionError("a mistake")
 
 
 def fails_at_once(*_: object, **__: object) -> None:
     raise ZeroDivisionError("a mistake")
+
+
+def test_tasks_of_two_kinds_that_alternate_are_run_by_a_handful_of_processes(play: Play) -> None:
+    async def scene(lab: Lab) -> None:
+        for n in range(40):
+            await lab.submit((n, "__import__('os').getpid()"), env={"KIND": f"{n % 2}"})
+        await until(lambda: len(lab.outcomes()) == 40, "all have ended", timeout_s=90)
+        values = [one.value for one in lab.outcomes().values()]
+        processes = {value.text for value in values if value is not None}
+        assert len(processes) <= 8
+
+    play(scene, slots=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 
 import pytest
 from taskq_widgets.table.cells import cells_of, code_preview, cut, number_of, short_number, shown_value
@@ -15,6 +16,12 @@ def test_a_row_has_a_cell_for_each_name() -> None:
     assert cells["number"] == 7
     assert cells["arguments"] == [["n", "200"], ["β", "[1.0, 2.0]"], ["s", "x"]]
     assert (cells["owner"], cells["queue"], cells["batch"]) == ("ann", "default", "b")
+
+
+def test_an_argument_has_all_its_digits_though_no_float_has_them() -> None:
+    precise = Decimal("1.00000000000000000000001")
+    cells = dict(zip(CELLS, cells_of(made(7, arguments={"x": precise, "xs": [precise]})), strict=True))
+    assert cells["arguments"] == [["x", str(precise)], ["xs", f"[{precise}]"]]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from decimal import Decimal
 
 import pytest
 from taskq_widgets.table.frames import as_csv, frame_of
@@ -32,6 +33,12 @@ def test_the_frame_of_no_tasks_has_all_its_columns() -> None:
 
 def rows(text: bytes) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text.decode(), newline="")))
+
+
+def test_csv_has_all_digits_of_numbers_that_no_float_has() -> None:
+    precise = Decimal("1.00000000000000000000001")
+    (row,) = rows(as_csv([made(1, value=[precise], valueText="[1.0]", valueKind="JSON", arguments={"x": [precise]})]))
+    assert (row["value"], row["x"]) == (f"[{precise}]", f"[{precise}]")
 
 
 def test_csv_holds_the_whole_texts_in_the_order_asked() -> None:

@@ -7,8 +7,9 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from memory_tasks import MemoryTasks
+from memory_tasks import MemoryTable, MemoryTasks
 from taskq_widgets.table import selection_actions
+from taskq_widgets.table.columns import CELLS
 from taskq_widgets.table.query import SORTABLE, Query
 from taskq_widgets.table.screen import Screen
 from taskq_widgets.table.selection import Selection
@@ -366,3 +367,23 @@ def test_a_screen_says_what_the_text_was_taken_for() -> None:
     second = looked.read()
     assert second is not None
     assert second["head"]["taken"] == ""
+
+
+def test_what_the_feed_tells_is_shown_before_the_service_is_asked_for_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("taskq_widgets.table.screen.AGAIN_S", 0.0)
+    monkeypatch.setattr("taskq_widgets.table.screen.AGAIN_TIMES", 0.0)
+    table = MemoryTable()
+    said: list[dict[str, Any]] = []
+    monkeypatch.setattr(table, "send", said.append)
+    table.upsert([made(1), made(2)])
+    table._receive({"type": "open", "view": "v", "first": 0, "count": 10, "query_count": 0, "selection_count": 0})
+    table._refresh()
+    assert said[-1]["ids"] == [made(2)["id"], made(1)["id"]]
+    asked, figures = [], table.model.figures
+    monkeypatch.setattr(table.model, "figures", lambda query: (asked.append(len(said)), figures(query))[1])
+    before = len(said)
+    table.upsert([made(2, status="CANCELLED", version=9)])
+    table._refresh()
+    assert asked == [before + 1]
+    assert [place for place, _ in said[before]["cells"][made(2)["id"]]] == [CELLS.index("status")]
+    table.close()

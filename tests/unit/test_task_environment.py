@@ -60,7 +60,7 @@ def test_newer_julias_are_told_to_have_no_interactive_thread(tmp_path: Path, ver
 
 
 def test_a_julia_that_is_too_old_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SetupError, match=r"is Julia 1\.4, and taskq needs 1\.5 or newer"):
+    with pytest.raises(SetupError, match=r"is Julia 1\.4\.1, and taskq needs 1\.5 or newer"):
         julia_version(fake_julia(tmp_path, "julia version 1.4.1"))
 
 

@@ -110,7 +110,7 @@ INSIDE = {"entry", "value_kind", "value_text", "value_ref", "value_size", "versi
 
 def test_what_a_submission_gives_is_what_a_new_task_has() -> None:
     given = {field.stored_as[0] for field in TASK_FIELDS if field.given}
-    assert given | {"source", "after"} == set(NewTask.__dataclass_fields__)
+    assert given | {"source", "after", "recipe"} == set(NewTask.__dataclass_fields__)
 
 
 def test_a_stored_row_is_typed_with_every_column_that_there_is() -> None:

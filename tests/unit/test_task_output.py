@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from taskq_worker.slots.output import TaskOutput
 
+from taskq_kernel import displays
+
 
 class Taken:
     """Keeps what a `TaskOutput` hands on."""
@@ -91,6 +93,26 @@ def test_the_end_keeps_its_streams_apart() -> None:
     taken.output.finish()
 
     assert taken.chunks[-2:] == [("stderr", "warning\n"), ("stdout", "done\n")]
+
+
+def test_what_is_displayed_comes_whole_in_its_place_and_takes_room() -> None:
+    taken = Taken(limit_bytes=1600)
+    bundle = {"image/svg+xml": "<svg/>" * 100, "text/plain": "Dot(1)"}
+
+    taken.output.feed("stdout", b"before\n")
+    taken.output.display(bundle)
+    taken.output.display(bundle)
+    taken.output.feed("stdout", b"after\n")
+    taken.output.display(bundle, "Some of it was left out.")
+    taken.output.finish()
+
+    assert [stream for stream, _text in taken.chunks][:4] == ["stdout", "display", "display", "stdout"]
+    assert displays.bundle_of(taken.chunks[1][1]) == bundle
+    assert "".join(text for _stream, text in taken.chunks[3:]) == (
+        "after\nDot(1)\n(Some of it was left out.)\n[taskq: a display of 670 bytes is left out here: of what a task "
+        "prints and displays, 1,600 bytes are kept]\n"
+    )
+    assert len(taken.text.encode()) <= 1600
 
 
 def test_no_more_than_the_limit_is_held() -> None:

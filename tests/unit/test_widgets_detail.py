@@ -225,7 +225,7 @@ def test_another_slice_of_a_large_array_is_shown_without_reading_it_again(
         reads.append(ref)
         return b"[[[1, 2], [3, 4]], [[5, 6], [7, 8]]]"
 
-    detail._live.client.transport = SimpleNamespace(get_blob=get_blob)  # type: ignore[assignment]
+    detail._live.client.transport.get_blob = get_blob  # type: ignore[method-assign]
     answers(monkeypatch, lambda: finished(None, valueRef="ref", valueSize=36))
     detail.show("id-1")
     detail._refresh()
@@ -241,7 +241,7 @@ def test_another_slice_of_a_large_array_is_shown_without_reading_it_again(
 def test_a_large_array_of_numbers_is_shown_as_any_other(detail: TaskDetail, monkeypatch: pytest.MonkeyPatch) -> None:
     file = io.BytesIO()
     np.save(file, np.asarray([[1.5, np.nan], [2.5, 3.5]], order="F"))
-    detail._live.client.transport = SimpleNamespace(get_blob=lambda _: file.getvalue())  # type: ignore[assignment]
+    detail._live.client.transport.get_blob = lambda _: file.getvalue()  # type: ignore[method-assign]
     answers(monkeypatch, lambda: finished(None, valueKind="ARRAY", valueRef="ref", valueSize=160))
     detail.show("id-1")
     detail._refresh()

@@ -18,9 +18,9 @@ from test_widgets_live import ScriptedService
 
 from taskq_kernel.arguments import encode_arguments
 from taskq_kernel.client.options import task_input
+from taskq_kernel.declarations import declared
 from taskq_kernel.errors import InvalidTask, ServiceUnreachable, TaskqError
 from taskq_kernel.literals import kind_of, read_value
-from taskq_kernel.parameters import declared
 from taskq_kernel.store.submission import check_all
 
 

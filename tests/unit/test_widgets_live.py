@@ -13,6 +13,7 @@ from taskq_widgets.table.values import STATUSES
 
 from taskq_kernel.client import operations
 from taskq_kernel.client.feed import Changes, FeedState
+from taskq_kernel.client.project import SentProject, open_project
 from taskq_kernel.client.task_cache import TaskCache
 from taskq_kernel.errors import ServiceError, ServiceUnreachable
 
@@ -36,6 +37,11 @@ class ScriptedService:
         self.listeners: list[tuple[Any, Any, Any]] = []
         self.extras: dict[str, Any] = {}
         self.cache = TaskCache(self, lambda ids: operations.get_many(self, ids, "id"))  # type: ignore[arg-type]
+
+    def project(self, folder: str) -> SentProject:
+        """The project in a folder, which nobody reads."""
+        open_project(self, folder)  # type: ignore[arg-type]
+        return SentProject("a" * 64)
 
     def subscribe(self, on_changes: Any, *, on_state: Any, on_retry: Any) -> Callable[[], None]:
         listener = (on_changes, on_state, on_retry)
@@ -68,6 +74,8 @@ class ScriptedService:
     def execute(self, query: str, variables: dict[str, Any] | None = None, **_: Any) -> dict[str, Any]:
         if self.away:
             raise ServiceUnreachable("away")
+        if "me {" in query:
+            return {"me": {"name": "ann", "role": "user"}}  # asked once, at a time of its own
         self.asked.append((query, variables or {}))
         if query.startswith("query Counts"):
             figures = {"totalCount": len(self.rows), "counts": self.counts()}
@@ -221,7 +229,10 @@ def test_a_window_that_cannot_be_read_is_asked_for_again(service: ScriptedServic
     table.close()
 
 
-def test_a_question_that_the_service_refuses_is_told_once_in_the_place_of_the_table(service: ScriptedService) -> None:
+def test_a_question_that_the_service_refuses_is_told_once_in_the_place_of_the_table(
+    service: ScriptedService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("taskq_widgets.table.screen.RETRY_S", 0.1)
     ask = service.execute
 
     def refuse(query: str, variables: dict[str, Any] | None = None, **options: Any) -> dict[str, Any]:
@@ -261,7 +272,10 @@ def test_the_far_end_of_a_list_is_counted_from_there(service: ScriptedService) -
     table.close()
 
 
-def test_running_tasks_and_busy_slots_are_always_of_one_answer(service: ScriptedService) -> None:
+def test_running_tasks_and_busy_slots_are_always_of_one_answer(
+    service: ScriptedService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("taskq_widgets.overview.COUNT_S", 0.05)
     overview = Overview(service)  # type: ignore[arg-type]
     shown: list[tuple[int, int]] = []
     overview.send_state = lambda *_, **__: shown.append(  # type: ignore[method-assign]

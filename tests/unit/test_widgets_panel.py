@@ -76,6 +76,15 @@ def test_a_heartbeat_wakes_it_and_silence_puts_it_to_sleep() -> None:
     assert panel.refreshed == refreshed
 
 
+def test_an_answer_tells_whether_a_cell_runs_beside_it() -> None:
+    panel = Counter()
+    for change in (module._cells.start, module._cells.stop):
+        change()
+        say(panel, "alive")
+    assert [one["in_cell"] for one in panel.said] == [True, False]
+    say(panel, "close")
+
+
 def test_a_display_that_is_closed_is_not_waited_for() -> None:
     panel = Counter()
     say(panel, "alive")
@@ -103,7 +112,7 @@ def test_each_heartbeat_is_answered_and_nothing_is_said_without_one() -> None:
     panel.pause_s = 0.01
     for _ in range(3):
         say(panel, "alive")
-    assert panel.said == [{"type": "here", "view": "v"}] * 3
+    assert panel.said == [{"type": "here", "view": "v", "in_cell": False}] * 3
     deadline = time.monotonic() + 5
     while panel._refresher is not None:
         assert time.monotonic() < deadline, "it does not go to sleep"
@@ -119,7 +128,7 @@ def test_a_table_answers_each_heartbeat_of_a_view_that_it_does_not_know_too(monk
     said: list[dict[str, Any]] = []
     monkeypatch.setattr(table, "send", said.append)
     table._on_message(table, {"type": "alive", "view": "v"}, [])
-    assert said == [{"type": "here", "view": "v"}, {"type": "reopen", "view": "v"}]
+    assert said == [{"type": "here", "view": "v", "in_cell": False}, {"type": "reopen", "view": "v"}]
     table.close()
 
 

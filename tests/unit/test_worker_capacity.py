@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from stacks import until
+from supervisor_lab import QUEUE, Lab, Play, play, some_heartbeats, task_id, until_there
 from taskq_worker.claims import claimer as claimer_module
-from test_supervisor import QUEUE, Lab, Play, play, some_heartbeats, task_id, until_there
 
 from taskq_kernel.broker.delivery import Delivery
 from taskq_kernel.domain import TaskStatus

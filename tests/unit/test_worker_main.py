@@ -47,7 +47,7 @@ def test_slots_run_the_sources_where_task_users_reach_only_those(
         return apart(refusal)
 
     monkeypatch.setattr(main, "make_sandboxes", make_sandboxes)
-    runner, sandboxes, _ = main._prepare(load_settings(home=tmp_path), tmp_path)
+    runner, _, sandboxes, _ = main._prepare(load_settings(home=tmp_path), tmp_path)
 
     assert runner == PLAIN
     assert not sandboxes.reason
@@ -58,7 +58,7 @@ def test_slots_run_the_compiled_runner_where_tasks_cannot_be_apart_anyway(
 ) -> None:
     monkeypatch.setattr(main, "make_sandboxes", lambda *_: apart("users cannot be changed here"))
 
-    runner, sandboxes, _ = main._prepare(load_settings(home=tmp_path), tmp_path)
+    runner, _, sandboxes, _ = main._prepare(load_settings(home=tmp_path), tmp_path)
 
     assert runner == COMPILED
     assert sandboxes.reason == "users cannot be changed here"

@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 from sample_messages import TASK
 from stacks import until
+from supervisor_lab import NAMES, QUEUE, Lab, Play, play, some_heartbeats, task_id, until_there
 from taskq_worker.claims.claim import Claim
-from test_supervisor import NAMES, QUEUE, Lab, Play, play, some_heartbeats, task_id, until_there
 
 from taskq_kernel.broker.names import session_queue
 from taskq_kernel.domain import TaskKind, TaskStatus

@@ -2,7 +2,7 @@
 
 It lets the Python side of the child be tested where no Julia 1.10 can be had. It checks
 what the real one would find when it is imported, writes down the calls that are made, and
-then hands the two file descriptors to a `julia` executable, if it is given one, which
+then hands the file descriptors to a `julia` executable, if it is given one, which
 serves them as the real one would.
 """
 
@@ -33,14 +33,14 @@ class _Runner:
     """Stands for the Julia module `TaskqRunner`."""
 
     @staticmethod
-    def main(requests_fd: int, frames_fd: int) -> None:
-        _seen["main"] = [requests_fd, frames_fd]
+    def main(*descriptors: int) -> None:
+        _seen["main"] = descriptors
         Path(os.environ["STAND_IN_REPORT"]).write_text(json.dumps(_seen))
         julia = os.environ.get("STAND_IN_JULIA")
         if julia:
             sources = Path(_seen["included"][0]).parent
-            command = [julia, "--startup-file=no", str(sources / "main.jl"), str(requests_fd), str(frames_fd), ""]
-            subprocess.run(command, pass_fds=(requests_fd, frames_fd), check=True)
+            command = [julia, "--startup-file=no", str(sources / "main.jl"), *map(str, descriptors), ""]
+            subprocess.run(command, pass_fds=descriptors, check=True)
 
 
 class _Main:
