@@ -1,9 +1,12 @@
 # `make` says what there is. Everything else is in scripts/setup and the `taskq` command.
 
 venv := .venv/bin
+acceptance := $(filter-out %_demo.py,$(wildcard tests/acceptance/test_*.py))
+long := $(patsubst %,tests/acceptance/test_%.py,binder wheel lost_kernel dashboard launcher recipe_page parts)
+last := $(filter %_board_scale.py,$(acceptance)) $(filter tests/acceptance/test_table_%,$(acceptance))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dashboard test acceptance chaos bench setup lint audit clean
+.PHONY: help demo dashboard test acceptance chaos bench soak setup lint audit clean
 
 help:  ## show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,13 +28,17 @@ test:  ## set up, then check the code and run the test suite
 
 acceptance:  ## set up, then test what takes longest: browsers, wheels, Binder, the README
 	@scripts/setup --test
-	$(venv)/python -m pytest -n 2 --dist loadfile tests/acceptance --ignore tests/acceptance/test_demo.py
+	@# The long files first here, too. A hundred thousand tasks come last, beside tables that have none of the stack's.
+	$(venv)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(long) $(filter-out $(long) $(last),$(acceptance)) $(last)
 
 chaos: setup  ## ten minutes of faults on a local stack, and a report (SEED=1, MINUTES=10)
 	PYTHONPATH=tests $(venv)/python -m chaos --seed $(or $(SEED),1) --minutes $(or $(MINUTES),10)
 
-bench: setup  ## taskq beside Celery and Dask, which it installs in a temporary folder (ROUNDS=5)
-	PYTHONPATH=tests $(venv)/python benchmarks/side_by_side.py --rounds $(or $(ROUNDS),5)
+bench: setup  ## taskq beside Celery, Dramatiq and Dask, which it installs in a temporary folder, and alone (ROUNDS=5)
+	PYTHONPATH=tests $(venv)/python benchmarks/results.py --rounds $(or $(ROUNDS),5)
+
+soak: setup  ## ten minutes of work on a database of a million tasks: memory of each part (MINUTES=10)
+	PYTHONPATH=tests $(venv)/python benchmarks/soak.py --minutes $(or $(MINUTES),10)
 
 setup:  ## get what taskq needs: .venv, RabbitMQ, Julia
 	@scripts/setup

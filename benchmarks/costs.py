@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psutil
 from bench_stack import bench_stack
+from processor_time import below_s, own_s
 from short_calls import CALLS, WAITING, sweep_s, warm
 from stack_counts import Counts, count
 
@@ -84,20 +85,12 @@ def spent(roles: dict[str, psutil.Process]) -> dict[str, float]:
     """Processor time by role so far, in seconds; Julia's processes are a role of their own."""
     found = {"client": sum(os.times()[:2])}
     for role, process in roles.items():
-        found[role] = _seconds(process)
-        children = sum(_seconds(one) for one in process.children(recursive=True))
+        found[role] = own_s(process)
         if role == "worker":
-            found["julia"] = children
+            found["julia"] = below_s(process)
         else:
-            found[role] += children
+            found[role] += below_s(process)
     return found
-
-
-def _seconds(process: psutil.Process) -> float:
-    try:
-        return float(sum(process.cpu_times()[:2]))
-    except psutil.NoSuchProcess:
-        return 0.0
 
 
 def report(name: str, tasks: int, times: dict[str, float], took: float, counts: Counts) -> None:

@@ -9,31 +9,31 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 
 import celery
-from work import measure
+from work import PROCESSES, TASKS, measure
 
 app = celery.Celery(
     "with_celery", broker=os.environ["PEER_BROKER"], backend="rpc://", include=[],
-    task_acks_late=True, worker_hijack_root_logger=False,
+    # What a killed process had in hand is run again, as with the others.
+    task_acks_late=True, task_reject_on_worker_lost=True, worker_hijack_root_logger=False,
 )
-
-
-@app.task(name="echo")
-def echo(x: int) -> int:
-    """What it is given."""
-    return x
+tasks = {name: app.task(name=name)(function) for name, function in TASKS.items()}
 
 
 def main() -> None:
     """Start a worker, and print the figures."""
-    arguments = [sys.executable, "-m", "celery", "-A", "with_celery", "worker", "-c", "2", "-l", "ERROR"]
+    began = time.perf_counter()
+    arguments = [
+        sys.executable, "-m", "celery", "-A", "with_celery", "worker", "-c", str(PROCESSES), "-l", "ERROR",
+    ]
     with subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as worker:
         try:
             measure(
-                celery.__version__,
-                one=lambda x: echo.delay(x).get(timeout=60),
-                many=lambda xs: celery.group(echo.s(x) for x in xs)().get(timeout=300),
+                celery.__version__, began,
+                one=lambda name, x: tasks[name].delay(x).get(timeout=60),
+                many=lambda name, xs: celery.group(tasks[name].s(x) for x in xs)().get(timeout=300),
             )
         finally:
             worker.terminate()
