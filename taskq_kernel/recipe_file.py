@@ -93,6 +93,11 @@ class Show:
     x_label: str = ""
     y_label: str = ""
 
+    @property
+    def swept(self) -> str:
+        """The field that is drawn where the recipe is swept; empty where the recipe names none."""
+        return self.sweep or (self.value if self.kind == "number" else "")
+
 
 @dataclass(frozen=True)
 class RecipeFile:

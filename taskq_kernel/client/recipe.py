@@ -10,7 +10,6 @@ from taskq_kernel.client import designs, operations, recipe_operations
 from taskq_kernel.client.sweep import Sweep
 from taskq_kernel.client.task import Task, task_from
 from taskq_kernel.parameters import Parameter, complete
-from taskq_kernel.recipe_file import Show, show_from
 
 if TYPE_CHECKING:
     from taskq_kernel.client.operations import Row
@@ -48,7 +47,7 @@ class Recipe:
         self.code = str(row["code"])
         self.definition = str(row["definition"])
         self.parameters = tuple(map(_parameter, row["parameters"]))
-        self.show = _show(row["show"])
+        self.show = recipe_operations.show_of(row)
 
     @property
     def defaults(self) -> dict[str, Any]:
@@ -173,7 +172,3 @@ def _parameter(row: Row) -> Parameter:
         whole = {name: int(value) for name, value in bounds.items() if value is not None and value == int(value)}
         given |= whole
     return Parameter(**given)
-
-
-def _show(row: Row) -> Show:
-    return show_from({**row, "kind": row["kind"].lower(), "x_label": row["xLabel"], "y_label": row["yLabel"]})

@@ -8,6 +8,7 @@ from typing import Any
 from taskq_kernel.client import batch_operations, operations
 from taskq_kernel.client.operations import Row
 from taskq_kernel.client.refusals import input_refused
+from taskq_kernel.recipe_file import Show, show_from
 from taskq_kernel.transport.graphql import GraphQLTransport
 
 #: What a recipe is.
@@ -35,6 +36,12 @@ def recipe(transport: GraphQLTransport, name: str) -> Row:
     query = f"query Recipe($name: String!) {{ recipe(name: $name) {{ {RECIPE} }} }}"
     found: Row = transport.execute(query, {"name": name})["recipe"]
     return found
+
+
+def show_of(row: Row) -> Show:
+    """How the results of a recipe are shown, of its row."""
+    show = row["show"]
+    return show_from({**show, "kind": show["kind"].lower(), "x_label": show["xLabel"], "y_label": show["yLabel"]})
 
 
 def submit(transport: GraphQLTransport, given: Mapping[str, Any]) -> Row:

@@ -21,7 +21,7 @@ from taskq_kernel.client.task_list import TaskList
 from taskq_kernel.client.why import FIELDS as WHY
 from taskq_kernel.client.why import why_of
 from taskq_kernel.domain import FINAL, TaskStatus
-from taskq_kernel.errors import TaskDeleted, TaskqError, TaskTimeout
+from taskq_kernel.errors import NotFound, TaskDeleted, TaskqError, TaskTimeout
 from taskq_kernel.seeds import point_seed
 from taskq_kernel.task_fields import SHARED_FIELDS
 
@@ -337,7 +337,12 @@ class Sweep(TaskList):
         """Draw its frame with matplotlib; see `taskq_kernel.client.sweep_plot.plot`."""
         from taskq_kernel.client.sweep_plot import plot
 
-        return plot(self, x, y, color, **options)
+        usual = ""
+        if y is None and self.recipe is not None:
+            with suppress(NotFound):  # it was removed since
+                row = recipe_operations.recipe(self._client.transport, self.recipe)
+                usual = recipe_operations.show_of(row).swept
+        return plot(self, x, y, color, usual=usual, **options)
 
     # -- showing -------------------------------------------------------------------------
 

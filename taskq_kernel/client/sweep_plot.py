@@ -39,7 +39,7 @@ class Plottable(Protocol):
 
 def plot(
     sweep: Plottable, x: str | None = None, y: str | None = None, color: str | None = None, *, ax: Any = None,
-    live: bool | None = None,
+    live: bool | None = None, usual: str = "",
 ) -> Any:
     """Draw the points that have a value.
 
@@ -49,13 +49,15 @@ def plot(
     Parameters
     ----------
     x, y, color : str, optional
-        Columns of `Sweep.frame`. Default: the first argument, the value (or its first field), and
-        the second argument, if there are such.
+        Columns of `Sweep.frame`. Default: the first argument that is not the same for all points, the value (of
+        its fields what ``usual`` says, or the first that is a number), and the next such argument, if there is one.
     ax : matplotlib.axes.Axes, optional
         Where to draw. Default: a figure of its own.
     live : bool, optional
         Draw it anew while points arrive, until all are done; interrupting the cell ends the
         drawing and nothing else. Default: in a notebook, where the sweep is not done and no ``ax`` is given.
+    usual : str
+        What is drawn without ``y``, where the values have such a field: what a recipe names.
 
     Returns
     -------
@@ -65,7 +67,7 @@ def plot(
     Raises
     ------
     InvalidTask
-        If there is no such column.
+        If there is no such column, or the one that is drawn has no numbers.
     SetupError
         If matplotlib is not installed.
     """
@@ -75,9 +77,9 @@ def plot(
         _, ax = pyplot.subplots()
     live = in_notebook() and own and not sweep.done if live is None else live
     if live:
-        _draw_until_done(sweep, x, y, color, ax)
+        _draw_until_done(sweep, x, y, color, ax, usual)
     else:
-        draw(sweep.frame(), x, y, color, ax, sweep.name)
+        draw(sweep.frame(), x, y, color, ax, sweep.name, usual)
     return ax
 
 
@@ -90,7 +92,9 @@ def _pyplot() -> Any:
     return pyplot
 
 
-def _draw_until_done(sweep: Plottable, x: str | None, y: str | None, color: str | None, ax: Any) -> None:
+def _draw_until_done(
+    sweep: Plottable, x: str | None, y: str | None, color: str | None, ax: Any, usual: str
+) -> None:
     # late: there is an IPython only in a notebook
     from IPython import display
 
@@ -107,7 +111,7 @@ def _draw_until_done(sweep: Plottable, x: str | None, y: str | None, color: str 
                 if bar is not None:
                     bar.remove()  # it gives the room back that it took
                 ax.clear()
-                bar = draw(frame, x, y, color, ax, sweep.name)
+                bar = draw(frame, x, y, color, ax, sweep.name, usual)
                 if handle is None:
                     handle = show(ax.figure, display_id=True)
                 else:
@@ -121,19 +125,25 @@ def _draw_until_done(sweep: Plottable, x: str | None, y: str | None, color: str 
         _pyplot().close(ax.figure)  # else the notebook shows it once more
 
 
-def draw(frame: pd.DataFrame, x: str | None, y: str | None, color: str | None, ax: Any, title: str = "") -> Any:
+def draw(
+    frame: pd.DataFrame, x: str | None, y: str | None, color: str | None, ax: Any, title: str = "", usual: str = ""
+) -> Any:
     """Draw a sweep's frame into axes; the colour bar beside them, if there is one."""
     names = list(frame.columns)
     first = names.index(_FIRST_OWN)
     arguments, values = names[:first], names[names.index(_LAST_OWN) + 1 :]
-    x = x or (arguments[0] if arguments else values[0])
-    y = y or (values[0] if values else "seconds")
-    color = color or next((name for name in arguments if name not in (x, y)), None)
     there = frame[frame["status"] == "FINISHED"]
+    varying = [name for name in arguments if _varies(frame[name])]
+    x = x or next(iter([*varying, *arguments, *values]))
+    y = y or _usual(there, values, usual)
+    color = color or next((name for name in varying if name not in (x, y)), None)
     for name in filter(None, (x, y, color)):
         if name not in names and len(there):  # before, nobody knows the fields of the values
             raise InvalidTask(f"there is no column {name!r}: the frame has {', '.join(names)}")
     bar = None
+    if y in values and y in there and len(there) and not _is_numbers(there[y]):
+        others = ", ".join(name for name in [*values, "seconds"] if _is_numbers(there[name]))
+        raise InvalidTask(f"{y!r} has no numbers to be drawn: give as y one of {others}")
     if there.empty:
         pass
     elif {x, y} <= set(arguments):
@@ -150,6 +160,23 @@ def draw(frame: pd.DataFrame, x: str | None, y: str | None, color: str | None, a
     left = len(frame) - len(there)
     ax.set_title(f"{title}: {len(there)} of {len(frame)} points" if left else title)
     return bar
+
+
+def _varies(column: pd.Series[Any]) -> bool:
+    kept = column.map(repr) if column.dtype == object else column
+    return len(kept.drop_duplicates()) > 1
+
+
+def _usual(there: pd.DataFrame, values: list[str], usual: str) -> str:
+    """What goes up unless somebody says: of the values' fields ``usual``, or the first that is a number."""
+    numbers = [name for name in values if _is_numbers(there[name])]
+    if usual in numbers:
+        return usual
+    return next(iter([*numbers, *values]), "seconds")
+
+
+def _is_numbers(column: pd.Series[Any]) -> bool:
+    return column.dropna().infer_objects().dtype.kind in "iufb"
 
 
 def _span(places: pd.Series[Any], ax: Any) -> None:

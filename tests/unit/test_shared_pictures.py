@@ -45,6 +45,21 @@ def drawn(points: list[Any], order: tuple[str, ...] = ()) -> Picture:
     return found
 
 
+def test_what_is_the_same_for_all_points_of_a_batch_is_no_axis() -> None:
+    picture = drawn([point({"n": n, "side": 7}, n * n) for n in (1, 2, 3)], ("side", "n"))
+    assert (picture.x_label, picture.key, picture.about) == ("n", "", "value against n: 3 of 3 points")
+    assert [len(line.points) for line in picture.lines] == [3]
+
+
+def test_a_batch_of_one_point_is_drawn_at_its_first_argument() -> None:
+    assert drawn([point({"n": 1, "side": 7}, 2)], ("side", "n")).x_label == "side"
+
+
+def test_the_axes_of_a_batch_are_the_same_while_its_points_are_computed() -> None:
+    waiting = [SimpleNamespace(arguments=json.dumps({"n": n, "side": 7}), status="QUEUEING") for n in (2, 3)]
+    assert drawn([point({"n": 1, "side": 7}, 2), *waiting], ("side", "n")).x_label == "n"
+
+
 @given(POINTS_OF_A_LINE)
 @example([(0.0, 5e-324), (5e-324, 0.0)])
 @example([(-1.7e308, 1.7e308), (1.7e308, -1.7e308)])

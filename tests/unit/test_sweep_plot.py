@@ -68,6 +68,40 @@ def test_many_colours_are_dots(ax: Any) -> None:
     assert ax.get_title() == "s: 20 of 30 points"
 
 
+def test_an_argument_that_is_the_same_for_all_points_is_no_axis_and_no_colour(ax: Any) -> None:
+    made = frame([(7, n, n * n) for n in (1, 2, 3)], "side", "n", "value")
+    draw(made, None, None, None, ax)
+    assert (ax.get_xlabel(), ax.get_ylabel(), ax.get_legend()) == ("n", "value", None)
+    assert [(line.get_xdata().tolist(), line.get_ydata().tolist()) for line in ax.lines] == [([1, 2, 3], [1, 4, 9])]
+
+
+def test_one_point_is_drawn_at_its_first_argument(ax: Any) -> None:
+    draw(frame([(7, 1, 5)], "side", "n", "value"), None, None, None, ax)
+    assert (ax.get_xlabel(), [line.get_xdata().tolist() for line in ax.lines]) == ("side", [[7]])
+
+
+def with_curves() -> pd.DataFrame:
+    """The frame of a recipe whose results are curves with some numbers beside them."""
+    made = frame([(1, n, [0, n]) for n in (1, 2)], "side", "n", "day")
+    return made.assign(peak=[4, 5], size=[0.5, 0.75])
+
+
+def test_of_values_with_curves_the_first_number_is_drawn_or_what_is_usual(ax: Any) -> None:
+    draw(with_curves(), None, None, None, ax)
+    assert ax.get_ylabel() == "peak"
+    ax.clear()
+    draw(with_curves(), None, None, None, ax, usual="size")
+    assert (ax.get_ylabel(), ax.lines[0].get_ydata().tolist()) == ("size", [0.5, 0.75])
+    ax.clear()
+    draw(with_curves(), None, None, None, ax, usual="gone")
+    assert ax.get_ylabel() == "peak"
+
+
+def test_what_has_no_numbers_is_refused_with_what_has(ax: Any) -> None:
+    with pytest.raises(InvalidTask, match="'day' has no numbers to be drawn: give as y one of peak, size, seconds"):
+        draw(with_curves().assign(seconds=1.0), None, "day", None, ax)
+
+
 def test_nothing_yet_is_an_empty_picture_and_no_error(ax: Any) -> None:
     draw(frame(GRID, "n", "beta", "value", left=6), None, None, None, ax)
     assert not ax.lines

@@ -11,8 +11,9 @@ from taskq_kernel.service.shared import facts
 from taskq_kernel.service.shared.batch_plot import batch_picture, value_fields
 from taskq_kernel.service.shared.picture import Picture
 from taskq_kernel.service.shared.reading import PAGE, BatchRead
+from taskq_kernel.service.shared.recipe_words import Words, words_of
 from taskq_kernel.service.shared.task_page import Place, footer
-from taskq_kernel.service.shared.value_blocks import CELL, cell, cut
+from taskq_kernel.service.shared.value_blocks import CELL, VALUE, cell, cut
 from taskq_kernel.store.rows import TaskRow
 
 #: How often the page of a batch that is not done is asked for anew, in seconds.
@@ -36,11 +37,13 @@ def batch_page(read: BatchRead, drawn: Sequence[TaskRow], place: Place, number: 
     total = sum(read.counts.values())
     left = total - sum(read.counts[str(status)] for status in FINAL)
     last = max(1, -(-read.total // PAGE))
-    head, rows = _table(read)
+    words = _words(read)
+    head, rows = _table(read, words)
     picture = picture_of(read, drawn)
     return {
-        "name": batch_name(read), "page": place.page, "token": place.token, "counts": read.counts, "total": total,
-        "left": left, "refresh_s": REFRESH_S if left and not place.still else None, "picture": picture,
+        "name": batch_name(read), "title": words.title, "page": place.page, "token": place.token,
+        "counts": read.counts, "total": total, "left": left, "picture": picture,
+        "refresh_s": REFRESH_S if left and not place.still else None,
         "drawn_note": _drawn_note(read, drawn), "head": head, "rows": rows, "number": number, "last": last,
         "first_shown": (number - 1) * PAGE + 1, "made_total": read.total,
         "failures": list(read.failures)[:_FAILURES], "made": [] if read.row is None else facts.batch_made(read.row),
@@ -50,7 +53,12 @@ def batch_page(read: BatchRead, drawn: Sequence[TaskRow], place: Place, number: 
 
 def picture_of(read: BatchRead, drawn: Sequence[TaskRow]) -> Picture | None:
     """The picture of a batch."""
-    return batch_picture(drawn, sum(read.counts.values()), read.names)
+    return batch_picture(drawn, sum(read.counts.values()), read.names, _words(read))
+
+
+def _words(read: BatchRead) -> Words:
+    definition = read.definition
+    return words_of(None if read.row is None else read.row.recipe, None if definition is None else definition.code)
 
 
 def batch_name(read: BatchRead) -> str:
@@ -95,9 +103,9 @@ def names_in(read: BatchRead, rows: Sequence[TaskRow]) -> tuple[list[str], list[
     return list(arguments), list(fields)
 
 
-def _table(read: BatchRead) -> tuple[list[str], list[dict[str, Any]]]:
+def _table(read: BatchRead, words: Words) -> tuple[list[str], list[dict[str, Any]]]:
     arguments, fields = (names[:COLUMNS] for names in names_in(read, read.points))
-    head = [*(cut(facts.parameter_name(name), CELL) for name in arguments), "status"]
+    head = [*(cut(words.argument(name), CELL) for name in arguments), "status"]
     rows = []
     for row in read.points:
         given, value = facts.parsed_arguments(row), value_fields(row)
@@ -108,7 +116,7 @@ def _table(read: BatchRead) -> tuple[list[str], list[dict[str, Any]]]:
             "values": [cell(value[name]) if name in value else "" for name in fields] or [""],
             "text": _said(row) if not value else "", "ran": seconds_text(row.seconds),
         })
-    return [*head, *(cut(name, CELL) for name in fields or ["value"])], rows
+    return [*head, *(cut(words.result(name), CELL) for name in fields or [VALUE])], rows
 
 
 def _said(row: TaskRow) -> str:

@@ -15,7 +15,6 @@ from taskq_kernel.printable import one_line
 from taskq_kernel.provenance import FIELDS, facts_of
 from taskq_kernel.service.schema.fields import TASK
 from taskq_kernel.service.schema.version import service_version
-from taskq_kernel.service.shared.value_blocks import cell
 from taskq_kernel.store.rows import BatchRow, TaskRow
 from taskq_kernel.task_fields import TASK_FIELDS
 
@@ -25,11 +24,6 @@ Facts = list[tuple[str, str]]
 _TOLD = frozenset(FIELDS.split()) - {"arguments"}
 #: How long one of them may be, in characters.
 _TEXT = 1_000
-
-
-def parameters(task: TaskRow) -> Facts:
-    """A task's arguments, by their names."""
-    return [(parameter_name(name), cell(value)) for name, value in parsed_arguments(task).items()]
 
 
 def parsed_arguments(task: TaskRow) -> dict[str, Any]:

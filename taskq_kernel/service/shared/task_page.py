@@ -14,6 +14,7 @@ from taskq_kernel.service.shared import facts
 from taskq_kernel.service.shared.exports import exports_of
 from taskq_kernel.service.shared.reading import TaskRead
 from taskq_kernel.service.shared.recipe_picture import picture_of_recipe
+from taskq_kernel.service.shared.recipe_words import words_of
 from taskq_kernel.service.shared.series_curves import curves
 from taskq_kernel.service.shared.value_blocks import Block, StoredValue, blocks_of, cut
 from taskq_kernel.store.rows import LogRow, ShareRow, TaskRow
@@ -60,16 +61,18 @@ def task_page(read: TaskRead, place: Place, blobs: Blobs) -> dict[str, Any]:
     value = stored_value(task, blobs)
     blocks = [] if value is None else result_blocks(task, value)
     log, more_log = _log(read.logs)
+    words = words_of(task.recipe, task.code)
     return {
-        "task": task, "page": place.page, "token": place.token, "submitted": facts.moment(task.created_at),
-        "ran": seconds_text(task.seconds), "running": _running(task), "refresh_s": refresh_s(task.status, place),
-        "error": _error(task), "blocks": blocks,
+        "task": task, "title": words.title, "page": place.page, "token": place.token,
+        "submitted": facts.moment(task.created_at), "ran": seconds_text(task.seconds), "running": _running(task),
+        "refresh_s": refresh_s(task.status, place), "error": _error(task), "blocks": blocks,
         "has_picture": any(block.picture is not None for block in blocks),
         "exports": [] if value is None else exports_of(value),
         "curves": curves(read.series), "files": read.files[:FILES],
         "more_files": f"and {len(read.files) - FILES:,} more" if len(read.files) > FILES else "",
-        "parameters": facts.parameters(task), "made": facts.how_made(task), "code": cut(task.code or ""),
-        "log": log, "more_log": more_log, "reproduce": place.reproduce, "footer": footer(place),
+        "parameters": words.given(facts.parsed_arguments(task)), "made": facts.how_made(task),
+        "code": cut(task.code or ""), "log": log, "more_log": more_log, "reproduce": place.reproduce,
+        "footer": footer(place),
         "batch_page": task.batch if place.share is not None and place.share.batch is not None else None,
     }
 

@@ -32,6 +32,8 @@ TEXT, CELL = 20_000, 200
 READ_BYTES = 8 << 20
 #: Entries of an array of which the smallest, the largest and the mean are worked out.
 SUMMARY_ENTRIES = 8 << 20
+#: What a value is called that is no dictionary or named tuple, where values have columns.
+VALUE = "value"
 #: Entries of an array that are shown one by one.
 _FIRST = 12
 
