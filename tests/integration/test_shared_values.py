@@ -73,7 +73,10 @@ def test_the_result_of_a_recipe_is_drawn_as_the_recipe_says_and_comes_as_a_file(
     results.end(task, value=json_value(made, julia_type="NamedTuple"))
     path = results.share(task["number"])
     text = text_of(results.get(path).data.decode())
-    said = ("Share of all people", "Day", "susceptible", "infected", "recovered", "0.875")
+    said = (
+        "SIR epidemic", "Infected at first", "0.5 a day", "150 days", "Share of all people", "Day", "susceptible",
+        "infected", "recovered", "0.875",
+    )
     assert [one for one in said if one not in text] == []
     drawn = results.get(below(path, "picture.svg"))
     assert drawn.data.count(b"<polyline") == 3
