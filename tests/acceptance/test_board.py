@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -39,12 +40,15 @@ def test_a_failing_task_shows_its_error_with_the_users_line_first(board: Board, 
     expect(board.row(name).locator(".tq-cell-value")).to_contain_text("DomainError")
 
 
-def test_the_log_of_a_running_task_grows_while_it_is_read(board: Board, name: str) -> None:
-    board.submit_task('for i in 1:4\n    println("line ", i)\n    sleep(0.6)\nend', name)
+def test_the_log_of_a_running_task_grows_while_it_is_read(board: Board, name: str, effects: Path) -> None:
+    end = effects / "end"
+    wait = f'while i < 4 && !isfile("{end}")\n        sleep(0.05)\n    end'
+    board.submit_task(f'for i in 1:4\n    println("line ", i)\n    {wait}\nend', name)
     expect(board.detail.locator("h2")).to_contain_text(name)
     board.detail.get_by_role("tab", name="Log").click()
     expect(board.detail.locator(".tqp-log")).to_contain_text("line 1")
     expect(board.detail.locator(".tq-status")).to_have_text("Running")
+    end.touch()
     expect(board.detail.locator(".tqp-log")).to_contain_text("line 4")
 
 

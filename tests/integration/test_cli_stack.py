@@ -133,11 +133,13 @@ def test_wait_tells_how_each_task_ended_in_that_order(taskq: Run, stack: Running
     assert [task["value"] for task in json.loads(taskq("wait", slow, quick, "--json").stdout)] == [1, 2]
 
 
-def test_wait_gives_up_when_it_was_told_to_and_the_task_goes_on(taskq: Run) -> None:
-    number = submit(taskq, "sleep(3); 5")
+def test_wait_gives_up_when_it_was_told_to_and_the_task_goes_on(taskq: Run, effects: Path) -> None:
+    end = effects / "end"
+    number = submit(taskq, f'while !isfile("{end}") sleep(0.05) end; 5')
     done = taskq("wait", number, "--timeout", "0.2")
     assert done.returncode == 1
     assert f"task {number} goes on" in done.stderr
+    end.touch()
     assert taskq("wait", number).returncode == 0
 
 

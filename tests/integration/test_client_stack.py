@@ -125,10 +125,15 @@ def test_waiting_asks_nothing_of_the_service(q: Client, monkeypatch: pytest.Monk
     assert asked == []
 
 
-def test_listeners_hear_of_every_change_in_order_and_of_deletions(q: Client, stack: RunningStack) -> None:
+def test_listeners_hear_of_every_change_in_order_and_of_deletions(
+    q: Client, stack: RunningStack, effects: Path
+) -> None:
     heard: list[Changes] = []
     unsubscribe = q.feed.subscribe(heard.append)
-    task = q.submit('progress(0.5, "half"); sleep(1.5); 1', name="heard of")
+    end = effects / "end"
+    task = q.submit(f'progress(0.5, "half"); while !isfile("{end}"); sleep(0.05); end; 1', name="heard of")
+    eventually(lambda: any(one["progress"] == 0.5 for changes in heard for one in changes.tasks), "progress is told")
+    end.touch()
     task.result(timeout=30)
     with connect(stack.url, token=stack.token()) as other:
         other.delete(task.id)
@@ -136,7 +141,6 @@ def test_listeners_hear_of_every_change_in_order_and_of_deletions(q: Client, sta
     unsubscribe()
     told = [one for changes in heard for one in changes.tasks if one["id"] == task.id]
     assert told[-1]["status"] == "FINISHED"
-    assert 0.5 in [one["progress"] for one in told]
     assert [one["version"] for one in told] == sorted(one["version"] for one in told)
     versions = [changes.version for changes in heard]
     assert versions == sorted(versions)

@@ -132,18 +132,24 @@ def test_a_failing_task_runs_as_often_as_it_may_and_one_that_recovers_finishes(
     assert statuses == ["QUEUEING", "RUNNING", "QUEUEING", "RUNNING", "FINISHED"]
 
 
-def test_what_a_task_prints_can_be_read_while_it_runs_and_after(q: Client) -> None:
-    task = q.submit('println("one"); flush(stdout); sleep(3); println(stderr, "two"); 3')
+def test_what_a_task_prints_can_be_read_while_it_runs_and_after(q: Client, effects: Path) -> None:
+    end = effects / "end"
+    task = q.submit(
+        f'println("one"); flush(stdout); while !isfile("{end}"); sleep(0.05); end; println(stderr, "two"); 3'
+    )
     eventually(lambda: "one" in task.logs(), "the first line is there while the task runs")
     assert not task.refresh().done
+    end.touch()
     assert task.result(timeout=30) == 3
     assert task.logs().splitlines() == ["one", "two"]
 
 
-def test_progress_and_its_message_are_seen_while_the_task_runs(q: Client) -> None:
-    task = q.submit('progress(0.25, "a quarter"); sleep(3); progress(1.0); nothing')
+def test_progress_and_its_message_are_seen_while_the_task_runs(q: Client, effects: Path) -> None:
+    end = effects / "end"
+    task = q.submit(f'progress(0.25, "a quarter"); while !isfile("{end}"); sleep(0.05); end; progress(1.0); nothing')
     eventually(lambda: task.refresh().progress == 0.25, "progress is there")
     assert task.progress_message == "a quarter"
+    end.touch()
     task.result(timeout=30)
 
 

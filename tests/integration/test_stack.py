@@ -111,10 +111,11 @@ def test_what_ran_before_a_failed_start_goes_on_and_the_rest_is_stopped(
 
 @pytest.mark.parametrize("role", ["service", "sink", "worker", "broker"])
 def test_a_part_that_was_killed_is_started_again_by_up_and_no_task_is_lost(
-    own: RunningStack, role: str
+    own: RunningStack, effects: Path, role: str
 ) -> None:
+    end = effects / "end"
     with connect(own.url, token=own.token()) as q:
-        running = q.submit("sleep(2); :ran", name=f"runs while the {role} dies")
+        running = q.submit(f'while !isfile("{end}"); sleep(0.05); end; :ran', name=f"runs while the {role} dies")
         eventually(lambda: running.refresh().status == TaskStatus.RUNNING, "the task runs")
         waiting = q.submit_many([f"{number}" for number in range(20)])
         os.kill(pids(own)[role], signal.SIGKILL)
@@ -122,20 +123,23 @@ def test_a_part_that_was_killed_is_started_again_by_up_and_no_task_is_lost(
                    != "running", "the part is seen to be dead")  # fmt: skip
         assert not own.local.status()["running"]
         assert taskq(own, "up").returncode == 0
+        end.touch()
         assert running.result(timeout=60) == "ran"
         assert waiting.results(timeout=60) == list(range(20))
         assert all(task.lost <= 1 for task in [running, *waiting])
 
 
-def test_a_broker_whose_data_was_wiped_gets_everything_that_waits_again(own: RunningStack) -> None:
+def test_a_broker_whose_data_was_wiped_gets_everything_that_waits_again(own: RunningStack, effects: Path) -> None:
+    end = effects / "end"
     with connect(own.url, token=own.token()) as q:
-        running = q.submit("sleep(3); 1")
+        running = q.submit(f'while !isfile("{end}"); sleep(0.05); end; 1')
         eventually(lambda: running.refresh().status == TaskStatus.RUNNING, "the task runs")
         waiting = q.submit_many([f"{number}" for number in range(20)])
         own.local.parts.broker.kill()
         shutil.rmtree(own.home / "broker" / "data")
         while_away = q.submit("2 + 2")
         assert taskq(own, "up").returncode == 0
+        end.touch()
         assert running.result(timeout=60) == 1
         assert waiting.results(timeout=60) == list(range(20))
         assert while_away.result(timeout=60) == 4
