@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -290,8 +291,11 @@ def read_source(path: Path) -> str:
 
 
 def guessed_name(code: str) -> str | None:
-    """The name of the last function that begins at the start of a line, as far as can be seen without Julia."""
-    names = [match["long"] or match["short"] for match in _FUNCTION.finditer(code)]
+    """The name of the last function that begins at the start of a line, as far as can be seen without Julia.
+
+    Code that is indented as a whole, as in a cell between three quotes, begins where its lines do.
+    """
+    names = [match["long"] or match["short"] for match in _FUNCTION.finditer(textwrap.dedent(code))]
     return names[-1] if names else None
 
 

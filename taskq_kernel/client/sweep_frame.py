@@ -44,7 +44,18 @@ def sweep_frame(client: Session, batch_id: str, *, values: bool) -> pd.DataFrame
     _complete(client, tasks, batch)
     frame = pd.DataFrame(parameters([Grid(grid["design"]) for grid in batch["grids"]]), index=index)
     shown = [(name, tasks[name]) for name in _COLUMNS]
-    return add_columns(frame, [*shown, *(value_columns(tasks["value"]) if values else {}).items()])
+    found = value_columns(_values(tasks)) if values else {}
+    return add_columns(frame, [*shown, *found.items()])
+
+
+def _values(tasks: pd.DataFrame) -> pd.Series[Any]:
+    """The values; None, and not a number that is none, where there is no task yet."""
+    # late: as above
+    import pandas as pd
+
+    there = tasks["number"].notna()
+    cells = [value if is_there else None for value, is_there in zip(tasks["value"], there, strict=True)]
+    return pd.Series(cells, index=tasks.index, dtype="object")
 
 
 def _complete(client: Session, tasks: pd.DataFrame, batch: Mapping[str, Any]) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
-from math import isfinite
+from decimal import Decimal
+from math import isfinite, nan
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Protocol
 
 from taskq_kernel.client.progress import in_notebook
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 
 #: Up to how many colours are lines of their own.
 _LINES = 10
+#: Up to how many characters the name of a line is written as it is.
+_LONG = 8
 #: How often a picture is drawn anew while points arrive, in seconds.
 _REDRAW_S = 1.0
 #: What stands between the arguments and the values of a frame.
@@ -43,8 +47,8 @@ def plot(
 ) -> Any:
     """Draw the points that have a value.
 
-    Where ``x`` and ``y`` are both arguments it is a heat map of ``color``; where ``color`` has few
-    values, a line for each; else dots.
+    Where ``x`` and ``y`` are both arguments it is a heat map of ``color``, or dots in its colours where no
+    grid is, as of samples; where ``color`` has few values, a line for each; else dots.
 
     Parameters
     ----------
@@ -136,25 +140,32 @@ def draw(
     varying = [name for name in arguments if _varies(frame[name])]
     x = x or next(iter([*varying, *arguments, *values]))
     y = y or _usual(there, values, usual)
-    color = color or next((name for name in varying if name not in (x, y)), None)
     for name in filter(None, (x, y, color)):
         if name not in names and len(there):  # before, nobody knows the fields of the values
             raise InvalidTask(f"there is no column {name!r}: the frame has {', '.join(names)}")
+    others = (name for name in varying if name not in (x, y))
+    color = color or next((name for name in others if _is_line_each(frame[name]) or _is_numbers(frame[name])), None)
     bar = None
-    if y in values and y in there and len(there) and not _is_numbers(there[y]):
-        others = ", ".join(name for name in [*values, "seconds"] if _is_numbers(there[name]))
-        raise InvalidTask(f"{y!r} has no numbers to be drawn: give as y one of {others}")
     if there.empty:
         pass
     elif {x, y} <= set(arguments):
-        shade = color if color is not None and color not in arguments else values[0] if values else "seconds"
-        bar = _heat_map(frame, there, x, y, shade, ax)
-    elif color is not None and frame[color].nunique() <= _LINES:
-        _lines(frame, there, x, y, color, ax)
+        shade = color if color is not None and color not in arguments else _usual(there, values, usual)
+        _check_numbers(there, "color", shade, values)
+        placed = _placed(frame, x, y)
+        draw_them = _scattered if _is_scattered(placed, x, y) else _heat_map
+        bar = draw_them(placed, placed.loc[there.index], x, y, shade, ax)
     else:
-        bar = _dots(there, x, y, color, ax)
+        _check_numbers(there, "y", y, values)
+        if color is not None and not _is_line_each(frame[color]):
+            _check_numbers(there, "color", color, [*arguments, *values])
+        placed = _placed(frame, x)
+        if color is not None and _is_line_each(frame[color]):
+            _lines(placed, placed.loc[there.index], x, y, color, ax)
+        else:
+            bar = _dots(placed.loc[there.index], x, y, color, ax)
     if x in arguments and bar is None:
         _span(frame[x], ax)
+    _write_dates_briefly(ax)
     ax.set_xlabel(x)
     ax.set_ylabel(y)
     left = len(frame) - len(there)
@@ -176,7 +187,67 @@ def _usual(there: pd.DataFrame, values: list[str], usual: str) -> str:
 
 
 def _is_numbers(column: pd.Series[Any]) -> bool:
-    return column.dropna().infer_objects().dtype.kind in "iufb"
+    kept = column.dropna().infer_objects()
+    if kept.dtype == object:  # beyond 64 bits, fractions, decimals
+        return len(kept) > 0 and all(isinstance(cell, Real | Decimal) for cell in kept)
+    return bool(kept.dtype.kind in "iufb")
+
+
+def _is_line_each(column: pd.Series[Any]) -> bool:
+    """Whether it has so few values that each is a line of its own."""
+    return int(_texts(column).nunique()) <= _LINES
+
+
+def _check_numbers(there: pd.DataFrame, role: str, name: str, alike: list[str]) -> None:
+    if not _is_numbers(there[name]):
+        others = ", ".join(other for other in [*alike, "seconds"] if _is_numbers(there[other]))
+        raise InvalidTask(f"{name!r} has no numbers to be drawn: give as {role} one of {others}")
+
+
+def _floats(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Numbers as they are drawn; what no float64 holds is not."""
+    if column.dtype != object:
+        return column.astype("float64")
+    return column.map(_float, na_action="ignore").astype("float64")
+
+
+def _float(cell: Any) -> float:
+    try:
+        return float(cell)
+    except OverflowError:
+        return nan
+
+
+def _texts(column: pd.Series[Any]) -> pd.Series[Any]:
+    """A column of unlike things, lists or dictionaries as texts, which can be told apart and sorted."""
+    return column.map(str) if column.dtype == object else column
+
+
+def _placed(frame: pd.DataFrame, *names: str) -> pd.DataFrame:
+    """The frame with some columns as axes can have them: numbers, moments, or texts."""
+    odd = [name for name in names if frame[name].dtype == object]
+    return frame.assign(
+        **{name: _floats(frame[name]) if _is_numbers(frame[name]) else _texts(frame[name]) for name in odd}
+    )
+
+
+def _is_scattered(frame: pd.DataFrame, x: str, y: str) -> bool:
+    """Whether two arguments are no grid: each place of one has a single one of the other."""
+    if not (_is_numbers(frame[x]) and _is_numbers(frame[y])):
+        return False
+    wide, high = int(frame[x].nunique()), int(frame[y].nunique())
+    return min(wide, high) > 1 and len(frame[[x, y]].drop_duplicates()) <= max(wide, high)
+
+
+def _write_dates_briefly(ax: Any) -> None:
+    """Say year and month once, and not at each mark: else they are written over each other."""
+    # late: as above
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    for axis in (ax.xaxis, ax.yaxis):
+        locator = axis.get_major_locator()
+        if isinstance(locator, AutoDateLocator):
+            axis.set_major_formatter(ConciseDateFormatter(locator))
 
 
 def _span(places: pd.Series[Any], ax: Any) -> None:
@@ -192,24 +263,55 @@ def _span(places: pd.Series[Any], ax: Any) -> None:
 
 def _lines(frame: pd.DataFrame, there: pd.DataFrame, x: str, y: str, color: str, ax: Any) -> None:
     """A line for each value of ``color``, through the mean where a place has several points."""
-    for place, (value, points) in enumerate(frame.groupby(color, sort=True)):  # all, so that each keeps its colour
+    groups = list(frame.groupby(_texts(frame[color]), sort=True))
+    labels = _labels([value for value, _points in groups])
+    for place, (label, (_value, points)) in enumerate(zip(labels, groups, strict=True)):  # all: each keeps its colour
         group = there.loc[there.index.intersection(points.index)]
-        mean = group.astype({y: "float64"}).groupby(x, sort=True)[y].mean()
-        ax.plot(mean.index, mean, marker="o", markersize=3, color=f"C{place}", label=str(value))
+        mean = _floats(group[y]).groupby(group[x], sort=True).mean()
+        ax.plot(mean.index, mean, marker="o", markersize=3, color=f"C{place}", label=label)
     ax.legend(title=color)
+
+
+def _labels(values: list[Any]) -> list[str]:
+    """Values as texts; floats with as few digits as tell them apart, six or all."""
+    short = [f"{value:.6g}" if isinstance(value, float) and len(str(value)) > _LONG else str(value) for value in values]
+    return short if len(set(short)) == len(short) else list(map(str, values))
 
 
 def _dots(there: pd.DataFrame, x: str, y: str, color: str | None, ax: Any) -> Any:
     if color is None:
-        ax.plot(there[x], there[y].astype("float64"), "o", markersize=3)
+        ax.plot(there[x], _floats(there[y]), "o", markersize=3)
         return None
-    drawn = ax.scatter(there[x], there[y].astype("float64"), c=there[color].astype("float64"), s=9)
+    drawn = ax.scatter(there[x], _floats(there[y]), c=_floats(there[color]), s=9)
     return ax.figure.colorbar(drawn, ax=ax, label=color)
+
+
+def _scattered(frame: pd.DataFrame, there: pd.DataFrame, x: str, y: str, color: str, ax: Any) -> Any:
+    """A dot for each pair of arguments, with room for all from the start."""
+    bar = _dots(there, x, y, color, ax)
+    ax.update_datalim(frame[[x, y]].astype("float64").to_numpy())
+    ax.autoscale_view()
+    return bar
 
 
 def _heat_map(frame: pd.DataFrame, there: pd.DataFrame, x: str, y: str, color: str, ax: Any) -> Any:
     """A cell for each pair of arguments; those without a value are empty."""
-    table = there.astype({color: "float64"}).pivot_table(index=y, columns=x, values=color, aggfunc="mean")
+    cells = there.assign(**{color: _floats(there[color])})
+    table = cells.pivot_table(index=y, columns=x, values=color, aggfunc="mean")
     table = table.reindex(index=sorted(frame[y].dropna().unique()), columns=sorted(frame[x].dropna().unique()))
-    drawn = ax.pcolormesh(table.columns, table.index, table.to_numpy(), shading="nearest")
+    wide, high = _edges(table.columns, ax.xaxis), _edges(table.index, ax.yaxis)
+    drawn = ax.pcolormesh(wide, high, table.to_numpy(), shading="flat")
     return ax.figure.colorbar(drawn, ax=ax, label=color)
+
+
+def _edges(places: pd.Index[Any], axis: Any) -> Any:
+    """Between which places of an axis cells are drawn: half way to their neighbours; one alone is one wide."""
+    # late: as above
+    import numpy as np
+
+    axis.update_units(list(places))
+    at = np.asarray(axis.convert_units(list(places)), dtype="float64")
+    if len(at) < 2:
+        return np.concatenate([at - 0.5, at + 0.5])
+    between = (at[1:] + at[:-1]) / 2
+    return np.concatenate([[2 * at[0] - between[0]], between, [2 * at[-1] - between[-1]]])

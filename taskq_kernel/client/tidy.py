@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _INT64 = range(-(1 << 63), 1 << 63)
+#: Up to here a float64 holds every integer.
+_EXACT = 1 << 53
 
 
 def argument_columns(arguments: Sequence[Mapping[str, Any]], index: pd.Index[Any]) -> dict[str, pd.Series[Any]]:
@@ -66,13 +68,29 @@ def value_columns(values: pd.Series[Any]) -> dict[str, Any]:
     if len(present) and all(isinstance(value, dict) for value in present):
         fields = list(dict.fromkeys(name for value in present for name in value))
         return {
-            str(name): pd.Series(
-                [value.get(name) if isinstance(value, dict) else None for value in values], index=values.index,
-                dtype="object",
-            ).infer_objects()
+            str(name): _value_column(
+                pd.Series(
+                    [value.get(name) if isinstance(value, dict) else None for value in values], index=values.index,
+                    dtype="object",
+                )
+            )
             for name in fields
         }
-    return {"value": values.infer_objects()}
+    return {"value": _value_column(values)}
+
+
+def _value_column(cells: pd.Series[Any]) -> pd.Series[Any]:
+    """Values of the type that they have; integers that floats would round are kept where others are missing."""
+    # late: as above
+    import pandas as pd
+
+    present = [cell for cell in cells if cell is not None and cell is not pd.NA]
+    kinds = set(map(type, present))
+    if kinds == {int} and len(present) < len(cells) and all(cell in _INT64 for cell in present):
+        return cells.astype("Int64")
+    if kinds == {int, float} and any(abs(cell) > _EXACT for cell in present if type(cell) is int):
+        return cells
+    return cells.infer_objects()
 
 
 def add_columns(frame: pd.DataFrame, columns: Iterable[tuple[str, Any]]) -> pd.DataFrame:

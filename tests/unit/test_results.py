@@ -18,7 +18,7 @@ from client_lab import FakeService
 from taskq_kernel import InvalidTask, RichValue, to_parquet
 from taskq_kernel.cli import main
 from taskq_kernel.client.results import results_filter
-from taskq_kernel.client.tidy import column
+from taskq_kernel.client.tidy import column, value_columns
 
 
 @pytest.fixture
@@ -76,6 +76,21 @@ def test_a_column_has_the_type_of_what_is_in_it_whatever_is_missing(cells: list[
     made = column(cells)
     assert made.dtype == dtype
     assert [None if pd.isna(cell) else cell for cell in made] == cells
+
+
+@pytest.mark.parametrize(("cells", "dtype"), [
+    ([2**53 + 1, None], "Int64"), ([2**53 + 1, 2], "int64"), ([2**70, None], "object"), ([2**53 + 1, 0.5], "object"),
+    ([1, 0.5, None], "float64"), ([1.5, None], "float64"), ([1, float("nan"), None], "float64"),
+])
+def test_a_column_of_values_has_every_digit_of_its_integers_whatever_is_missing(cells: list[Any], dtype: str) -> None:
+    for given in (cells, [{"field": cell} for cell in cells], [*({"field": cell} for cell in cells), None]):
+        (made,) = value_columns(pd.Series(given, dtype="object")).values()
+        assert [_cell(one) for one in made][:2] == [_cell(one) for one in cells][:2]
+    assert value_columns(pd.Series(cells, dtype="object"))["value"].dtype == dtype
+
+
+def _cell(cell: Any) -> Any:
+    return None if pd.isna(cell) else cell
 
 
 ODD: dict[str, tuple[list[Any], Any]] = {

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
+from fractions import Fraction
+from itertools import pairwise
+from math import isnan
 from typing import Any
 
 import pandas as pd
@@ -212,3 +216,76 @@ def test_a_point_at_infinity_has_no_room_and_is_no_error(ax: Any) -> None:
     draw(frame(rows, "n", "beta", "value"), "n", "value", None, ax, "gaps")
     low, high = ax.get_xlim()
     assert (low < 1.0, 2.0 < high < 3.0) == (True, True)
+
+
+@pytest.mark.parametrize(("x", "y"), [("n", "m"), ("m", "n")])
+def test_a_heat_map_of_one_row_or_column_is_seen(ax: Any, x: str, y: str) -> None:
+    draw(frame([(n, 5, n) for n in (1, 2, 4)], "n", "m", "value"), x, y, None, ax)
+    corners = ax.collections[0].get_coordinates()
+    assert sorted({*corners[..., 0].flat} if x == "n" else {*corners[..., 1].flat}) == [0.5, 1.5, 3.0, 5.0]
+    assert sorted({*corners[..., 1].flat} if x == "n" else {*corners[..., 0].flat}) == [4.5, 5.5]
+
+
+def test_samples_over_two_arguments_are_dots_in_colours_and_no_grid_of_holes(ax: Any) -> None:
+    places = [(0.1, 0.7), (0.4, 0.2), (0.9, 0.5)]
+    draw(frame([(a, b, a * b) for a, b in places], "a", "b", "value"), "a", "b", None, ax)
+    (dots,) = ax.collections
+    assert dots.get_offsets().tolist() == [list(place) for place in places]
+    assert dots.get_array().tolist() == [a * b for a, b in places]
+
+
+@pytest.mark.parametrize("values", [
+    [Fraction(1, 2), Fraction(2, 3)], [Decimal("0.5"), Decimal("1e-40")], [2**70, 1], [Fraction(1, 2), None],
+])
+def test_fractions_decimals_and_large_integers_are_numbers(ax: Any, values: list[Any]) -> None:
+    draw(frame([(n, 1, value) for n, value in enumerate(values)], "n", "m", "value"), None, None, None, ax)
+    drawn = [None if isnan(height) else height for height in ax.lines[0].get_ydata()]
+    assert drawn == [None if value is None else float(value) for value in values]
+
+
+def test_an_integer_beyond_all_floats_is_left_out(ax: Any) -> None:
+    draw(frame([(0, 1, 10**400), (1, 1, 2)], "n", "m", "value"), None, None, None, ax)
+    assert [height for height in ax.lines[0].get_ydata() if not isnan(height)] == [2]
+
+
+@pytest.mark.parametrize("places", [[1, "two", None], [[1, 2], [3, 4], [5, 6]], [{"a": 1}, {"a": 2}, {"b": 1}]])
+def test_unlike_arguments_lists_and_dictionaries_stand_as_texts_on_the_axis(ax: Any, places: list[Any]) -> None:
+    draw(frame([(place, 1, n) for n, place in enumerate(places)], "a", "m", "value"), None, None, None, ax)
+    ax.figure.canvas.draw()
+    assert [label.get_text() for label in ax.get_xticklabels()] == [str(place) for place in places]
+
+
+def test_an_argument_of_many_texts_is_no_colour_unless_asked_for_and_then_refused(ax: Any) -> None:
+    words = frame([(n % 3, "x" * n, n) for n in range(20)], "n", "word", "value").assign(seconds=1.0)
+    draw(words, None, None, None, ax)
+    assert len(ax.lines) == 1
+    with pytest.raises(InvalidTask, match=r"'word' has no numbers to be drawn: give as color one of n, value"):
+        draw(words, None, None, "word", ax)
+
+
+def test_what_has_no_numbers_is_refused_wherever_it_stands(ax: Any) -> None:
+    words = frame([(n, m, "x" * n, n * m) for n in (1, 2) for m in (1, 2)], "n", "m", "word", "value")
+    words.insert(3, "seconds", 1.0)
+    with pytest.raises(InvalidTask, match=r"'word' has no numbers to be drawn: give as color one of value"):
+        draw(words, "n", "m", "word", ax)
+    with pytest.raises(InvalidTask, match=r"'status' has no numbers to be drawn: give as y one of value"):
+        draw(words, "n", "status", None, ax)
+
+
+def test_days_are_written_beside_each_other_and_not_over_each_other() -> None:
+    from matplotlib import pyplot
+
+    figure, ax = pyplot.subplots()
+    days = pd.date_range("2026-01-01", periods=5).astype("datetime64[ms]")
+    draw(frame([(day, 1, n) for n, day in enumerate(days)], "day", "m", "value"), None, None, None, ax)
+    figure.canvas.draw()
+    boxes = [label.get_window_extent() for label in ax.get_xticklabels() if label.get_text()]
+    assert all(left.x1 < right.x0 for left, right in pairwise(boxes))
+
+
+def test_lines_are_told_apart_by_a_few_digits_where_these_do(ax: Any) -> None:
+    draw(frame([(n, beta, n) for n in (1, 2) for beta in (0.1 + 0.2, 1 / 3)], "n", "beta", "value"), *[None] * 3, ax)
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["0.3", "0.333333"]
+    ax.clear()
+    draw(frame([(n, beta, n) for n in (1, 2) for beta in (0.3, 0.1 + 0.2)], "n", "beta", "value"), *[None] * 3, ax)
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["0.3", "0.30000000000000004"]
