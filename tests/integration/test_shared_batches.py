@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import tarfile
 from collections.abc import Mapping
 from typing import Any
@@ -110,6 +111,16 @@ def test_all_points_come_as_csv_and_as_json(results: Results) -> None:
     ]
     found = results.get(below(path, "points.json")).json()
     assert [(one["n"], one["value"]) for one in found] == [(1, 0.5), (2, None)]
+
+
+def test_numbers_stand_in_the_table_before_rows_of_numbers_which_take_one_short_line(results: Results) -> None:
+    batch, points = sweep(results, {"n": [1]}, "rows")
+    results.claim(*points)
+    results.end(points[0], value=json_value({"rows": list(range(100, 400)), "rate": 1.25}))
+    page = results.get(results.share(batch)).data.decode()
+    assert page.index(">rate</th>") < page.index(">rows</th>")
+    (shown,) = re.findall(r"<td>(\[[^<]*)</td>", page)
+    assert (shown[:9], len(shown), " " in shown) == ("[100,\u00a0101", 32, False)
 
 
 def archive(*files: bytes) -> bytes:

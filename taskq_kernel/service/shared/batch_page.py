@@ -9,6 +9,7 @@ from taskq_kernel.domain import FINAL, TaskStatus
 from taskq_kernel.durations import seconds_text
 from taskq_kernel.service.shared import facts
 from taskq_kernel.service.shared.batch_plot import batch_picture, value_fields
+from taskq_kernel.service.shared.large_values import has_parts
 from taskq_kernel.service.shared.picture import Picture
 from taskq_kernel.service.shared.reading import PAGE, BatchRead
 from taskq_kernel.service.shared.recipe_words import Words, words_of
@@ -20,6 +21,8 @@ from taskq_kernel.store.rows import TaskRow
 REFRESH_S = 15
 #: Columns of arguments, and of fields of values, in the table of points.
 COLUMNS = 12
+#: Characters of a row of numbers in that table.
+_PARTS = 32
 #: Causes of failures that are listed.
 _FAILURES = 20
 
@@ -104,7 +107,11 @@ def names_in(read: BatchRead, rows: Sequence[TaskRow]) -> tuple[list[str], list[
 
 
 def _table(read: BatchRead, words: Words) -> tuple[list[str], list[dict[str, Any]]]:
-    arguments, fields = (names[:COLUMNS] for names in names_in(read, read.points))
+    given_names, value_names = names_in(read, read.points)
+    arguments = words.ordered(given_names)[:COLUMNS]
+    # What a cell can tell whole stands before rows of numbers.
+    long = {name for row in read.points for name, item in value_fields(row).items() if has_parts(item)}
+    fields = sorted(value_names, key=long.__contains__)[:COLUMNS]
     head = [*(cut(words.argument(name), CELL) for name in arguments), "status"]
     rows = []
     for row in read.points:
@@ -113,10 +120,15 @@ def _table(read: BatchRead, words: Words) -> tuple[list[str], list[dict[str, Any
             "number": row.number, "status": row.status,
             "point": row.number if row.point is None else row.point,
             "arguments": [cell(given[name]) if name in given else "" for name in arguments],
-            "values": [cell(value[name]) if name in value else "" for name in fields] or [""],
+            "values": [_shown(value[name]) if name in value else "" for name in fields] or [""],
             "text": _said(row) if not value else "", "ran": seconds_text(row.seconds),
         })
     return [*head, *(cut(words.result(name), CELL) for name in fields or [VALUE])], rows
+
+
+def _shown(item: Any) -> str:
+    """A field of a value in a cell; of a row of numbers the first, in one line."""
+    return cut(cell(item), _PARTS).replace(" ", "\u00a0") if has_parts(item) else cell(item)
 
 
 def _said(row: TaskRow) -> str:

@@ -51,10 +51,11 @@ def _short_json(path: Path) -> str | None:
         return None
     if not isinstance(data, dict) or is_tagged(data):
         return None
-    short = {name: item for name, item in data.items() if not _has_parts(item)}
+    short = {name: item for name, item in data.items() if not has_parts(item)}
     text = exact_json.encode(short).decode()
     return text if short and len(text) <= _FOUND_BYTES else None
 
 
-def _has_parts(item: Any) -> bool:
+def has_parts(item: Any) -> bool:
+    """Whether a field of a value, as JSON has it, is more than one number or text."""
     return isinstance(item, list) or (isinstance(item, dict) and (not is_tagged(item) or ARRAY_TAG in item))
