@@ -16,6 +16,7 @@ from taskq_kernel.service.shared.recipe_words import Words, words_of
 from taskq_kernel.service.shared.task_page import Place, footer
 from taskq_kernel.service.shared.value_blocks import CELL, VALUE, cell, cut
 from taskq_kernel.store.rows import TaskRow
+from taskq_kernel.value_text import null_word
 
 #: How often the page of a batch that is not done is asked for anew, in seconds.
 REFRESH_S = 15
@@ -116,19 +117,21 @@ def _table(read: BatchRead, words: Words) -> tuple[list[str], list[dict[str, Any
     rows = []
     for row in read.points:
         given, value = facts.parsed_arguments(row), value_fields(row)
+        null = null_word(row.value_text or "", row.value_type or "", "nothing")
         rows.append({
             "number": row.number, "status": row.status,
             "point": row.number if row.point is None else row.point,
             "arguments": [cell(given[name]) if name in given else "" for name in arguments],
-            "values": [_shown(value[name]) if name in value else "" for name in fields] or [""],
+            "values": [_shown(value[name], null) if name in value else "" for name in fields] or [""],
             "text": _said(row) if not value else "", "ran": seconds_text(row.seconds),
         })
     return [*head, *(cut(words.result(name), CELL) for name in fields or [VALUE])], rows
 
 
-def _shown(item: Any) -> str:
+def _shown(item: Any, null: str) -> str:
     """A field of a value in a cell; of a row of numbers the first, in one line."""
-    return cut(cell(item), _PARTS).replace(" ", "\u00a0") if has_parts(item) else cell(item)
+    text = cell(item, null)
+    return cut(text, _PARTS).replace(" ", "\u00a0") if has_parts(item) else text
 
 
 def _said(row: TaskRow) -> str:

@@ -153,5 +153,5 @@ _SHORT_VALUE: sa.ColumnElement[Any] = sa.case(
 _POINT = (
     tasks.c.number, tasks.c.name, tasks.c.point, tasks.c.status, tasks.c.seconds, tasks.c.seed, tasks.c.progress,
     tasks.c.arguments, tasks.c.value_text, tasks.c.error_name, tasks.c.error_message, tasks.c.worker,
-    tasks.c.attempt, tasks.c.value_kind, tasks.c.value_ref, tasks.c.value_size, _SHORT_VALUE,
+    tasks.c.attempt, tasks.c.value_kind, tasks.c.value_type, tasks.c.value_ref, tasks.c.value_size, _SHORT_VALUE,
 )
