@@ -9,7 +9,8 @@ from __future__ import annotations
 import io
 import tarfile
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import IO, Any
 
 from taskq_kernel import exact_json
 from taskq_kernel.domain import ValueKind
@@ -55,6 +56,35 @@ def json_of_file(kind: str, data: bytes) -> Any:
         return exact_json.decode_kept(data)
     found, arrays = _open(data)
     return _replaced(found, [encode_array(array) for array in arrays])
+
+
+def json_without_arrays(path: Path, limit_bytes: int) -> Any:
+    """What is in a value's file as JSON, parsed; the arrays of an archive are not read, and stand as ``{"$array": 2}``.
+
+    Raises
+    ------
+    InvalidJSON, ValueError, OSError
+        If it is no such file, or gone, or its JSON has more bytes than ``limit_bytes``.
+    """
+    with path.open("rb") as file:
+        archived = is_archive(file.read(HEAD_BYTES))
+        file.seek(0)
+        if not archived:
+            return exact_json.decode_kept(_read_up_to(file, limit_bytes))
+        try:
+            with tarfile.open(fileobj=file, mode="r:") as archive:
+                first = archive.next()
+                member = None if first is None else archive.extractfile(first)
+                return exact_json.decode_kept(b"" if member is None else _read_up_to(member, limit_bytes))
+        except tarfile.TarError as problem:
+            raise ValueError(str(problem)) from None
+
+
+def _read_up_to(file: IO[bytes], limit_bytes: int) -> bytes:
+    data = file.read(limit_bytes + 1)
+    if len(data) > limit_bytes:
+        raise ValueError(f"it has more than {limit_bytes} bytes")
+    return data
 
 
 def _with_arrays(data: bytes) -> Any:

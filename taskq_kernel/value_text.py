@@ -8,6 +8,7 @@ knows which says so.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
@@ -42,6 +43,26 @@ def written(value: Any, *, null: str = "nothing", limit: int | None = None) -> s
 def argument_text(json_text: str) -> str:
     """Return an argument's JSON as people read it: as it stands, but for what JSON lacks: ``1//3``, dates."""
     return written(exact_json.decode_kept(json_text), null="null") if '"$' in json_text else json_text
+
+
+def null_word(text: str, julia_type: str, usual: str) -> str:
+    """What null stands for in a value: JSON has one word where Julia has two.
+
+    Parameters
+    ----------
+    text, julia_type
+        What Julia shows of the value, and its type.
+    usual
+        What it is where neither tells.
+
+    Returns
+    -------
+    str
+        ``nothing`` or ``missing``, or ``null`` where it may be either.
+    """
+    said = [word for word in ("nothing", "missing") if word.title() in julia_type]
+    said = said or [word for word in ("nothing", "missing") if re.search(rf"\b{word}\b", text)]
+    return said[0] if len(said) == 1 else "null" if said else usual
 
 
 def is_tagged(data: Any) -> bool:

@@ -140,3 +140,19 @@ def test_a_link_is_made_copied_and_revoked_in_the_panel_of_a_task(pages: Pages) 
     expect(page.get_by_text("The link could not be made: it belongs to bob")).to_be_visible()
 
 
+
+
+def test_a_number_in_the_table_of_points_is_not_broken_anywhere(pages: Pages, service: ServiceProcess) -> None:
+    results = Results(service)
+    batch = "1f1e2d3c-4b5a-4978-8695-a4b3c2d1e0f9"
+    given = {f"argument_{place}": -1.3912286207708277e-9 for place in range(12)}
+    (point,) = results.submit({"batch": batch, "arguments": given})
+    results.claim(point)
+    results.end(point, value=json_value({"rate": 1.3912286207708277e-9, "said": "some words " * 15}))
+    page = pages(service.url + results.share(batch), width=390)
+    lines = page.locator(".points td").evaluate_all(
+        "cells => cells.map(cell => { const all = new Range(); all.selectNodeContents(cell);"
+        " return new Set([...all.getClientRects()].map(one => Math.round(one.top / 8))).size; })"
+    )
+    # Of the words alone, which are no number, and stand before how long it ran.
+    assert [count > 1 for count in lines[1:]] == [*[False] * 14, True, False]

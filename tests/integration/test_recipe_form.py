@@ -132,6 +132,23 @@ def test_what_a_field_does_not_take_is_said_beside_it_and_nothing_runs(q: Client
     assert number_of_runs(q) == before
 
 
+def test_a_sweep_of_results_that_are_too_large_to_travel_with_their_tasks_is_a_curve_too(
+    q: Client, form: RecipeForm
+) -> None:
+    form.load(q.recipe("heat_equation"))
+    send(form, "sweep", values=form.values, parameter="mode", low="1", high="4", count="4")
+    soon(form, lambda: form.curve.get("done"), "all points are there")
+    (curve,) = form.curve["chart"]["curves"]
+    rates = [rate / curve["points"][0][1] for _, rate, _ in curve["points"]]
+    assert rates == pytest.approx([1, 4, 9, 16], rel=0.02)
+    assert form.curve["note"] == ""
+    # And: a rod that is cold at once has no rate, which is said.
+    long = form.values | {"seconds": "100000.0"}
+    send(form, "sweep", values=long, parameter="length", low="0.01", high="5", count="2")
+    soon(form, lambda: form.curve.get("done") and form.curve.get("there") == 2, "both points are there")
+    assert form.curve["note"] == "1 of 2 results have no number to draw."
+
+
 def test_a_sweep_is_a_curve_that_fills_in_and_is_found_again_by_its_name(q: Client, form: RecipeForm) -> None:
     send(form, "sweep", values=QUICK, parameter="temperature", low="1", high="4", count="4")
     soon(form, lambda: form.curve.get("done"), "all points are there")

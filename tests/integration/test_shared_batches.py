@@ -5,14 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
+import tarfile
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
+import numpy as np
 import sqlalchemy as sa
 from PIL import Image
-from service_process import ServiceProcess
+from service_process import ServiceProcess, digest
 from shared_fixtures import results, service
 from shared_results import Results, below, json_value, links, text_of
 from stacks import eventually
@@ -108,6 +111,48 @@ def test_all_points_come_as_csv_and_as_json(results: Results) -> None:
     ]
     found = results.get(below(path, "points.json")).json()
     assert [(one["n"], one["value"]) for one in found] == [(1, 0.5), (2, None)]
+
+
+def test_numbers_stand_in_the_table_before_rows_of_numbers_which_take_one_short_line(results: Results) -> None:
+    batch, points = sweep(results, {"n": [1]}, "rows")
+    results.claim(*points)
+    results.end(points[0], value=json_value({"rows": list(range(100, 400)), "rate": 1.25}))
+    page = results.get(results.share(batch)).data.decode()
+    assert page.index(">rate</th>") < page.index(">rows</th>")
+    (shown,) = re.findall(r"<td>(\[[^<]*)</td>", page)
+    assert (shown[:9], len(shown), " " in shown) == ("[100,\u00a0101", 32, False)
+
+
+def archive(*files: bytes) -> bytes:
+    """A value with arrays beside its JSON."""
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w", format=tarfile.USTAR_FORMAT) as written:
+        for place, content in enumerate(files):
+            member = tarfile.TarInfo("value.json" if place == 0 else f"{place - 1}.npy")
+            member.size = len(content)
+            written.addfile(member, io.BytesIO(content))
+    return data.getvalue()
+
+
+def test_the_numbers_of_values_that_are_files_are_drawn_and_stand_in_the_table_and_in_the_files(
+    results: Results, service: ServiceProcess
+) -> None:
+    batch, points = sweep(results, {"n": [1, 2], "beta": [0.5]}, "large")
+    results.claim(*points)
+    rows = io.BytesIO()
+    np.save(rows, np.zeros(20_000))
+    plain = json.dumps({"rows": [0.0] * 20_000, "rate": 4.25}).encode()
+    archived = archive(b'{"rows":{"$array":0},"rate":1.25}', rows.getvalue())
+    for point, data in zip(points, (archived, plain), strict=True):
+        assert service.request("PUT", f"/blobs/{digest(data)}", "worker", body=data).status == 204
+        value = {"kind": "JSON", "type": "NamedTuple", "text": "rows", "ref": digest(data), "size": len(data)}
+        results.end(point, value=value)
+    path = results.share(batch)
+    page = results.get(path).data.decode()
+    assert 'aria-label="rate against n: 2 of 2 points"' in page
+    assert ("<td>1.25</td>" in page, "<td>4.25</td>" in page) == (True, True)
+    found = results.get(below(path, "points.json")).json()
+    assert [(one["n"], one["rate"]) for one in found] == [(1, 1.25), (2, 4.25)]
 
 
 def test_failed_points_are_told_by_their_causes(results: Results) -> None:

@@ -13,7 +13,7 @@ from resvg_py import svg_to_bytes
 
 from taskq_kernel.service.shared import drawing
 from taskq_kernel.service.shared.drawing import SCALE, NotDrawn, png_of, svg_of
-from taskq_kernel.service.shared.picture import Picture, Series, draw_heat_map, draw_lines
+from taskq_kernel.service.shared.picture import RIGHT, WIDTH, Picture, Series, draw_heat_map, draw_lines
 
 #: Texts that would be more than text in SVG or in XML, or have no place in either.
 HOSTILE = (
@@ -114,3 +114,16 @@ def test_a_description_that_is_too_long_is_not_drawn(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(drawing, "LARGEST_BYTES", 1_000)
     with pytest.raises(NotDrawn):
         png_of(lines())
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (0.9112, 0.9121), (-1.3e-5, -1.2e-5), (1.2e-300, 3e300)])
+def test_the_numbers_beside_an_axis_do_not_run_into_its_label(low: float, high: float) -> None:
+    drawn = draw_lines([Series([0.0, 1.0], [low, high])], x_label="n", y_label="Magnetization", about="a line")
+    assert drawn is not None
+    png = pixels(png_of(drawn))
+    beside = png[:, : png.shape[1] - int(SCALE * (WIDTH + RIGHT)) - SCALE * 8]  # left of the axis with its marks
+    ink = (beside < 250).any(axis=(0, 2))
+    first, last = np.nonzero(ink)[0][[0, -1]]
+    between = np.split(ink[first:last], np.nonzero(ink[first:last])[0])
+    assert first >= SCALE
+    assert max(map(len, between)) > 3 * SCALE

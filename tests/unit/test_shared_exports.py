@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,3 +17,20 @@ def test_a_value_whose_file_is_gone_is_shown_by_its_text_and_has_no_downloads(tm
     value = StoredValue(kind, "Matrix{Float64}", "its text", 3 << 20, None, tmp_path / "gone")
     assert exports_of(value) == []
     assert [block.text for block in blocks_of(value)] == ["its text"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "julia_type", "data", "said"),
+    [
+        ("JSON", "Missing", None, "missing"), ("JSON", "Nothing", None, "nothing"),
+        ("JSON", "Dict{String,Union{Missing, Int64}}", {"a": None}, "missing"),
+        ("JSON", "NamedTuple{(:a,),Tuple{Nothing}}", {"a": None}, "nothing"),
+        ("TABLE", "NamedTuple{(:n,),Tuple{Array{Union{Missing, Int64},1}}}", {"columns": {"n": [None, 1]}}, "missing"),
+        ("TABLE", "DataFrame", {"columns": {"n": [None, 1]}}, "missing"),
+    ],
+)
+def test_what_is_missing_is_told_as_missing_and_nothing_as_nothing(
+    kind: str, julia_type: str, data: Any, said: str
+) -> None:
+    (block,) = blocks_of(StoredValue(kind, julia_type, said, 4, json.dumps(data)))
+    assert said in [block.text, *(text for row in block.rows for text in row)]

@@ -46,7 +46,7 @@ def file_of(lab: Lab, read: BatchRead, suffix: str) -> bytes:
     """All points as a file."""
     async def act() -> bytes:
         request: Any = SimpleNamespace(path_params={"suffix": suffix})
-        runtime: Any = SimpleNamespace(store=AsyncStore(lab.store))
+        runtime: Any = SimpleNamespace(store=AsyncStore(lab.store), blobs=None)
         response: Any = await batch_handlers.points(request, runtime, Visitor(), Target("ann", batch=read.id))
         return b"".join([part async for part in response.body_iterator])
 

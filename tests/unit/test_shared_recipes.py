@@ -86,6 +86,7 @@ def test_arguments_are_told_in_the_words_units_and_order_of_their_recipe() -> No
     assert words.given(given) == [
         ("Infections", "0.5 a day"), ("Infected at first", "0.0001"), ("Time", "150 days"), ("more", "1")
     ]  # fmt: skip
+    assert words.ordered(["days", "more", "infections"]) == ["infections", "days", "more"]
     assert words_of(None, CODE["sir"]).given({"n": 1, "1": 2}) == [("n", "1"), ("argument 1", "2")]
     assert words_of("sir", "f() = 1").title == ""
 

@@ -9,17 +9,21 @@ from taskq_kernel.domain import FINAL, TaskStatus
 from taskq_kernel.durations import seconds_text
 from taskq_kernel.service.shared import facts
 from taskq_kernel.service.shared.batch_plot import batch_picture, value_fields
+from taskq_kernel.service.shared.large_values import has_parts
 from taskq_kernel.service.shared.picture import Picture
 from taskq_kernel.service.shared.reading import PAGE, BatchRead
 from taskq_kernel.service.shared.recipe_words import Words, words_of
 from taskq_kernel.service.shared.task_page import Place, footer
 from taskq_kernel.service.shared.value_blocks import CELL, VALUE, cell, cut
 from taskq_kernel.store.rows import TaskRow
+from taskq_kernel.value_text import null_word
 
 #: How often the page of a batch that is not done is asked for anew, in seconds.
 REFRESH_S = 15
 #: Columns of arguments, and of fields of values, in the table of points.
 COLUMNS = 12
+#: Characters of a row of numbers in that table.
+_PARTS = 32
 #: Causes of failures that are listed.
 _FAILURES = 20
 
@@ -104,19 +108,30 @@ def names_in(read: BatchRead, rows: Sequence[TaskRow]) -> tuple[list[str], list[
 
 
 def _table(read: BatchRead, words: Words) -> tuple[list[str], list[dict[str, Any]]]:
-    arguments, fields = (names[:COLUMNS] for names in names_in(read, read.points))
+    given_names, value_names = names_in(read, read.points)
+    arguments = words.ordered(given_names)[:COLUMNS]
+    # What a cell can tell whole stands before rows of numbers.
+    long = {name for row in read.points for name, item in value_fields(row).items() if has_parts(item)}
+    fields = sorted(value_names, key=long.__contains__)[:COLUMNS]
     head = [*(cut(words.argument(name), CELL) for name in arguments), "status"]
     rows = []
     for row in read.points:
         given, value = facts.parsed_arguments(row), value_fields(row)
+        null = null_word(row.value_text or "", row.value_type or "", "nothing")
         rows.append({
             "number": row.number, "status": row.status,
             "point": row.number if row.point is None else row.point,
             "arguments": [cell(given[name]) if name in given else "" for name in arguments],
-            "values": [cell(value[name]) if name in value else "" for name in fields] or [""],
+            "values": [_shown(value[name], null) if name in value else "" for name in fields] or [""],
             "text": _said(row) if not value else "", "ran": seconds_text(row.seconds),
         })
     return [*head, *(cut(words.result(name), CELL) for name in fields or [VALUE])], rows
+
+
+def _shown(item: Any, null: str) -> str:
+    """A field of a value in a cell; of a row of numbers the first, in one line."""
+    text = cell(item, null)
+    return cut(text, _PARTS).replace(" ", "\u00a0") if has_parts(item) else text
 
 
 def _said(row: TaskRow) -> str:

@@ -28,7 +28,7 @@ from taskq_kernel.store.task_files import files_of
 PAGE = 100
 #: Points of which a batch's picture is made.
 DRAWN = 20_000
-#: A point's value of more bytes is none that is drawn, or stands in a table.
+#: A point's value of more bytes is none that is drawn, or stands in a table; see `large_values` for one that is a file.
 _VALUE_BYTES = 64 << 10
 
 
@@ -153,5 +153,5 @@ _SHORT_VALUE: sa.ColumnElement[Any] = sa.case(
 _POINT = (
     tasks.c.number, tasks.c.name, tasks.c.point, tasks.c.status, tasks.c.seconds, tasks.c.seed, tasks.c.progress,
     tasks.c.arguments, tasks.c.value_text, tasks.c.error_name, tasks.c.error_message, tasks.c.worker,
-    tasks.c.attempt, _SHORT_VALUE,
+    tasks.c.attempt, tasks.c.value_kind, tasks.c.value_type, tasks.c.value_ref, tasks.c.value_size, _SHORT_VALUE,
 )

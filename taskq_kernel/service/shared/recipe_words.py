@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,8 +37,12 @@ class Words:
 
     def given(self, arguments: Mapping[str, Any]) -> Facts:
         """What arguments are called, and their values with their units, in the recipe's order."""
-        names = dict.fromkeys([*(name for name in self.parameters if name in arguments), *arguments])
-        return [self._given(name, arguments[name]) for name in names]
+        return [self._given(name, arguments[name]) for name in self.ordered(arguments)]
+
+    def ordered(self, arguments: Iterable[str]) -> list[str]:
+        """The names of arguments in the recipe's order; behind them what is no parameter of it."""
+        names = list(arguments)
+        return list(dict.fromkeys([*(name for name in self.parameters if name in names), *names]))
 
     def _given(self, name: str, value: Any) -> tuple[str, str]:
         one = self.parameters.get(name)

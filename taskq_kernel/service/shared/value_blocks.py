@@ -18,7 +18,7 @@ from taskq_kernel.errors import InvalidJSON
 from taskq_kernel.service.shared.picture import Picture, picture_of_array
 from taskq_kernel.typed_values import read_array
 from taskq_kernel.value_files import HEAD_BYTES, is_archive, json_of_file
-from taskq_kernel.value_text import float_text, is_tagged, scalar, written
+from taskq_kernel.value_text import float_text, is_tagged, null_word, scalar, written
 from taskq_kernel.values import RichValue, decode
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def _of_kind(value: StoredValue, data: Any) -> list[Block]:
         case ValueKind.MIME:
             return _bundle(data)
         case ValueKind.TABLE:
-            return [_table(data["columns"])]
+            return [_table(data["columns"], null_word(value.text, value.type, "missing"))]
         case ValueKind.REPR:
             return [Block("text", cut(str(data["repr"])))]
         case _:
@@ -149,16 +149,17 @@ def _plain(value: StoredValue, data: Any) -> list[Block]:
     # late: the service starts without numpy, which few pages need
     import numpy as np
 
+    null = null_word(value.text, value.type, "nothing")
     if isinstance(data, list):
         made = decode(ValueKind.JSON, data, value.type)
         if isinstance(made, np.ndarray) and made.dtype != object:
             return _array(made)
     if isinstance(data, dict) and not is_tagged(data):
-        rows = [(cut(str(name), CELL), cell(item)) for name, item in list(data.items())[:ROWS]]
+        rows = [(cut(str(name), CELL), cell(item, null)) for name, item in list(data.items())[:ROWS]]
         return [Block("facts", rows=rows, note=_left(len(data), "fields"))]
     if isinstance(data, str):
         return [Block("text", cut(data))]
-    text = written(data, limit=TEXT)
+    text = written(data, null=null, limit=TEXT)
     return [Block("number" if len(text) <= 60 and not isinstance(data, list) else "text", text)]
 
 
@@ -174,11 +175,11 @@ def _bundle(data: Mapping[str, Any]) -> list[Block]:
     return [Block("text", cut(next(iter(bundle.values()), "")))]
 
 
-def _table(columns: Mapping[str, Any]) -> Block:
+def _table(columns: Mapping[str, Any], null: str) -> Block:
     shown = {str(name): entries for name, entries in list(columns.items())[:COLUMNS]}
     length = max((len(entries) for entries in columns.values()), default=0)
     rows = [
-        [cell(entries[place]) if place < len(entries) else "" for entries in shown.values()]
+        [cell(entries[place], null) if place < len(entries) else "" for entries in shown.values()]
         for place in range(min(length, ROWS))
     ]
     notes = [_left(length, "rows"), _left(len(columns), "columns", COLUMNS)]
@@ -242,8 +243,8 @@ def _entry(item: Any) -> str:
 # -- texts ---------------------------------------------------------------------------------
 
 
-def cell(item: Any) -> str:
-    """A value's JSON, parsed, in a cell."""
+def cell(item: Any, null: str = "nothing") -> str:
+    """A value's JSON, parsed, in a cell; ``null`` is how null reads."""
     # late: the service starts without numpy, which few pages need
     import numpy as np
 
@@ -253,7 +254,7 @@ def cell(item: Any) -> str:
         item = item.item()
     if isinstance(item, str):
         return cut(item, CELL)
-    return cut(written(item, limit=CELL), CELL)
+    return cut(written(item, null=null, limit=CELL), CELL)
 
 
 def cut(text: str, limit: int = TEXT) -> str:

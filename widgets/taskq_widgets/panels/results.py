@@ -28,7 +28,7 @@ from math import prod
 from typing import Any
 
 from taskq_kernel.terminal.log import as_text
-from taskq_kernel.value_text import is_tagged, written
+from taskq_kernel.value_text import is_tagged, null_word, written
 from taskq_widgets.panels import pictures
 
 Shown = dict[str, Any]
@@ -80,14 +80,7 @@ def present(
     if kind is None:
         return {"form": "none", "text": ""}
     usual = "missing" if kind == "TABLE" else "nothing"
-    return _Presenter(WHOLE if whole else BRIEF, _null(text, julia_type, usual), at).present(kind, data)
-
-
-def _null(text: str, julia_type: str, usual: str) -> str:
-    """Return what null stands for: JSON has one word where Julia has two."""
-    said = [word for word in ("nothing", "missing") if word.title() in julia_type]
-    said = said or [word for word in ("nothing", "missing") if re.search(rf"\b{word}\b", text)]
-    return said[0] if len(said) == 1 else "null" if said else usual
+    return _Presenter(WHOLE if whole else BRIEF, null_word(text, julia_type, usual), at).present(kind, data)
 
 
 @dataclass

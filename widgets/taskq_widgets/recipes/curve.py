@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from taskq_kernel.client import operations
 from taskq_kernel.domain import FINAL
+from taskq_kernel.errors import NotFound
+from taskq_kernel.value_files import json_of_file
 from taskq_widgets.panels import pictures
+from taskq_widgets.panels.value import MOST_BYTES
 from taskq_widgets.recipes.results import NotShown, chart, number_of, numbers_in, shown_as
 
 if TYPE_CHECKING:
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
     from taskq_widgets.live import LiveTasks
 
 #: What is read of a point.
-_POINT = "id number status point arguments value valueKind"
+_POINT = "id number status point arguments value valueKind valueRef valueSize"
 #: Of results that are curves themselves so many are drawn.
 _MOST_CURVES = 30
 
@@ -43,6 +46,8 @@ class CurveShown:
         self._live = live
         self._recipe = recipe
         self._rows: list[dict[str, Any]] = []
+        #: What is drawn of values that are too large to travel with their tasks, by where these are kept.
+        self._large: dict[str, Any] = {}
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -64,10 +69,31 @@ class CurveShown:
             If the service cannot be asked.
         """
         rows = operations.pages(self._live.transport, {"batch": self.sweep.id}, _POINT)
-        self._rows = sorted((row for row in rows if row["point"] is not None), key=lambda row: row["point"])
+        points = (row for row in rows if row["point"] is not None)
+        self._rows = sorted((row | {"value": self._value(row)} for row in points), key=lambda row: row["point"])
         self.parameter = self.parameter or self._varies()
         ended = [row for row in self._rows if row["status"] in FINAL]
         self.done = len(ended) >= len(self.sweep)
+
+    def _value(self, row: dict[str, Any]) -> Any:
+        """The value of a point; of one that is too large to travel with its task what is drawn of it, read once."""
+        ref = row["valueRef"]
+        if not ref or row["status"] != "FINISHED" or int(row["valueSize"] or 0) > MOST_BYTES:
+            return row["value"]
+        if ref not in self._large:
+            try:
+                data = json_of_file(row["valueKind"], self._live.transport.get_blob(ref))
+            except (NotFound, ValueError):  # it was deleted, or is not what its kind says
+                data = None
+            self._large[ref] = self._drawn_of(data)
+        return self._large[ref]
+
+    def _drawn_of(self, data: Any) -> Any:
+        """A value without its rows of numbers, but for those that are drawn themselves."""
+        show = self._recipe.show
+        if not isinstance(data, Mapping) or (show.kind == "line" and not show.sweep):
+            return data
+        return {name: value for name, value in data.items() if not isinstance(value, list)}
 
     def shown(self) -> dict[str, Any]:
         """The curve, how many points it has and is to have, and why there may be fewer."""
@@ -99,7 +125,9 @@ class CurveShown:
         ]  # fmt: skip
         points.sort(key=lambda point: point[0] or 0.0)
         y_label = (label or name) + (f" in {show.unit}" if show.unit and name == show.value else "")
-        return {"chart": chart([(label or name, points)], x_label, y_label, span)}
+        left_out = sum(height is None for _, height, _ in points)
+        note = f"{left_out} of {len(points)} results have no number to draw." if left_out else ""
+        return {"chart": chart([(label or name, points)], x_label, y_label, span), "note": note}
 
     def _family(self, there: list[dict[str, Any]]) -> dict[str, Any]:
         """Results that are curves themselves: a curve for each, the first of each result."""

@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from taskq_kernel.domain import ValueKind
-from taskq_kernel.value_text import is_tagged, written
+from taskq_kernel.value_text import is_tagged, null_word, written
 from taskq_widgets.panels import pictures
 from taskq_widgets.panels.results import Shown, present
 
@@ -47,7 +47,8 @@ def shown_as(show: Show, kind: str, data: Any, text: str = "", julia_type: str =
         The value, as `taskq_widgets.panels.results.present` takes it.
     """
     try:
-        return _FORMS[show.kind](show, kind, data) | {"rest": _rest(show, kind, data)}
+        null = null_word(text, julia_type, "nothing")
+        return _FORMS[show.kind](show, kind, data) | {"rest": _rest(show, kind, data, null)}
     except NotShown as problem:
         return present(kind, data, text, julia_type) | {"note": str(problem)}
 
@@ -84,12 +85,15 @@ def field_of(data: Any, name: str) -> Any:
     raise NotShown(f"The recipe shows “{name}”, which this result has not.")
 
 
-def _rest(show: Show, kind: str, data: Any) -> list[list[str]]:
+def _rest(show: Show, kind: str, data: Any, null: str) -> list[list[str]]:
     """The entries of a result that stand below what is drawn of it: those that are one number or text each."""
     if kind != ValueKind.JSON or not isinstance(data, Mapping) or is_tagged(data):
         return []
     drawn = {show.value, show.error, show.x, *show.y, *show.columns}
-    rest = [[_said(name), _short(other)] for name, other in data.items() if name not in drawn and not _has_parts(other)]
+    rest = [
+        [_said(name), _short(other, null)] for name, other in data.items()
+        if name not in drawn and not _has_parts(other)
+    ]  # fmt: skip
     return rest[:MOST_REST]
 
 
@@ -97,10 +101,10 @@ def _has_parts(value: Any) -> bool:
     return isinstance(value, list) or (isinstance(value, Mapping) and not is_tagged(value))
 
 
-def _short(value: Any) -> str:
+def _short(value: Any, null: str) -> str:
     """A number or a text in a row of its own."""
     if not isinstance(value, str):
-        return written(value, null="nothing", limit=REST_LIMIT)
+        return written(value, null=null, limit=REST_LIMIT)
     return value if len(value) <= REST_LIMIT else value[:REST_LIMIT] + "…"
 
 
