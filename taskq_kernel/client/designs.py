@@ -89,13 +89,15 @@ def columns(values: Mapping[str, Sequence[Any]]) -> str:
     return write_design(columns={name: _encoded(name, list(items)) for name, items in values.items()})
 
 
+def is_column(given: Any) -> bool:
+    """Whether it is a column, index or array of numpy and pandas, or of libraries that take after them."""
+    return hasattr(given, "tolist") and getattr(given, "ndim", 0) == 1
+
+
 def _axis(given: Any) -> list[Any]:
     if isinstance(given, list | tuple | range):
         return list(given)
-    # Columns, indexes and arrays of numpy and pandas, and of libraries that take after them.
-    if hasattr(given, "tolist") and getattr(given, "ndim", 0) == 1:
-        return cells(given)
-    return [given]
+    return cells(given) if is_column(given) else [given]
 
 
 def _encoded(name: str, items: list[Any]) -> list[Any]:

@@ -93,6 +93,16 @@ def test_samples_lie_within_their_bounds_and_follow_from_their_seed(method: str)
     assert len({p["x"] for p in drawn(1)}) == 7
 
 
+@pytest.mark.parametrize("given", [
+    np.array([1.0, 2.5]), pd.Series([1.0, 2.5]), pd.Index([1.0, 2.5]), np.array(["a", "b"]), pd.Series([1, None]),
+], ids=repr)
+def test_arrays_and_columns_are_lists_to_choose_from_as_they_are_for_a_sweep(given: Any) -> None:
+    listed = points(designs.product({"x": given}))
+    drawn = points(sampled(np.int64(16), {"x": given, "c": 9}, "sobol", 1))
+    assert len(drawn) == 16
+    assert {repr(p["x"]) for p in drawn} == {repr(p["x"]) for p in listed}
+
+
 @pytest.mark.parametrize(
     ("ranges", "method", "problem"),
     [
