@@ -65,6 +65,8 @@ def product(axes: Mapping[str, Any], where: Callable[[Any], Any] | None = None) 
 
 def rows(frame: pd.DataFrame) -> str:
     """One point for each row of a table; its columns are the arguments."""
+    if not hasattr(frame, "columns"):
+        raise InvalidTask(f"is {type(frame).__name__}: give a DataFrame, such as pd.DataFrame(...) of it", "frame")
     for name in frame.columns:
         if not isinstance(name, str):
             raise InvalidTask(f"has a column named {name!r}: give strings, the names of arguments", "frame")

@@ -136,3 +136,8 @@ def test_causes_of_failures_are_a_table_even_where_there_are_none() -> None:
     assert failures_frame([]).columns.tolist() == ["cause", "count", "example", "point", "message"]
     group = {"name": "E", "line": None, "count": 2, "example": 7, "point": 1, "message": "m"}
     assert failures_frame([group, group | {"line": 3}])["cause"].tolist() == ["E", "E in line 3"]
+
+
+def test_rows_that_are_no_table_are_refused_with_what_to_give() -> None:
+    with pytest.raises(InvalidTask, match=r"is dict: give a DataFrame"):
+        designs.rows({"a": [1, 2]})  # type: ignore[arg-type]
