@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from taskq_kernel.argument_names import is_place
+from taskq_kernel.value_text import argument_text
 
 #: What a row of facts is made of, as a selection of GraphQL's ``Task``.
 FIELDS = (
@@ -174,10 +175,14 @@ def _julia_of(environment: str | None) -> str | None:
 def _arguments(arguments: Mapping[str, Any]) -> str:
     shown = [
         text if is_place(name) else f"{name} = {text}"
-        for name, text in ((name, msgspec.json.encode(value).decode()) for name, value in arguments.items())
+        for name, text in ((name, _argument(value)) for name, value in arguments.items())
     ]
     text = ", ".join(shown)
     return text if len(text) <= _TEXT else text[: _TEXT - 1] + "…"
+
+
+def _argument(value: Any) -> str:
+    return argument_text(msgspec.json.encode(value).decode())
 
 
 def _decoded(value: Any) -> Any:

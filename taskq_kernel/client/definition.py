@@ -6,6 +6,7 @@ import re
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -35,6 +36,12 @@ _FUNCTION = re.compile(
     r"|(?P<short>[^\W\d]\w*!?)(?:\{[^}\n]*\})?\([^\n]*?\)(?:\s*where\s[^=\n]+)?(?:::[^=\n]+?)?\s*=(?!=))",
     re.MULTILINE,
 )
+#: What single tasks have, and why it is no option of the points of a sweep.
+_NOT_OF_POINTS = {
+    "seed": "which the sweep takes itself: give it beside them",
+    "after": "which single tasks have: wait for these tasks before, or call the function once for each point",
+    "transport": "which is none",
+}
 
 
 class Definition:
@@ -211,7 +218,7 @@ class Definition:
         count : int
             How many points.
         **named
-            For each argument a tuple of two bounds, a list or a range to choose from, or one value.
+            For each argument a tuple of two bounds, a list, range, array or column to choose from, or one value.
         ranges : dict, optional
             The same, for arguments whose names this method takes itself.
         method : str
@@ -242,7 +249,7 @@ class Definition:
         options: Mapping[str, Any] | None = None, cache: bool = False,
     ) -> Sweep:
         """Submit points as `taskq_kernel.client.designs` makes them."""
-        given = {"cache": cache, "project": self.project, **(options or {})}
+        given = {"cache": cache, "project": self.project, **_point_options(options or {})}
         return submitted(self._client, self.id, self.name, design, name, seed, **given)
 
     def __eq__(self, other: object) -> bool:
@@ -316,6 +323,23 @@ def call_arguments(places: tuple[Any, ...], named: Mapping[str, Any], store: Sto
     encoded = encode_arguments(dict(named), store)
     check_argument_names(encoded)
     return encode_arguments({str(place): value for place, value in enumerate(places, 1)}, store) | encoded
+
+
+def _point_options(options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The options of the points of a sweep.
+
+    Raises
+    ------
+    InvalidTask
+        If there is no such option, or one is none of each point.
+    """
+    known = [name for name in signature(call_options).parameters if name not in _NOT_OF_POINTS]
+    for name in options:
+        if name in _NOT_OF_POINTS:
+            raise InvalidTask(f"have {name!r}, {_NOT_OF_POINTS[name]}", "options")
+        if name not in known:
+            raise InvalidTask(f"have {name!r}, which is none: use {', '.join(known)}", "options")
+    return options
 
 
 def _nowhere(_sha256: str, _data: BinaryIO) -> None:

@@ -65,6 +65,8 @@ def product(axes: Mapping[str, Any], where: Callable[[Any], Any] | None = None) 
 
 def rows(frame: pd.DataFrame) -> str:
     """One point for each row of a table; its columns are the arguments."""
+    if not hasattr(frame, "columns"):
+        raise InvalidTask(f"is {type(frame).__name__}: give a DataFrame, such as pd.DataFrame(...) of it", "frame")
     for name in frame.columns:
         if not isinstance(name, str):
             raise InvalidTask(f"has a column named {name!r}: give strings, the names of arguments", "frame")
@@ -89,13 +91,15 @@ def columns(values: Mapping[str, Sequence[Any]]) -> str:
     return write_design(columns={name: _encoded(name, list(items)) for name, items in values.items()})
 
 
+def is_column(given: Any) -> bool:
+    """Whether it is a column, index or array of numpy and pandas, or of libraries that take after them."""
+    return hasattr(given, "tolist") and getattr(given, "ndim", 0) == 1
+
+
 def _axis(given: Any) -> list[Any]:
     if isinstance(given, list | tuple | range):
         return list(given)
-    # Columns, indexes and arrays of numpy and pandas, and of libraries that take after them.
-    if hasattr(given, "tolist") and getattr(given, "ndim", 0) == 1:
-        return cells(given)
-    return [given]
+    return cells(given) if is_column(given) else [given]
 
 
 def _encoded(name: str, items: list[Any]) -> list[Any]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from operator import index
 from typing import Any
 
 from taskq_kernel.client import designs
+from taskq_kernel.columns import cells
 from taskq_kernel.errors import InvalidTask, SetupError
 from taskq_kernel.grid import MAX_POINTS
 
@@ -19,8 +21,8 @@ def sampled(count: int, ranges: Mapping[str, Any], method: str, seed: int) -> st
     Parameters
     ----------
     ranges : dict
-        For each argument a tuple of two numbers, between which it lies, a list, of which it is an
-        item, a range, of whose numbers it is one, or one value for all points.
+        For each argument a tuple of two numbers, between which it lies, a list, range, array or column, of
+        which it is an item, or one value for all points.
     method : str
         ``sobol``, ``halton``, ``lhs`` (a Latin hypercube) or ``random``.
 
@@ -31,8 +33,10 @@ def sampled(count: int, ranges: Mapping[str, Any], method: str, seed: int) -> st
     SetupError
         If scipy is not installed.
     """
-    if isinstance(count, bool) or not isinstance(count, int) or not 0 < count <= MAX_POINTS:
+    if isinstance(count, bool) or not hasattr(count, "__index__") or not 0 < count <= MAX_POINTS:
         raise InvalidTask(f"is {count!r}: give 1 to {MAX_POINTS:,}", "count")
+    count = index(count)
+    ranges = {name: cells(given) if designs.is_column(given) else given for name, given in ranges.items()}
     drawn = [name for name, given in ranges.items() if isinstance(given, tuple | list | range)]
     units = iter(_units(count, len(drawn), method, seed).T.tolist() if drawn else [])
     return designs.columns({

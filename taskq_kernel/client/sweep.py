@@ -338,7 +338,7 @@ class Sweep(TaskList):
         from taskq_kernel.client.sweep_plot import plot
 
         usual = ""
-        if y is None and self.recipe is not None:
+        if self.recipe is not None:
             with suppress(NotFound):  # it was removed since
                 row = recipe_operations.recipe(self._client.transport, self.recipe)
                 usual = recipe_operations.show_of(row).swept

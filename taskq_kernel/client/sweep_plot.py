@@ -23,6 +23,7 @@ _LONG = 8
 _REDRAW_S = 1.0
 #: What stands between the arguments and the values of a frame.
 _FIRST_OWN, _LAST_OWN = "status", "number"
+_SECONDS = "seconds"
 
 
 class Plottable(Protocol):
@@ -134,12 +135,12 @@ def draw(
 ) -> Any:
     """Draw a sweep's frame into axes; the colour bar beside them, if there is one."""
     names = list(frame.columns)
-    first = names.index(_FIRST_OWN)
-    arguments, values = names[:first], names[names.index(_LAST_OWN) + 1 :]
-    there = frame[frame["status"] == "FINISHED"]
+    arguments, own, values = _parts(frame)
+    there = frame[frame[own[0]] == "FINISHED"]
+    seconds = next((name for name in own if name.rstrip("_") == _SECONDS), _SECONDS)
     varying = [name for name in arguments if _varies(frame[name])]
     x = x or next(iter([*varying, *arguments, *values]))
-    y = y or _usual(there, values, usual)
+    y = y or _usual(there, values, usual, seconds)
     for name in filter(None, (x, y, color)):
         if name not in names and len(there):  # before, nobody knows the fields of the values
             raise InvalidTask(f"there is no column {name!r}: the frame has {', '.join(names)}")
@@ -149,15 +150,15 @@ def draw(
     if there.empty:
         pass
     elif {x, y} <= set(arguments):
-        shade = color if color is not None and color not in arguments else _usual(there, values, usual)
-        _check_numbers(there, "color", shade, values)
+        shade = color if color is not None and color not in arguments else _usual(there, values, usual, seconds)
+        _check_numbers(there, "color", shade, [*values, seconds])
         placed = _placed(frame, x, y)
         draw_them = _scattered if _is_scattered(placed, x, y) else _heat_map
         bar = draw_them(placed, placed.loc[there.index], x, y, shade, ax)
     else:
-        _check_numbers(there, "y", y, values)
+        _check_numbers(there, "y", y, [*values, seconds])
         if color is not None and not _is_line_each(frame[color]):
-            _check_numbers(there, "color", color, [*arguments, *values])
+            _check_numbers(there, "color", color, [*arguments, *values, seconds])
         placed = _placed(frame, x)
         if color is not None and _is_line_each(frame[color]):
             _lines(placed, placed.loc[there.index], x, y, color, ax)
@@ -173,17 +174,29 @@ def draw(
     return bar
 
 
+def _parts(frame: pd.DataFrame) -> tuple[list[str], list[str], list[str]]:
+    """The arguments of a frame, what it has of its own, and the values; an argument may have the name of what it has.
+
+    What is its own comes later then, with an underscore behind its name; its status is its only category.
+    """
+    names = list(frame.columns)
+    kinds = [str(kind) for kind in frame.dtypes]
+    first = kinds.index("category") if "category" in kinds else names.index(_FIRST_OWN)
+    last = next(place for place in range(first, len(names)) if names[place].rstrip("_") == _LAST_OWN)
+    return names[:first], names[first : last + 1], names[last + 1 :]
+
+
 def _varies(column: pd.Series[Any]) -> bool:
     kept = column.map(repr) if column.dtype == object else column
     return len(kept.drop_duplicates()) > 1
 
 
-def _usual(there: pd.DataFrame, values: list[str], usual: str) -> str:
+def _usual(there: pd.DataFrame, values: list[str], usual: str, seconds: str) -> str:
     """What goes up unless somebody says: of the values' fields ``usual``, or the first that is a number."""
     numbers = [name for name in values if _is_numbers(there[name])]
     if usual in numbers:
         return usual
-    return next(iter([*numbers, *values]), "seconds")
+    return next(iter([*numbers, *values]), seconds)
 
 
 def _is_numbers(column: pd.Series[Any]) -> bool:
@@ -200,7 +213,7 @@ def _is_line_each(column: pd.Series[Any]) -> bool:
 
 def _check_numbers(there: pd.DataFrame, role: str, name: str, alike: list[str]) -> None:
     if not _is_numbers(there[name]):
-        others = ", ".join(other for other in [*alike, "seconds"] if _is_numbers(there[other]))
+        others = ", ".join(other for other in alike if _is_numbers(there[other]))
         raise InvalidTask(f"{name!r} has no numbers to be drawn: give as {role} one of {others}")
 
 

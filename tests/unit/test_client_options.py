@@ -12,6 +12,7 @@ from client_lab import FakeService
 
 from taskq_kernel.cli.submit import submit
 from taskq_kernel.client.client import Client
+from taskq_kernel.client.definition import Definition
 from taskq_kernel.client.options import call_options, parse_arguments, parse_priority, parse_size, task_input
 from taskq_kernel.client.refusals import keyword
 from taskq_kernel.errors import InvalidTask
@@ -117,3 +118,15 @@ def test_a_folder_is_one_project_for_all_tasks_of_a_request(service: FakeService
     [task] = q.submit_many(["1"], project=folder)
     assert task.project == folder.send().id
     assert task.project != q.tasks()[0].project
+
+
+@pytest.mark.parametrize(("name", "problem"), [
+    ("timeot", "have 'timeot', which is none: use queue, priority, timeout"),
+    ("seed", "have 'seed', which the sweep takes itself"),
+    ("after", "have 'after', which single tasks have"),
+    ("transport", "have 'transport', which is none"),
+])
+def test_what_points_of_a_sweep_cannot_be_given_is_named(q: Client, name: str, problem: str) -> None:
+    f = Definition(q, {"id": "f" * 64, "name": "f", "entry": None})
+    with pytest.raises(InvalidTask, match=problem):
+        f.sweep(n=[1, 2], options={name: 1})

@@ -93,6 +93,16 @@ def test_samples_lie_within_their_bounds_and_follow_from_their_seed(method: str)
     assert len({p["x"] for p in drawn(1)}) == 7
 
 
+@pytest.mark.parametrize("given", [
+    np.array([1.0, 2.5]), pd.Series([1.0, 2.5]), pd.Index([1.0, 2.5]), np.array(["a", "b"]), pd.Series([1, None]),
+], ids=repr)
+def test_arrays_and_columns_are_lists_to_choose_from_as_they_are_for_a_sweep(given: Any) -> None:
+    listed = points(designs.product({"x": given}))
+    drawn = points(sampled(np.int64(16), {"x": given, "c": 9}, "sobol", 1))
+    assert len(drawn) == 16
+    assert {repr(p["x"]) for p in drawn} == {repr(p["x"]) for p in listed}
+
+
 @pytest.mark.parametrize(
     ("ranges", "method", "problem"),
     [
@@ -126,3 +136,8 @@ def test_causes_of_failures_are_a_table_even_where_there_are_none() -> None:
     assert failures_frame([]).columns.tolist() == ["cause", "count", "example", "point", "message"]
     group = {"name": "E", "line": None, "count": 2, "example": 7, "point": 1, "message": "m"}
     assert failures_frame([group, group | {"line": 3}])["cause"].tolist() == ["E", "E in line 3"]
+
+
+def test_rows_that_are_no_table_are_refused_with_what_to_give() -> None:
+    with pytest.raises(InvalidTask, match=r"is dict: give a DataFrame"):
+        designs.rows({"a": [1, 2]})  # type: ignore[arg-type]

@@ -49,6 +49,13 @@ def test_a_row_has_every_fact_in_order_each_with_its_words_and_its_unit() -> Non
     assert facts["code_sha256"].value.startswith(facts["code_sha256"].text)
 
 
+def test_arguments_that_json_lacks_are_written_as_everywhere() -> None:
+    given = {"day": {"$date": "2026-01-02"}, "share": {"$rational": [1, 3]}, "gap": {"$missing": True}}
+    facts = {fact.key: fact for fact in facts_of(ROW | {"arguments": given})}
+    assert facts["arguments"].text == "day = 2026-01-02, share = 1//3, gap = missing"
+    assert facts["arguments"].value == given
+
+
 def test_what_is_not_known_is_not_there_and_a_zero_is_known() -> None:
     facts = {fact.key: fact.value for fact in facts_of(ROW)}
     assert facts["gc_s"] == 0.0

@@ -289,3 +289,21 @@ def test_lines_are_told_apart_by_a_few_digits_where_these_do(ax: Any) -> None:
     ax.clear()
     draw(frame([(n, beta, n) for n in (1, 2) for beta in (0.3, 0.1 + 0.2)], "n", "beta", "value"), *[None] * 3, ax)
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["0.3", "0.30000000000000004"]
+
+
+def test_an_argument_may_be_called_as_what_a_frame_has_of_its_own(ax: Any) -> None:
+    rows = [(n, m, n * m) for n in (1, 2) for m in (3, 4)]
+    made = pd.DataFrame(rows, columns=["number", "status", "value"])
+    made.insert(2, "status_", pd.Categorical(["FINISHED"] * 4, ["QUEUEING", "FINISHED"], ordered=True))
+    made.insert(3, "progress", 1.0)
+    made.insert(4, "number_", range(4))
+    draw(made, None, None, None, ax)
+    assert (ax.get_xlabel(), ax.get_ylabel(), ax.get_legend().get_title().get_text()) == ("number", "value", "status")
+    assert [line.get_ydata().tolist() for line in ax.lines] == [[3, 6], [4, 8]]
+
+
+def test_what_is_usual_gives_a_heat_map_its_colours(ax: Any) -> None:
+    rows = [(n, beta, beta, n * beta) for n, beta, _ in GRID]
+    bar = draw(frame(rows, "n", "beta", "beta_", "energy"), "n", "beta", None, ax, usual="energy")
+    assert bar.ax.get_ylabel() == "energy"
+    assert ax.collections[0].get_array().tolist() == [[0.5, 1.0, 1.5], [1.0, 2.0, 3.0]]
