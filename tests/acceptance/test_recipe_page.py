@@ -149,6 +149,19 @@ def test_a_field_says_what_it_does_not_take_and_a_sweep_fills_in_on_a_telephone_
     expect(page).to_have_url(re.compile(r"#recipe=ising&batch=[0-9a-f-]{36}$"))
 
 
+def test_a_heat_map_stands_beside_its_colours_however_narrow_the_page_is(open_page: Pages, served: Dashboard) -> None:
+    page = open_page(served.url, width=390, height=844, touch=True)
+    choose(page, "Heat equation")
+    run_button(page).click()
+    heat_map = form(page).get_by_role("img", name=re.compile("A heat map"))
+    expect(heat_map).to_be_visible(timeout=60_000)
+    drawn, colours = heat_map.bounding_box(), form(page).locator(".tqp-colours").bounding_box()
+    assert drawn is not None
+    assert colours is not None
+    assert drawn["x"] + drawn["width"] <= colours["x"]
+    assert drawn["width"] / drawn["height"] == pytest.approx(201 / 101, rel=0.02)
+
+
 def kernels(served: Dashboard) -> dict[int, psutil.Process]:
     """Return the kernels of a dashboard's pages."""
     children = psutil.Process(served.process.pid).children(recursive=True)
