@@ -13,7 +13,8 @@ import pandas as pd
 import pytest
 
 from taskq_kernel.client import sweep_plot
-from taskq_kernel.client.sweep_plot import draw, plot
+from taskq_kernel.client.sweep_drawing import draw
+from taskq_kernel.client.sweep_plot import plot
 from taskq_kernel.domain import TaskStatus
 from taskq_kernel.errors import InvalidTask
 
@@ -270,6 +271,13 @@ def test_what_has_no_numbers_is_refused_wherever_it_stands(ax: Any) -> None:
         draw(words, "n", "m", "word", ax)
     with pytest.raises(InvalidTask, match=r"'status' has no numbers to be drawn: give as y one of value"):
         draw(words, "n", "status", None, ax)
+
+
+def test_of_values_that_a_frame_does_not_have_it_is_said_where_they_are(ax: Any) -> None:
+    nothing = frame([(1, n, None) for n in (1, 2)], "side", "n", "value")
+    nothing.insert(3, "seconds", 1.0)
+    with pytest.raises(InvalidTask, match=r"more than 64 KiB; results\(\) has them\): give as y one of seconds"):
+        draw(nothing, None, None, None, ax)
 
 
 def test_days_are_written_beside_each_other_and_not_over_each_other() -> None:
