@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from taskq_kernel.client import operations
+from taskq_kernel.client import batch_operations, operations
 from taskq_kernel.client.argument_order import order_of
 from taskq_kernel.client.batch import Batch
 from taskq_kernel.client.moments import moment
@@ -48,11 +48,18 @@ class Selecting(Session):
             100,000 tasks are sorted by an argument. ``"argument.name"`` is the argument, not the field.
         **selection
             ``status`` (one or several), ``name`` (part of it), ``search`` (part of name or
-            code), ``batch``, ``definition``, ``recipe``, ``owner``, ``queue``, ``worker``, ``arguments``,
-            ``created_after``, ``created_before``, ``finished_after``, ``finished_before``, ``ids``. Points in
-            time are datetimes, dates, pandas Timestamps or ISO 8601 texts; without an offset
-            they are local time. ``arguments`` are values by name, ``{"n": 200}``, or conditions as a
-            text, ``"n>=100 beta=0.5"``: see the page *Finding tasks by their arguments*.
+            code), ``batch`` (itself, its name or its UUID), ``definition``, ``recipe``, ``owner``, ``queue``,
+            ``worker``, ``arguments``, ``created_after``, ``created_before``, ``finished_after``,
+            ``finished_before``, ``ids``. Points in time are datetimes, dates, pandas Timestamps or ISO 8601
+            texts; without an offset they are local time. ``arguments`` are values by name, ``{"n": 200}``,
+            or conditions as a text, ``"n>=100 beta=0.5"``: see the page *Finding tasks by their arguments*.
+
+        Raises
+        ------
+        NotFound
+            If there is no batch of that name.
+        InvalidTask
+            If it is no selection.
         """
         with self.cache.reading():
             rows = self._select(operations.TASK, limit, _order(newest_first, order_by), selection)
@@ -145,7 +152,7 @@ class Selecting(Session):
         status : str or iterable of str, optional
             How they stand. Default: finished; None: anyhow.
         **selection
-            ``batch`` may be a name, too; ``definition`` is what `define` returned, or its id;
+            ``definition`` is what `define` returned, or its id;
             ``since`` and ``before`` are points in time between which they ended.
 
         Returns
@@ -171,8 +178,15 @@ class Selecting(Session):
     def _select(
         self, fields: str, limit: int | None, order: operations.Order, selection: Mapping[str, Any]
     ) -> list[operations.Row]:
-        chosen = task_filter(**selection)
+        chosen = self._chosen(selection)
         return list(operations.pages(self.transport, chosen, fields, order=order, limit=limit))
+
+    def _chosen(self, selection: Mapping[str, Any]) -> dict[str, object]:
+        """GraphQL's ``TaskFilter`` of a selection, in which a batch may be named."""
+        chosen = task_filter(**selection)
+        if isinstance(selection.get("batch"), str):
+            chosen["batch"] = batch_operations.id_of(self.transport, str(selection["batch"]))
+        return chosen
 
     # -- changing ------------------------------------------------------------------------
 
@@ -194,7 +208,7 @@ class Selecting(Session):
         Raises
         ------
         NotFound
-            If a number or UUID belongs to no task.
+            If a number or UUID belongs to no task, or there is no batch of that name.
         InvalidTask
             If neither tasks nor a selection is given, or both are, or one is no number and no UUID.
         """
@@ -219,7 +233,7 @@ class Selecting(Session):
         return self._bulk_action("delete", tasks, selection)
 
     def _bulk_action(self, verb: str, tasks: Sequence[Any], selection: Mapping[str, Any]) -> int:
-        chosen = task_filter(**selection)
+        chosen = self._chosen(selection)
         if chosen and tasks:
             raise InvalidTask(f"{verb}() takes tasks or a selection, not both")
         if not chosen and not tasks:

@@ -56,6 +56,11 @@ def test_a_sweep_is_one_tidy_table(q: Client, gap: Definition) -> None:
     assert frame["drawn"].nunique() == 5
     assert b[3].result()["energy"] == frame["energy"][3]
     assert [task.point for task in b[1:3]] == [1, 2]
+    assert [task.id for task in q.tasks(batch=again.name)] == [task.id for task in again]
+    assert q.frame(batch=again.name, status="FINISHED").index.tolist() == [task.number for task in again]
+    assert q.delete(batch=again.name, status="FAILED") == 0
+    with pytest.raises(NotFound, match="no batch is named 'nobody'"):
+        q.tasks(batch="nobody")
 
 
 def test_the_same_sweep_under_the_same_name_resumes_and_another_notebook_finds_it(
