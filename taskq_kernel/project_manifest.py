@@ -128,7 +128,7 @@ def _check_paths(paths: list[str]) -> None:
         if not path or "\0" in path or any(name in ("", ".", "..") for name in names):
             raise InvalidTask(f"has the path {path[:200]!r}, which does not lead to a file of its folder", "project")
         if any("\ud800" <= character <= "\udfff" for character in path):
-            advice = "rename it, or let it out with a .taskqignore"
+            advice = "rename it, or leave it out with a .taskqignore"
             raise InvalidTask(f"has the path {path[:200]!r}, which is not UTF-8: {advice}", "project")
         if len(path.encode()) > MAX_PATH_BYTES:
             raise InvalidTask(f"has a path of more than {MAX_PATH_BYTES} bytes: {path[:80]!r}...", "project")

@@ -6,6 +6,7 @@ must not pay for what ``taskq up`` needs.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from importlib import import_module
@@ -21,6 +22,8 @@ from taskq_kernel.printable import printable
 DONE, FAILED, WRONG_USAGE, UNREACHABLE = 0, 1, 2, 3
 #: As shells report the signals behind them: Ctrl-C, and a reader that went away.
 INTERRUPTED, PIPE_CLOSED = 130, 141
+#: A disk, or what somebody may have of it, is full.
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 #: The module of each command and what ``--help`` says of it, in that order.
 _COMMANDS = {
@@ -128,6 +131,9 @@ def main(arguments: list[str] | None = None) -> int:
         _tell(*map(printable, (str(error), *_notes(error))))
         return exit_code(error)
     except OSError as error:
+        if error.errno in _FULL and error.filename is None:  # whoever writes to an open file is not told which
+            _tell(f"what was to be written could not be, or only a part of it: {error.strerror}", *_notes(error))
+            return FAILED
         if error.filename is None:  # no file that was named, so it tells nobody anything without its traceback
             raise
         _tell(printable(f"{os.fsdecode(error.filename)}: {error.strerror}"), *map(printable, _notes(error)))

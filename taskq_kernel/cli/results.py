@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -62,12 +63,12 @@ def results(
         if given or limit is not None:
             raise click.UsageError("--sql says itself what is wanted: leave the other conditions out")
         return ask(sql, time_limit, out, as_json)
+    write = None if out is None else _writer(out)
     rows = result_rows(existing().transport(), selection | {"status": list(selection["status"])}, limit=limit)
-    if out is None:
+    if out is None or write is None:
         found = list(rows)
         output.json_document(found) if as_json else listing.write(found)
         return DONE
-    write = _writer(out)
     count = write(list(rows), out)
     output.note(f"{count:,} results are in {out}")
     return DONE
@@ -78,6 +79,8 @@ def _writer(out: Path) -> Callable[[Sequence[Row], Path], int]:
     writers = {"parquet": _parquet, "csv": _csv, "json": _json}
     if kind not in writers:
         raise click.BadParameter(f"{out.name!r} says no format: end it with .{', .'.join(writers)}")
+    if not out.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "no such folder", str(out.parent))
     return writers[kind]
 
 

@@ -51,7 +51,7 @@ def size_text(size_bytes: float | None) -> str:
     size = float(size_bytes)
     for unit in ("bytes", "KiB", "MiB", "GiB"):
         if size < 1024:
-            return f"{size:.4g} {unit}"
+            return "1 byte" if size_bytes == 1 else f"{size:.4g} {unit}"
         size /= 1024
     return f"{size:.4g} TiB"
 

@@ -170,7 +170,7 @@ def open_project(client: Session, folder: str | os.PathLike[str]) -> Project:
     """The project in a folder; see `Client.project`."""
     try:
         path = Path(folder).expanduser().resolve()
-        there = path.is_dir()
+        there = str(folder) != "" and path.is_dir()  # an empty text is a variable that was not set, and not this folder
     except (OSError, ValueError, RuntimeError):  # no path, too long a one, or of a user whom nobody knows
         there = False
     if not there:

@@ -88,7 +88,7 @@ class FolderReader:
 
 
 def _unreadable(path: str, error: OSError) -> Exception:
-    return refused(f"has {path!r}, which cannot be read ({error.strerror}): let it out with a {IGNORE}", "project")
+    return refused(f"has {path!r}, which cannot be read ({error.strerror}): leave it out with a {IGNORE}", "project")
 
 
 def _check_size(sizes: dict[str, int], limits: Limits) -> None:
@@ -142,7 +142,9 @@ def _is_file(folder: Path, path: str) -> bool:
     full = folder / path
     if full.is_symlink() and full.is_dir():
         raise refused(
-            f"has {path!r}, a link to a folder: name it in a {IGNORE}, or have the folder itself there", "project"
+            f"has {path!r}, a link to a folder: name it in a {IGNORE}, without a / behind it, or have the folder "
+            "itself there",
+            "project",
         )
     return full.is_file()
 

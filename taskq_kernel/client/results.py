@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from taskq_kernel.client import batch_operations, operations
 from taskq_kernel.client.frame import make_frame
+from taskq_kernel.client.moments import moment
 from taskq_kernel.client.operations import Row
 from taskq_kernel.client.task_filter import task_filter
 from taskq_kernel.client.tidy import add_columns, argument_columns, value_columns
@@ -33,7 +34,7 @@ def results_filter(transport: GraphQLTransport, selection: Mapping[str, Any]) ->
     given = {name: value for name, value in selection.items() if value is not None}
     for name, field in (("since", "finished_after"), ("before", "finished_before")):
         if name in given:
-            given[field] = given.pop(name)
+            given[field] = moment(given.pop(name), name)
     if isinstance(given.get("batch"), str):
         given["batch"] = batch_operations.id_of(transport, given["batch"])
     if "definition" in given:

@@ -383,3 +383,22 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
     done = subprocess.run(["bash", "-c", pipe, sys.executable, code], capture_output=True, text=True)
     assert done.stdout.splitlines() == ["x" * 80, "141"]
     assert done.stderr == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no disk that is always full")
+def test_a_full_disk_is_said_in_words() -> None:
+    code = (
+        "import sys, click\n"
+        "from taskq_kernel.cli import cli, main, output\n"
+        "@click.command()\n"
+        "def one(): output.line('x')\n"
+        "cli.get_command = lambda ctx, name: one\n"
+        "sys.exit(main(['one']))"
+    )
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", code], stdout=full, stderr=subprocess.PIPE, text=True, check=False, timeout=60
+        )
+    assert done.returncode == 1
+    said = "what was to be written could not be, or only a part of it: No space left on device"
+    assert done.stderr == f"taskq: {said}\n"

@@ -102,7 +102,9 @@ def test_a_duration_is_in_a_persons_form(seconds: float | None, text: str) -> No
 
 
 def test_sizes_and_priorities_have_names() -> None:
-    assert [size_text(size) for size in (None, 100, 512 << 20, 3 << 29)] == ["", "100 bytes", "512 MiB", "1.5 GiB"]
+    assert [size_text(size) for size in (None, 1, 100, 512 << 20, 3 << 29)] == [
+        "", "1 byte", "100 bytes", "512 MiB", "1.5 GiB"
+    ]
     assert [priority_name(number) for number in (0, 1, 2)] == ["low", "normal", "high"]
 
 

@@ -88,6 +88,9 @@ def test_a_link_to_a_file_is_sent_as_that_file_and_one_to_a_folder_is_refused(tm
     (folder / "data").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(InvalidTask, match=r"'data', a link to a folder"):
         wanted_files(folder)
+    (folder / ".taskqignore").write_text("data/\n")  # which means folders alone, as git has it
+    with pytest.raises(InvalidTask, match=r"name it in a \.taskqignore, without a / behind it"):
+        wanted_files(folder)
     (folder / ".taskqignore").write_text("data\n")
     assert wanted_files(folder) == [".taskqignore", "a.jl", "x.csv"]
 
@@ -232,6 +235,15 @@ def test_packages_that_lie_outside_of_the_folder_are_named(
     (tmp_path / name).write_text(text)
     with pytest.raises(InvalidTask, match=r"outside of .*: Dep \("):
         open_project(service.client(), tmp_path).send()
+
+
+def test_no_folder_at_all_is_not_the_one_that_somebody_happens_to_be_in(
+    service: FakeService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(write(tmp_path, "a.jl"))
+    with pytest.raises(InvalidTask, match="^project is '', which is no folder"):
+        open_project(service.client(), "")
+    assert list(open_project(service.client(), ".").files()) == ["a.jl"]
 
 
 def test_a_folder_that_is_not_there_and_one_without_files_are_refused(service: FakeService, tmp_path: Path) -> None:

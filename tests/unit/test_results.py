@@ -66,6 +66,9 @@ def test_a_selection_is_checked_before_it_is_asked(service: FakeService) -> None
         results_filter(service.transport, {"definition": "f"})
     with pytest.raises(InvalidTask, match="no filter"):
         results_filter(service.transport, {"colour": "red"})
+    for name in ("since", "before"):
+        with pytest.raises(InvalidTask, match=f"^{name} is 'soon': give a datetime"):
+            results_filter(service.transport, {name: "soon"})
 
 
 @pytest.mark.parametrize(("cells", "dtype"), [
@@ -164,6 +167,12 @@ def test_the_command_line_writes_files(
     assert (row["arguments"], row["value"]) == ({"n": 2**60}, {"gap": 0.25, "path": [1, 2]})
     assert main(["results", "--out", str(tmp_path / "r.xlsx")]) == 2
     assert "end it with .parquet, .csv, .json" in capfd.readouterr().err
+    nowhere = tmp_path / "nowhere"
+    for suffix in ("parquet", "csv", "json"):
+        assert main(["results", "--out", str(nowhere / f"r.{suffix}")]) == 1
+        assert capfd.readouterr().err == f"taskq: {nowhere}: no such folder\n"
+    assert main(["results", "--since", "soon"]) == 2
+    assert capfd.readouterr().err.startswith("taskq: --since is 'soon': give a datetime")
     assert main(["results", "--json"]) == 0
     assert json.loads(capfd.readouterr().out)[0]["name"] == "gap"
 
