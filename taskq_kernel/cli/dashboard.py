@@ -49,6 +49,8 @@ def dashboard(
     it may run them, as NAME, and nothing else; with --board, or a notebook, any Julia code, but as no administrator.
     Port and token stay the same from start to start, so a bookmark works.
     """
+    if not name.strip():  # such as a variable that was not set
+        raise click.UsageError("--as is empty: give the name that owns what visitors submit, or leave it out")
     try:
         # late: the widgets are an extra
         from taskq_widgets.dashboard.launch import NOTEBOOK, RECIPES, check_port, serve

@@ -60,6 +60,8 @@ def _session_line(asked: dict[str, Any]) -> str:
     words: list[str] = []
     for name, given in asked.items():
         for value in given if isinstance(given, tuple) else (given,):
+            if name == "project" and value == "":  # such as a variable that was not set, and not this folder
+                raise click.UsageError("--project is empty: give a folder, or leave it out")
             if value is not None:
                 shown = str(Path(value).resolve()) if name == "project" else str(value)
                 words += [f"--{name.replace('_', '-')}", shown]

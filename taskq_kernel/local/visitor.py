@@ -31,7 +31,7 @@ def act_as_visitor(home: Path, role: Role, name: str | None = None) -> None:
         The owner of what they submit; the name of whoever started this process unless given.
     """
     address = existing()
-    file = visitor_token(address, home, name or _whose(address)[0], role)
+    file = visitor_token(address, home, _whose(address)[0] if name is None else name, role)
     if file is not None:
         os.environ["TASKQ_VISITOR_TOKEN_FILE"] = str(file)
 

@@ -6,7 +6,11 @@ import socket
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+from taskq_widgets.dashboard.launch import check_port
 
+from taskq_kernel import SetupError
+from taskq_kernel.cli import cli
 from taskq_kernel.local.dashboard_address import DashboardAddress
 
 
@@ -51,3 +55,17 @@ def test_a_file_that_was_spoilt_is_made_anew(tmp_path: Path, spoilt: str) -> Non
     assert len(token) >= 30
     address.keep(port)
     assert (address.token(), address.port()) == (token, port)
+
+
+@pytest.mark.parametrize(("ip", "advice"), [("127.0.0.1", "--port"), ("999.1.1.1", "--ip"), ("192.0.2.1", "--ip")])
+def test_what_cannot_be_listened_on_is_said_with_what_to_change(ip: str, advice: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(SetupError, match=f"give another {advice}$"):
+            check_port(ip, taken.getsockname()[1])
+
+
+def test_visitors_without_a_name_are_refused_and_do_not_act_as_whoever_serves_the_dashboard() -> None:
+    result = CliRunner().invoke(cli, ["dashboard", "--as", ""])
+    assert (result.exit_code, "--as is empty" in result.output) == (2, True)

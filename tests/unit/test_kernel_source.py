@@ -116,7 +116,7 @@ def test_without_jupyter_the_command_says_what_to_install(monkeypatch: pytest.Mo
     ("asked", "says"),
     [
         (["--env", "A"], "--env is 'A'"), (["--threads", "0"], "--threads is 0"), (["--name", "a b"], "Invalid"),
-        (["--project", "nowhere"], "no folder"),
+        (["--project", "nowhere"], "no folder"), (["--project", ""], "--project is empty"),
     ],
 )
 def test_what_no_session_could_be_given_is_refused_where_the_kernel_is_installed(

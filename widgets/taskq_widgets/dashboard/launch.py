@@ -6,6 +6,7 @@ there through a file that only this user can read.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import logging
@@ -163,6 +164,7 @@ def check_port(ip: str, port: int) -> None:
         try:
             probe.bind((ip, port))
         except OSError as error:
+            other = "--port" if error.errno in (errno.EADDRINUSE, errno.EACCES) else "--ip"
             raise SetupError(
-                f"the dashboard cannot listen on {ip}:{port}: {error.strerror}; give another --port"
+                f"the dashboard cannot listen on {ip}:{port}: {error.strerror}; give another {other}"
             ) from error
