@@ -130,10 +130,14 @@ def test_listeners_hear_of_every_change_in_order_and_of_deletions(
 ) -> None:
     heard: list[Changes] = []
     unsubscribe = q.feed.subscribe(heard.append)
+    q.feed.start()
+    eventually(lambda: q.feed.state.connected, "the feed is connected: it tells what changes from then on")
     end = effects / "end"
     task = q.submit(f'progress(0.5, "half"); while !isfile("{end}"); sleep(0.05); end; 1', name="heard of")
-    eventually(lambda: any(one["progress"] == 0.5 for changes in heard for one in changes.tasks), "progress is told")
-    end.touch()
+    try:
+        eventually(lambda: 0.5 in [one["progress"] for changes in heard for one in changes.tasks], "progress is told")
+    finally:
+        end.touch()
     task.result(timeout=30)
     with connect(stack.url, token=stack.token()) as other:
         other.delete(task.id)

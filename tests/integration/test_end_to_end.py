@@ -135,7 +135,8 @@ def test_a_failing_task_runs_as_often_as_it_may_and_one_that_recovers_finishes(
 def test_what_a_task_prints_can_be_read_while_it_runs_and_after(q: Client, effects: Path) -> None:
     end = effects / "end"
     task = q.submit(
-        f'println("one"); flush(stdout); while !isfile("{end}"); sleep(0.05); end; println(stderr, "two"); 3'
+        f'println("one"); flush(stdout); while !isfile("{end}"); sleep(0.05); end; println(stderr, "two"); 3',
+        timeout=60,
     )
     eventually(lambda: "one" in task.logs(), "the first line is there while the task runs")
     assert not task.refresh().done
@@ -146,7 +147,8 @@ def test_what_a_task_prints_can_be_read_while_it_runs_and_after(q: Client, effec
 
 def test_progress_and_its_message_are_seen_while_the_task_runs(q: Client, effects: Path) -> None:
     end = effects / "end"
-    task = q.submit(f'progress(0.25, "a quarter"); while !isfile("{end}"); sleep(0.05); end; progress(1.0); nothing')
+    task = q.submit(f'progress(0.25, "a quarter"); while !isfile("{end}"); sleep(0.05); end; progress(1.0); 1',
+                    timeout=60)  # fmt: skip
     eventually(lambda: task.refresh().progress == 0.25, "progress is there")
     assert task.progress_message == "a quarter"
     end.touch()
