@@ -88,9 +88,9 @@ class Recent(Sequence["Task | Batch | Sweep"]):
     def _item(self, one: Submission) -> Task | Batch | Sweep:
         if "total" in one.row:
             return Sweep(self._client, one.row)
+        if (batch := one.row["batch"]) is None:
+            return task_from(self._client, dict(one.row))
         with self._client.cache.reading():
-            if (batch := one.row["batch"]) is None:
-                return task_from(self._client, dict(one.row))
             rows = operations.pages(self._client.transport, {"batch": batch}, _TASK, order=[("NUMBER", "ASC")])
             return Batch(self._client, [task_from(self._client, row) for row in rows], batch)
 

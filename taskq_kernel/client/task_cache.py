@@ -162,15 +162,22 @@ class TaskCache:
                     self._meanwhile.clear()
 
     def track(self, row: Row) -> Entry:
-        """The entry of the task that ``row`` is about, brought up to date with it."""
+        """The entry of the task that ``row`` is about, brought up to date with it.
+
+        A row that was read before, and not inside `reading`, is in doubt unless the task had ended: what has happened
+        since may have been told when nobody here had the task.
+        """
         with self.lock:
             entry = self._entries.get(row["id"])
+            was_there = entry is not None
             if entry is None:
                 entry = self._entries[row["id"]] = Entry(row)
                 newer = self._meanwhile.get(row["id"], row)
                 entry.deleted = newer is None
                 row = newer or row
             entry.merge(row)
+            if not (was_there or self._readers or entry.done):
+                entry.doubt()
             wake = self._waking([entry])
         wake()
         return entry

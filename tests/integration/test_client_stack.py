@@ -355,6 +355,13 @@ def test_what_was_submitted_lately_is_found_again_by_another_client_newest_first
         assert (pair.id, pair.results()) == (batch.id, [1, 2])
         assert (squares, squares.results()) == (sweep, [1, 4, 9])
         assert fresh.recent(1)[0] is again
+        # And: one that has ended since the list was read has ended, although nobody here has followed it.
+        going = q.submit("sleep(0.5); 8")
+        early = fresh.recent(1)
+        going.result(60)
+        eventually(lambda: fresh.feed.state.connected, "the feed of whoever asks follows")
+        assert early.submissions[0].what == f"task {going.number}"
+        assert early[0].result(timeout=10) == 8
         assert [one.id for one in recent[:2]] == [alone.id, batch.id]
         assert len(fresh.recent(since="2100-01-01")) == 0
         assert repr(fresh.recent(since="2100-01-01")) == "<nothing was submitted lately>"

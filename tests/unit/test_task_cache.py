@@ -69,3 +69,14 @@ def test_a_task_that_is_told_to_be_deleted_while_it_is_read_is_deleted(
     with cache.reading():
         service.delete(rows[0]["id"])
         assert [cache.track(row).deleted for row in rows] == [True, False]
+
+
+def test_a_task_whose_row_was_read_before_it_ended_is_read_again_by_whoever_waits(
+    service: FakeService, cache: TaskCache
+) -> None:
+    service.connect_feed()
+    early = dict(service.add(status="RUNNING"))
+    service.finish(early["id"])  # the feed tells it, and nobody here has the task
+    entry, woken = cache.track(early), list[Entry]()
+    cache.wait_for([entry], woken.append)
+    assert (woken, entry.row["status"]) == ([entry], "FINISHED")
