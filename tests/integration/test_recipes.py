@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from statistics import median
 
 import pytest
 from stacks import RunningStack
@@ -71,7 +72,9 @@ def test_the_shipped_recipes_are_there_from_the_start_and_run_with_their_default
     assert values["heat_equation"]["decay_rate"] == pytest.approx(values["heat_equation"]["theory"], rel=1e-3)
     for name, task in tasks.items():
         assert (task.recipe, task.owner, task.arguments) == (name, "ron", recipes[name].defaults)
-        assert recipes[name].estimate() == pytest.approx(task.seconds, rel=1e-6)
+        # Other tests may have run it on this stack before.
+        alike = [one for one in q.tasks(recipe=name, status="FINISHED") if one.arguments == task.arguments]
+        assert recipes[name].estimate() == pytest.approx(median(one.seconds or 0.0 for one in alike), rel=1e-6)
         assert task.code == recipes[name].code
         assert recipes[name].parameters == read_recipe(task.code).parameters
         assert [one.type for one in recipes[name].parameters] == [one.kind for one in read_recipe(task.code).parameters]
