@@ -165,6 +165,7 @@ def test_a_log_is_shown_as_a_terminal_would_and_its_records_are_chosen(board: Bo
     board.detail.get_by_role("tab", name="Log").click()
     log = board.detail.locator(".tqp-log")
     expect(log).to_contain_text("rough")
+    expect(log).to_contain_text("last")  # all of it is there, and nothing is drawn anew any more
     assert (log.text_content() or "").startswith("step 3 of 3\nred\n")
     red = log.get_by_text("red", exact=True)
     assert red.evaluate("one => [getComputedStyle(one).fontWeight, getComputedStyle(one).color]")[0] == "700"
