@@ -127,7 +127,7 @@ class TaskDetail(Panel):
             self._value, self._log, self._files = PanelValue(self._live), PanelLog(), PanelFiles()
         with self._together():
             self.state, self.message, self.tab, self.again = "loading", "", tab or "result", {}
-        self._tab_is_open = tab is None
+            self._tab_is_open = tab is None
         self._refresh_soon()
 
     def on_edit(self, handler: EditHandler) -> None:
@@ -184,8 +184,9 @@ class TaskDetail(Panel):
                 self.again = {"state": state, "text": text}
 
     def _on_tab(self, content: dict[str, Any]) -> None:
-        self.tab = content["tab"]
-        self._tab_is_open = False
+        with self._together():  # what is read at the same time chooses either before this, or none
+            self._tab_is_open = False
+            self.tab = content["tab"]
 
     def _on_log(self, content: dict[str, Any]) -> None:
         """Send a display the log that it lacks."""
