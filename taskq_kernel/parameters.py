@@ -59,6 +59,11 @@ class Parameter:
         return self.label or self.name
 
     @property
+    def measured(self) -> str:
+        """The same with its unit: what stands at an axis, or above a column."""
+        return f"{self.title} in {self.unit}" if self.unit else self.title
+
+    @property
     def kind(self) -> str:
         """What it takes: ``whole``, ``number``, ``truth`` or ``text``."""
         kinds = {bool: "truth", int: "whole", float: "number"}

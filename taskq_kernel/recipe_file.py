@@ -98,6 +98,15 @@ class Show:
         """The field that is drawn where the recipe is swept; empty where the recipe names none."""
         return self.sweep or (self.value if self.kind == "number" else "")
 
+    def called(self, name: str) -> str:
+        """What people call a field of the result; the result itself where the name is empty."""
+        return (self.label if name == self.value else "") or name.replace("_", " ")
+
+    def measured(self, name: str) -> str:
+        """The same with its unit: what stands at an axis, or above a column."""
+        unit = f" in {self.unit}" if self.unit and name == self.value else ""
+        return f"{self.called(name)}{unit}"
+
 
 @dataclass(frozen=True)
 class RecipeFile:

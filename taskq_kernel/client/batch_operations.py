@@ -8,6 +8,7 @@ from typing import Any
 
 from taskq_kernel.client import operations
 from taskq_kernel.client.refusals import input_refused
+from taskq_kernel.client.task_filter import task_filter
 from taskq_kernel.task_fields import SHARED_FIELDS, select
 from taskq_kernel.transport.graphql import GraphQLTransport
 
@@ -70,6 +71,22 @@ def id_of(transport: GraphQLTransport, named: str) -> str:
     if _UUID.fullmatch(named.lower()):
         return named.lower()
     return str(get(transport, name=named, fields="id")["id"])
+
+
+def filter_of(transport: GraphQLTransport, selection: Mapping[str, Any]) -> dict[str, object]:
+    """GraphQL's ``TaskFilter`` of a selection as `task_filter` takes it, in which a batch may be named.
+
+    Raises
+    ------
+    NotFound
+        If there is no batch of that name.
+    InvalidTask
+        If it is no selection.
+    """
+    chosen = task_filter(**selection)
+    if isinstance(selection.get("batch"), str):
+        chosen["batch"] = id_of(transport, selection["batch"])
+    return chosen
 
 
 def page(

@@ -10,7 +10,6 @@ from taskq_kernel.client import batch_operations, operations
 from taskq_kernel.client.frame import make_frame
 from taskq_kernel.client.moments import moment
 from taskq_kernel.client.operations import Row
-from taskq_kernel.client.task_filter import task_filter
 from taskq_kernel.client.tidy import add_columns, argument_columns, value_columns
 from taskq_kernel.errors import InvalidTask
 from taskq_kernel.transport.graphql import GraphQLTransport
@@ -35,14 +34,12 @@ def results_filter(transport: GraphQLTransport, selection: Mapping[str, Any]) ->
     for name, field in (("since", "finished_after"), ("before", "finished_before")):
         if name in given:
             given[field] = moment(given.pop(name), name)
-    if isinstance(given.get("batch"), str):
-        given["batch"] = batch_operations.id_of(transport, given["batch"])
     if "definition" in given:
         definition = str(getattr(given["definition"], "id", given["definition"]))
         if not _SHA256.fullmatch(definition):
             raise InvalidTask(f"is {definition[:80]!r}: give what define() returned, or its id", "definition")
         given["definition"] = definition
-    return task_filter(**given)
+    return batch_operations.filter_of(transport, given)
 
 
 def result_rows(

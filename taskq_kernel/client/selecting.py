@@ -13,7 +13,6 @@ from taskq_kernel.client.options import ids_of
 from taskq_kernel.client.session import Session
 from taskq_kernel.client.sweep import Sweep
 from taskq_kernel.client.task import Task, task_from
-from taskq_kernel.client.task_filter import task_filter
 from taskq_kernel.domain import TaskStatus
 from taskq_kernel.errors import InvalidTask
 
@@ -178,15 +177,8 @@ class Selecting(Session):
     def _select(
         self, fields: str, limit: int | None, order: operations.Order, selection: Mapping[str, Any]
     ) -> list[operations.Row]:
-        chosen = self._chosen(selection)
+        chosen = batch_operations.filter_of(self.transport, selection)
         return list(operations.pages(self.transport, chosen, fields, order=order, limit=limit))
-
-    def _chosen(self, selection: Mapping[str, Any]) -> dict[str, object]:
-        """GraphQL's ``TaskFilter`` of a selection, in which a batch may be named."""
-        chosen = task_filter(**selection)
-        if isinstance(selection.get("batch"), str):
-            chosen["batch"] = batch_operations.id_of(self.transport, str(selection["batch"]))
-        return chosen
 
     # -- changing ------------------------------------------------------------------------
 
@@ -233,7 +225,7 @@ class Selecting(Session):
         return self._bulk_action("delete", tasks, selection)
 
     def _bulk_action(self, verb: str, tasks: Sequence[Any], selection: Mapping[str, Any]) -> int:
-        chosen = self._chosen(selection)
+        chosen = batch_operations.filter_of(self.transport, selection)
         if chosen and tasks:
             raise InvalidTask(f"{verb}() takes tasks or a selection, not both")
         if not chosen and not tasks:

@@ -55,7 +55,7 @@ class Words:
         one = self.parameters.get(name)
         if one is None:
             return parameter_name(name)
-        return one_line(f"{one.title} in {one.unit}" if one.unit else one.title)[:_TEXT]
+        return one_line(one.measured)[:_TEXT]
 
     @property
     def swept(self) -> str:
@@ -64,13 +64,11 @@ class Words:
 
     def result(self, name: str) -> str:
         """What a field of the result is called, with its unit."""
-        show = self.show
-        if show is None:
+        if self.show is None:
             return name
-        if name != (show.value or VALUE):
-            return name.replace("_", " ")
-        label = show.label or name.replace("_", " ")
-        return one_line(f"{label} in {show.unit}" if show.unit else label)[:_TEXT]
+        is_result = name == VALUE and not self.show.value
+        said = self.show.measured("" if is_result else name)
+        return one_line(VALUE + said if is_result and not self.show.label else said)[:_TEXT]
 
 
 def words_of(recipe: str | None, code: str | None) -> Words:

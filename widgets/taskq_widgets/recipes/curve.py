@@ -106,15 +106,13 @@ class CurveShown:
     def _drawn(self, there: list[dict[str, Any]]) -> dict[str, Any]:
         show, span = self._recipe.show, self.ends
         parameter = next((one for one in self._recipe.parameters if one.name == self.parameter), None)
-        x_label = "" if parameter is None else parameter.title + (f" in {parameter.unit}" if parameter.unit else "")
+        x_label = "" if parameter is None else parameter.measured
         if show.kind == "line" and not show.sweep:
             return {"chart": self._family(there)}
         name = show.sweep or show.value
-        label = show.label if name == show.value else name.replace("_", " ")
         if not show.sweep and show.kind != "number":
             # Of a result that is no number, the first number in it.
             name = next((one for row in there for one in numbers_in(row["value"])), "")
-            label = name.replace("_", " ")
             if there and not name:
                 return {"chart": chart([], x_label, "", span), "note": "These results have no number to draw."}
         # The error is that of what is shown of a single run.
@@ -124,10 +122,9 @@ class CurveShown:
             for row in there for place in self._places([row])
         ]  # fmt: skip
         points.sort(key=lambda point: point[0] or 0.0)
-        y_label = (label or name) + (f" in {show.unit}" if show.unit and name == show.value else "")
         left_out = sum(height is None for _, height, _ in points)
         note = f"{left_out} of {len(points)} results have no number to draw." if left_out else ""
-        return {"chart": chart([(label or name, points)], x_label, y_label, span), "note": note}
+        return {"chart": chart([(show.called(name), points)], x_label, show.measured(name), span), "note": note}
 
     def _family(self, there: list[dict[str, Any]]) -> dict[str, Any]:
         """Results that are curves themselves: a curve for each, the first of each result."""
