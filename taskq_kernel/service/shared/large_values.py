@@ -34,7 +34,10 @@ def with_large_values(rows: Sequence[TaskRow], blobs: Blobs) -> list[TaskRow]:
     for place, row in enumerate(rows):
         if left and row.value_ref is not None and row.value_kind == ValueKind.JSON:
             left -= 1
-            found[place] = _replaced(row, _short_json(blobs.path(row.value_ref)))
+            try:
+                found[place] = _replaced(row, _short_json(blobs.path(row.value_ref)))
+            except OSError:  # it is not there, or cannot be read now; the next reading may find it
+                continue
     return found
 
 
@@ -44,10 +47,16 @@ def _replaced(row: Any, value_json: str | None) -> TaskRow:
 
 @lru_cache(4096)  # a file is named by its content
 def _short_json(path: Path) -> str | None:
-    """The fields of a value that are a number or a text each, as JSON; None where there is none."""
+    """The fields of a value that are a number or a text each, as JSON; None where there is none.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read.
+    """
     try:
         data = json_without_arrays(path, _JSON_BYTES)
-    except (InvalidJSON, ValueError, OSError):
+    except (InvalidJSON, ValueError):
         return None
     if not isinstance(data, dict) or is_tagged(data):
         return None
