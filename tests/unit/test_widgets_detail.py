@@ -61,6 +61,28 @@ def test_a_change_that_is_told_while_the_task_is_read_is_not_lost(
     assert not detail._stale
 
 
+def test_a_tab_that_is_chosen_while_the_task_is_read_stays(
+    detail: TaskDetail, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers(monkeypatch, lambda: whole("FINISHED", 2))
+    monkeypatch.setattr(detail, "_read_log", lambda _data: None)
+    detail.show("id-1")
+    readers: list[threading.Thread] = []
+
+    def read_beside(_change: Any) -> None:
+        reader = threading.Thread(target=detail._refresh)
+        readers.append(reader)
+        detail.unobserve(read_beside, "tab")
+        reader.start()
+        reader.join(1.0)  # as far as it comes while the tab is being chosen
+
+    detail.observe(read_beside, "tab")
+    detail._on_tab({"tab": "log"})
+    for reader in readers:
+        reader.join(30)
+    assert (len(readers), detail.state, detail.tab) == (1, "ready", "log")
+
+
 def test_a_task_that_is_deleted_while_it_is_read_is_gone(detail: TaskDetail, monkeypatch: pytest.MonkeyPatch) -> None:
     def read() -> dict[str, Any]:
         tell(detail, Changes(5, [], ["id-1"]))
