@@ -64,6 +64,7 @@ def test_the_axes_of_a_batch_are_the_same_while_its_points_are_computed() -> Non
 @example([(0.0, 5e-324), (5e-324, 0.0)])
 @example([(-1.7e308, 1.7e308), (1.7e308, -1.7e308)])
 @example([(1.0, 1.0)])
+@example([(2.2250738585072014e-308, 0.0), (2.225073858507e-311, 0.0)])
 def test_every_point_of_a_line_and_every_tick_lies_in_the_picture(points: list[tuple[float, float]]) -> None:
     picture = draw_lines(
         [Series([x for x, _ in points], [y for _, y in points])], x_label="x", y_label="y", about="a line"

@@ -123,15 +123,16 @@ class Scale:
 
     def ticks(self) -> list[Tick]:
         """Round numbers along the axis, about five."""
+        ends = [Tick(self(number), short(number)) for number in (self.low, self.high)]
         span = self.high - self.low
-        if not math.isfinite(span) or span <= 0:
-            return [Tick(self(number), short(number)) for number in (self.low, self.high)]
-        power = 10.0 ** math.floor(math.log10(span / 5)) if span / 5 > 1e-300 else span
+        if not math.isfinite(span) or span / 5 <= 1e-300:  # powers of ten are no longer exact there
+            return ends
+        power = 10.0 ** math.floor(math.log10(span / 5))
         step = next((power * factor for factor in (1, 2, 5, 10) if span / (power * factor) <= 6), power * 10)
         first = math.ceil(self.low / step - 1e-9)
         last = math.floor(self.high / step + 1e-9)
-        if last - first > 20:  # numbers so close to one another that no round one tells them apart
-            return [Tick(self(number), short(number)) for number in (self.low, self.high)]
+        if not 1 <= last - first <= 20:  # numbers so close to one another that no round one tells them apart
+            return ends
         return [Tick(self(place * step), short(place * step)) for place in range(first, last + 1)]
 
 
